@@ -1,0 +1,53 @@
+# The verbs that people and CI call. Each sets up what it needs, from hashed locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check bench lock clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.sandbox  ## play the whole story on this machine, in a minute (KEEP=1 leaves the box up)
+	@$(BIN)/daypass demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev  ## all tests, on the real servers
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.dev  ## lint, types, layers, workflows, documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/actionlint .github/workflows/*.yml
+	$(BIN)/zizmor --offline --pedantic --quiet .github/workflows
+	$(BIN)/daypass validate
+
+bench: $(VENV)/.dev  ## all measures, as ratios
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.dev  ## compile the locks anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --no-emit-find-links -o requirements/run.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra sandbox --group build \
+	  --no-header --no-emit-index-url --no-emit-find-links -c requirements/run.txt -o requirements/sandbox.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra sandbox --group build --group dev \
+	  --no-header --no-emit-index-url --no-emit-find-links -c requirements/sandbox.txt -o requirements/dev.txt pyproject.toml
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.sandbox: requirements/sandbox.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/sandbox.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.sandbox

@@ -1,0 +1,5 @@
+"""`python -m daypass`."""
+
+from daypass.cli.main import main
+
+raise SystemExit(main())

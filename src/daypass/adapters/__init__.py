@@ -1,0 +1,1 @@
+"""The only I/O: Vault, GitHub, git, age, the clock."""

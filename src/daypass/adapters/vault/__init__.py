@@ -1,0 +1,1 @@
+"""Vault and OpenBao, through hvac: the only package that imports it."""

@@ -1,0 +1,115 @@
+"""The command line's door: finds the verb, imports only what that verb needs, and ends cleanly.
+
+Importing everything costs half a second (PyGithub alone 0.7 s); `validate` runs on every keystroke
+of a pre-commit hook. So a verb's module is imported when the verb is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
+
+from daypass import __version__
+from daypass.cli import output
+from daypass.errors import DaypassError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Verb(NamedTuple):
+    """Where a verb lives, and its line in `daypass --help`."""
+
+    module: str
+    summary: str
+
+
+class VerbModule(Protocol):
+    """What each module in `daypass.cli` that is a verb offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare flags and positionals."""
+
+    def run(self, arguments: argparse.Namespace) -> ExitCode:
+        """Do it. Errors that reach a person are DaypassErrors."""
+
+
+VERBS: Final[dict[str, Verb]] = {
+    "validate": Verb("daypass.cli.validate", "what is wrong, where, and how to mend it"),
+    "plan": Verb("daypass.cli.plan", "what apply would do now, or what merging would do, and why"),
+    "apply": Verb("daypass.cli.apply", "grant what was approved, end what is over, record both"),
+    "claim": Verb(
+        "daypass.cli.claim", "receive a granted secret: run a command with it, or print it"
+    ),
+    "status": Verb("daypass.cli.status", "who holds what, until when"),
+    "audit": Verb("daypass.cli.audit", "list the evidence, and verify it"),
+    "vault": Verb(
+        "daypass.cli.vault", "the least-privilege set-up of Vault: render, apply, doctor"
+    ),
+    "demo": Verb("daypass.cli.demo", "the whole story on this machine, in a minute"),
+}
+
+
+def build_parser(verb: str | None) -> argparse.ArgumentParser:
+    """The parser with every verb's summary, and the arguments of the one that was called."""
+    parser = argparse.ArgumentParser(
+        prog="daypass",
+        description="Access that ends by itself: privileged access by pull request.",
+        epilog="Exit codes: 0 done; 1 failed; 2 usage; 3 a document is wrong; 4 denied; "
+        "5 partly applied; 6 the evidence does not hold; 7 indeterminate.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"daypass {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    for name, (module, summary) in VERBS.items():
+        child = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            allow_abbrev=False,
+        )
+        if name == verb:
+            child.add_argument(
+                "-C",
+                dest="directory",
+                metavar="DIR",
+                default=".",
+                help="the governed repository's work tree (default: here)",
+            )
+            _module(module).add_arguments(child)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. No traceback reaches a person."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    verb = next((word for word in words if not word.startswith("-")), None)
+    try:
+        arguments = build_parser(verb).parse_args(words)
+        return int(_module(VERBS[arguments.verb].module).run(arguments))
+    except DaypassError as error:
+        output.show_error(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; nothing was left half done, run it again to go on\n")
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) went away: that is its right, and no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+    except OSError as error:
+        output.show_error(output.from_os_error(error))
+        return int(ExitCode.FAILED)
+    except Exception as error:
+        # A bug. Its text may hold anything, a secret included: only its type and place are shown.
+        if os.environ.get("DAYPASS_TRACEBACK") == "1":
+            raise
+        output.show_error(output.from_bug(error))
+        return int(ExitCode.FAILED)
+
+
+def _module(name: str) -> VerbModule:
+    return cast("VerbModule", importlib.import_module(name))

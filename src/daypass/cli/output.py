@@ -1,0 +1,94 @@
+"""How commands speak: errors with a remedy, colour where a person looks on, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from daypass.errors import DaypassError, PermanentError
+
+if TYPE_CHECKING:
+    import argparse
+
+FORMATS: Final = ("text", "json", "github")
+_STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add `--format text|json|github`."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text",
+        help="text for people, json for programs, github for annotations and a step summary "
+        "(default: text; github inside GitHub Actions)",
+    )
+
+
+def styled(text: str, *styles: str, stream: TextIO | None = None) -> str:
+    """The text with terminal styles, if the stream is a terminal and NO_COLOR is not set."""
+    target = stream or sys.stdout
+    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or not target.isatty()
+    if plain or not styles:
+        return text
+    return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def say(text: str = "") -> None:
+    """One line to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """One line to standard error: progress and hints, never results."""
+    sys.stderr.write(text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """A value as indented JSON to standard output."""
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_error(error: DaypassError) -> None:
+    """What is wrong and what to do about it, to standard error; an annotation in Actions too."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(f"::error::{escape_command(f'{error.message}. {error.remedy}')}\n")
+    mark = styled("error:", "bold", "red", stream=sys.stderr)
+    sys.stderr.write(f"{mark} {printable(error.message)}\n  {printable(error.remedy)}\n")
+
+
+def escape_command(text: str) -> str:
+    """Text for the data part of a workflow command: no line of it can begin another command."""
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def printable(text: str) -> str:
+    """The text with control and bidirectional characters made visible; line feeds stay."""
+    return "".join(
+        char if char == "\n" or char.isprintable() else f"\\u{ord(char):04x}" for char in text
+    )
+
+
+def from_os_error(error: OSError) -> DaypassError:
+    """An operating system's error as one sentence and a remedy."""
+    where = f"{error.filename}: " if error.filename else ""
+    return PermanentError(
+        f"{where}{error.strerror or type(error).__name__}",
+        remedy="Free space, or check that the path exists and may be read and written; then run "
+        "the command again.",
+    )
+
+
+def from_bug(error: BaseException) -> DaypassError:
+    """An error that daypass did not expect: where it arose, without its text."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}" if frame else ""
+    return PermanentError(
+        f"daypass met something it did not expect: {type(error).__name__}{place}",
+        remedy="This is a bug in daypass. Nothing more was changed. Please report it; with "
+        "DAYPASS_TRACEBACK=1 the command shows a traceback (it may hold secrets).",
+    )

@@ -1,0 +1,1 @@
+"""bytes → model: strict YAML, schemas, the tree of a repository."""

@@ -1,0 +1,130 @@
+"""The whole exception tree of daypass.
+
+Every error that can reach a person is one of these. Each carries a sentence that says what is
+wrong, a remedy that says what to do about it, and the exit code of a command that ends with it.
+Errors of libraries are wrapped where they arise: their cause is chained for a debugger, and their
+response bodies are never carried along, because a body can hold a secret.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means (the same for every command)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DOCUMENT = 3
+    DENIED = 4
+    PARTLY = 5
+    EVIDENCE = 6
+    INDETERMINATE = 7
+
+
+class DaypassError(Exception):
+    """Root of the tree: a sentence, a remedy, and an exit code."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(DaypassError):
+    """A command was called with words that it cannot take."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DocumentError(DaypassError):
+    """Documents are wrong; `findings` names each place."""
+
+    exit_code = ExitCode.DOCUMENT
+
+    def __init__(self, message: str, *, remedy: str, findings: Sequence[object] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.findings = tuple(findings)
+
+
+class DeniedError(DaypassError):
+    """The decision point said no."""
+
+    exit_code = ExitCode.DENIED
+
+
+class PartlyAppliedError(DaypassError):
+    """Some of a plan was carried out; what is left is tried again by the next run."""
+
+    exit_code = ExitCode.PARTLY
+
+
+class EvidenceError(DaypassError):
+    """The evidence does not hold."""
+
+    exit_code = ExitCode.EVIDENCE
+
+
+class IndeterminateError(DaypassError):
+    """What a decision needs cannot be known here; treated as denied."""
+
+    exit_code = ExitCode.INDETERMINATE
+
+
+class TemporaryError(DaypassError):
+    """Trying again later can help; nothing else is needed. The loop may carry on with the rest."""
+
+
+class PermanentError(DaypassError):
+    """Trying again without a change by somebody cannot help."""
+
+
+class VaultUnavailableError(TemporaryError):
+    """Vault does not answer, is sealed, or answers 5xx."""
+
+
+class VaultRefusedError(PermanentError):
+    """Vault refused a login or a call (400, 403, or a warning that means it was ignored)."""
+
+
+class ConflictError(TemporaryError):
+    """A compare-and-set met another version: another run was faster."""
+
+
+class ForgeUnavailableError(TemporaryError):
+    """GitHub does not answer, answers 5xx, or limits the rate."""
+
+
+class ForgeRefusedError(PermanentError):
+    """GitHub refused a login or a call."""
+
+
+class GitError(PermanentError):
+    """git could not do what was asked: no repository, a shallow or dirty clone, a broken object."""
+
+
+class PushRaceError(TemporaryError):
+    """main moved while this run was writing: rebuild on the new head and push again."""
+
+
+class SealingError(PermanentError):
+    """A secret cannot be encrypted to, or opened by, the keys at hand."""
+
+
+class ClaimError(PermanentError):
+    """A delivery is missing, spent, or not the one that the evidence names."""
+
+
+class SandboxError(PermanentError):
+    """A server of the organisation in a box did not start or did not stop."""

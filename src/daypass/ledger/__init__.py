@@ -1,0 +1,1 @@
+"""Evidence: trailers, signatures, history, verify."""

@@ -1,0 +1,252 @@
+"""The few small interfaces through which the loop touches the world.
+
+Each is implemented in `daypass.adapters` and nowhere else. Every method may raise the errors that
+its docstring names, all of them `DaypassError`s: temporary ones leave the rest of a run to go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Account, Comment, PullRequest
+    from daypass.model.resource import IssueMode
+    from daypass.model.secret import Secret
+    from daypass.model.tree import TreeEntry
+
+
+@dataclass(frozen=True, slots=True)
+class MintOrder:
+    """One grant to be minted."""
+
+    grant_id: str
+    token_role: str  # also the name of the one policy that the token gets
+    engine: str
+    mount: str
+    role: str
+    ttl: int  # seconds; becomes the token's ttl and explicit_max_ttl
+    issue: IssueMode
+    wrap_ttl: int  # seconds for which the delivery can be unwrapped
+    meta: Mapping[str, str]  # in clear in Vault's audit log: ids only
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """What a mint gave. `token` is the wrapping token: the only thing that can be delivered."""
+
+    accessor: str  # of the grant token, not of the wrapping token
+    token: Secret
+    not_before: Instant
+    not_after: Instant
+    wrapping_path: str
+    wrapping_time: str
+    wrapping_ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenState:
+    """A live token, as its accessor shows it."""
+
+    accessor: str
+    not_after: Instant
+    meta: Mapping[str, str]
+
+
+class Issuer(Protocol):
+    """Vault as the one who mints, looks up and ends."""
+
+    def now(self) -> Instant:
+        """Vault's time: the only clock that decides anything."""
+
+    def mint(self, order: MintOrder) -> Minted:
+        """Mint an orphan token for one grant, and wrap.
+
+        Never retried: a lost answer is an orphan that nobody can use.
+
+        Raises VaultUnavailableError, VaultRefusedError (also on any warning in the answer).
+        """
+
+    def revoke(self, accessor: str) -> None:
+        """Ask for the token and all that it leased to end. Confirms nothing. Idempotent."""
+
+    def lookup(self, accessor: str) -> TokenState | None:
+        """The token behind an accessor; None when Vault says that there is none."""
+
+    def live_accessors(self) -> frozenset[str]:
+        """The accessors of all live tokens (of the namespace)."""
+
+    def overdue_leases(self, mount: str, role: str) -> tuple[str, ...]:
+        """Ids of leases of that role that should be gone and are not, irrevocable ones included."""
+
+    def revoke_lease(self, lease_id: str) -> None:
+        """End one lease, synchronously. Raises VaultRefusedError with the reason if it lives on."""
+
+
+class SlotState(StrEnum):
+    """How far a grant id has come. A slot is never deleted: an id is used once."""
+
+    RESERVED = "reserved"  # this id is taken; a mint may be under way
+    MINTED = "minted"  # accessor, record and ciphertext are kept; evidence or delivery may be due
+    REFUSED = "refused"  # denied or lapsed; the removal or the notice may be due
+    DELIVERED = "delivered"  # evidence pushed, comment posted; the ciphertext is dropped
+    CLOSED = "closed"  # ended or refused, nothing is due
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What Vault's KV holds for a grant id."""
+
+    grant_id: str
+    version: int
+    state: SlotState
+    data: Mapping[str, Any]
+
+
+class Registry(Protocol):
+    """Vault's KV as the memory that survives a killed run."""
+
+    def read(self, grant_id: str) -> Slot | None:
+        """The slot of that id, or None when the id was never used."""
+
+    def write(self, grant_id: str, state: SlotState, data: Mapping[str, Any], version: int) -> Slot:
+        """Compare-and-set: `version` is the one read before, 0 for "never written".
+
+        Raises ConflictError when another run was faster.
+        """
+
+    def pending(self) -> tuple[str, ...]:
+        """Ids with work under way: a few, whatever the history."""
+
+    def add_pending(self, grant_id: str) -> None:
+        """Put an id on the list of work under way. Idempotent; comes before its slot is written."""
+
+    def remove_pending(self, grant_id: str) -> None:
+        """Take an id off that list. Idempotent."""
+
+    def read_note(self, name: str) -> Mapping[str, Any] | None:
+        """A small note outside the slots: `heartbeat`, `tip`, `trust`."""
+
+    def write_note(self, name: str, data: Mapping[str, Any]) -> None:
+        """Replace that note. The last writer wins: notes are hints, and git confirms them."""
+
+
+class Signer(Protocol):
+    """The evidence key, which never leaves Vault's transit engine."""
+
+    def public_key(self) -> bytes:
+        """The raw Ed25519 public key, 32 bytes."""
+
+    def sign(self, message: bytes) -> bytes:
+        """An Ed25519 signature of those bytes, 64 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitObject:
+    """A commit as git stores it: `raw` is its whole content, headers and message."""
+
+    sha: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """A commit to be written on top of another: a change of few files, and a message."""
+
+    changes: Mapping[str, bytes | None]  # path → content; None removes (and must have been there)
+    message: str
+
+
+class Repository(Protocol):
+    """The clone that a run works in. It reads and writes objects, never the work tree."""
+
+    def fetch(self) -> str:
+        """Fetch the default branch and return its head."""
+
+    def head(self) -> str:
+        """The head of the default branch, as last fetched."""
+
+    def assert_complete(self) -> None:
+        """Raise GitError if the clone is shallow: provenance would end in nothing."""
+
+    def entries(self, commit: str, folder: str) -> tuple[TreeEntry, ...]:
+        """All entries below a folder of that commit's tree, recursively; empty if there is none."""
+
+    def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The contents of blobs (fetched from the remote if the clone is partial)."""
+
+    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """For each path, the newest first-parent commit up to `commit` that changed it."""
+
+    def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """First-parent commits in (since, until] that change one of `paths`, oldest first."""
+
+    def walk(self, commit: str) -> Iterator[CommitObject]:
+        """First-parent commits from `commit` back, newest first, read as they are asked for."""
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is `newer` or one of its ancestors."""
+
+    def write_commits(
+        self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant
+    ) -> Iterator[str]:
+        """Write signed commits one on top of the other.
+
+        Yields each id before it asks for the next commit, whose message may name it.
+        """
+
+    def push(self, commit: str, expected: str) -> None:
+        """Move the default branch of the remote from `expected` to `commit`.
+
+        Raises PushRaceError when it was elsewhere, ForgeRefusedError when a rule forbids it.
+        """
+
+
+class Forge(Protocol):
+    """GitHub: what pull requests say, who belongs where, and the comments."""
+
+    def pull_requests_of(self, commit: str) -> tuple[PullRequest, ...]:
+        """The pull requests that brought a commit to the default branch, merged ones only."""
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One pull request, with all that approvals are counted on."""
+
+    def account(self, account_id: int) -> Account | None:
+        """An account by its numeric id, with its login of today; None when it is gone."""
+
+    def team_members(self, slug: str) -> frozenset[int]:
+        """Numeric ids of a team's active members. Asked once per team and run."""
+
+    def ssh_keys(self, account: Account) -> tuple[str, ...]:
+        """The public keys that GitHub holds for an account, one OpenSSH line each."""
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """All comments of a pull request, oldest first."""
+
+    def post_comment(self, number: int, marker: str, body: str) -> Comment:
+        """Post a comment unless the App already posted one with that marker.
+
+        Returns the one that stands. Of two posted at once, the later one is deleted.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An age file to one or more recipients."""
+
+    armored: str
+    fingerprints: tuple[str, ...]  # of the recipients that can open it
+
+
+class Sealer(Protocol):
+    """age."""
+
+    def seal(self, secret: Secret, recipients: Sequence[str]) -> Sealed:
+        """Encrypt to all recipients that age can serve.
+
+        Raises SealingError, naming each key and why it cannot be used, when none is left.
+        """

@@ -1,0 +1,183 @@
+"""Events: what can happen to a grant, in which order, and how it is written into a commit.
+
+The table `MAY_FOLLOW` is the state machine of a grant. Nothing else in daypass knows it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.names import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class EventKind(StrEnum):
+    """The value of `Daypass-Event`."""
+
+    ISSUED = "issued"
+    DELIVERED_AGAIN = "delivered-again"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    REVOKE_FAILED = "revoke-failed"
+    REVIEWED = "reviewed"
+    REVIEW_OVERDUE = "review-overdue"
+    EVIDENCE_GAP = "evidence-gap"
+    SESSION = "session"
+    DRIFT = "drift"
+    POLICY_CHANGED = "policy-changed"
+    ROTATED = "rotated"
+    OFFBOARDED = "offboarded"
+    RECERTIFIED = "recertified"
+
+
+class Reason(StrEnum):
+    """The value of `Daypass-Reason`: why, as a code. Prose for people stands in the body."""
+
+    APPROVED = "approved"
+    POLICY = "policy"  # the decision point said no
+    UNKNOWN_CONTEXT = "unknown-context"
+    UNPROVEN = "unproven"  # no merged pull request, or not the approved bytes
+    ID_REUSED = "id-reused"
+    LAPSED = "lapsed"  # not issued within 24 hours of its merge
+    TIME = "time"  # its time was up
+    REQUEST_DELETED = "request-deleted"
+    REQUEST_CHANGED = "request-changed"
+    RECORD_DELETED = "record-deleted"
+    DONE = "done"
+    REVOKED_BY_HAND = "revoked-by-hand"
+    HALT = "halt"
+    OFFBOARDED = "offboarded"
+    REEVALUATED = "re-evaluated"
+    VANISHED = "vanished"  # its token was gone before its time
+    UNCONFIRMED = "unconfirmed"  # Vault did not confirm that it is gone
+    NEVER_CLAIMED = "never-claimed"
+    INTERRUPTED = "interrupted"
+
+
+_LIVE: Final = frozenset(
+    {EventKind.ISSUED, EventKind.DELIVERED_AGAIN, EventKind.SESSION, EventKind.DRIFT}
+)
+_ENDED: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
+_AFTERWARDS: Final = _ENDED | {
+    EventKind.REVIEWED,
+    EventKind.REVIEW_OVERDUE,
+    EventKind.EVIDENCE_GAP,
+    EventKind.DRIFT,
+}
+_START: Final = frozenset[EventKind | None]({None})
+
+# For each event of a grant: the events that may come right before it (None: it may be the first).
+MAY_FOLLOW: Final[Mapping[EventKind, frozenset[EventKind | None]]] = {
+    EventKind.ISSUED: _START,
+    EventKind.DENIED: _START,
+    EventKind.REJECTED: _START,
+    EventKind.WITHDRAWN: _START,
+    EventKind.DELIVERED_AGAIN: frozenset({EventKind.ISSUED, EventKind.SESSION, EventKind.DRIFT}),
+    EventKind.SESSION: _LIVE | _AFTERWARDS | {EventKind.REVOKE_FAILED},
+    EventKind.LAPSED: _START | _LIVE | {EventKind.REVOKE_FAILED},
+    EventKind.EXPIRED: _LIVE | {EventKind.REVOKE_FAILED},
+    EventKind.REVOKED: _LIVE | {EventKind.REVOKE_FAILED},
+    EventKind.REVOKE_FAILED: _LIVE | {EventKind.REVOKE_FAILED},
+    EventKind.DRIFT: _LIVE | _AFTERWARDS | {EventKind.REVOKE_FAILED},
+    EventKind.REVIEWED: _AFTERWARDS | _LIVE | {EventKind.SESSION},
+    EventKind.REVIEW_OVERDUE: _AFTERWARDS | {EventKind.SESSION},
+    EventKind.EVIDENCE_GAP: _AFTERWARDS | {EventKind.SESSION},
+}
+# Events of the repository, not of one grant: they carry no Daypass-Grant and may come at any time.
+OF_REPOSITORY: Final = frozenset(
+    {
+        EventKind.POLICY_CHANGED,
+        EventKind.ROTATED,
+        EventKind.OFFBOARDED,
+        EventKind.RECERTIFIED,
+        EventKind.DRIFT,
+    }
+)
+
+EVENT: Final = "Daypass-Event"
+GRANT: Final = "Daypass-Grant"
+SEQUENCE: Final = "Daypass-Sequence"
+PREVIOUS: Final = "Daypass-Previous"
+# Every trailer, in the order in which a commit carries them.
+TRAILERS: Final = (
+    EVENT,
+    GRANT,
+    SEQUENCE,
+    PREVIOUS,
+    "Daypass-Request",  # <commit> <blob>
+    "Daypass-Pull-Request",  # number
+    "Daypass-Requester",  # <identity or -> <numeric id>
+    "Daypass-Subject",  # identity
+    "Daypass-Resource",
+    "Daypass-Access",
+    "Daypass-Decision",  # <effect> sha256:<hex of the input>
+    "Daypass-Policy",  # sha256:<hex>
+    "Daypass-Approver",  # repeated: <numeric id> <review> <commit> <time>
+    "Daypass-Not-Before",
+    "Daypass-Not-After",
+    "Daypass-Accessor",  # sha256:<hex>
+    "Daypass-Ended-At",
+    "Daypass-Reason",  # a code of Reason
+    "Daypass-Wrapping",  # <creation path> <creation time> sha256:<hex of the ciphertext>
+    "Daypass-Session",  # sha256:<hex>
+    "Daypass-Run",  # <run id>/<attempt>
+    "Daypass-Workflow",  # job_workflow_ref
+)
+_VALUE = re.compile(r"[!-~]([ -~]{0,510}[!-~])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, before it has a place in the chain.
+
+    `trailers` holds everything but Event, Grant, Sequence and Previous; values are single lines of
+    printable ASCII. No free text, lease id, accessor or token is ever put into one.
+    """
+
+    kind: EventKind
+    grant: str | None
+    trailers: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if self.grant is not None and not is_name(self.grant):
+            raise ValueError(f"{self.grant!r} is no grant id")
+        if self.grant is None and self.kind not in OF_REPOSITORY:
+            raise ValueError(f"an event {self.kind} belongs to a grant")
+        for name, value in self.trailers:
+            if name not in TRAILERS[4:]:
+                raise ValueError(f"{name} is no trailer of an event")
+            if _VALUE.fullmatch(value) is None:
+                raise ValueError(f"the value of {name} is not one line of printable ASCII")
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of that trailer, in order."""
+        return tuple(value for key, value in self.trailers if key == name)
+
+    def first(self, name: str) -> str | None:
+        """The first value of that trailer, or None."""
+        return next(iter(self.values(name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event in its place: a commit on main that carries the bot's signature."""
+
+    event: Event
+    sequence: int
+    previous: str | None  # the commit of the event before it; None for the first
+    commit: str
+    recorded_at: int  # the committer's time, seconds since the epoch
+
+
+def may_follow(kind: EventKind, before: EventKind | None) -> bool:
+    """Whether `kind` may come right after `before` in the life of one grant (None: nothing yet)."""
+    return before in MAY_FOLLOW.get(kind, frozenset())

@@ -1,0 +1,211 @@
+"""Grant: the bot's own record of what it issued, in JSON because every run reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from daypass.model.instant import Duration, Instant
+from daypass.model.names import API_VERSION, Kind
+from daypass.model.resource import IssueMode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Lane(StrEnum):
+    """The two ways in."""
+
+    ROUTINE = "routine"
+    BREAK_GLASS = "break-glass"
+
+
+class GrantState(StrEnum):
+    """What a record on main can say. An ended grant has no record: its commit is reverted."""
+
+    ACTIVE = "active"
+    REVOKE_FAILED = "revoke-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapping:
+    """What identifies a delivery: a forged or re-wrapped token differs in one of these."""
+
+    path: str  # Vault's creation_path, e.g. `database/creds/orders-ro-1h`
+    time: str  # Vault's creation_time, to the letter (RFC 3339 with nanoseconds)
+    ttl: int  # seconds for which it can be unwrapped
+    ciphertext: str  # `sha256:<hex>` of the armored age file, as posted
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record and the trailer carry it."""
+        return {
+            "path": self.path,
+            "time": self.time,
+            "ttlSeconds": self.ttl,
+            "ciphertext": self.ciphertext,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value["path"], value["time"], value["ttlSeconds"], value["ciphertext"])
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One approval that counted when the grant was issued; frozen from then on."""
+
+    account_id: int
+    identity: str | None
+    review_id: int
+    commit: str
+    at: Instant
+
+    def to_json(self) -> dict[str, Any]:
+        """As records, decision inputs and trailers carry it."""
+        return {
+            "accountId": self.account_id,
+            "identity": self.identity,
+            "reviewId": self.review_id,
+            "commit": self.commit,
+            "at": str(self.at),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            value["accountId"],
+            value["identity"],
+            value["reviewId"],
+            value["commit"],
+            Instant.parse(value["at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One grant: what was issued to whom, on whose word, until when."""
+
+    id: str
+    lane: Lane
+    subject: str
+    requester: str | None  # identity of the pull request's author; None when it has none
+    requester_id: int
+    resource: str
+    access: str
+    engine: str
+    mount: str
+    role: str  # the secrets engine's role, e.g. `orders-ro-1h`
+    token_role: str
+    tier: Duration
+    issue: IssueMode
+    request_blob: str
+    request_commit: str  # the commit that brought the request to main
+    pull_request: int
+    not_before: Instant
+    not_after: Instant
+    accessor: str  # `sha256:<hex>` of the accessor, never the accessor
+    wrapping: Wrapping
+    recipients: tuple[str, ...]  # fingerprints of the keys that can open the delivery
+    approvals: tuple[Approval, ...]
+    decision_input: Mapping[str, Any]
+    decision_digest: str
+    policy_digest: str
+    renews: str | None = None
+    state: GrantState = GrantState.ACTIVE
+    state_reason: str | None = None
+    state_since: Instant | None = None
+
+    def failed(self, reason: str, since: Instant) -> Grant:
+        """The same grant, after a revocation that Vault did not confirm."""
+        return replace(self, state=GrantState.REVOKE_FAILED, state_reason=reason, state_since=since)
+
+    def to_bytes(self) -> bytes:
+        """The record as it lies in git: indented JSON, keys in a fixed order."""
+        return (json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n").encode()
+
+    def to_document(self) -> dict[str, Any]:
+        """The record as a document of kind Grant."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": str(Kind.GRANT),
+            "metadata": {"id": self.id},
+            "spec": {
+                "lane": str(self.lane),
+                "subject": self.subject,
+                "requester": {"identity": self.requester, "accountId": self.requester_id},
+                "resource": self.resource,
+                "access": self.access,
+                "vault": {
+                    "engine": self.engine,
+                    "mount": self.mount,
+                    "role": self.role,
+                    "tokenRole": self.token_role,
+                    "tier": str(self.tier),
+                    "issue": str(self.issue),
+                    "accessor": self.accessor,
+                },
+                "request": {
+                    "blob": self.request_blob,
+                    "commit": self.request_commit,
+                    "pullRequest": self.pull_request,
+                    "renews": self.renews,
+                },
+                "notBefore": str(self.not_before),
+                "notAfter": str(self.not_after),
+                "wrapping": self.wrapping.to_json(),
+                "recipients": list(self.recipients),
+                "approvals": [approval.to_json() for approval in self.approvals],
+                "decision": {
+                    "digest": self.decision_digest,
+                    "policy": self.policy_digest,
+                    "input": dict(self.decision_input),
+                },
+            },
+            "status": {
+                "state": str(self.state),
+                "reason": self.state_reason,
+                "since": str(self.state_since) if self.state_since else None,
+            },
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Build from a record that its schema has accepted (or that the bot signed)."""
+        spec, status = document["spec"], document["status"]
+        vault, request = spec["vault"], spec["request"]
+        since = status["since"]
+        return cls(
+            id=document["metadata"]["id"],
+            lane=Lane(spec["lane"]),
+            subject=spec["subject"],
+            requester=spec["requester"]["identity"],
+            requester_id=spec["requester"]["accountId"],
+            resource=spec["resource"],
+            access=spec["access"],
+            engine=vault["engine"],
+            mount=vault["mount"],
+            role=vault["role"],
+            token_role=vault["tokenRole"],
+            tier=Duration.parse(vault["tier"]),
+            issue=IssueMode(vault["issue"]),
+            request_blob=request["blob"],
+            request_commit=request["commit"],
+            pull_request=request["pullRequest"],
+            not_before=Instant.parse(spec["notBefore"]),
+            not_after=Instant.parse(spec["notAfter"]),
+            accessor=vault["accessor"],
+            wrapping=Wrapping.from_json(spec["wrapping"]),
+            recipients=tuple(spec["recipients"]),
+            approvals=tuple(Approval.from_json(item) for item in spec["approvals"]),
+            decision_input=spec["decision"]["input"],
+            decision_digest=spec["decision"]["digest"],
+            policy_digest=spec["decision"]["policy"],
+            renews=request["renews"],
+            state=GrantState(status["state"]),
+            state_reason=status["reason"],
+            state_since=Instant.parse(since) if since else None,
+        )

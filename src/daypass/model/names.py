@@ -1,0 +1,64 @@
+"""Names and paths: what an id may look like, and where each kind of document lies."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+NAME_PATTERN: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(NAME_PATTERN)
+
+
+class Kind(StrEnum):
+    """The kinds of documents, as their `kind:` field says."""
+
+    ACCESS_REQUEST = "AccessRequest"
+    BREAK_GLASS_REQUEST = "BreakGlassRequest"
+    RESOURCE = "Resource"
+    IDENTITY = "Identity"
+    ACCESS_POLICY = "AccessPolicy"
+    SETTINGS = "Settings"
+    GRANT = "Grant"
+    OBLIGATION = "Obligation"
+
+
+API_VERSION: Final = "daypass.dev/v1"
+SETTINGS_PATH: Final = "access/daypass.yaml"
+ALLOWED_SIGNERS_PATH: Final = "access/allowed_signers"
+FOLDERS: Final[dict[str, Kind]] = {
+    "access/requests": Kind.ACCESS_REQUEST,
+    "access/break-glass": Kind.BREAK_GLASS_REQUEST,
+    "access/grants": Kind.GRANT,
+    "access/obligations": Kind.OBLIGATION,
+    "access/resources": Kind.RESOURCE,
+    "access/identities": Kind.IDENTITY,
+    "access/policies": Kind.ACCESS_POLICY,
+}
+# Only the bot writes here; on main these trees must equal those of its last signed commit.
+BOT_FOLDERS: Final = ("access/grants", "access/obligations")
+# What decisions rest on: each change must have come by an approved pull request of its owners.
+FOUNDATION_PATHS: Final = (
+    "access/policies",
+    "access/resources",
+    "access/identities",
+    SETTINGS_PATH,
+    ALLOWED_SIGNERS_PATH,
+    "schemas",
+    ".github",
+)
+
+
+def is_name(text: str) -> bool:
+    """Whether the text can be an id or a name (ASCII, lower case, 1 to 63 characters)."""
+    return _NAME.fullmatch(text) is not None
+
+
+def request_path(grant_id: str) -> str:
+    """Where the request of that id lies, relative to the repository's root."""
+    return f"access/requests/{grant_id}.yaml"
+
+
+def grant_path(grant_id: str) -> str:
+    """Where the bot's record of that grant lies, relative to the repository's root."""
+    return f"access/grants/{grant_id}.json"

@@ -1,0 +1,123 @@
+"""What GitHub's API says of a pull request, as values: the ground that approvals are counted on.
+
+Accounts are known by their numeric id: logins are renamed, and taken by somebody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daypass.model.instant import Instant
+
+
+class AccountType(StrEnum):
+    """What GitHub says an account is. Anything unheard of counts as a bot: it approves nothing."""
+
+    USER = "User"
+    BOT = "Bot"
+    ORGANIZATION = "Organization"
+    OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A GitHub account. `login` is for people to read, never for a decision."""
+
+    id: int
+    login: str
+    type: AccountType
+
+
+class ReviewState(StrEnum):
+    """The states that a submitted review can have."""
+
+    APPROVED = "APPROVED"
+    CHANGES_REQUESTED = "CHANGES_REQUESTED"
+    COMMENTED = "COMMENTED"
+    DISMISSED = "DISMISSED"
+    PENDING = "PENDING"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One review. `reviewer` is None when the account is gone, `commit` when GitHub forgot it."""
+
+    id: int
+    reviewer: Account | None
+    state: ReviewState
+    commit: str | None
+    submitted_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestCommit:
+    """A commit of the pull request. None: its e-mail address belongs to no account."""
+
+    sha: str
+    author: Account | None
+    committer: Account | None
+    co_authors: tuple[str, ...] = ()  # e-mail addresses named in `Co-authored-by` trailers
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push to the pull request's branch, by GitHub's own record of who pushed."""
+
+    actor: Account | None
+    before: str
+    after: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that the pull request changes. `previous_path` is set for renames."""
+
+    path: str
+    status: str  # added | modified | removed | renamed | copied | changed | unchanged
+    blob: str | None
+    previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """Everything that is asked of GitHub about one pull request, fetched together.
+
+    `complete` is False when GitHub's limits cut a list (250 commits, 3,000 files) or a list could
+    not be had whole (pushes of a deleted fork): then nothing may be decided on it.
+    """
+
+    number: int
+    url: str
+    author: Account | None
+    base_repository_id: int
+    base_ref: str
+    base_sha: str
+    head_repository_id: int | None
+    head_ref: str
+    head_sha: str
+    open: bool
+    merged_at: Instant | None
+    merge_commit_sha: str | None
+    merged_by: Account | None
+    files: tuple[ChangedFile, ...]
+    commits: tuple[PullRequestCommit, ...]
+    pushes: tuple[Push, ...]
+    reviews: tuple[Review, ...]
+    complete: bool
+    incomplete_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a pull request or an issue."""
+
+    id: int
+    url: str
+    author_id: int | None
+    body: str
+    created_at: Instant
+    edited: bool

@@ -1,0 +1,126 @@
+"""Settings: where GitHub and Vault are, which key signs, and the groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from daypass.model.instant import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubSettings:
+    """The governed repository and the GitHub App that acts for daypass. Ids are the keys."""
+
+    owner: str
+    owner_id: int
+    repository: str
+    repository_id: int
+    app_id: int
+    app_user_id: int  # the numeric id of the App's own bot account, which writes its comments
+    installation_id: int
+    api_url: str = "https://api.github.com"
+    server_url: str = "https://github.com"
+    oidc_issuer: str = "https://token.actions.githubusercontent.com"
+    default_branch: str = "main"
+
+    @property
+    def full_name(self) -> str:
+        """`owner/repository`."""
+        return f"{self.owner}/{self.repository}"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSettings:
+    """The Vault or OpenBao server and the names of what `daypass vault apply` lays into it."""
+
+    address: str
+    namespace: str | None
+    ca_file: str | None  # a path in the repository, or None for the system's authorities
+    audience: str  # of the OIDC token that logs in
+    kv_mount: str = "daypass"
+    transit_mount: str = "daypass-transit"
+    jwt_mount: str = "daypass-github"
+    apply_role: str = "daypass-apply"
+    app_key: str = "github-app"  # transit key, rsa: signs the App's JWT
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSettings:
+    """Who signs the evidence."""
+
+    key: str  # transit key, ed25519
+    fingerprint: str | None  # `SHA256:…` as `ssh-keygen -l` prints it
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `access/daypass.yaml`."""
+
+    github: GitHubSettings
+    vault: VaultSettings
+    evidence: EvidenceSettings
+    groups: Mapping[str, tuple[str, ...]]  # name → `team:<slug>` entries and names of identities
+    foundation_owners: tuple[str, ...]  # groups that must approve changes of policies, settings, …
+    foundation_at_least: int
+    claim_window: Duration  # how long a delivery waits to be claimed, at the most
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Build from a document that its schema has accepted."""
+        spec = document["spec"]
+        evidence = spec["evidence"]
+        foundation = spec["foundation"]
+        return cls(
+            github=_github(spec["github"]),
+            vault=_vault(spec["vault"]),
+            evidence=EvidenceSettings(
+                key=evidence.get("key", "evidence"),
+                fingerprint=evidence.get("fingerprint"),
+                name=evidence.get("name", "daypass"),
+                email=evidence["email"],
+            ),
+            groups={name: tuple(members) for name, members in spec.get("groups", {}).items()},
+            foundation_owners=tuple(foundation["owners"]),
+            foundation_at_least=foundation.get("atLeast", 1),
+            claim_window=Duration.parse(spec.get("claimWindow", "1h")),
+        )
+
+
+def _github(spec: Mapping[str, Any]) -> GitHubSettings:
+    optional = {
+        "api_url": "apiUrl",
+        "server_url": "serverUrl",
+        "oidc_issuer": "oidcIssuer",
+        "default_branch": "defaultBranch",
+    }
+    return GitHubSettings(
+        owner=spec["owner"],
+        owner_id=spec["ownerId"],
+        repository=spec["repository"],
+        repository_id=spec["repositoryId"],
+        app_id=spec["appId"],
+        app_user_id=spec["appUserId"],
+        installation_id=spec["installationId"],
+        **{field: spec[key] for field, key in optional.items() if key in spec},
+    )
+
+
+def _vault(spec: Mapping[str, Any]) -> VaultSettings:
+    mounts = spec.get("mounts", {})
+    return VaultSettings(
+        address=spec["address"],
+        namespace=spec.get("namespace"),
+        ca_file=spec.get("caFile"),
+        audience=spec["audience"],
+        kv_mount=mounts.get("kv", "daypass"),
+        transit_mount=mounts.get("transit", "daypass-transit"),
+        jwt_mount=mounts.get("jwt", "daypass-github"),
+        apply_role=spec.get("applyRole", "daypass-apply"),
+        app_key=spec.get("appKey", "github-app"),
+    )

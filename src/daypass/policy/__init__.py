@@ -1,0 +1,1 @@
+"""The decision point: rules, expressions, approvals, decide. Pure."""

@@ -1,0 +1,1 @@
+"""An organisation in a box: OpenBao, PostgreSQL and a GitHub look-alike."""
