@@ -1,0 +1,46 @@
+"""The real servers that integration and end-to-end tests run against.
+
+Each test process starts its own, once, and ends them. A server that does not start fails the
+tests that want it: nothing is ever skipped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.sandbox.openbao import OpenBao
+    from daypass.sandbox.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao of this test process, initialised and unsealed."""
+    from daypass.sandbox.openbao import OpenBao  # noqa: PLC0415  -- unit tests need no server
+
+    with OpenBao.start(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of this test process, with the database `orders`."""
+    from daypass.sandbox.postgres import Postgres  # noqa: PLC0415  -- unit tests need no server
+
+    with Postgres.start(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_engine(bao: OpenBao, postgres: Postgres) -> str:
+    """The mount of OpenBao's database engine over that PostgreSQL, with the tiered roles."""
+    from daypass.sandbox.database_engine import (  # noqa: PLC0415  -- unit tests need no server
+        set_up_database_engine,
+    )
+
+    set_up_database_engine(bao, postgres)
+    return "database"
