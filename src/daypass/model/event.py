@@ -46,12 +46,14 @@ class Reason(StrEnum):
     POLICY = "policy"  # the decision point said no
     UNKNOWN_CONTEXT = "unknown-context"
     UNPROVEN = "unproven"  # no merged pull request, or not the approved bytes
+    INVALID = "invalid"  # the document is wrong, or names what does not exist
     ID_REUSED = "id-reused"
     LAPSED = "lapsed"  # not issued within 24 hours of its merge
     TIME = "time"  # its time was up
     REQUEST_DELETED = "request-deleted"
     REQUEST_CHANGED = "request-changed"
     RECORD_DELETED = "record-deleted"
+    RECORD_CHANGED = "record-changed"  # a record was edited or forged by hand; put back
     DONE = "done"
     REVOKED_BY_HAND = "revoked-by-hand"
     HALT = "halt"
@@ -78,7 +80,8 @@ _START: Final = frozenset[EventKind | None]({None})
 # For each event of a grant: the events that may come right before it (None: it may be the first).
 MAY_FOLLOW: Final[Mapping[EventKind, frozenset[EventKind | None]]] = {
     EventKind.ISSUED: _START,
-    EventKind.DENIED: _START,
+    # After an end: somebody tried to use an id again.
+    EventKind.DENIED: _START | _AFTERWARDS | {EventKind.DENIED},
     EventKind.REJECTED: _START,
     EventKind.WITHDRAWN: _START,
     EventKind.DELIVERED_AGAIN: frozenset({EventKind.ISSUED, EventKind.SESSION, EventKind.DRIFT}),

@@ -1,0 +1,172 @@
+"""Granting: reserve, mint, seal, remember. Killed anywhere, the next run carries on; nothing twice.
+
+The slot in Vault's KV is the baton. Whoever moves it by compare-and-set may go on; whoever meets a
+conflict revokes what it minted and leaves the grant to the other run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.errors import ConflictError, DaypassError
+from daypass.lifecycle.ports import MintOrder, SlotState
+from daypass.lifecycle.world import accessor_digest
+from daypass.model.canonical import digest_bytes
+from daypass.model.grant import Grant, Lane, Wrapping
+from daypass.model.resource import IssueMode, token_role_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from daypass.lifecycle.happening import Run
+    from daypass.lifecycle.ports import Issuer, Minted, Registry, Sealed, Sealer, Slot
+    from daypass.lifecycle.world import RequestFile
+    from daypass.model.decision import Decision
+    from daypass.model.grant import Approval
+    from daypass.model.identity import Identity
+    from daypass.model.pullrequest import PullRequest
+    from daypass.model.request import AccessRequest
+    from daypass.model.resource import Level, Resource, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that was permitted, with everything that its grant's record will say."""
+
+    file: RequestFile
+    commit: str  # the commit that brought the request to main
+    request: AccessRequest
+    pull_request: PullRequest
+    requester: Identity | None
+    subject: Identity
+    resource: Resource
+    level: Level
+    tier: Tier
+    decision: Decision
+    decision_input: Mapping[str, Any]
+    approvals: tuple[Approval, ...]
+    recipients: tuple[str, ...]
+    slot: (
+        Slot | None
+    )  # left by a run that was killed before it minted, or after what it minted died
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant that is minted and remembered, and not yet on main."""
+
+    grant: Grant
+    slot: Slot
+
+    @property
+    def ciphertext(self) -> str:
+        """The armoured delivery."""
+        return str(self.slot.data["ciphertext"])
+
+
+def grant(
+    order: Order,
+    issuer: Issuer,
+    registry: Registry,
+    sealer: Sealer,
+    *,
+    claim_window: int,
+    repository_id: int,
+    run: Run,
+) -> Granted | None:
+    """Mint for one order; None when another run has taken it meanwhile.
+
+    Raises what the ports raise. Whatever was minted is then revoked, unless Vault cannot be
+    reached: then it is a wrapped token that nobody can open, and dies at its time.
+    """
+    grant_id = order.request.id
+    registry.add_pending(grant_id)
+    try:
+        reserved = registry.write(
+            grant_id,
+            SlotState.RESERVED,
+            {"blob": order.file.blob, "run": run.id},
+            order.slot.version if order.slot else 0,
+        )
+    except ConflictError:
+        return None
+    minted = issuer.mint(_mint_order(order, claim_window, repository_id))
+    try:
+        sealed = sealer.seal(minted.token, order.recipients)
+        record = _record(order, minted, sealed)
+        slot = registry.write(
+            grant_id,
+            SlotState.MINTED,
+            {
+                "record": record.to_document(),
+                "accessor": minted.accessor,
+                "ciphertext": sealed.armored,
+                "run": run.id,
+            },
+            reserved.version,
+        )
+    except ConflictError:
+        issuer.revoke(minted.accessor)
+        return None
+    except DaypassError:
+        issuer.revoke(minted.accessor)
+        raise
+    return Granted(record, slot)
+
+
+def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrder:
+    return MintOrder(
+        grant_id=order.request.id,
+        token_role=token_role_name(order.resource.name, order.level.name, order.tier.length),
+        engine=order.level.engine,
+        mount=order.level.mount,
+        role=order.tier.role,
+        ttl=order.decision.seconds,
+        issue=IssueMode(order.decision.obligations.issue),
+        wrap_ttl=min(claim_window, order.decision.seconds),
+        meta={
+            "daypass_grant": order.request.id,
+            "daypass_repository": str(repository_id),
+            "daypass_subject": order.subject.name,
+            "daypass_pull_request": str(order.pull_request.number),
+        },
+    )
+
+
+def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
+    author = order.pull_request.author
+    return Grant(
+        id=order.request.id,
+        lane=Lane.ROUTINE,
+        subject=order.subject.name,
+        requester=order.requester.name if order.requester else None,
+        requester_id=author.id if author else 0,
+        resource=order.resource.name,
+        access=order.level.name,
+        engine=order.level.engine,
+        mount=order.level.mount,
+        role=order.tier.role,
+        token_role=token_role_name(order.resource.name, order.level.name, order.tier.length),
+        tier=order.tier.length,
+        issue=IssueMode(order.decision.obligations.issue),
+        request_blob=order.file.blob,
+        request_commit=order.commit,
+        pull_request=order.pull_request.number,
+        not_before=minted.not_before,
+        not_after=minted.not_after,
+        accessor=accessor_digest(minted.accessor),
+        wrapping=Wrapping(
+            minted.wrapping_path,
+            minted.wrapping_time,
+            minted.wrapping_ttl,
+            digest_bytes(sealed.armored.encode()),
+        ),
+        recipients=sealed.fingerprints,
+        approvals=order.approvals,
+        decision_input=order.decision_input,
+        decision_digest=order.decision.input_digest,
+        policy_digest=order.decision.policy_digest,
+        renews=order.request.renews,
+    )

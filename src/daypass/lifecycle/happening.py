@@ -1,0 +1,235 @@
+"""Happenings: an event, the words for it, and the change of the tree that it stands for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from daypass.model.event import Event, EventKind, Reason
+from daypass.model.names import grant_path, request_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.model.grant import Approval, Grant
+    from daypass.model.instant import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run of which workflow writes: `Daypass-Run` and `Daypass-Workflow`."""
+
+    id: str  # <run id>/<attempt>, or `local`
+    workflow: str  # owner/repo/.github/workflows/x.yml@ref, or `local`
+
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """The two trailers."""
+        return (("Daypass-Run", self.id), ("Daypass-Workflow", self.workflow))
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One commit to be: it may only be written onto a head where `requires` still holds."""
+
+    event: Event
+    title: str
+    body: str
+    writes: Mapping[str, bytes] = field(default_factory=dict)
+    removes: tuple[str, ...] = ()  # paths, where they are still there
+    requires: Mapping[str, str | None] = field(default_factory=dict)  # path → blob; None: absent
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that was merged and is not granted, with all that an auditor may ask about it."""
+
+    grant_id: str
+    blob: str
+    kind: EventKind
+    reason: Reason
+    why: tuple[str, ...]  # one line each, for people
+    request_commit: str | None = None
+    pull_request: int | None = None
+    resource: str | None = None
+    subject: str | None = None
+    access: str | None = None
+    effect: str | None = None  # of the decision, if it came to one
+    input_digest: str | None = None
+    policy_digest: str | None = None
+    decision_input: str = ""  # canonical JSON, kept so that the denial can be replayed
+
+    def to_json(self) -> dict[str, Any]:
+        """As a slot keeps it, so that a killed run's refusal is finished word for word."""
+        return asdict(self) | {"kind": str(self.kind), "reason": str(self.reason)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        rest = dict(value)
+        return cls(
+            kind=EventKind(rest.pop("kind")),
+            reason=Reason(rest.pop("reason")),
+            why=tuple(rest.pop("why")),
+            **rest,
+        )
+
+
+def _asked(grant: Grant) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
+        ("Daypass-Pull-Request", str(grant.pull_request)),
+        ("Daypass-Requester", f"{grant.requester or '-'} {grant.requester_id}"),
+        ("Daypass-Subject", grant.subject),
+        ("Daypass-Resource", grant.resource),
+        ("Daypass-Access", grant.access),
+    )
+
+
+def _approver(approval: Approval) -> tuple[str, str]:
+    value = f"{approval.account_id} {approval.review_id} {approval.commit} {approval.at}"
+    return ("Daypass-Approver", value)
+
+
+def grant_title(grant: Grant) -> str:
+    """The subject line of a grant's commit; its revert quotes it."""
+    return f"Grant {grant.subject} {grant.access} on {grant.resource} ({grant.id})"
+
+
+def issued(grant: Grant, run: Run) -> Happening:
+    """A grant: its record appears on main."""
+    event = Event(
+        EventKind.ISSUED,
+        grant.id,
+        (
+            *_asked(grant),
+            ("Daypass-Decision", f"permit {grant.decision_digest}"),
+            ("Daypass-Policy", grant.policy_digest),
+            *(_approver(approval) for approval in grant.approvals),
+            ("Daypass-Not-Before", str(grant.not_before)),
+            ("Daypass-Not-After", str(grant.not_after)),
+            ("Daypass-Accessor", grant.accessor),
+            ("Daypass-Reason", str(Reason.APPROVED)),
+            (
+                "Daypass-Wrapping",
+                f"{grant.wrapping.path} {grant.wrapping.time} {grant.wrapping.ciphertext}",
+            ),
+            *run.trailers(),
+        ),
+    )
+    approvals = len(grant.approvals)
+    body = (
+        f"{grant.subject} may use {grant.access} on {grant.resource} until {grant.not_after}.\n"
+        f"Asked for in pull request #{grant.pull_request}, "
+        f"with {approvals} approval{'' if approvals == 1 else 's'} that counted.\n"
+        "Vault ends it at that time by itself, whether or not daypass runs."
+    )
+    return Happening(
+        event,
+        grant_title(grant),
+        body,
+        writes={grant_path(grant.id): grant.to_bytes()},
+        requires={request_path(grant.id): grant.request_blob, grant_path(grant.id): None},
+    )
+
+
+def ended(
+    grant: Grant,
+    issued_commit: str,
+    kind: EventKind,
+    reason: Reason,
+    ended_at: Instant,
+    *,
+    record_blob: str | None,
+    run: Run,
+) -> Happening:
+    """An end that Vault confirmed: the revert of the grant's commit and of its request."""
+    event = Event(
+        kind,
+        grant.id,
+        (
+            *_asked(grant),
+            ("Daypass-Not-After", str(grant.not_after)),
+            ("Daypass-Accessor", grant.accessor),
+            ("Daypass-Ended-At", str(ended_at)),
+            ("Daypass-Reason", str(reason)),
+            *run.trailers(),
+        ),
+    )
+    what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
+    body = (
+        f"This reverts commit {issued_commit},\n"
+        f"and takes back the request that commit {grant.request_commit} brought.\n\n"
+        f"{what}. Vault confirmed that nothing of it lives."
+    )
+    return Happening(
+        event,
+        f'Revert "{grant_title(grant)}"',
+        body,
+        removes=(request_path(grant.id), grant_path(grant.id)),
+        requires={grant_path(grant.id): record_blob},
+    )
+
+
+def revoke_failed(
+    grant: Grant, reason: Reason, why: str, now: Instant, *, record_blob: str | None, run: Run
+) -> Happening:
+    """An end that Vault did not confirm: the record stays, and says so."""
+    event = Event(
+        EventKind.REVOKE_FAILED,
+        grant.id,
+        (
+            *_asked(grant),
+            ("Daypass-Not-After", str(grant.not_after)),
+            ("Daypass-Accessor", grant.accessor),
+            ("Daypass-Reason", str(reason)),
+            *run.trailers(),
+        ),
+    )
+    return Happening(
+        event,
+        f"Could not end: {grant_title(grant)}",
+        f"Vault did not confirm that it is gone: {why}.\nEvery run tries again.",
+        writes={grant_path(grant.id): grant.failed(str(reason), now).to_bytes()},
+        requires={grant_path(grant.id): record_blob},
+    )
+
+
+def refused(refusal: Refusal, run: Run) -> Happening:
+    """A denial, or a lapse: the request is removed from main, with the reason."""
+    facts: list[tuple[str, str | None]] = [
+        ("Daypass-Request", f"{refusal.request_commit or '-'} {refusal.blob}"),
+        ("Daypass-Pull-Request", str(refusal.pull_request) if refusal.pull_request else None),
+        ("Daypass-Subject", refusal.subject),
+        ("Daypass-Resource", refusal.resource),
+        ("Daypass-Access", refusal.access),
+    ]
+    if refusal.effect is not None:
+        facts.append(("Daypass-Decision", f"{refusal.effect} {refusal.input_digest}"))
+        facts.append(("Daypass-Policy", refusal.policy_digest))
+    facts.append(("Daypass-Reason", str(refusal.reason)))
+    trailers = tuple((name, value) for name, value in facts if value is not None)
+    body = "\n".join(f"- {line}" for line in refusal.why)
+    if refusal.decision_input:
+        body += "\n\nThe input that was decided on:\n\n    " + refusal.decision_input
+    return Happening(
+        Event(refusal.kind, refusal.grant_id, (*trailers, *run.trailers())),
+        f"{'Deny' if refusal.kind is EventKind.DENIED else 'Let lapse'}: {refusal.grant_id}",
+        body,
+        removes=(request_path(refusal.grant_id),),
+        requires={request_path(refusal.grant_id): refusal.blob},
+    )
+
+
+def repaired(restored: Mapping[str, bytes], forged: tuple[str, ...], run: Run) -> Happening:
+    """The bot's folders, put back to what its last signed commit said."""
+    paths = "\n".join(f"- {path}" for path in sorted((*restored, *forged)))
+    event = Event(
+        EventKind.DRIFT, None, (("Daypass-Reason", str(Reason.RECORD_CHANGED)), *run.trailers())
+    )
+    return Happening(
+        event,
+        "Put back records that were changed by hand",
+        f"Only the bot writes here. These differed from its last signed commit:\n{paths}",
+        writes=restored,
+        removes=forged,
+    )

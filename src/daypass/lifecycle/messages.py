@@ -1,0 +1,75 @@
+"""What daypass says on a pull request: escaped, so that no text can mention or format."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.happening import Refusal
+    from daypass.model.grant import Grant
+
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
+
+
+def escape(text: str) -> str:
+    """Text as Markdown that shows exactly that text, on one line, and notifies nobody."""
+    line = " ".join(text.split())
+    return _MARKUP.sub(r"\\\1", line).replace("@", "&#64;")
+
+
+def delivery_marker(grant_id: str) -> str:
+    """The first line of the comment that delivers; there is one such comment a grant."""
+    return f"<!-- daypass:delivery:{grant_id} -->"
+
+
+def refusal_marker(grant_id: str) -> str:
+    """The first line of the comment that tells of a refusal."""
+    return f"<!-- daypass:refused:{grant_id} -->"
+
+
+def delivery(grant: Grant, ciphertext: str) -> str:
+    """The comment that delivers: what was granted, how to claim it, and the sealed token."""
+    keys = "\n".join(f"- `{fingerprint}`" for fingerprint in grant.recipients)
+    window = grant.wrapping.ttl // 60
+    return f"""\
+### Access granted until {grant.not_after}
+
+| | |
+|---|---|
+| grant | `{grant.id}` |
+| for | `{grant.subject}` |
+| what | `{grant.access}` on `{grant.resource}` (Vault role `{grant.mount}/{grant.role}`) |
+| from | {grant.not_before} |
+| until | {grant.not_after}: then it stops by itself |
+
+Claim it within {window} minutes, once, with the SSH key that GitHub or your identity knows:
+
+```sh
+daypass claim {grant.id} -- psql
+```
+
+<details><summary>The sealed delivery (age). It is of no use to anybody without the key</summary>
+
+```
+{ciphertext.strip()}
+```
+
+It can be opened by:
+{keys}
+
+</details>
+"""
+
+
+def refusal(refused: Refusal) -> str:
+    """The comment that tells why a merged request was not granted, and what to do."""
+    lines = "\n".join(f"- {escape(line)}" for line in refused.why)
+    return f"""\
+### Not granted: `{refused.grant_id}`
+
+{lines}
+
+The request was removed from main, and its id is spent: an approval that comes later changes
+nothing. To ask again, open a pull request with a new id.
+"""

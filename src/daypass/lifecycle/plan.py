@@ -1,0 +1,180 @@
+"""Plan: compare what git wants with what Vault holds, and say what closes each difference. Pure.
+
+Level-triggered: it looks at states, never at events, so a push, a schedule, a re-run and a run
+that follows a killed one all come to the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from daypass.lifecycle.ports import Slot, SlotState
+from daypass.model.event import EventKind, Reason
+from daypass.model.grant import Grant, GrantState
+from daypass.model.names import grant_path, request_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.lifecycle.world import RequestFile, World
+
+
+# Vault tells its time in whole seconds: a token that ended within this last second has expired.
+_CLOCK_GRAIN_SECONDS: Final = 2
+
+
+class Step(StrEnum):
+    """What is to be done about one id."""
+
+    JUDGE = "judge"  # a request that nobody has decided: grant it, or refuse it
+    RESUME = "resume"  # minted by a run that did not get to its evidence
+    DELIVER = "deliver"  # evidence is on main, the delivery is not posted
+    REFUSE = "refuse"  # refused by a run that did not get to its evidence
+    NOTIFY = "notify"  # refused, on main; the notice is not posted
+    END = "end"  # its time is up, or it is to be revoked
+    ABANDON = "abandon"  # its request went away before the evidence: what was minted is revoked
+    SETTLE = "settle"  # nothing left but the note that work was under way
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step for one id, with all that the step needs to know."""
+
+    step: Step
+    grant_id: str
+    request: RequestFile | None = None
+    grant: Grant | None = None
+    slot: Slot | None = None
+    kind: EventKind | None = None
+    reason: Reason | None = None
+
+    @property
+    def is_unbidden(self) -> bool:
+        """Whether it revokes something that neither time nor a person's own act has ended.
+
+        These are what `--max` counts: a mistake in a policy or a checkout shows as many of them.
+        """
+        return self.step is Step.END and self.reason in (
+            Reason.RECORD_DELETED,
+            Reason.REEVALUATED,
+            Reason.REQUEST_CHANGED,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All actions, endings first: revoking beats issuing."""
+
+    actions: tuple[Action, ...]
+
+    def of(self, *steps: Step) -> tuple[Action, ...]:
+        """The actions of these steps, in order."""
+        return tuple(action for action in self.actions if action.step in steps)
+
+
+def make_plan(world: World) -> Plan:
+    """What closes every difference between main and Vault. Reads the world, touches nothing."""
+    actions = sorted(_actions(world), key=lambda action: (_order(action), action.grant_id))
+    return Plan(tuple(actions))
+
+
+def _order(action: Action) -> int:
+    first = (Step.END, Step.ABANDON, Step.REFUSE, Step.RESUME, Step.JUDGE)
+    return first.index(action.step) if action.step in first else len(first)
+
+
+def _actions(world: World) -> Iterator[Action]:
+    for grant in world.grants.values():
+        yield from _for_grant(world, grant)
+    for request in world.requests.values():
+        if request.grant_id not in world.grants:
+            yield _for_new_request(world, request)
+    for slot in world.slots.values():
+        if slot.grant_id not in world.requests and slot.grant_id not in world.grants:
+            yield _for_leftover(slot)
+
+
+def _for_grant(world: World, grant: Grant) -> Iterator[Action]:
+    """A grant on main: it ends, or it stays, and its delivery may be due."""
+    end = _why_ended(world, grant)
+    request = world.requests.get(grant.id)
+    slot = world.slots.get(grant.id)
+    if end is not None:
+        kind, reason = end
+        yield Action(Step.END, grant.id, request, grant, slot, kind, reason)
+    elif slot is not None:
+        step = Step.DELIVER if slot.state is SlotState.MINTED else Step.SETTLE
+        yield Action(step, grant.id, request, grant, slot)
+
+
+def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
+    """The reason why a grant must end now, or None while it may stay.
+
+    A person's act is named before the clock: it tells more about what happened.
+    """
+    request = world.requests.get(grant.id)
+    reason: Reason | None = None
+    if grant_path(grant.id) in world.tampering.deleted:
+        reason = Reason.RECORD_DELETED
+    elif request is None:
+        reason = Reason.REQUEST_DELETED
+    elif request.blob != grant.request_blob:
+        reason = Reason.REQUEST_CHANGED
+    elif grant.not_after <= world.now:
+        return EventKind.EXPIRED, Reason.TIME
+    elif grant.state is GrantState.REVOKE_FAILED:
+        reason = Reason(grant.state_reason or Reason.UNCONFIRMED)
+    elif not world.is_live(grant.accessor):
+        if grant.not_after <= world.now.plus(_CLOCK_GRAIN_SECONDS):
+            return EventKind.EXPIRED, Reason.TIME
+        reason = Reason.VANISHED
+    return (EventKind.REVOKED, reason) if reason else None
+
+
+def _for_new_request(world: World, request: RequestFile) -> Action:
+    """A request on main that has no record: new, under way, refused, or an id used again."""
+    slot = world.slots.get(request.grant_id)
+    if slot is None or slot.state is SlotState.RESERVED:
+        return Action(Step.JUDGE, request.grant_id, request, slot=slot)
+    if slot.state is SlotState.MINTED:
+        return _for_minted(world, request, slot)
+    if slot.state is SlotState.REFUSED and slot.data.get("blob") == request.blob:
+        return Action(Step.REFUSE, request.grant_id, request, slot=slot)
+    return Action(
+        Step.REFUSE,
+        request.grant_id,
+        request,
+        slot=slot,
+        kind=EventKind.DENIED,
+        reason=Reason.ID_REUSED,
+    )
+
+
+def _for_minted(world: World, request: RequestFile, slot: Slot) -> Action:
+    grant = Grant.from_document(slot.data["record"])
+    if grant.request_blob != request.blob:
+        return Action(Step.ABANDON, grant.id, request, grant, slot, reason=Reason.REQUEST_CHANGED)
+    if not world.is_live(grant.accessor) or grant.not_after <= world.now:
+        # Nothing of it was ever delivered: the id may be minted for again, by compare-and-set.
+        return Action(Step.JUDGE, grant.id, request, slot=slot)
+    return Action(Step.RESUME, grant.id, request, grant, slot)
+
+
+def _for_leftover(slot: Slot) -> Action:
+    """Work under way for an id that main no longer knows."""
+    if slot.state is SlotState.MINTED:
+        grant = Grant.from_document(slot.data["record"])
+        return Action(
+            Step.ABANDON, slot.grant_id, grant=grant, slot=slot, reason=Reason.REQUEST_DELETED
+        )
+    if slot.state is SlotState.RESERVED:
+        return Action(Step.ABANDON, slot.grant_id, slot=slot, reason=Reason.REQUEST_DELETED)
+    step = Step.NOTIFY if slot.state is SlotState.REFUSED else Step.SETTLE
+    return Action(step, slot.grant_id, slot=slot)
+
+
+def freed_paths(action: Action) -> tuple[str, ...]:
+    """The paths that the commit of an ending removes, if main still has them."""
+    return (request_path(action.grant_id), grant_path(action.grant_id))

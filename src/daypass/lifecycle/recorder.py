@@ -1,0 +1,145 @@
+"""Recorder: writes happenings as signed commits, all of a run in one push.
+
+The push is the compare-and-swap. When it loses a race, each happening is held against the new
+head: what still holds is written again, what another run has recorded meanwhile is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from daypass.errors import PushRaceError
+from daypass.lifecycle.ports import NewCommit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from daypass.lifecycle.happening import Happening
+    from daypass.lifecycle.ports import Repository, Signer
+    from daypass.model.event import Event, RecordedEvent
+    from daypass.model.instant import Instant
+
+# Each try loses only to somebody who got through: far more than a busy branch needs.
+_TRIES: Final = 12
+
+
+class Chain(Protocol):
+    """What the recorder needs of the ledger: the newest event, and the message of the next."""
+
+    def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
+        """The newest event on the way back from `head`."""
+
+    def message(
+        self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
+    ) -> str:
+        """The commit message, trailers included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A happening that is on main now."""
+
+    happening: Happening
+    commit: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What became of a run's happenings."""
+
+    head: str
+    recorded: tuple[Recorded, ...]
+    dropped: tuple[Happening, ...]  # no longer held on the head that was written on
+
+
+class _Tree:
+    """Which blob lies where in access/, kept up as happenings are applied to it."""
+
+    def __init__(self, repository: Repository, head: str) -> None:
+        self.blobs = {entry.path: entry.blob for entry in repository.entries(head, "access")}
+
+    def admits(self, happening: Happening) -> bool:
+        return all(self.blobs.get(path) == blob for path, blob in happening.requires.items())
+
+    def apply(self, happening: Happening) -> dict[str, bytes | None]:
+        """The change that the happening makes here; empty if there is nothing left to change."""
+        changes: dict[str, bytes | None] = {}
+        for path in happening.removes:
+            if self.blobs.pop(path, None) is not None:
+                changes[path] = None
+        for path, content in happening.writes.items():
+            blob = _blob_id(content)
+            if self.blobs.get(path) != blob:
+                self.blobs[path] = blob
+                changes[path] = content
+        return changes
+
+
+def record(
+    repository: Repository,
+    signer: Signer,
+    chain: Chain,
+    happenings: Sequence[Happening],
+    when: Instant,
+) -> Recording:
+    """Write and push; raises PushRaceError when every try lost: then nothing is on main."""
+    head = repository.head()
+    for _ in range(_TRIES):
+        written, dropped = _write(repository, signer, chain, head, happenings, when)
+        if not written:
+            return Recording(head, (), dropped)
+        try:
+            repository.push(written[-1].commit, head)
+        except PushRaceError:
+            head = repository.fetch()
+            continue
+        return Recording(written[-1].commit, tuple(written), dropped)
+    raise PushRaceError(
+        f"main moved {_TRIES} times while this run was writing",
+        remedy="Nothing of this run is on main yet; the next run carries on from here.",
+    )
+
+
+def _write(
+    repository: Repository,
+    signer: Signer,
+    chain: Chain,
+    head: str,
+    happenings: Iterable[Happening],
+    when: Instant,
+) -> tuple[list[Recorded], tuple[Happening, ...]]:
+    tree = _Tree(repository, head)
+    tip = chain.tip(repository, head)
+    previous = tip.commit if tip else None
+    sequence = tip.sequence if tip else 0
+    accepted: list[Happening] = []
+    dropped: list[Happening] = []
+    written: list[Recorded] = []
+
+    def commits() -> Iterator[NewCommit]:
+        for happening in happenings:
+            changes = tree.apply(happening) if tree.admits(happening) else {}
+            if not changes:
+                dropped.append(happening)
+                continue
+            accepted.append(happening)
+            last = written[-1].commit if written else previous
+            number = sequence + len(written) + 1
+            message = chain.message(
+                happening.title, happening.body, happening.event, sequence=number, previous=last
+            )
+            yield NewCommit(changes, message)
+
+    for commit in repository.write_commits(head, commits(), signer, when):
+        number = sequence + len(written) + 1
+        written.append(Recorded(accepted[len(written)], commit, number))
+    return written, tuple(dropped)
+
+
+def _blob_id(content: bytes) -> str:
+    # git's own name for these bytes; not a signature of anything
+    header = f"blob {len(content)}\0".encode()
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,59 @@
+"""World: what git wants and what Vault holds, observed once. `plan` reads nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daypass.model.canonical import digest_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.lifecycle.ports import Slot
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.event import RecordedEvent
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFile:
+    """A request as it lies on main: which bytes, at which path."""
+
+    grant_id: str
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """How the bot's folders on main differ from those of its last signed commit."""
+
+    changed: tuple[str, ...] = ()  # paths edited or forged by hand: put back
+    deleted: tuple[str, ...] = ()  # paths removed by hand: the grant is revoked
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One observation: main was read first, then Vault's live tokens, then Vault's time."""
+
+    now: Instant
+    head: str
+    catalogue: Catalogue
+    tip: RecordedEvent | None  # the newest event; None before the first
+    requests: Mapping[str, RequestFile]  # on main
+    grants: Mapping[str, Grant]  # by the bot's last signed commit, whatever main says
+    slots: Mapping[str, Slot]  # of pending ids and of requests without a record
+    live: frozenset[str]  # `sha256:<hex>` of the accessors of all live tokens
+    tampering: Tampering = field(default_factory=Tampering)
+    frozen: tuple[str, ...] = ()  # why nothing may be granted; what must end still ends
+
+    def is_live(self, accessor_digest: str) -> bool:
+        """Whether the token behind that digest lives."""
+        return accessor_digest in self.live
+
+
+def accessor_digest(accessor: str) -> str:
+    """What git may know of an accessor."""
+    return digest_bytes(accessor.encode())
