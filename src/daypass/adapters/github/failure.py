@@ -1,0 +1,113 @@
+"""What went wrong with a call to GitHub, as daypass's own errors; no body is ever carried."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.errors import ForgeRefusedError, ForgeUnavailableError
+from daypass.model.instant import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.errors import DaypassError
+
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_AGAIN: Final = "Nothing is lost: run the command again once GitHub answers (githubstatus.com)."
+_PERMISSION = re.compile(r"[a-z_]+=(read|write|admin)([,;] ?[a-z_]+=(read|write|admin))*")
+# The first pattern that fits the path names what is probably missing when GitHub says 403 or 404.
+_NEEDED: Final = (
+    (re.compile(r"/access_tokens$"), "the App's key and that the App is installed"),
+    (re.compile(r"/teams/"), "the App's organization permission `Members: read`"),
+    (re.compile(r"/comments"), "the App's permission `Pull requests: write`"),
+    (re.compile(r"/pulls"), "the App's permissions `Pull requests: read` and `Contents: read`"),
+    (re.compile(r"/activity$"), "the App's permission `Contents: read`"),
+    (re.compile(r""), "the App's permissions"),
+)
+
+
+def refusal(
+    verb: str, path: str, status: int, headers: Mapping[str, str], body: str
+) -> DaypassError:
+    """The error for an answer that is no success.
+
+    `headers` are in lower case. The body is looked at only to tell a rate limit from a refusal.
+    """
+    what = f"GitHub answered {status} to {verb} {path}"
+    if _is_rate_limit(status, headers, body):
+        return ForgeUnavailableError(
+            f"GitHub limits the rate of requests{_until(headers)}",
+            remedy="Run the command again after that time; the scheduled run does so by itself.",
+        )
+    if status >= _SERVER_ERROR:
+        return ForgeUnavailableError(what, remedy=_AGAIN)
+    return ForgeRefusedError(what, remedy=_refused_remedy(path, status, headers))
+
+
+def unreachable(verb: str, path: str, error: BaseException) -> DaypassError:
+    """The error for a call that got no answer. The library's text may name the whole URL: left out.
+
+    Only its type is told: DNS, TLS, a refused connection and a timeout have types of their own.
+    """
+    return ForgeUnavailableError(
+        f"GitHub did not answer {verb} {path} ({type(error).__name__})",
+        remedy="Check the network, the proxy and `github.apiUrl` in access/daypass.yaml; then run "
+        "the command again.",
+    )
+
+
+def unexpected(what: str) -> DaypassError:
+    """The error for an answer that is not what GitHub's API description says."""
+    return ForgeUnavailableError(
+        f"GitHub's answer cannot be read: {what}",
+        remedy="Check `github.apiUrl` in access/daypass.yaml and what stands between here and "
+        "GitHub; then run the command again. Nothing was decided on that answer.",
+    )
+
+
+def _refused_remedy(path: str, status: int, headers: Mapping[str, str]) -> str:
+    if status == 401:  # noqa: PLR2004  -- HTTP's own number
+        return (
+            "The token is wrong or over. A person: `gh auth login`, or set GH_TOKEN. The bot: "
+            "check `github.appId` and that the transit key is the App's key."
+        )
+    accepted = headers.get("x-accepted-github-permissions", "")
+    if _PERMISSION.fullmatch(accepted):
+        needed = f"the permission `{accepted}`"
+    else:
+        needed = next(text for pattern, text in _NEEDED if pattern.search(path))
+    return (
+        f"Check {needed}, and owner and repository in access/daypass.yaml (GitHub says 404 for "
+        "what a token may not see). A person needs read access to the repository: `gh auth login`, "
+        "or GH_TOKEN."
+    )
+
+
+def _is_rate_limit(status: int, headers: Mapping[str, str], body: str) -> bool:
+    if status == _TOO_MANY:
+        return True
+    if status != 403:  # noqa: PLR2004  -- HTTP's own number
+        return False
+    if "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0":
+        return True
+    return "rate limit" in _message(body).lower()
+
+
+def _message(body: str) -> str:
+    try:
+        value: Any = json.loads(body)
+    except ValueError:
+        return ""
+    return str(value.get("message", "")) if isinstance(value, dict) else ""
+
+
+def _until(headers: Mapping[str, str]) -> str:
+    wait, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    if wait.isdecimal():
+        return f" for {int(wait)} s more"
+    if reset.isdecimal():
+        return f" until {Instant.from_seconds(int(reset))}"
+    return "; it does not say until when (a minute at the least)"

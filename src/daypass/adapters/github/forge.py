@@ -1,0 +1,199 @@
+"""The `Forge` port over GitHub's REST API, as the App or as a person."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import github
+
+from daypass.adapters.github import pulls, wire
+from daypass.adapters.github.token import InstallationAuth
+from daypass.adapters.github.transport import Transport
+from daypass.errors import ForgeRefusedError
+from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from types import TracebackType
+
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Account, Comment, PullRequest
+    from daypass.model.settings import GitHubSettings
+
+T = TypeVar("T")
+_MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
+_SLUG: Final = re.compile(r"[A-Za-z0-9._-]+")
+_SHA: Final = re.compile(r"[0-9a-f]{40}")
+
+
+class GitHubForge:
+    """GitHub for one run: what was asked of teams and accounts is asked once.
+
+    May be used by several threads. Every method may raise ForgeUnavailableError and
+    ForgeRefusedError. Close it, or use it in `with`.
+    """
+
+    def __init__(self, settings: GitHubSettings, auth: github.Auth.Auth | None) -> None:
+        self._settings = settings
+        self._auth = auth
+        self._transport = Transport(settings.api_url, auth)
+        self._once = _Once()
+
+    @classmethod
+    def as_app(
+        cls,
+        settings: GitHubSettings,
+        sign: Callable[[dict[str, Any]], str],
+        now: Callable[[], Instant],
+    ) -> GitHubForge:
+        """As the App: `sign` makes the App's JWT (RS256) of a payload, `now` is Vault's time."""
+        return cls(settings, InstallationAuth(settings, sign, now))
+
+    @classmethod
+    def as_user(cls, settings: GitHubSettings, token: Secret | None) -> GitHubForge:
+        """As the person (or job) whose token it is; without one, as anybody on the internet."""
+        return cls(settings, None if token is None else github.Auth.Token(token.reveal()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+        if isinstance(self._auth, InstallationAuth):
+            self._auth.close()
+
+    def installation_token(self) -> Secret:
+        """A token for `git push` that lives five minutes at least. Ask again for each push."""
+        if isinstance(self._auth, InstallationAuth):
+            return self._auth.secret()
+        if isinstance(self._auth, github.Auth.Token):
+            return Secret(self._auth.token)
+        raise ForgeRefusedError(
+            "there is no token to push with", remedy="Log in: `gh auth login`, or set GH_TOKEN."
+        )
+
+    def pull_requests_of(self, commit: str) -> tuple[PullRequest, ...]:
+        """The pull requests that brought a commit to the default branch, merged ones only."""
+        here = self._settings
+        found = (
+            pulls.is_merged_into(here.default_branch, here.repository_id, item)
+            for item in self._transport.pages(f"{self._repository}/commits/{_sha(commit)}/pulls")
+        )
+        return tuple(self.pull_request(number) for number in found if number is not None)
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One pull request, with all that approvals are counted on."""
+        return pulls.fetch(self._transport, self._settings.full_name, number)
+
+    def account(self, account_id: int) -> Account | None:
+        """An account by its numeric id, with its login of today; None when it is gone."""
+        return self._once.get(("account", account_id), lambda: self._account(account_id))
+
+    def team_members(self, slug: str) -> frozenset[int]:
+        """Numeric ids of a team's active members, child teams' included (as GitHub counts them)."""
+        if _SLUG.fullmatch(slug) is None:
+            raise _malformed(f"the team {slug!a}")
+        path = f"/orgs/{self._settings.owner}/teams/{slug}/members"
+        return self._once.get(
+            ("team", slug),
+            lambda: frozenset(wire.read_all(wire.member, self._transport.pages(path))),
+        )
+
+    def ssh_keys(self, account: Account) -> tuple[str, ...]:
+        """The public keys that GitHub holds for an account, one OpenSSH line each.
+
+        GitHub tells keys by login only, and a login can be given up and taken by somebody else: so
+        the login is asked for by the numeric id, now, whatever `account` says. A gone account has
+        no keys.
+        """
+        today = self._account(account.id)
+        if today is None:
+            return ()
+        return wire.read_all(wire.key, self._transport.pages(f"/users/{today.login}/keys"))
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """All comments of a pull request, oldest first."""
+        path = f"{self._repository}/issues/{number}/comments"
+        found = wire.read_all(wire.comment, self._transport.pages(path))
+        return tuple(sorted(found, key=lambda comment: comment.id))
+
+    def post_comment(self, number: int, marker: str, body: str) -> Comment:
+        """Post a comment unless the App already posted one with that marker (its first line).
+
+        Returns the one that stands. Of two posted at once, the later one is deleted.
+        """
+        if _MARKER.fullmatch(marker) is None:
+            raise ValueError("a marker looks like <!-- daypass:what:which -->")
+        standing = self._marked(number, marker)
+        if standing is not None:
+            return standing
+        whole = body if body.partition("\n")[0] == marker else f"{marker}\n{body}"
+        path = f"{self._repository}/issues/{number}/comments"
+        posted = wire.read(wire.comment, self._transport.post(path, {"body": whole}))
+        oldest = self._marked(number, marker)
+        if oldest is None or oldest.id >= posted.id:
+            return posted
+        self._transport.delete(f"{self._repository}/issues/comments/{posted.id}")
+        return oldest
+
+    @property
+    def _repository(self) -> str:
+        return f"/repos/{self._settings.full_name}"
+
+    def _marked(self, number: int, marker: str) -> Comment | None:
+        """The App's oldest comment with that marker. Anybody else's with it counts for nothing."""
+        bot = self._settings.app_user_id
+        return next(
+            (
+                comment
+                for comment in self.comments(number)
+                if comment.author_id == bot and comment.body.partition("\n")[0].strip() == marker
+            ),
+            None,
+        )
+
+    def _account(self, account_id: int) -> Account | None:
+        return wire.read(wire.account, self._transport.find(f"/user/{account_id}"))
+
+
+class _Once:
+    """Answers kept for a run. Threads that ask for the same thing at once wait for one answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._answers: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, ask: Callable[[], T]) -> T:
+        """The answer to that key; an error is not kept."""
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._answers:
+                self._answers[key] = ask()
+            answer: T = self._answers[key]
+            return answer
+
+
+def _sha(text: str) -> str:
+    if _SHA.fullmatch(text) is None:
+        raise _malformed(f"the commit {text!a}")
+    return text
+
+
+def _malformed(what: str) -> ForgeRefusedError:
+    return ForgeRefusedError(
+        f"{what} cannot be asked for at GitHub",
+        remedy="Check the name where it is written down.",
+    )

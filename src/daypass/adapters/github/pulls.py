@@ -1,0 +1,110 @@
+"""One pull request with all that approvals are counted on, and whether it is all."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.adapters.github import wire
+from daypass.adapters.github.pushes import PushRecord, Span, pushes_of
+from daypass.errors import ForgeRefusedError
+from daypass.model.pullrequest import PullRequest
+
+if TYPE_CHECKING:
+    from daypass.adapters.github.transport import Transport
+
+# What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
+_MOST_COMMITS: Final = 250
+_MOST_FILES: Final = 3000
+# A branch with more pushes than this is no access request.
+_MOST_ACTIVITIES: Final = 2000
+
+
+def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
+    """Ask GitHub for a pull request, its files, commits, reviews and pushes.
+
+    Raises:
+        ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or refuses.
+    """
+    path = f"/repos/{repository}/pulls/{number}"
+    pull = transport.get(path)
+    files = wire.read_all(wire.changed_file, transport.pages(f"{path}/files"))
+    commits = wire.read_all(wire.commit, transport.pages(f"{path}/commits"))
+    reviews = wire.read_all(wire.review, transport.pages(f"{path}/reviews"))
+    record = _pushes(transport, pull)
+
+    def pull_request(value: Any) -> PullRequest:
+        gap = _cut(value, len(files), len(commits)) or record.gap
+        head, base = value["head"], value["base"]
+        repo = head["repo"]
+        return PullRequest(
+            number=wire.number(value["number"]),
+            url=wire.text(value["html_url"]),
+            author=wire.account(value["user"]),
+            base_repository_id=wire.number(base["repo"]["id"]),
+            base_ref=wire.text(base["ref"]),
+            base_sha=wire.sha(base["sha"]),
+            head_repository_id=wire.number(repo["id"]) if repo else None,
+            head_ref=wire.text(head["ref"]),
+            head_sha=wire.sha(head["sha"]),
+            open=value["state"] == "open",
+            merged_at=wire.optional(wire.instant, value["merged_at"]),
+            merge_commit_sha=wire.optional(wire.sha, value["merge_commit_sha"]),
+            merged_by=wire.account(value["merged_by"]),
+            files=files,
+            commits=commits,
+            pushes=record.pushes,
+            reviews=reviews,
+            complete=not gap,
+            incomplete_because=gap,
+        )
+
+    return wire.read(pull_request, pull)
+
+
+def is_merged_into(branch: str, repository_id: int, value: Any) -> int | None:
+    """The number of a listed pull request if it was merged into that branch, otherwise None."""
+
+    def merged_pull_request(item: Any) -> int | None:
+        base = item["base"]
+        here = base["ref"] == branch and wire.number(base["repo"]["id"]) == repository_id
+        return wire.number(item["number"]) if item["merged_at"] and here else None
+
+    return wire.read(merged_pull_request, value)
+
+
+def _cut(value: Any, files: int, commits: int) -> str:
+    """Why the lists of files and commits are not whole; empty when they are."""
+    if wire.number(value["commits"]) > _MOST_COMMITS:
+        return f"it has more than {_MOST_COMMITS} commits, which is all that GitHub lists"
+    if wire.number(value["changed_files"]) > _MOST_FILES:
+        return f"it changes more than {_MOST_FILES} files, which is all that GitHub lists"
+    if commits != value["commits"] or files != value["changed_files"]:
+        return "it changed while it was read"
+    return ""
+
+
+def _pushes(transport: Transport, pull: Any) -> PushRecord:
+    span, repository = wire.read(_span, pull)
+    if repository is None:
+        return PushRecord(
+            (), "the fork that it came from is gone, and the record of pushes with it"
+        )
+    activities = transport.pages(
+        f"/repos/{repository}/activity", {"ref": span.ref, "direction": "desc"}
+    )
+    try:
+        return pushes_of(span, itertools.islice(activities, _MOST_ACTIVITIES))
+    except ForgeRefusedError:
+        return PushRecord((), "GitHub does not show who pushed to its branch")
+
+
+def _span(value: Any) -> tuple[Span, str | None]:
+    head = value["head"]
+    span = Span(
+        ref=f"refs/heads/{wire.text(head['ref'])}",
+        head=wire.sha(head["sha"]),
+        opened_at=wire.instant(value["created_at"]),
+        merged_at=wire.optional(wire.instant, value["merged_at"]),
+    )
+    return span, wire.text(head["repo"]["full_name"]) if head["repo"] else None

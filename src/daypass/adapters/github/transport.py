@@ -1,0 +1,148 @@
+"""HTTP to GitHub's REST API: JSON in, JSON out, every failure a DaypassError.
+
+PyGithub's connection keeps the request under way in itself (`request`, then `getresponse`), so two
+threads on one would read each other's answers. Here each call has a connection of its own for as
+long as it lasts, from a pool that grows to as many as are used at once.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import github
+import requests
+import urllib3
+
+from daypass.adapters.github import failure
+from daypass.errors import DaypassError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_TIMEOUT: Final = 20  # seconds, for connecting and for each read
+_PER_PAGE: Final = 100
+_REDIRECTION: Final = 300
+_NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
+# Only what cannot have been carried out is tried again: any connection that never came about, and
+# GETs that failed. A POST that was answered 502 may have been done. Never sleep as long as a server
+# likes (Retry-After): a rate limit is told to the caller, whose next run is minutes away.
+_RETRY: Final = urllib3.Retry(
+    total=3,
+    backoff_factor=0.25,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods=("GET",),
+    respect_retry_after_header=False,
+    raise_on_status=False,
+)
+
+
+class Transport:
+    """A client for some threads. Close it (or use it in `with`) when done."""
+
+    def __init__(self, api_url: str, auth: github.Auth.Auth | None) -> None:
+        self._api_url = api_url
+        self._auth = auth
+        self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
+
+    def close(self) -> None:
+        """Close all connections that no call is using."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The JSON value at that path.
+
+        Raises ForgeUnavailableError, ForgeRefusedError (as every method here).
+        """
+        return self._call("GET", path, parameters)[1]
+
+    def find(self, path: str) -> Any | None:
+        """The JSON value at that path; None when GitHub says that there is none."""
+        return self._call("GET", path, absent=True)[1]
+
+    def pages(self, path: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """The items of a paginated list, fetched as they are asked for."""
+        here = dict(parameters or {}, per_page=_PER_PAGE)
+        url: str | None = path
+        while url is not None:
+            headers, items = self._call("GET", url, here)
+            if not isinstance(items, list):
+                raise failure.unexpected(f"{path} is no list")
+            yield from items
+            link = _NEXT.search(headers.get("link", ""))
+            # The link carries all parameters; PyGithub takes its path and query, never its host.
+            url, here = (link[1] if link else None), {}
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send once; never again after an answer, or the lack of one."""
+        return self._call("POST", path, body=body)[1]
+
+    def delete(self, path: str) -> None:
+        """Delete; what is gone already is no error."""
+        self._call("DELETE", path, absent=True)
+
+    def _call(
+        self,
+        verb: str,
+        path: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        absent: bool = False,
+    ) -> tuple[dict[str, str], Any]:
+        shown = path.partition("?")[0]
+        with self._client() as client:
+            try:
+                status, headers, text = client.requester.requestJson(
+                    verb, path, dict(parameters or {}), input=None if body is None else dict(body)
+                )
+            except DaypassError:
+                raise  # the installation token could not be had: it says why itself
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                raise failure.unreachable(verb, shown, error) from None
+            except github.GithubException as error:
+                raise failure.refusal(
+                    verb, shown, error.status, _lower(error.headers), ""
+                ) from None
+            except (RuntimeError, AssertionError) as error:
+                # PyGithub refuses redirects to another host or scheme with these.
+                raise failure.unreachable(verb, shown, error) from None
+        if absent and status in (404, 410):
+            return headers, None
+        if status >= _REDIRECTION:
+            raise failure.refusal(verb, shown, status, headers, text)
+        try:
+            return headers, json.loads(text) if text else None
+        except ValueError:
+            raise failure.unexpected(f"{verb} {shown} gave no JSON") from None
+
+    @contextmanager
+    def _client(self) -> Iterator[github.Github]:
+        try:
+            client = self._idle.get_nowait()
+        except queue.Empty:
+            client = github.Github(
+                base_url=self._api_url,
+                auth=self._auth,
+                timeout=_TIMEOUT,
+                retry=_RETRY,
+                user_agent="daypass",
+                lazy=True,
+                seconds_between_requests=0,
+                seconds_between_writes=0,
+            )
+        try:
+            yield client
+        finally:
+            self._idle.put(client)
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {key.lower(): value for key, value in (headers or {}).items()}

@@ -1,0 +1,142 @@
+"""GitHub's JSON → values of the model. What is missing or of another type is an error, no default.
+
+A field that GitHub's description calls nullable becomes None; any other must be there. The readers
+here raise KeyError, TypeError or ValueError; `read` turns these into one clear error.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from daypass.adapters.github import failure
+from daypass.model.instant import Instant
+from daypass.model.pullrequest import (
+    Account,
+    AccountType,
+    ChangedFile,
+    Comment,
+    PullRequestCommit,
+    Review,
+    ReviewState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+_CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^<>\n]+)>", re.IGNORECASE | re.MULTILINE)
+_SHA: Final = re.compile(r"[0-9a-f]{40}")
+
+
+def read(reader: Callable[[Any], T], value: Any) -> T:
+    """What the reader makes of GitHub's value.
+
+    Raises:
+        ForgeUnavailableError: a field is missing, or is not what GitHub's description says.
+    """
+    try:
+        return reader(value)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # Not chained: these errors quote the value that they stumbled over.
+        raise failure.unexpected(reader.__name__.strip("_").replace("_", " ")) from None
+
+
+def read_all(reader: Callable[[Any], T], values: Iterable[Any]) -> tuple[T, ...]:
+    """`read` for each item of a list."""
+    return tuple(read(reader, value) for value in values)
+
+
+def number(value: Any) -> int:
+    """An integer, and no boolean."""
+    if type(value) is not int:
+        raise TypeError("not an integer")
+    return value
+
+
+def text(value: Any) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    return value
+
+
+def sha(value: Any) -> str:
+    """An object id."""
+    if _SHA.fullmatch(text(value)) is None:
+        raise ValueError("not an object id")
+    return str(value)
+
+
+def optional(reader: Callable[[Any], T], value: Any) -> T | None:
+    """The reader's value, or None for null."""
+    return None if value is None else reader(value)
+
+
+def instant(value: Any) -> Instant:
+    """A time."""
+    return Instant.parse(text(value))
+
+
+def account(value: Any) -> Account | None:
+    """An account; None for null, and for the `{}` that commits show for an unknown address."""
+    if not value:
+        return None
+    kind = value["type"]
+    known = kind if kind in AccountType else AccountType.OTHER
+    return Account(number(value["id"]), text(value["login"]), AccountType(known))
+
+
+def review(value: Any) -> Review:
+    """A review. A state that is unheard of is an error: it could take an approval back."""
+    return Review(
+        id=number(value["id"]),
+        reviewer=account(value["user"]),
+        state=ReviewState(value["state"]),
+        commit=optional(sha, value["commit_id"]),
+        submitted_at=optional(instant, value.get("submitted_at")),
+    )
+
+
+def commit(value: Any) -> PullRequestCommit:
+    """A commit of a pull request, with the co-authors that its message names."""
+    message = text(value["commit"]["message"])
+    return PullRequestCommit(
+        sha=sha(value["sha"]),
+        author=account(value["author"]),
+        committer=account(value["committer"]),
+        co_authors=tuple(match.strip() for match in _CO_AUTHOR.findall(message)),
+    )
+
+
+def changed_file(value: Any) -> ChangedFile:
+    """A file that a pull request changes."""
+    return ChangedFile(
+        path=text(value["filename"]),
+        status=text(value["status"]),
+        blob=optional(sha, value["sha"]),
+        previous_path=optional(text, value.get("previous_filename")),
+    )
+
+
+def comment(value: Any) -> Comment:
+    """A comment. GitHub says that it was edited by showing another time of update."""
+    author = account(value["user"])
+    return Comment(
+        id=number(value["id"]),
+        url=text(value["html_url"]),
+        author_id=author.id if author else None,
+        body=value.get("body") or "",
+        created_at=instant(value["created_at"]),
+        edited=value["updated_at"] != value["created_at"],
+    )
+
+
+def key(value: Any) -> str:
+    """A public SSH key."""
+    return text(value["key"])
+
+
+def member(value: Any) -> int:
+    """A member's numeric id."""
+    return number(value["id"])
