@@ -1,0 +1,319 @@
+"""Approvals are computed, not believed: who approved, and whose word does not count, and why.
+
+Pure: it reads a `PullRequest` as GitHub's API told it. Accounts are numeric ids throughout. Which
+group an approver belongs to is asked later, by the rules: here it is only whether a review is the
+word of an independent person on exactly these bytes, given in time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from daypass.model.grant import Approval
+from daypass.model.pullrequest import AccountType, ReviewState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Account, PullRequest, Review
+    from daypass.policy.groups import GroupDirectory
+
+# GitHub's own account that commits what people merge and edit in the browser. It is no person:
+# who did it stands as the commit's author and as the actor of the push.
+WEB_FLOW_ID: Final = 19864447
+_VERDICTS: Final = frozenset(
+    {ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED}
+)
+_NO_APPROVAL: Final = {
+    ReviewState.DISMISSED: ("dismissed", "the review was dismissed"),
+    ReviewState.CHANGES_REQUESTED: ("changes-requested", "changes are requested"),
+}
+_NOREPLY: Final = re.compile(r"([1-9][0-9]{0,18})\+[^@\s]+@users\.noreply\.([a-z0-9.-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedReview:
+    """A review that does not count. `why` is for people; `login` only to recognise it."""
+
+    account_id: int | None
+    login: str | None
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalCount:
+    """What the reviews of one pull request amount to.
+
+    A `fault` means that nothing may be counted at all: then `counted` is empty. `fault` names
+    accounts by number and commits by id, and holds no text of anybody's.
+    """
+
+    counted: tuple[Approval, ...] = ()  # by account id
+    refused: tuple[RefusedReview, ...] = ()
+    fault: str | None = None
+    blocked_by: tuple[int, ...] = ()  # accounts whose request for changes stands
+    excluded: Mapping[int, str] | None = None  # accounts whose approval never counts here, and why
+
+
+def count_approvals(
+    pull_request: PullRequest,
+    subject: Identity,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    now: Instant,
+) -> ApprovalCount:
+    """Count the approvals of a pull request that asks for access for `subject`.
+
+    Of each reviewer the latest verdict counts that was given before the merge (before `now` while
+    the pull request is open; GitHub tells whole seconds, so one given in the merge's own second
+    still came before it). It counts if it is APPROVED, on the head of the pull request, by a
+    person who neither wrote nor pushed any of it, and has no part in what is asked.
+    """
+    excluded = _parties(subject, catalogue)
+    fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
+    return _count(pull_request, excluded, fault, catalogue, groups, now)
+
+
+def count_reviews(
+    pull_request: PullRequest, catalogue: Catalogue, groups: GroupDirectory, now: Instant
+) -> ApprovalCount:
+    """Count the approvals of a pull request that changes what decisions rest on."""
+    return _count(pull_request, {}, None, catalogue, groups, now)
+
+
+def askers(subject: Identity, catalogue: Catalogue) -> frozenset[int]:
+    """The accounts that may ask for access for `subject`: itself, or who answers for it."""
+    names = {subject.name, subject.sponsor}
+    if not subject.type.is_person:
+        names.update(subject.owners)
+    people = (catalogue.identities.get(name) for name in names if name is not None)
+    ids = {subject.github_id, *(person.github_id for person in people if person is not None)}
+    return frozenset(account_id for account_id in ids if account_id is not None)
+
+
+def _parties(subject: Identity, catalogue: Catalogue) -> dict[int, str]:
+    roles = dict.fromkeys(subject.owners, "owner of the subject")
+    if subject.sponsor is not None:
+        roles[subject.sponsor] = "sponsor of the subject"
+    people = {name: catalogue.identities.get(name) for name in roles}
+    parties = {
+        person.github_id: roles[name]
+        for name, person in people.items()
+        if person is not None and person.github_id is not None
+    }
+    if subject.github_id is not None:
+        parties[subject.github_id] = "the subject"
+    return parties
+
+
+def _requester_fault(
+    pull_request: PullRequest, subject: Identity, allowed: frozenset[int]
+) -> str | None:
+    author = pull_request.author
+    if author is None:
+        return "the account that opened the pull request is gone"
+    if author.id not in allowed:
+        return (
+            f"the pull request was opened by account {author.id}, "
+            f"which is neither {subject.name} nor an owner or sponsor of it"
+        )
+    return None
+
+
+def _count(
+    pull_request: PullRequest,
+    parties: Mapping[int, str],
+    fault: str | None,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    now: Instant,
+) -> ApprovalCount:
+    try:
+        hands = _hands(pull_request, frozenset(parties), _host(catalogue))
+    except _UnknownHandError as error:
+        hands, fault = {}, fault or str(error)
+    excluded = {**hands, **parties}
+    counted: list[Approval] = []
+    refused: list[RefusedReview] = []
+    blocked: list[int] = []
+    for review in _latest_verdicts(pull_request, now):
+        problem = _problem(review, pull_request, excluded, catalogue)
+        if problem is not None:
+            refused.append(_refusal(review, *problem))
+        elif review.state is ReviewState.APPROVED:
+            counted.append(_approval(review, catalogue))
+        if _blocks(review, excluded, catalogue, groups) and review.reviewer is not None:
+            blocked.append(review.reviewer.id)
+    refused.extend(_never_counted(pull_request, now))
+    return ApprovalCount(
+        counted=() if fault else tuple(sorted(counted, key=lambda item: item.account_id)),
+        refused=tuple(refused),
+        fault=fault,
+        blocked_by=tuple(sorted(blocked)),
+        excluded=excluded,
+    )
+
+
+class _UnknownHandError(Exception):
+    """Somebody had a hand in the pull request, and nobody can say who. Never leaves this module."""
+
+
+def _hands(pull_request: PullRequest, parties: frozenset[int], host: str) -> dict[int, str]:
+    """Everybody who opened, wrote, committed or pushed any of it."""
+    if not pull_request.complete:
+        raise _UnknownHandError(
+            "GitHub does not tell the whole of the pull request"
+            + (f": {pull_request.incomplete_because}" if pull_request.incomplete_because else "")
+        )
+    hands: dict[int, str] = {}
+    for account, what in _touches(pull_request):
+        if account is None:
+            raise _UnknownHandError(f"{what} belongs to no GitHub account")
+        if account.type is not AccountType.USER and account.id not in parties:
+            # Whoever made the bot act may be the one who approves.
+            raise _UnknownHandError(
+                f"{what} is account {account.id}, which is no person and not the subject"
+            )
+        hands.setdefault(account.id, what)
+    for commit in pull_request.commits:
+        for address in commit.co_authors:
+            match = _NOREPLY.fullmatch(address.strip().lower())
+            if match is None or match[2] != host:
+                raise _UnknownHandError(
+                    f"a co-author of commit {commit.sha[:12]} belongs to no GitHub account"
+                )
+            hands.setdefault(int(match[1]), f"a co-author of commit {commit.sha[:12]}")
+    return hands
+
+
+def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str]]:
+    yield pull_request.author, "the author of the pull request"
+    for commit in pull_request.commits:
+        yield commit.author, f"the author of commit {commit.sha[:12]}"
+        if commit.committer is None or commit.committer.id != WEB_FLOW_ID:
+            yield commit.committer, f"the committer of commit {commit.sha[:12]}"
+    for push in pull_request.pushes:
+        yield push.actor, f"the one who pushed {push.after[:12]}"
+    if not any(push.after == pull_request.head_sha for push in pull_request.pushes):
+        # Commit e-mails can be forged. Without GitHub's own word on who pushed the head, an
+        # approver could have written it in somebody else's name.
+        yield None, f"the one who pushed the head {pull_request.head_sha[:12]}"
+
+
+def _host(catalogue: Catalogue) -> str:
+    return urlsplit(catalogue.settings.github.server_url).hostname or ""
+
+
+def _in_time(review: Review, pull_request: PullRequest, now: Instant) -> bool:
+    until = now if pull_request.merged_at is None else pull_request.merged_at
+    return review.submitted_at is not None and review.submitted_at <= until
+
+
+def _latest_verdicts(pull_request: PullRequest, now: Instant) -> list[Review]:
+    latest: dict[int, tuple[tuple[Instant, int], Review]] = {}
+    for review in pull_request.reviews:
+        given, reviewer = review.submitted_at, review.reviewer
+        if given is None or reviewer is None or review.state not in _VERDICTS:
+            continue
+        if not _in_time(review, pull_request, now):
+            continue
+        rank = (given, review.id)
+        if reviewer.id not in latest or latest[reviewer.id][0] < rank:
+            latest[reviewer.id] = (rank, review)
+    return [latest[account_id][1] for account_id in sorted(latest)]
+
+
+def _problem(
+    review: Review,
+    pull_request: PullRequest,
+    excluded: Mapping[int, str],
+    catalogue: Catalogue,
+) -> tuple[str, str] | None:
+    """Why a verdict does not count as an approval: a code and a sentence. None: it counts."""
+    reviewer = review.reviewer
+    if reviewer is None:
+        return "account-gone", "the account is gone"
+    if review.state in _NO_APPROVAL:
+        return _NO_APPROVAL[review.state]
+    if review.commit is None or review.commit != pull_request.head_sha:
+        seen = "a commit that is gone" if review.commit is None else review.commit[:12]
+        return "not-the-head", f"it is on {seen}, and the head is {pull_request.head_sha[:12]}"
+    if reviewer.type is not AccountType.USER:
+        return "not-a-person", "the account is no person's"
+    if reviewer.id in excluded:
+        return "not-independent", f"the same account is {excluded[reviewer.id]}"
+    return _identity_problem(reviewer.id, catalogue)
+
+
+def _identity_problem(account_id: int, catalogue: Catalogue) -> tuple[str, str] | None:
+    for identity in catalogue.identities.values():
+        if identity.github_id == account_id and not identity.type.is_person:
+            return "not-a-person", f"{identity.name} is of type {identity.type}"
+        if identity.github_id == account_id and not identity.is_active:
+            return "not-active", f"{identity.name} is {identity.status}"
+    return None
+
+
+def _role(what: str) -> str:
+    return f"behind {what}" if what.startswith(("the pu", "the push")) else what
+
+
+def _blocks(
+    review: Review,
+    excluded: Mapping[int, str],
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+) -> bool:
+    """Whether it is a request for changes by somebody whose approval could have counted.
+
+    An account that nobody here knows cannot block: on a public repository that would let anybody
+    stop everything. While a group is unknown, nobody can be said to be a stranger.
+    """
+    reviewer = review.reviewer
+    if review.state is not ReviewState.CHANGES_REQUESTED or reviewer is None:
+        return False
+    if reviewer.type is not AccountType.USER or reviewer.id in excluded:
+        return False
+    return (
+        catalogue.identity_of(reviewer.id) is not None
+        or any(reviewer.id in group.accounts for group in groups.groups.values())
+        or any(not group.known for group in groups.groups.values())
+    )
+
+
+def _never_counted(pull_request: PullRequest, now: Instant) -> Iterator[RefusedReview]:
+    for review in pull_request.reviews:
+        if review.state is not ReviewState.APPROVED:
+            continue
+        if review.reviewer is None:
+            yield _refusal(review, "account-gone", "the account is gone")
+        elif not _in_time(review, pull_request, now):
+            yield _refusal(review, "too-late", "it was given after the merge, or at no known time")
+
+
+def _refusal(review: Review, code: str, why: str) -> RefusedReview:
+    reviewer = review.reviewer
+    return RefusedReview(
+        reviewer.id if reviewer else None, reviewer.login if reviewer else None, code, why
+    )
+
+
+def _approval(review: Review, catalogue: Catalogue) -> Approval:
+    # `_problem` let it through, so reviewer, commit and time are there.
+    if review.reviewer is None or review.commit is None or review.submitted_at is None:
+        raise ValueError("a review without reviewer, commit or time is no approval")
+    identity = catalogue.identity_of(review.reviewer.id)
+    return Approval(
+        account_id=review.reviewer.id,
+        identity=identity.name if identity else None,
+        review_id=review.id,
+        commit=review.commit,
+        at=review.submitted_at,
+    )
