@@ -82,9 +82,11 @@ def account(value: Any) -> Account | None:
     """An account; None for null, and for the `{}` that commits show for an unknown address."""
     if not value:
         return None
-    kind = value["type"]
-    known = kind if kind in AccountType else AccountType.OTHER
-    return Account(number(value["id"]), text(value["login"]), AccountType(known))
+    try:
+        kind = AccountType(text(value["type"]))
+    except ValueError:
+        kind = AccountType.OTHER
+    return Account(number(value["id"]), text(value["login"]), kind)
 
 
 def review(value: Any) -> Review:

@@ -1,0 +1,342 @@
+"""What daypass asks of GitHub, what it makes of the answers, and how failures are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import github_answers as answers
+import pytest
+import requests
+import responses
+from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
+
+from daypass.adapters.github import GitHubForge
+from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
+from daypass.model.instant import Instant
+from daypass.model.pullrequest import Account, AccountType
+from daypass.model.secret import Secret
+
+CANARY = "canary-in-a-body"
+MARKER = "<!-- daypass:delivery:x -->"
+
+
+@pytest.fixture
+def github() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def forge() -> Iterator[GitHubForge]:
+    with GitHubForge.as_user(SETTINGS, Secret("user-token")) as made:
+        yield made
+
+
+def serve(github: responses.RequestsMock, **over: Any) -> None:
+    path = f"{REPO}/pulls/3"
+    github.get(path, json=over.get("pull", answers.pull()))
+    github.get(f"{path}/files", json=over.get("files", [answers.changed()]))
+    github.get(f"{path}/commits", json=over.get("commits", [answers.commit()]))
+    github.get(f"{path}/reviews", json=over.get("reviews", [answers.review()]))
+    if "activity" in over:
+        github.get(f"{REPO}/activity", **over["activity"])
+    else:
+        github.get(f"{REPO}/activity", json=[answers.activity()])
+
+
+def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    message = "Ask\n\nCo-authored-by: Eve <eve@example.org>\nco-authored-by: F <f@example.org>\n"
+    serve(github, commits=[answers.commit(message, author=None, committer={})])
+    got = forge.pull_request(3)
+    assert got.complete
+    assert got.author == Account(11, "alice", AccountType.USER)
+    assert got.commits[0].author is None
+    assert got.commits[0].committer is None
+    assert got.commits[0].co_authors == ("eve@example.org", "f@example.org")
+    assert got.reviews[0].commit == HEAD
+    assert got.pushes[0].actor == got.author
+    assert got.merged_at == Instant.parse(answers.MERGED)
+    assert (got.base_repository_id, got.base_ref) == (77, "main")
+    asked = next(call.request.url for call in github.calls if "activity" in str(call.request.url))
+    assert "ref=refs%2Fheads%2Fask" in str(asked)
+
+
+@pytest.mark.parametrize(
+    ("over", "why"),
+    [
+        ({"pull": answers.pull(commits=251)}, "250 commits"),
+        ({"pull": answers.pull(changed_files=3001)}, "3000 files"),
+        ({"commits": []}, "changed while"),
+        ({"files": []}, "changed while"),
+        ({"activity": {"status": 404}}, "does not show who pushed"),
+        ({"activity": {"json": []}}, "does not reach back"),
+        (
+            {"pull": answers.pull(head={"ref": "ask", "sha": HEAD, "repo": None})},
+            "fork that it came from is gone",
+        ),
+    ],
+)
+def test_what_cannot_be_had_whole_is_said(
+    github: responses.RequestsMock, forge: GitHubForge, over: dict[str, Any], why: str
+) -> None:
+    serve(github, **over)
+    got = forge.pull_request(3)
+    assert not got.complete
+    assert why in got.incomplete_because
+
+
+def test_only_merged_ones_into_the_default_branch_of_this_repository_brought_a_commit(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    elsewhere = {"ref": "main", "sha": BASE, "repo": {"id": 78}}
+    side = {"ref": "side", "sha": BASE, "repo": {"id": 77}}
+    listed = [
+        answers.pull(number=1, merged_at=None),
+        answers.pull(number=2, base=elsewhere),
+        answers.pull(number=4, base=side),
+        answers.pull(),
+    ]
+    github.get(f"{REPO}/commits/{MERGE}/pulls", json=listed)
+    serve(github)
+    assert [item.number for item in forge.pull_requests_of(MERGE)] == [3]
+
+
+def test_a_team_is_read_to_its_last_page_and_asked_once(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{API}/orgs/acme/teams/dba/members"
+    more = {"Link": f'<{url}?page=2>; rel="next", <{url}?page=2>; rel="last"'}
+    first = github.get(url, json=[answers.user(1)], headers=more)
+    second = github.get(f"{url}?page=2", json=[answers.user(2)])
+    with ThreadPoolExecutor(8) as pool:
+        teams = list(pool.map(lambda _: forge.team_members("dba"), range(16)))
+    assert set(teams) == {frozenset({1, 2})}
+    assert (first.call_count, second.call_count) == (1, 1)
+
+
+def test_a_next_page_on_another_host_never_sees_the_token(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{API}/orgs/acme/teams/dba/members"
+    more = {"Link": '<https://evil.test/api/v3/x?page=2>; rel="next"'}
+    github.get(url, json=[answers.user(1)], headers=more)
+    github.get(f"{API}/x", status=404)
+    with pytest.raises(ForgeRefusedError):
+        forge.team_members("dba")
+    assert all(str(call.request.url).startswith(API) for call in github.calls)
+
+
+def test_keys_are_those_of_the_account_not_of_whoever_has_its_old_login(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{API}/user/11", json=answers.user(11, "alice-renamed"))
+    github.get(f"{API}/users/alice/keys", json=[{"id": 1, "key": "ssh-ed25519 EVIL"}])
+    github.get(f"{API}/users/alice-renamed/keys", json=[{"id": 2, "key": "ssh-ed25519 GOOD"}])
+    assert forge.ssh_keys(Account(11, "alice", AccountType.USER)) == ("ssh-ed25519 GOOD",)
+
+
+def test_a_gone_account_is_none_and_has_no_keys(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{API}/user/11", status=404, json={"message": "Not Found"})
+    assert forge.account(11) is None
+    assert forge.ssh_keys(Account(11, "alice", AccountType.USER)) == ()
+
+
+def test_an_unheard_of_type_of_account_is_no_user(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{API}/user/11", json=answers.user(11, "x", "Mannequin"))
+    account = forge.account(11)
+    assert account is not None
+    assert account.type is AccountType.OTHER
+
+
+def test_a_comment_is_posted_once_however_often_it_is_asked_for(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{REPO}/issues/3/comments"
+    github.get(url, json=[answers.comment(8, f"{MARKER}\nthe real one")])
+    post = github.post(url, json={})
+    assert forge.post_comment(3, MARKER, "again").id == 8
+    assert post.call_count == 0
+
+
+def test_somebody_elses_comment_with_the_marker_does_not_count(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{REPO}/issues/3/comments"
+    forged = answers.comment(8, f"{MARKER}\nforged", author=13)
+    quoted = answers.comment(9, f"> {MARKER}\nquoted by the App itself")
+    github.get(url, json=[forged, quoted])
+    github.post(url, json=answers.comment(10, f"{MARKER}\nours"))
+    github.get(url, json=[forged, quoted, answers.comment(10, f"{MARKER}\nours")])
+    assert forge.post_comment(3, MARKER, "ours").id == 10
+    sent = next(call.request.body for call in github.calls if call.request.method == "POST")
+    assert json.loads(str(sent))["body"] == f"{MARKER}\nours"
+
+
+def test_of_two_comments_posted_at_once_the_later_is_deleted(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{REPO}/issues/3/comments"
+    theirs, ours = answers.comment(9, f"{MARKER}\na"), answers.comment(10, f"{MARKER}\nb")
+    github.get(url, json=[])
+    github.post(url, json=ours)
+    github.get(url, json=[theirs, ours])
+    deleted = github.delete(f"{REPO}/issues/comments/10", status=204)
+    assert forge.post_comment(3, MARKER, "b").id == 9
+    assert deleted.call_count == 1
+
+
+def test_a_post_is_never_sent_twice(github: responses.RequestsMock, forge: GitHubForge) -> None:
+    url = f"{REPO}/issues/3/comments"
+    github.get(url, json=[])
+    posts = [
+        github.post(url, status=502),
+        github.post(url, status=201, json=answers.comment(10, MARKER)),
+    ]
+    with pytest.raises(ForgeUnavailableError):
+        forge.post_comment(3, MARKER, "b")
+    assert [post.call_count for post in posts] == [1, 0]
+
+
+def test_a_get_that_failed_is_tried_again(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{API}/user/11", status=502)
+    github.get(f"{API}/user/11", json=answers.user(11, "alice"))
+    account = forge.account(11)
+    assert account is not None
+    assert account.login == "alice"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ({"status": 500}, ForgeUnavailableError, "answered 500"),
+        ({"status": 401}, ForgeRefusedError, "gh auth login"),
+        ({"status": 404}, ForgeRefusedError, "Members: read"),
+        ({"status": 307}, ForgeRefusedError, "answered 307"),
+        (
+            {"status": 403, "headers": {"X-Accepted-GitHub-Permissions": "members=read"}},
+            ForgeRefusedError,
+            "`members=read`",
+        ),
+        (
+            {
+                "status": 403,
+                "headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1800000000"},
+            },
+            ForgeUnavailableError,
+            "until 2027-01-15T08:00:00Z",
+        ),
+        ({"status": 429, "headers": {"Retry-After": "61"}}, ForgeUnavailableError, "61 s more"),
+        (
+            {"status": 403, "json": {"message": "You have exceeded a secondary rate limit"}},
+            ForgeUnavailableError,
+            "limits the rate",
+        ),
+        ({"body": requests.ConnectionError(CANARY)}, ForgeUnavailableError, "did not answer"),
+        ({"body": requests.Timeout(CANARY)}, ForgeUnavailableError, "did not answer"),
+        ({"body": "<html>captive portal"}, ForgeUnavailableError, "no JSON"),
+        ({"json": {"message": CANARY}}, ForgeUnavailableError, "is no list"),
+        ({"json": [{"id": "not a number"}]}, ForgeUnavailableError, "member"),
+    ],
+)
+def test_each_failure_is_one_of_ours_and_carries_no_body(
+    github: responses.RequestsMock,
+    forge: GitHubForge,
+    answer: dict[str, Any],
+    kind: type[DaypassError],
+    words: str,
+) -> None:
+    if "status" in answer and "json" not in answer:
+        answer = answer | {"json": {"message": CANARY, "secret": CANARY}}
+    github.get(f"{API}/orgs/acme/teams/dba/members", **answer)
+    with pytest.raises(kind) as caught:
+        forge.team_members("dba")
+    said = f"{caught.value} {caught.value.remedy}"
+    assert words in said
+    assert CANARY not in said + repr(caught.value.__cause__)
+
+
+def test_a_slug_that_would_change_the_path_is_refused(forge: GitHubForge) -> None:
+    with pytest.raises(ForgeRefusedError):
+        forge.team_members("../../repos")
+    with pytest.raises(ForgeRefusedError):
+        forge.pull_requests_of(NOTHING[:-1] + "/")
+
+
+def test_threads_never_read_each_others_answers(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    def by_id(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        number = int(str(request.url).rpartition("/")[2])
+        return 200, {}, json.dumps(answers.user(number))
+
+    for number in range(1, 200):
+        github.add_callback("GET", f"{API}/user/{number}", callback=by_id)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(forge.account, range(1, 200)))
+    assert [account.id if account else None for account in found] == list(range(1, 200))
+
+
+def test_the_app_fetches_one_token_with_a_jwt_of_vaults_time(
+    github: responses.RequestsMock,
+) -> None:
+    now = Instant.parse("2026-11-22T10:00:00Z")
+    payloads: list[dict[str, Any]] = []
+
+    def sign(payload: dict[str, Any]) -> str:
+        payloads.append(payload)
+        return "signed.by.vault"
+
+    fetched = github.post(
+        f"{API}/app/installations/6/access_tokens",
+        status=201,
+        json={"token": "installation-token", "expires_at": "2026-11-22T11:00:00Z"},
+    )
+    github.get(f"{API}/user/11", json=answers.user(11))
+    with GitHubForge.as_app(SETTINGS, sign, lambda: now) as forge:
+        forge.account(11)
+        assert forge.installation_token().reveal() == "installation-token"
+    assert fetched.call_count == 1
+    assert payloads == [{"iat": now.seconds - 60, "exp": now.seconds + 300, "iss": "5"}]
+    heads = [call.request.headers["Authorization"] for call in github.calls]
+    assert heads == ["Bearer signed.by.vault", "token installation-token"]
+    assert json.loads(str(github.calls[0].request.body)) == {"repository_ids": [77]}
+
+
+def test_a_token_about_to_end_is_fetched_anew(github: responses.RequestsMock) -> None:
+    now = Instant.parse("2026-11-22T10:00:00Z")
+    fetched = github.post(
+        f"{API}/app/installations/6/access_tokens",
+        json={"token": "t", "expires_at": "2026-11-22T10:04:59Z"},
+    )
+    with GitHubForge.as_app(SETTINGS, lambda _: "jwt", lambda: now) as forge:
+        forge.installation_token()
+        forge.installation_token()
+    assert fetched.call_count == 2
+
+
+def test_an_unreadable_token_is_not_quoted(github: responses.RequestsMock) -> None:
+    github.post(f"{API}/app/installations/6/access_tokens", json={"token": CANARY})
+    with GitHubForge.as_app(SETTINGS, lambda _: "jwt", lambda: Instant(0)) as forge:
+        with pytest.raises(ForgeUnavailableError) as caught:
+            forge.installation_token()
+        assert CANARY not in str(caught.value)
+
+
+def test_a_refused_app_is_told_apart(github: responses.RequestsMock) -> None:
+    github.post(f"{API}/app/installations/6/access_tokens", status=404, json={})
+    github.get(f"{API}/user/{FIRST}", json={})
+    with GitHubForge.as_app(SETTINGS, lambda _: "jwt", lambda: Instant(0)) as forge:
+        with pytest.raises(ForgeRefusedError) as caught:
+            forge.account(11)
+        assert "App is installed" in caught.value.remedy
