@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import github_answers as answers
 import pytest
@@ -18,6 +17,9 @@ from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableErro
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import Account, AccountType
 from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CANARY = "canary-in-a-body"
 MARKER = "<!-- daypass:delivery:x -->"
