@@ -1,0 +1,146 @@
+"""Look up and end: the life of a grant's token, as Vault sees it. `minting` brings it to life."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.adapters.vault import failures, minting
+from daypass.errors import DaypassError, VaultRefusedError
+from daypass.lifecycle.ports import Minted, TokenState
+
+if TYPE_CHECKING:
+    from daypass.adapters.vault.client import Answer
+    from daypass.adapters.vault.session import Session
+    from daypass.lifecycle.ports import MintOrder
+    from daypass.model.instant import Instant
+
+_GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
+_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+_POLL: Final = 0.1  # seconds
+
+
+class VaultIssuer:
+    """The Issuer port on Vault or OpenBao."""
+
+    def __init__(self, session: Session, *, patience: float = 3.0) -> None:
+        """Use this session.
+
+        Args:
+            session: logged in as the bot.
+            patience: seconds for which a lease that is just being dropped is looked at again
+                before it counts as overdue (200 drops at once take 2 s with the default SQL).
+        """
+        self._session = session
+        self._patience = patience
+
+    def now(self) -> Instant:
+        """Vault's time, in whole seconds rounded down. Raises VaultUnavailableError."""
+        return self._session.now()
+
+    def mint(self, order: MintOrder) -> Minted:
+        """Mint an orphan token for one grant, and wrap; what was half made is revoked.
+
+        Raises VaultUnavailableError, VaultRefusedError (also on any warning, and when the token is
+        not exactly the one ordered).
+        """
+        minting.check(order)
+        created = minting.create(self._session, order)
+        accessor = minting.accessor_of(order, created)
+        try:
+            wrapping = minting.wrapping_of(self._session, order, created)
+            return minting.verified(order, accessor, wrapping, self._look_up(accessor))
+        except BaseException:
+            self._undo(accessor)
+            raise
+
+    def revoke(self, accessor: str) -> None:
+        """Ask for the token and all that it leased to end. Confirms nothing. Idempotent.
+
+        Raises VaultUnavailableError, VaultRefusedError.
+        """
+        path = "auth/token/revoke-accessor"
+        answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
+        self._refuse_unless(answer, "invalid accessor", f"POST {path}")
+
+    def lookup(self, accessor: str) -> TokenState | None:
+        """The token behind an accessor; None when Vault says that there is none.
+
+        A token without an end (a root token) shows the year 9999 as its `not_after`.
+
+        Raises VaultUnavailableError, VaultRefusedError.
+        """
+        data = self._look_up(accessor)
+        if data is None:
+            return None
+        meta = data.get("meta") or {}
+        return TokenState(
+            accessor=accessor,
+            not_after=minting.expiry(data),
+            meta={str(key): str(value) for key, value in meta.items()},
+        )
+
+    def live_accessors(self) -> frozenset[str]:
+        """The accessors of all live tokens (of the namespace), in one request."""
+        answer = self._session.call("LIST", "auth/token/accessors", accept=_NOT_FOUND)
+        return frozenset(answer.keys)
+
+    def overdue_leases(self, mount: str, role: str) -> tuple[str, ...]:
+        """Ids of leases of that role that should be gone and are not, irrevocable ones included.
+
+        Vault drops asynchronously, so what is due is looked at again for a moment. One request,
+        and one for each live lease of the role.
+        """
+        prefix = f"{mount}/creds/{role}"
+        listed = self._session.call("LIST", f"sys/leases/lookup/{prefix}", accept=_NOT_FOUND)
+        due = [lease for name in listed.keys if self._is_due(lease := f"{prefix}/{name}")]
+        deadline = time.monotonic() + self._patience
+        while due and time.monotonic() < deadline:
+            time.sleep(_POLL)
+            due = [lease for lease in due if self._is_due(lease)]
+        return tuple(due)
+
+    def revoke_lease(self, lease_id: str) -> None:
+        """End one lease, synchronously: it returns when the credential is really gone.
+
+        Raises VaultRefusedError with Vault's reason if it lives on, VaultUnavailableError.
+        """
+        body = {"lease_id": lease_id, "sync": True}
+        answer = self._session.call("POST", "sys/leases/revoke", body, accept=_GONE)
+        if answer.errors and "invalid lease" not in " ".join(answer.errors):
+            raise VaultRefusedError(
+                f"a lease of {lease_id.rpartition('/')[0]} lives on: "
+                f"{failures.quoted(answer.errors)}",
+                remedy="Mend what Vault names (the database, or its revocation SQL): the next run "
+                "tries again. Until then whoever holds the credential can still log in.",
+            )
+
+    def _look_up(self, accessor: str) -> Any:
+        """Vault's record of a token; None when there is none."""
+        path = "auth/token/lookup-accessor"
+        answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
+        if not answer.errors:
+            return answer.data
+        self._refuse_unless(answer, "invalid accessor", f"POST {path}")
+        return None
+
+    def _is_due(self, lease_id: str) -> bool:
+        path = "sys/leases/lookup"
+        answer = self._session.call("POST", path, {"lease_id": lease_id}, accept=_GONE)
+        self._refuse_unless(answer, "invalid lease", f"POST {path}")
+        # Whole seconds, rounded down: the last second of a lease counts as due, and is looked at
+        # again. No `ttl` in an answer without errors is no lease that daypass knows: due.
+        return not answer.errors and int(answer.data.get("ttl") or 0) <= 0
+
+    def _refuse_unless(self, answer: Answer, sentence: str, doing: str) -> None:
+        """Raise unless the answer is no failure, or the one that means "already gone"."""
+        if answer.errors and sentence not in " ".join(answer.errors):
+            raise failures.refused(self._session.client.address, doing, answer.status, ())
+
+    def _undo(self, accessor: str) -> None:
+        """Take back what was half made. If that fails too, its `explicit_max_ttl` ends it."""
+        try:
+            self.revoke(accessor)
+        except DaypassError:
+            return

@@ -1,0 +1,119 @@
+"""KV v2 as the memory that survives a killed run: compare-and-set, and an id is used once."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.adapters.vault import failures
+from daypass.errors import ConflictError, VaultRefusedError
+from daypass.lifecycle.ports import Slot, SlotState
+from daypass.model.names import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.adapters.vault.client import Answer
+    from daypass.adapters.vault.session import Session
+
+FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
+_STATE: Final = "state"
+_DATA: Final = "data"
+_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
+
+
+class VaultRegistry:
+    """The Registry port on a KV v2 mount."""
+
+    def __init__(self, session: Session, mount: str) -> None:
+        """Use this session, and the KV v2 mount of that name."""
+        self._session = session
+        self._mount = mount
+
+    def read(self, grant_id: str) -> Slot | None:
+        """The slot of that id, or None when the id was never used.
+
+        Raises VaultUnavailableError, VaultRefusedError (also for a slot that somebody deleted: its
+        id was used, and what became of it is not known).
+        """
+        path = self._path("data", "grants", grant_id)
+        answer = self._session.call("GET", path, accept=_NOT_FOUND)
+        metadata = answer.data.get("metadata")
+        if metadata is None:
+            return None
+        content = answer.data.get("data")
+        if not isinstance(content, dict) or _STATE not in content:
+            raise VaultRefusedError(
+                f"the slot of grant {grant_id} in Vault was deleted or overwritten by somebody",
+                remedy="Only daypass writes there. Vault's audit log says who did it; undelete it "
+                f"(`bao kv undelete -mount={self._mount} {FOLDER}/grants/{grant_id}`).",
+            )
+        return Slot(
+            grant_id,
+            int(metadata["version"]),
+            SlotState(content[_STATE]),
+            dict(content.get(_DATA) or {}),
+        )
+
+    def write(self, grant_id: str, state: SlotState, data: Mapping[str, Any], version: int) -> Slot:
+        """Compare-and-set: `version` is the one read before, 0 for "never written".
+
+        Raises ConflictError when another run was faster, VaultUnavailableError, VaultRefusedError.
+        """
+        path = self._path("data", "grants", grant_id)
+        body = {"data": {_STATE: str(state), _DATA: dict(data)}, "options": {"cas": version}}
+        answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
+        if answer.errors:
+            raise self._not_written(grant_id, answer, path)
+        return Slot(grant_id, int(answer.data["version"]), state, dict(data))
+
+    def pending(self) -> tuple[str, ...]:
+        """Ids with work under way, sorted: a few, whatever the history."""
+        path = self._path("metadata", "pending")
+        answer = self._session.call("LIST", path, accept=_NOT_FOUND)
+        return tuple(sorted(answer.keys))
+
+    def add_pending(self, grant_id: str) -> None:
+        """Put an id on the list of work under way. Idempotent; comes before its slot is written."""
+        self._session.call("POST", self._path("data", "pending", grant_id), {"data": {}})
+
+    def remove_pending(self, grant_id: str) -> None:
+        """Take an id off that list, with all its versions: the list stays short. Idempotent."""
+        self._session.call("DELETE", self._path("metadata", "pending", grant_id))
+
+    def read_note(self, name: str) -> Mapping[str, Any] | None:
+        """A small note outside the slots: `heartbeat`, `tip`, `trust`. None: never written."""
+        answer = self._session.call("GET", self._path("data", "notes", name), accept=_NOT_FOUND)
+        content = answer.data.get("data")
+        return content if isinstance(content, dict) else None
+
+    def write_note(self, name: str, data: Mapping[str, Any]) -> None:
+        """Replace that note. The last writer wins: notes are hints, and git confirms them."""
+        self._session.call("POST", self._path("data", "notes", name), {"data": dict(data)})
+
+    def _path(self, branch: str, folder: str, name: str | None = None) -> str:
+        """`<mount>/<branch>/daypass/<folder>[/<name>]`; hvac escapes nothing, so names are checked.
+
+        `branch` is `data` or `metadata`, the two halves of a KV v2 mount.
+        """
+        below = f"{self._mount}/{branch}/{FOLDER}/{folder}"
+        if name is None:
+            return below
+        if not is_name(name):
+            raise VaultRefusedError(
+                f"{name!r} can be no name in Vault",
+                remedy="Ids and names are lower-case ASCII letters, digits and hyphens, 1 to 63.",
+            )
+        return f"{below}/{name}"
+
+    def _not_written(
+        self, grant_id: str, answer: Answer, path: str
+    ) -> ConflictError | VaultRefusedError:
+        if "check-and-set" in " ".join(answer.errors):
+            return ConflictError(
+                f"another run wrote the slot of grant {grant_id} first",
+                remedy="Nothing to mend: the next run goes on from what that one has done.",
+            )
+        error = failures.refused(self._session.client.address, f"POST {path}", answer.status, ())
+        return VaultRefusedError(error.message, remedy=error.remedy)
