@@ -1,0 +1,211 @@
+"""Opening deliveries with a person's own key: OpenSSH ed25519 and RSA, or an age identity.
+
+pyrage does not read keys that have a passphrase; these are decrypted here, in memory, and nothing
+is ever written. A passphrase is asked for only when the delivery was sealed to that very key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyrage
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from daypass.adapters.sealing import ssh_fingerprint
+from daypass.errors import SealingError
+from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DEFAULT_NAMES: Final = ("id_ed25519", "id_rsa")
+_OPENSSH: Final = b"-----BEGIN OPENSSH PRIVATE KEY-----"
+_PEM: Final = b"-----BEGIN "
+_AGE_FILE: Final = (b"-----BEGIN AGE ENCRYPTED FILE-----", b"age-encryption.org/v1")
+_MAGIC: Final = b"openssh-key-v1\0"
+_LARGEST: Final = 65536  # bytes; private keys are a few thousand
+_TRIES: Final = 3
+_TAG: Final = 4  # bytes of the public key's SHA-256 by which an age file names an SSH recipient
+_REMEDY: Final = (
+    "Name the right key with `--identity FILE`: an OpenSSH private key (ed25519 or RSA), or an age "
+    "identity. Keys that live in an agent or on a security key cannot open age files."
+)
+
+
+def open_sealed(
+    armored: str, key_file: Path | None, ask_passphrase: Callable[[Path], Secret]
+) -> Secret:
+    """Decrypt an armored age file.
+
+    Args:
+        armored: the delivery.
+        key_file: the private key or age identity; None tries ~/.ssh/id_ed25519 and ~/.ssh/id_rsa.
+        ask_passphrase: called, up to three times, when a key that fits has a passphrase.
+
+    Raises:
+        SealingError: no key at hand opens it; the message names each that was tried, and why.
+    """
+    tags = _recipient_tags(armored)
+    paths = (key_file,) if key_file is not None else _default_keys()
+    if not paths:
+        raise SealingError("there is neither ~/.ssh/id_ed25519 nor ~/.ssh/id_rsa", remedy=_REMEDY)
+    tried: list[str] = []
+    for path in paths:
+        try:
+            identities = _identities(path, tags, ask_passphrase)
+            plain = pyrage.decrypt(armored.encode("ascii", "replace"), identities)
+            return Secret(plain.decode("ascii"))
+        except _UnfitError as error:
+            tried.append(f"{path}: {error}")
+        except (pyrage.DecryptError, UnicodeDecodeError):
+            tried.append(f"{path}: this key does not open it")
+    raise SealingError(f"the delivery cannot be opened ({'; '.join(tried)})", remedy=_REMEDY)
+
+
+class _UnfitError(Exception):
+    """Why one file cannot open the delivery; never leaves this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passphrase:
+    """Asks for the passphrase of one file."""
+
+    path: Path
+    ask: Callable[[Path], Secret]
+
+    def unlock(self, attempt: Callable[[bytes], Any]) -> Any:
+        """What `attempt` makes of the right passphrase. It raises ValueError for a wrong one."""
+        for _ in range(_TRIES):
+            try:
+                return attempt(self.ask(self.path).reveal().encode())
+            except ValueError:
+                continue
+        raise _UnfitError("the passphrase is wrong")
+
+
+def _default_keys() -> tuple[Path, ...]:
+    folder = Path.home() / ".ssh"
+    return tuple(folder / name for name in _DEFAULT_NAMES if (folder / name).is_file())
+
+
+def _identities(path: Path, tags: frozenset[bytes], ask: Callable[[Path], Secret]) -> list[Any]:
+    """The pyrage identities in a file. Raises _UnfitError when it cannot fit this delivery."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST).strip()
+    except OSError as error:
+        raise _UnfitError(error.strerror or "cannot be read") from None
+    passphrase = _Passphrase(path, ask)
+    if data.startswith(_AGE_FILE):
+        return _age_identities(passphrase.unlock(lambda text: _age_decrypt(data, text)))
+    if data.startswith(_OPENSSH):
+        return [_openssh_identity(data, tags, passphrase)]
+    if data.startswith(_PEM):
+        return [_pem_identity(data, passphrase)]
+    return _age_identities(data)
+
+
+def _age_decrypt(data: bytes, passphrase: bytes) -> bytes:
+    try:
+        return bytes(pyrage.passphrase.decrypt(data, passphrase.decode()))
+    except pyrage.DecryptError:
+        raise ValueError("wrong passphrase") from None
+
+
+def _age_identities(data: bytes) -> list[Any]:
+    lines = (line.strip() for line in data.decode("ascii", "replace").splitlines())
+    keys = [line for line in lines if line and not line.startswith("#")]
+    try:
+        found = [pyrage.x25519.Identity.from_str(key) for key in keys]
+    except pyrage.IdentityError:
+        found = []
+    if not found:
+        raise _UnfitError("neither an OpenSSH private key nor an age identity")
+    return found
+
+
+def _openssh_identity(data: bytes, tags: frozenset[bytes], passphrase: _Passphrase) -> Any:
+    blob = _public_blob(data)
+    if _tag(blob) not in tags:
+        raise _UnfitError(f"{ssh_fingerprint(blob)}, and it was not sealed to that key")
+    load = serialization.load_ssh_private_key
+    try:
+        try:
+            key: object = load(data, None)
+        except TypeError:  # it has a passphrase
+            key = passphrase.unlock(lambda text: load(data, text))
+    except (ValueError, UnsupportedAlgorithm):
+        raise _UnfitError("the private key is broken, or of a kind that is not known") from None
+    return _ssh_identity(key)
+
+
+def _pem_identity(data: bytes, passphrase: _Passphrase) -> Any:
+    load = serialization.load_pem_private_key
+    try:
+        try:
+            key: object = load(data, None)
+        except TypeError:
+            key = passphrase.unlock(lambda text: load(data, text))
+    except (ValueError, UnsupportedAlgorithm):
+        raise _UnfitError("no private key of a kind that is known") from None
+    return _ssh_identity(key)
+
+
+def _ssh_identity(key: object) -> Any:
+    if not isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
+        raise _UnfitError("age opens with ed25519 and RSA keys only")
+    plain = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    try:
+        return pyrage.ssh.Identity.from_buffer(plain)
+    except pyrage.IdentityError:
+        raise _UnfitError("age does not accept this key") from None
+
+
+def _public_blob(data: bytes) -> bytes:
+    """The public key in an OpenSSH private key file, which is never encrypted (PROTOCOL.key)."""
+    body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
+    try:
+        raw = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise _UnfitError("the private key is broken") from None
+    at = len(_MAGIC)
+    field = b""
+    # The strings cipher, kdf and kdf options; a count; the public key.
+    for skip in (0, 0, 0, 4):
+        at += skip
+        end = at + 4 + int.from_bytes(raw[at : at + 4], "big")
+        field, at = raw[at + 4 : end], end
+    if not raw.startswith(_MAGIC) or at > len(raw) or not field:
+        raise _UnfitError("the private key is broken")
+    return field
+
+
+def _tag(blob: bytes) -> bytes:
+    digest = base64.b64decode(ssh_fingerprint(blob).removeprefix("SHA256:") + "=")
+    return digest[:_TAG]
+
+
+def _recipient_tags(armored: str) -> frozenset[bytes]:
+    """The tags of the SSH recipients that an armored age file names in its header."""
+    lines = armored.strip().splitlines()
+    try:
+        data = base64.b64decode("".join(lines[1:-1]), validate=True)
+        header = data[: data.index(b"\n--- ")].split(b"\n")
+    except (binascii.Error, ValueError):
+        raise SealingError(
+            "the delivery is no age file",
+            remedy="Its comment may have been edited. Ask for the access anew, and tell security.",
+        ) from None
+    stanzas = (line.split(b" ") for line in header if line.startswith(b"-> ssh-"))
+    return frozenset(base64.b64decode(words[2] + b"==") for words in stanzas if len(words) > 2)  # noqa: PLR2004  -- arrow, type, tag
