@@ -44,7 +44,7 @@ class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
 try:
     from yaml._yaml import CParser as _Parser
 except ImportError:  # this PyYAML was built without libyaml
-    _Parser = _PureParser  # type: ignore[assignment,misc]  -- the same methods, in Python
+    _Parser = _PureParser  # type: ignore[assignment,misc]  # -- the same methods, in Python
 
 
 @dataclass(frozen=True, slots=True)
