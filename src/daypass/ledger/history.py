@@ -1,0 +1,132 @@
+"""History: events read from main, newest first, and no further back than needed.
+
+Only a commit that carries a valid signature of an allowed signer is an event; whatever else says
+`Daypass-…:` is text that somebody wrote. What a walk costs grows with what is live, never with
+what ever was: it stops at the event that it looks for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.errors import EvidenceError
+from daypass.ledger import sshsig
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.trailers import parse_message
+from daypass.model.event import EventKind, Reason, RecordedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from daypass.ledger.allowed_signers import Signers
+    from daypass.ledger.commitobject import ParsedCommit, RawCommit
+
+_SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
+_MARKED: Final = b"\nDaypass-Event: "
+# With these a grant's life begins: nothing older concerns it.
+_BEGINNINGS: Final = frozenset(
+    {EventKind.ISSUED, EventKind.DENIED, EventKind.REJECTED, EventKind.WITHDRAWN}
+)
+
+
+def read_event(commit: RawCommit, signers: Signers) -> RecordedEvent | None:
+    """The event that this commit records; None if it is none.
+
+    Raises:
+        EvidenceError: an allowed signer signed trailers that cannot be read.
+    """
+    if _SIGNED not in commit.raw or _MARKED not in commit.raw:
+        return None
+    parsed = parse_commit(commit.raw)
+    if not is_signed(parsed, signers):
+        return None
+    return event_of(commit.sha, parsed)
+
+
+def is_signed(parsed: ParsedCommit, signers: Signers) -> bool:
+    """Whether the commit carries a valid signature of a signer allowed at its committer's time."""
+    when = parsed.committed_at
+    if parsed.signature is None or when is None:
+        return False
+    try:
+        key = sshsig.verified_key(parsed.signature, parsed.signed_payload)
+    except ValueError:
+        return False
+    return signers.allows(key, when)
+
+
+def event_of(sha: str, parsed: ParsedCommit) -> RecordedEvent | None:
+    """The event of a commit whose signature was found good; None if it records none.
+
+    Raises:
+        EvidenceError: its trailers cannot be read.
+    """
+    try:
+        chained = parse_message(parsed.message)
+    except ValueError as error:
+        raise EvidenceError(
+            f"commit {sha} is signed by the evidence key, and its trailers cannot be read: {error}",
+            remedy="Run `daypass audit verify`. daypass never writes such a commit: find out who "
+            "else could use the evidence key, and rotate it.",
+        ) from error
+    if chained is None:
+        return None
+    return RecordedEvent(
+        event=chained.event,
+        sequence=chained.sequence,
+        previous=chained.previous,
+        commit=sha,
+        recorded_at=parsed.committed_at or 0,
+    )
+
+
+def read_events(walk: Iterable[RawCommit], signers: Signers) -> Iterator[RecordedEvent]:
+    """All events of a walk, in its order, read as they are asked for."""
+    for commit in walk:
+        event = read_event(commit, signers)
+        if event is not None:
+            yield event
+
+
+def read_tip(walk: Iterable[RawCommit], signers: Signers) -> RecordedEvent | None:
+    """The last event of main, given a walk from its head; None if there was never one."""
+    return next(read_events(walk, signers), None)
+
+
+def find_events(
+    walk: Iterable[RawCommit], signers: Signers, grant_ids: Iterable[str]
+) -> dict[str, list[RecordedEvent]]:
+    """The events of each of these grants, newest first, given a walk from main's head.
+
+    The walk ends as soon as the beginning of each is found (`issued`, or a refusal). An id of which
+    there is no event has an empty list, and costs the whole history: ask for live grants.
+    """
+    found: dict[str, list[RecordedEvent]] = {grant: [] for grant in grant_ids}
+    missing = set(found)
+    if not missing:
+        return found
+    for event in read_events(walk, signers):
+        grant = event.event.grant
+        if grant not in missing:
+            continue
+        found[grant].append(event)
+        if begins_life(event):
+            missing.discard(grant)
+            if not missing:
+                break
+    return found
+
+
+def begins_life(recorded: RecordedEvent) -> bool:
+    """Whether nothing older can concern that grant.
+
+    The denial of a request that used an id again stands in the life of that id's first owner.
+    """
+    kind = recorded.event.kind
+    return kind in _BEGINNINGS and not is_reuse(recorded)
+
+
+def is_reuse(recorded: RecordedEvent) -> bool:
+    """Whether this denies a request whose id had been used before: the grant's life goes on."""
+    event = recorded.event
+    return event.kind is EventKind.DENIED and event.first("Daypass-Reason") == Reason.ID_REUSED

@@ -1,0 +1,38 @@
+"""The trailers that a grant record implies: written by the loop, compared by verify.
+
+One function for both, so that the record and the commit that brings it cannot disagree unseen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daypass.model.grant import Grant
+
+
+def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
+    """The trailers of `issued` (and `delivered-again`) that the record itself determines.
+
+    In the order in which a commit carries them; `Daypass-Run` and `Daypass-Workflow` follow.
+    """
+    wrapping = grant.wrapping
+    approvers = tuple(
+        ("Daypass-Approver", f"{item.account_id} {item.review_id} {item.commit} {item.at}")
+        for item in grant.approvals
+    )
+    return (
+        ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
+        ("Daypass-Pull-Request", str(grant.pull_request)),
+        ("Daypass-Requester", f"{grant.requester or '-'} {grant.requester_id}"),
+        ("Daypass-Subject", grant.subject),
+        ("Daypass-Resource", grant.resource),
+        ("Daypass-Access", grant.access),
+        ("Daypass-Decision", f"permit {grant.decision_digest}"),
+        ("Daypass-Policy", grant.policy_digest),
+        *approvers,
+        ("Daypass-Not-Before", str(grant.not_before)),
+        ("Daypass-Not-After", str(grant.not_after)),
+        ("Daypass-Accessor", grant.accessor),
+        ("Daypass-Wrapping", f"{wrapping.path} {wrapping.time} {wrapping.ciphertext}"),
+    )
