@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 # Engines whose credentials are read at `<mount>/creds/<role>`, and leased to the reading token.
 READABLE_ENGINES: Final = frozenset({"database"})
-# 1 fails and 2 allows exactly one read (tried); a further use ends token and credential.
-_USES: Final = 2
+# Uses of a grant token: 1 fails and 2 allows exactly one read (tried); a further one ends token
+# and credential.
+USES: Final = 2
 # The one warning that says that all is well: the role's cap is not below what was asked for.
 _LESSER: Final = (
     "Explicit max TTL specified both during creation call and in role; "
@@ -58,7 +59,7 @@ def create(session: Session, order: MintOrder) -> Answer:
         "explicit_max_ttl": seconds,
         "renewable": False,
         "no_default_policy": True,
-        "num_uses": _USES,
+        "num_uses": USES,
         "display_name": f"grant-{order.grant_id}",
         "meta": dict(order.meta),
     }

@@ -1,0 +1,145 @@
+"""What the bot may do in Vault: exactly what a run does, and nothing else.
+
+Each line here is proven from both sides by tests on a real server: what a run does works with it,
+and some thirty things that it must not do are refused.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from daypass.adapters.vault.hcl import PathRule, policy
+from daypass.adapters.vault.minting import USES
+from daypass.adapters.vault.registry import FOLDER
+from daypass.model.resource import IssueMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from daypass.adapters.vault.setup import TieredRole
+    from daypass.model.settings import Settings
+
+
+def grant_policy(role: TieredRole, settings: Settings) -> str:
+    """The one policy of a grant token: read one credential.
+
+    Where the bot holds that token for a moment (on-merge), the credential can be read only inside
+    a wrapping token, so that opening it leaves a trace that its holder meets.
+    """
+    on_merge = role.issue is IssueMode.ON_MERGE
+    rule = PathRule(
+        role.credential_path,
+        ("read",),
+        least_wrapping=1 if on_merge else None,
+        most_wrapping=settings.claim_window.seconds if on_merge else None,
+    )
+    return policy(
+        f"{role.name}: made by daypass from access/resources/{role.resource}.yaml", [rule]
+    )
+
+
+def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
+    """The policy of `daypass apply`."""
+    rules = [
+        *(_mint(role, settings) for role in roles),
+        *_tokens(),
+        *_leases(roles),
+        *_memory(settings.vault.kv_mount),
+        *_keys(settings),
+    ]
+    return policy(
+        f"{settings.vault.apply_role}: what `daypass apply` may do. Made by daypass.", rules
+    )
+
+
+def _mint(role: TieredRole, settings: Settings) -> PathRule:
+    on_claim = role.issue is IssueMode.ON_CLAIM
+    return PathRule(
+        f"auth/token/create/{role.name}",
+        ("update",),
+        why=f"mint grants of {role.resource}, {role.level}, up to {role.length}: {role.issue}",
+        required=("policies", "ttl", "explicit_max_ttl", "num_uses", "meta"),
+        allowed={
+            "policies": [[role.name]],
+            "ttl": [],
+            "explicit_max_ttl": [],
+            "num_uses": [USES],
+            "renewable": [False],
+            "no_default_policy": [True],
+            "display_name": [],
+            "meta": [],
+        },
+        least_wrapping=1 if on_claim else None,
+        most_wrapping=settings.claim_window.seconds if on_claim else None,
+    )
+
+
+def _tokens() -> Iterable[PathRule]:
+    return (
+        PathRule("auth/token/lookup-accessor", ("update",), why="see how long a grant lives"),
+        PathRule(
+            "auth/token/revoke-accessor",
+            ("update",),
+            why="end a grant; it reaches every token of the namespace: give daypass its own",
+        ),
+        PathRule("auth/token/accessors", ("list", "sudo"), why="see which tokens live, at once"),
+        PathRule("auth/token/accessors/", ("list", "sudo")),
+        PathRule("auth/token/revoke-self", ("update",), why="end this very login with the job"),
+    )
+
+
+def _leases(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
+    """Confirm that what was revoked is gone: leases of daypass's own roles, and no others."""
+    paths = [path for path, _ in groupby(sorted(role.credential_path for role in roles))]
+    if not paths:
+        return
+    leases = [f"{path}/*" for path in paths]
+    yield PathRule(
+        "sys/leases/lookup",
+        ("update",),
+        why="confirm that a credential is gone",
+        required=("lease_id",),
+        allowed={"lease_id": leases},
+    )
+    yield PathRule(
+        "sys/leases/revoke",
+        ("update",),
+        why="repair a revocation that failed, and wait until it is done",
+        required=("lease_id", "sync"),
+        allowed={"lease_id": leases, "sync": [True]},
+    )
+    for path in paths:
+        yield PathRule(f"sys/leases/lookup/{path}", ("list", "sudo"))
+        yield PathRule(f"sys/leases/lookup/{path}/", ("list", "sudo"))
+
+
+def _memory(mount: str) -> Iterable[PathRule]:
+    """Slots and notes are written and never deleted: an id is used once."""
+    return (
+        PathRule(
+            f"{mount}/data/{FOLDER}/grants/*",
+            ("create", "read", "update"),
+            why="remember how far each grant has come",
+        ),
+        PathRule(f"{mount}/data/{FOLDER}/notes/*", ("create", "read", "update")),
+        PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "update")),
+        PathRule(f"{mount}/metadata/{FOLDER}/pending", ("list",)),
+        PathRule(f"{mount}/metadata/{FOLDER}/pending/", ("list",)),
+        PathRule(f"{mount}/metadata/{FOLDER}/pending/*", ("delete",)),
+    )
+
+
+def _keys(settings: Settings) -> Iterable[PathRule]:
+    mount = settings.vault.transit_mount
+    return (
+        PathRule(f"{mount}/keys/{settings.evidence.key}", ("read",), why="sign the evidence"),
+        PathRule(f"{mount}/sign/{settings.evidence.key}", ("update",)),
+        PathRule(
+            f"{mount}/sign/{settings.vault.app_key}/sha2-256",
+            ("update",),
+            why="sign the GitHub App's JWT",
+            required=("input", "signature_algorithm"),
+            allowed={"input": [], "signature_algorithm": ["pkcs1v15"]},
+        ),
+    )

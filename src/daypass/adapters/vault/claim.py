@@ -1,0 +1,167 @@
+"""The holder's side: look at a wrapping token, compare it with the evidence, and open it.
+
+Needs no token of its own. Looking comes first and spends nothing: a token that is not the one the
+evidence names is refused unopened, so that whoever examines it later still can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from daypass.errors import ClaimError, VaultRefusedError
+from daypass.model.instant import Instant
+from daypass.model.resource import IssueMode
+from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from daypass.adapters.vault.client import Answer, Client
+    from daypass.model.grant import Grant, Wrapping
+
+_REFUSED: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
+_IN_HAND: Final = 60  # seconds for which the credential of a claim is wrapped on its way here
+_REDELIVER: Final = "Comment `/redeliver {id}` on the pull request: what is left of the time is "
+_ALARM: Final = (
+    "If you have not opened it, somebody else has: tell your security team at once, and comment "
+    "`/done {id}` on the pull request, which ends the grant."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingState:
+    """What Vault says of a wrapping token that nobody has opened yet."""
+
+    path: str
+    time: str  # to the letter, as Vault tells it
+    ttl: int  # seconds, as it was made
+
+
+def wrapping_lookup(client: Client, token: Secret) -> WrappingState | None:
+    """Look at a wrapping token without opening it; None when it is spent, expired or unknown.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    body = {"token": token.reveal()}
+    answer = client.call("POST", "sys/wrapping/lookup", body, token=Secret(""), accept=_REFUSED)
+    if answer.errors:
+        return None
+    data = answer.data
+    return WrappingState(
+        str(data["creation_path"]), str(data["creation_time"]), int(data["creation_ttl"])
+    )
+
+
+def unwrap(client: Client, token: Secret) -> Answer | None:
+    """Open a wrapping token, which spends it; None when it is spent, expired or unknown.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    answer = client.call("POST", "sys/wrapping/unwrap", token=token, accept=_REFUSED)
+    return None if answer.errors else answer
+
+
+def open_delivery(client: Client, token: Secret, grant: Grant) -> dict[str, Secret]:
+    """Open what was delivered for a grant, after comparing it with the evidence.
+
+    Args:
+        client: a client without a token of its own.
+        token: the wrapping token, as the holder's key decrypted it.
+        grant: the record from the evidence.
+
+    Returns:
+        The credential, for example `username` and `password`. The names are Vault's.
+
+    Raises:
+        ClaimError: expired, opened already, or not the token that the evidence names.
+        VaultUnavailableError, VaultRefusedError.
+    """
+    state = wrapping_lookup(client, token)
+    if state is None:
+        raise _spent(client, grant)
+    _compare(state, grant)
+    opened = unwrap(client, token)
+    if opened is None:
+        raise _spent(client, grant)  # somebody was faster, between the look and the opening
+    if grant.issue is IssueMode.ON_CLAIM:
+        return _claim(client, opened, grant)
+    return _credential(opened.data, grant)
+
+
+def _compare(state: WrappingState, grant: Grant) -> None:
+    """Refuse a token that was made elsewhere, or at another time, than the evidence says."""
+    expected: Wrapping = grant.wrapping
+    if state.path != expected.path:
+        what = "it was made at another path (re-wrapped: somebody has seen what was in it)"
+    elif state.time != expected.time or state.ttl != expected.ttl:
+        what = "it was made at another time, or for another length of time"
+    else:
+        return
+    raise ClaimError(
+        f"this is not the delivery that the evidence of grant {grant.id} names: {what}",
+        remedy="It was not opened. " + _ALARM.format(id=grant.id),
+    )
+
+
+def _claim(client: Client, opened: Answer, grant: Grant) -> dict[str, Secret]:
+    """Bring the credential into being with the grant token, which can do nothing else.
+
+    It is read inside a wrapping token, which is opened at once: the policies of levels whose
+    credentials are minted on merge let it be read in no other way.
+    """
+    value = opened.auth.get("client_token")
+    if not isinstance(value, str) or not value:
+        raise _unreadable(grant)
+    path = f"{grant.mount}/creds/{grant.role}"
+    refused = False
+    wrapped: Answer | None = None
+    try:
+        wrapped = client.call("GET", path, token=Secret(value), wrap_ttl=_IN_HAND)
+    except VaultRefusedError:
+        refused = True
+    if refused or wrapped is None:
+        raise ClaimError(
+            f"grant {grant.id} gives nothing any more: it has ended, or its one use is spent",
+            remedy=f"Look at `daypass status`. {_ALARM.format(id=grant.id)}",
+        )
+    credential = unwrap(client, Secret(str(wrapped.wrap_info["token"])))
+    if credential is None:
+        raise _unreadable(grant)
+    return _credential(credential.data, grant)
+
+
+def _credential(data: Mapping[str, Any], grant: Grant) -> dict[str, Secret]:
+    if not data:
+        raise _unreadable(grant)
+    return {str(name): Secret(str(value)) for name, value in data.items()}
+
+
+def _spent(client: Client, grant: Grant) -> ClaimError:
+    """Vault says the same of a spent and of an expired token: its clock tells them apart."""
+    made, now = Instant.parse(grant.wrapping.time), client.now()
+    if now >= grant.not_after:
+        return ClaimError(
+            f"grant {grant.id} has ended ({grant.not_after})",
+            remedy="Ask again with `daypass request`, naming it in `renews`.",
+        )
+    if now.since(made) >= grant.wrapping.ttl:
+        return ClaimError(
+            f"the delivery of grant {grant.id} was not claimed in time: it could be opened until "
+            f"{made.plus(grant.wrapping.ttl)}",
+            remedy=_REDELIVER.format(id=grant.id) + "minted anew.",
+        )
+    return ClaimError(
+        f"the delivery of grant {grant.id} has been opened already, or was revoked",
+        remedy=f"If it was you: {_REDELIVER.format(id=grant.id)}minted anew. "
+        + _ALARM.format(id=grant.id),
+    )
+
+
+def _unreadable(grant: Grant) -> ClaimError:
+    return ClaimError(
+        f"the delivery of grant {grant.id} was opened, and holds no credential",
+        remedy=_REDELIVER.format(id=grant.id) + "minted anew.",
+    )

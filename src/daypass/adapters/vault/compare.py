@@ -1,0 +1,125 @@
+"""Look at a Vault, and compare it with the set-up that access/ asks of it. Nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.adapters.vault.setup import PREFIX
+from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.adapters.vault.session import Session
+    from daypass.adapters.vault.setup import Setup
+
+_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
+
+
+class State(StrEnum):
+    """How something in Vault stands to what is asked for."""
+
+    SAME = "unchanged"
+    MISSING = "missing"
+    DIFFERENT = "different"
+    WRONG = "wrong"  # cannot be changed where it is: somebody has to decide
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing, as it was found. `detail` says what differs, for people; it holds no secret."""
+
+    title: str
+    state: State
+    detail: str = ""
+
+
+def look(session: Session, step: Step) -> Found:
+    """How one step stands in that Vault. Raises VaultUnavailableError, VaultRefusedError."""
+    if isinstance(step, Mount):
+        seen = _look_at_mount(session, step)
+    elif isinstance(step, TransitKey):
+        seen = _look_at_key(session, step)
+    elif isinstance(step, Policy):
+        seen = _look_at_policy(session, step)
+    else:
+        seen = _look_at_document(session, step)
+    return Found(step.title, *seen)
+
+
+def compare(session: Session, setup: Setup) -> Iterator[Found]:
+    """Every step of the set-up, as it stands in that Vault; nothing is changed."""
+    return (look(session, step) for step in setup.steps)
+
+
+def superfluous(session: Session, setup: Setup) -> tuple[tuple[str, str], ...]:
+    """Token roles and policies with daypass's prefix that access/ no longer names.
+
+    Returns (title, path) of each; deleting the path removes it.
+    """
+    wanted = {role.name for role in setup.roles} | {setup.settings.vault.apply_role}
+    found: list[tuple[str, str]] = []
+    for kind, folder in (("token role", "auth/token/roles"), ("policy", "sys/policies/acl")):
+        names = session.call("LIST", folder, accept=_NOT_FOUND).keys
+        found += [
+            (f"{kind} {name}", f"{folder}/{name}")
+            for name in sorted(names)
+            if name.startswith(PREFIX) and name not in wanted
+        ]
+    return tuple(found)
+
+
+def _look_at_mount(session: Session, step: Mount) -> tuple[State, str]:
+    mounted = session.call("GET", step.table).data.get(f"{step.path}/")
+    if mounted is None:
+        return State.MISSING, ""
+    if mounted.get("type") != step.type:
+        return State.WRONG, f"a {mounted.get('type')} is mounted there; name another path"
+    options = mounted.get("options") or {}
+    if any(options.get(name) != value for name, value in step.options.items()):
+        return State.WRONG, "it is of another version (KV must be version 2); name another path"
+    return State.SAME, ""
+
+
+def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
+    answer = session.call("GET", step.path, accept=_NOT_FOUND)
+    data = answer.data
+    if not data.get("keys"):
+        return State.MISSING, ""
+    if data.get("type") not in step.types:
+        return State.WRONG, f"it is of type {data.get('type')}, and not {step.types[0]}"
+    if data.get("exportable") or data.get("allow_plaintext_backup"):
+        return State.WRONG, "it can be exported, and may have been: make another one"
+    return State.SAME, ""
+
+
+def _look_at_policy(session: Session, step: Policy) -> tuple[State, str]:
+    answer = session.call("GET", step.path, accept=_NOT_FOUND)
+    text = answer.data.get("policy")
+    if not text:
+        return State.MISSING, ""
+    if str(text).strip() != step.text.strip():
+        return State.DIFFERENT, "its text differs"
+    return State.SAME, ""
+
+
+def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
+    # A JWT mount without settings answers 404; a mount that is not there yet answers 404 or 400.
+    answer = session.call("GET", step.path, accept=_NOT_FOUND | _BAD_REQUEST)
+    if answer.errors or not answer.data:
+        return State.MISSING, ""
+    differing = [
+        name for name, value in step.body.items() if not _same(answer.data.get(name), value)
+    ]
+    if differing:
+        return State.DIFFERENT, "differs in " + ", ".join(differing)
+    return State.SAME, ""
+
+
+def _same(actual: Any, wanted: Any) -> bool:
+    """Whether Vault holds that value. It writes "nothing" as null, an empty list, 0 or ""."""
+    return actual == wanted or (not actual and not wanted)

@@ -1,0 +1,130 @@
+"""Lay into a Vault what access/ asks of it.
+
+Idempotent: a second run changes nothing. Nothing is removed unless that is asked for, and then only
+token roles and policies that bear daypass's own prefix.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.vault import app_key
+from daypass.adapters.vault.compare import State, look, superfluous
+from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.errors import VaultRefusedError, VaultUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.adapters.vault.app_key import AppKey
+    from daypass.adapters.vault.compare import Found
+    from daypass.adapters.vault.session import Session
+    from daypass.adapters.vault.setup import Setup
+
+_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
+_MOUNT_SECONDS: Final = 15.0  # HashiCorp Vault upgrades a new KV v2 mount in the background
+_POLL: Final = 0.1  # seconds
+
+
+class Outcome(StrEnum):
+    """What was done about it."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REMOVED = "removed"
+    LEFT = "left"  # it still has to be mended, by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing, and what was done about it."""
+
+    outcome: Outcome
+    title: str
+    detail: str = ""
+
+
+def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterator[Change]:
+    """Lay in what is missing or differs, one step after the other, telling what was done.
+
+    Args:
+        session: logged in as an operator who may do so.
+        setup: what is wanted.
+        key: the GitHub App's private key, if it is to be imported.
+
+    Raises:
+        VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
+    """
+    for step in setup.steps:
+        found = look(session, step)
+        if isinstance(step, TransitKey) and step.imported:
+            yield _install_imported(session, step, found, key)
+        elif found.state is State.SAME:
+            yield Change(Outcome.UNCHANGED, found.title)
+        elif found.state is State.WRONG:
+            yield Change(Outcome.LEFT, found.title, found.detail)
+        else:
+            _lay(session, step)
+            missing = found.state is State.MISSING
+            outcome = Outcome.CREATED if missing else Outcome.UPDATED
+            yield Change(outcome, found.title, found.detail)
+
+
+def prune(session: Session, setup: Setup) -> Iterator[Change]:
+    """Remove what `superfluous` names: roles first, then their policies."""
+    for name, path in superfluous(session, setup):
+        session.call("DELETE", path)
+        yield Change(Outcome.REMOVED, name)
+
+
+def _lay(session: Session, step: Step) -> None:
+    match step:
+        case Mount():
+            session.call("POST", f"{step.table}/{step.path}", step.body)
+            if step.type == "kv":
+                _await_kv(session, step.path)
+        case TransitKey():
+            session.call("POST", step.path, step.body).refuse_warnings(step.title)
+        case Policy():
+            session.call("POST", step.path, {"policy": step.text})
+        case Document():
+            # Its reasons name settings and the issuer: no secret is near.
+            session.call("POST", step.path, step.body, quote=True).refuse_warnings(step.title)
+
+
+def _await_kv(session: Session, mount: str) -> None:
+    deadline = time.monotonic() + _MOUNT_SECONDS
+    while session.call("GET", f"{mount}/config", accept=_BAD_REQUEST).errors:
+        if time.monotonic() > deadline:
+            raise VaultUnavailableError(
+                f"the new KV mount {mount}/ is not ready yet",
+                remedy="Run `daypass vault apply` again: it goes on where it stopped.",
+            )
+        time.sleep(_POLL)
+
+
+def _install_imported(
+    session: Session, step: TransitKey, found: Found, key: AppKey | None
+) -> Change:
+    """The App's key comes from GitHub, so it is imported, or left to be."""
+    if found.state is State.WRONG:
+        return Change(Outcome.LEFT, found.title, found.detail)
+    missing = found.state is State.MISSING
+    if key is None:
+        if missing:
+            return Change(Outcome.LEFT, found.title, "missing: import it with --app-key-file")
+        return Change(Outcome.UNCHANGED, found.title)
+    if key.type not in step.types:
+        raise VaultRefusedError(
+            f"the App's key is of type {key.type}",
+            remedy=f"GitHub makes RSA keys; Vault takes {', '.join(step.types)}.",
+        )
+    if not missing and app_key.is_newest(session, step, key):
+        return Change(Outcome.UNCHANGED, found.title)
+    app_key.import_key(session, step, key, first=missing)
+    return Change(Outcome.CREATED if missing else Outcome.UPDATED, found.title, "imported")

@@ -1,0 +1,206 @@
+"""The whole set-up that access/ asks of a Vault, as pure data: computed offline, in a fixed order.
+
+The database mount, its connection and its roles are the database administrator's: they are looked
+at by `doctor`, and never written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.vault import bot_policy
+from daypass.adapters.vault.minting import READABLE_ENGINES
+from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.errors import DocumentError
+from daypass.model.resource import token_role_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daypass.model.instant import Duration
+    from daypass.model.resource import IssueMode, Level, Resource, Tier
+    from daypass.model.settings import Settings
+
+PREFIX: Final = "daypass-"  # of token roles and policies that belong to daypass
+WORKFLOW: Final = ".github/workflows/access-reconcile.yml"  # the only one that may log in
+LOGIN_SECONDS: Final = 600  # how long a job's token lives; a longer run logs in again
+# Paths go into policies, where `*` and `+` are wildcards and a quotation mark ends the string.
+_PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:/[A-Za-z0-9_.-]*[A-Za-z0-9_])*")
+_RESERVED: Final = frozenset({"sys", "auth", "identity", "cubbyhole"})
+
+
+@dataclass(frozen=True, slots=True)
+class TieredRole:
+    """One (resource, level, tier): a token role and a policy of one name, and what it reads."""
+
+    name: str
+    resource: str
+    level: str
+    length: Duration
+    issue: IssueMode
+    mount: str
+    role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
+
+    @property
+    def credential_path(self) -> str:
+        """Where the credential is read."""
+        return f"{self.mount}/creds/{self.role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything, in the order in which it must be laid in."""
+
+    settings: Settings
+    roles: tuple[TieredRole, ...]
+    steps: tuple[Step, ...]
+
+
+def desired(settings: Settings, resources: Iterable[Resource]) -> Setup:
+    """What access/ asks of Vault.
+
+    Raises:
+        DocumentError: two levels would share a token role, or a path cannot stand in a policy.
+    """
+    roles = tuple(sorted(_roles(settings, resources), key=lambda role: role.name))
+    vault = settings.vault
+    grant_policies = (Policy(role.name, bot_policy.grant_policy(role, settings)) for role in roles)
+    return Setup(
+        settings,
+        roles,
+        (
+            Mount("sys/mounts", vault.kv_mount, "kv", {"version": "2"}),
+            # One version: what a slot no longer holds (a ciphertext, say) lives on in no older one.
+            Document("KV settings", f"{vault.kv_mount}/config", {"max_versions": 1}),
+            Mount("sys/mounts", vault.transit_mount, "transit"),
+            TransitKey(vault.transit_mount, settings.evidence.key, ("ed25519",), imported=False),
+            TransitKey(
+                vault.transit_mount,
+                vault.app_key,
+                ("rsa-2048", "rsa-3072", "rsa-4096"),
+                imported=True,
+            ),
+            *grant_policies,
+            *(_token_role(role) for role in roles),
+            Policy(vault.apply_role, bot_policy.bot_policy(settings, roles)),
+            Mount("sys/auth", vault.jwt_mount, "jwt"),
+            _jwt_config(settings),
+            _jwt_role(settings),
+        ),
+    )
+
+
+def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[TieredRole]:
+    seen = {settings.vault.apply_role: "the policy of `daypass apply` itself"}
+    for resource in sorted(resources, key=lambda item: item.name):
+        for level in sorted(resource.levels.values(), key=lambda item: item.name):
+            for tier in level.tiers:
+                role = _role(settings, resource, level, tier)
+                where = f"{resource.name}, level {level.name}, tier {tier.length}"
+                if role.name in seen:
+                    raise DocumentError(
+                        f"{where} and {seen[role.name]} would both be {role.name} in Vault",
+                        remedy="Rename one of the two: their rights would be one.",
+                    )
+                seen[role.name] = where
+                yield role
+
+
+def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> TieredRole:
+    where = f"access/resources/{resource.name}.yaml: level {level.name}"
+    own = {settings.vault.kv_mount, settings.vault.transit_mount, *_RESERVED}
+    if level.engine not in READABLE_ENGINES:
+        raise DocumentError(
+            f"{where}: daypass cannot mint from a secrets engine {level.engine!r}",
+            remedy=f"Engines that it can mint from: {', '.join(sorted(READABLE_ENGINES))}.",
+        )
+    for path in (level.mount, tier.role):
+        if _PATH.fullmatch(path) is None or ".." in path or "/" in tier.role:
+            raise DocumentError(
+                f"{where}: {path!r} cannot stand in a Vault policy",
+                remedy="Letters, digits, `_`, `.`, `-` and single slashes; no wildcards.",
+            )
+    if level.mount.split("/")[0] in own:
+        raise DocumentError(
+            f"{where}: the mount {level.mount!r} is Vault's or daypass's own",
+            remedy="Name the mount of the secrets engine, for example `database`.",
+        )
+    return TieredRole(
+        name=token_role_name(resource.name, level.name, tier.length),
+        resource=resource.name,
+        level=level.name,
+        length=tier.length,
+        issue=level.issue,
+        mount=level.mount,
+        role=tier.role,
+    )
+
+
+def _token_role(role: TieredRole) -> Document:
+    """Hands out orphan tokens with exactly one policy, that end with the tier at the latest."""
+    return Document(
+        f"token role {role.name}",
+        f"auth/token/roles/{role.name}",
+        {
+            "allowed_policies": [role.name],
+            "allowed_policies_glob": [],
+            "disallowed_policies": [],
+            "disallowed_policies_glob": [],
+            "allowed_entity_aliases": [],
+            "orphan": True,
+            "renewable": False,
+            "path_suffix": "",
+            "token_explicit_max_ttl": role.length.seconds,
+            "token_no_default_policy": True,
+            "token_period": 0,
+            "token_type": "service",
+        },
+    )
+
+
+def _jwt_config(settings: Settings) -> Document:
+    issuer = settings.github.oidc_issuer
+    return Document(
+        "JWT issuer",
+        f"auth/{settings.vault.jwt_mount}/config",
+        {
+            "oidc_discovery_url": issuer,
+            "bound_issuer": issuer,
+            "jwt_supported_algs": ["RS256"],  # what GitHub signs with: no `none`, no HS256
+            "default_role": "",
+        },
+    )
+
+
+def _jwt_role(settings: Settings) -> Document:
+    """Exact strings, never globs: this repository's own workflow, on its default branch."""
+    github, vault = settings.github, settings.vault
+    ref = f"refs/heads/{github.default_branch}"
+    return Document(
+        f"JWT role {vault.apply_role}",
+        f"auth/{vault.jwt_mount}/role/{vault.apply_role}",
+        {
+            "role_type": "jwt",
+            "user_claim": "repository_id",
+            "bound_audiences": [vault.audience],
+            "bound_subject": "",
+            "bound_claims_type": "string",
+            "bound_claims": {
+                "repository_id": str(github.repository_id),
+                "repository_owner_id": str(github.owner_id),
+                "ref": ref,
+                "job_workflow_ref": f"{github.full_name}/{WORKFLOW}@{ref}",
+                "event_name": ["push", "schedule", "workflow_dispatch"],
+            },
+            "token_policies": [vault.apply_role],
+            "token_ttl": LOGIN_SECONDS,
+            "token_max_ttl": LOGIN_SECONDS,
+            "token_explicit_max_ttl": LOGIN_SECONDS,
+            "token_no_default_policy": True,
+            "token_num_uses": 0,
+            "token_period": 0,
+            "token_type": "service",
+        },
+    )

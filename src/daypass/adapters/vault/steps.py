@@ -1,0 +1,88 @@
+"""What a set-up is made of: each step knows where it is written, and with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A secrets engine or an auth method. `table` is `sys/mounts` or `sys/auth`."""
+
+    table: str
+    path: str
+    type: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        kind = "auth method" if self.table == "sys/auth" else "secrets engine"
+        return f"{kind} {self.path}/ ({self.type})"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is written to enable it."""
+        return {"type": self.type, "description": "daypass", "options": dict(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class TransitKey:
+    """A key that never leaves Vault. `types` are all that will do; the first one is made.
+
+    An imported key comes from outside (GitHub makes the key of an App), once, by an operator.
+    """
+
+    mount: str
+    name: str
+    types: tuple[str, ...]
+    imported: bool
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        return f"transit key {self.mount}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where it is made and read."""
+        return f"{self.mount}/keys/{self.name}"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is written to make it."""
+        return {"type": self.types[0], "exportable": False, "allow_plaintext_backup": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An ACL policy."""
+
+    name: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        return f"policy {self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where it is written and read."""
+        return f"sys/policies/acl/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Anything that is written as parameters and read back as the same ones."""
+
+    title: str
+    path: str
+    body: Mapping[str, Any]
+
+
+Step = Mount | TransitKey | Policy | Document
