@@ -1,0 +1,235 @@
+"""Claiming: which delivery is the one that the evidence names. Nothing is opened here.
+
+What a person is given rests on the bot's signed commit, not on what lies on main or in a comment
+today: record, resource and settings are read from the tree of the commit that issued the grant. So
+whoever can push to main, or edit a comment, can neither swap the token nor send its holder, with
+it, to another Vault, GitHub or database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.documents.document import read_document
+from daypass.errors import ClaimError, EvidenceError, UsageError
+from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.history import find_events
+from daypass.ledger.record import grant_trailers
+from daypass.lifecycle.messages import delivery_marker
+from daypass.model.canonical import digest_bytes
+from daypass.model.event import EventKind
+from daypass.model.grant import Grant
+from daypass.model.names import (
+    ALLOWED_SIGNERS_PATH,
+    SETTINGS_PATH,
+    grant_path,
+    is_name,
+    request_path,
+)
+from daypass.model.resource import Resource
+from daypass.model.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from daypass.lifecycle.ports import Repository
+    from daypass.model.event import RecordedEvent
+    from daypass.model.pullrequest import Comment
+
+_ARMOR: Final = re.compile(
+    r"^-----BEGIN AGE ENCRYPTED FILE-----$.*?^-----END AGE ENCRYPTED FILE-----$",
+    re.DOTALL | re.MULTILINE,
+)
+_DELIVERIES: Final = (EventKind.ISSUED, EventKind.DELIVERED_AGAIN)
+_ALARM: Final = (
+    "Do not use it. Tell your security team, and comment `/done {id}` on the pull request."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """A live grant, proven by the evidence, and where to go with it."""
+
+    grant: Grant
+    resource: Resource
+    settings: Settings
+
+
+def look_up(grant_id: str, repository: Repository, fingerprints: Sequence[str]) -> Claimable:
+    """Find a live grant on main, and the signed event that issued it.
+
+    Args:
+        grant_id: as the request names it.
+        repository: a clone that has just fetched.
+        fingerprints: of the evidence keys, known from elsewhere; none believes the repository.
+
+    Raises:
+        UsageError: that can be no id.
+        ClaimError: there is no such grant, not yet, or not any more.
+        EvidenceError: the record is not the one that the bot signed.
+        GitError: the clone is shallow or broken.
+    """
+    if not is_name(grant_id):
+        raise UsageError(
+            f"{grant_id!a} is no grant id", remedy="It is the name of the request's file, unended."
+        )
+    repository.assert_complete()
+    head = repository.head()
+    signers = _trusted(repository, head, fingerprints)
+    events = find_events(repository.walk(head), signers, [grant_id])[grant_id]
+    on_main = _blob_at(repository, head, grant_path(grant_id))
+    if on_main is None:
+        asked = _blob_at(repository, head, request_path(grant_id)) is not None
+        raise _no_grant(grant_id, events, asked=asked)
+    return _proven(grant_id, repository, on_main, events)
+
+
+def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int) -> str:
+    """The sealed delivery among a pull request's comments, exactly as the evidence digests it.
+
+    Raises:
+        ClaimError: there is none, or one that is not the App's, or not what the App wrote.
+    """
+    marker = delivery_marker(grant.id)
+    marked = [item for item in comments if item.body.partition("\n")[0].strip() == marker]
+    ours = [item for item in marked if item.author_id == app_user_id]
+    for comment in ours:
+        for armored in _ARMOR.findall(comment.body.replace("\r\n", "\n")):
+            whole = f"{armored}\n"
+            if digest_bytes(whole.encode()) == grant.wrapping.ciphertext:
+                return whole
+    if ours:
+        raise ClaimError(
+            f"the delivery of grant {grant.id} was changed after it was posted ({ours[0].url})",
+            remedy=_ALARM.format(id=grant.id),
+        )
+    if marked:
+        raise ClaimError(
+            f"a comment that is not the App's pretends to deliver grant {grant.id} "
+            f"({marked[0].url})",
+            remedy=_ALARM.format(id=grant.id),
+        )
+    raise ClaimError(
+        f"the delivery of grant {grant.id} is not on pull request #{grant.pull_request}",
+        remedy="If it was granted in the last minutes, wait for the run of access-apply to end. "
+        f"If the comment was deleted, comment `/redeliver {grant.id}` there.",
+    )
+
+
+def _trusted(repository: Repository, head: str, fingerprints: Sequence[str]) -> Signers:
+    """The signers on main; of these, those that were named from outside, if any were."""
+    data = _read(repository, head, ALLOWED_SIGNERS_PATH)
+    if data is None:
+        raise EvidenceError(
+            f"main has no {ALLOWED_SIGNERS_PATH}",
+            remedy="Is this the governed repository? `daypass vault apply` prints that file; it "
+            "comes to main by a pull request.",
+        )
+    signers = Signers.parse(data)
+    trusted = signers.only(fingerprints) if fingerprints else signers
+    if not trusted.all():
+        raise EvidenceError(
+            f"{ALLOWED_SIGNERS_PATH} has no key {' or '.join(fingerprints) or 'at all'}",
+            remedy="Compare it with the fingerprint that your security team published. Somebody "
+            "may have replaced the evidence key; after a rotation, use the new fingerprint.",
+        )
+    return trusted
+
+
+def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) -> ClaimError:
+    """Why there is no record on main."""
+    if events:
+        last = events[0].event
+        when = last.first("Daypass-Ended-At") or "see `daypass audit log`"
+        return ClaimError(
+            f"grant {grant_id} has ended: {last.kind} ({when})",
+            remedy="Ask again with a new request, and name this one in `renews`.",
+        )
+    if asked:
+        return ClaimError(
+            f"request {grant_id} is merged, and not yet issued",
+            remedy="The run of access-apply that issues it is under way, or failed: look at its "
+            "log. The pull request gets a comment either way.",
+        )
+    return ClaimError(
+        f"main knows no grant and no request {grant_id}",
+        remedy="Check the id (`daypass status` lists what is live) and whether the pull request "
+        "is merged.",
+    )
+
+
+def _proven(
+    grant_id: str,
+    repository: Repository,
+    on_main: str,
+    events: Sequence[RecordedEvent],
+) -> Claimable:
+    """The grant as the bot signed it, if that is what lies on main."""
+    if events and events[0].event.kind is EventKind.REVOKE_FAILED:
+        raise ClaimError(
+            f"grant {grant_id} is being ended",
+            remedy="Ask again with a new request, and name this one in `renews`.",
+        )
+    delivered = next((item for item in events if item.event.kind in _DELIVERIES), None)
+    if delivered is None:
+        raise _forged(grant_id, "no event that the evidence key signed brought it there")
+    if _blob_at(repository, delivered.commit, grant_path(grant_id)) != on_main:
+        raise _forged(grant_id, "somebody else has changed it since it was issued")
+    grant = _grant(grant_id, repository.blobs([on_main])[on_main])
+    implied = grant_trailers(grant)
+    names = {name for name, _ in implied}
+    signed = [pair for pair in delivered.event.trailers if pair[0] in names]
+    if grant.id != grant_id or sorted(signed) != sorted(implied):
+        raise _forged(grant_id, f"it says something else than commit {delivered.commit}")
+    return Claimable(
+        grant,
+        _resource(repository, delivered.commit, grant.resource),
+        _settings(repository, delivered.commit),
+    )
+
+
+def _grant(grant_id: str, data: bytes) -> Grant:
+    try:
+        return Grant.from_document(json.loads(data))
+    except (KeyError, TypeError, ValueError):
+        raise _forged(grant_id, "it cannot be read") from None
+
+
+def _forged(grant_id: str, because: str) -> EvidenceError:
+    return EvidenceError(
+        f"the record of grant {grant_id} on main does not hold: {because}",
+        remedy="Run `daypass audit verify`. " + _ALARM.format(id=grant_id),
+    )
+
+
+def _settings(repository: Repository, commit: str) -> Settings:
+    return Settings.from_document(_document(repository, commit, SETTINGS_PATH))
+
+
+def _resource(repository: Repository, commit: str, name: str) -> Resource:
+    path = f"access/resources/{name}.yaml"
+    return Resource.from_document(_document(repository, commit, path))
+
+
+def _document(repository: Repository, commit: str, path: str) -> Any:
+    data = _read(repository, commit, path)
+    if data is None:
+        raise EvidenceError(
+            f"commit {commit} has no {path}",
+            remedy="Is this the governed repository? If it is, run `daypass audit verify`.",
+        )
+    return read_document(path, data).value
+
+
+def _read(repository: Repository, commit: str, path: str) -> bytes | None:
+    blob = _blob_at(repository, commit, path)
+    return None if blob is None else repository.blobs([blob])[blob]
+
+
+def _blob_at(repository: Repository, commit: str, path: str) -> str | None:
+    folder = path.rpartition("/")[0]
+    entries = repository.entries(commit, folder)
+    return next((entry.blob for entry in entries if entry.path == path), None)
