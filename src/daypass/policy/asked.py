@@ -1,0 +1,66 @@
+"""What is put to the decision point: the request in hand, and what a run knows around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from daypass.policy.groups import GroupDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.model.grant import Grant, Lane
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Account
+    from daypass.model.request import AccessRequest
+    from daypass.policy.facts import ContextFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for what, by which way. `requester` is the account that opened the pull request."""
+
+    request: AccessRequest
+    lane: Lane
+    requester: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastGrant:
+    """A grant of the same subject, live or over. `not_after` is when it ended, if it has."""
+
+    id: str
+    lane: Lane
+    resource: str
+    access: str
+    not_before: Instant
+    not_after: Instant
+    live: bool
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        """A live grant, from its record."""
+        return cls(
+            grant.id,
+            grant.lane,
+            grant.resource,
+            grant.access,
+            grant.not_before,
+            grant.not_after,
+            live=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run knows at the moment of the decision.
+
+    `history` holds the subject's other grants, those that ended within the longest rolling window
+    included; None when they are not known. A context source that was not asked has no entry.
+    """
+
+    now: Instant
+    groups: GroupDirectory = field(default_factory=GroupDirectory)
+    history: tuple[PastGrant, ...] | None = None
+    context: Mapping[str, ContextFacts] = field(default_factory=dict)

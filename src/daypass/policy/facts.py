@@ -1,0 +1,288 @@
+"""Facts: what the decision point is told, as plain values that are the same bytes everywhere.
+
+Every field holds what JSON holds, so that a recorded input can be read back and decided again.
+There is no free text in it: of a reason only its length, of a pull request only numbers and ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Status(StrEnum):
+    """Whether something is known. Stale is known once, and too old to rest on."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+
+
+class Stage(StrEnum):
+    """What is decided: whether to issue, or whether a live grant may live on."""
+
+    ISSUE = "issue"
+    LIVE = "live"
+
+
+class Facts:
+    """A group of facts: fields in `snake_case` here, keys in `camelCase` in JSON."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        return {
+            _camel(item.name): _plain(getattr(self, item.name))
+            for item in fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`, for facts that hold no other facts."""
+        return cls(**{name: _frozen(item) for name, item in _snake(cls, value).items()})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts(Facts):
+    """What is asked. `issued_at` is set for live grants, whose time has begun."""
+
+    id: str
+    lane: str
+    subject: str
+    resource: str
+    access: str
+    duration_seconds: int
+    reason_length: int
+    ticket: str | None = None
+    not_before: str | None = None
+    issued_at: str | None = None
+    device: str | None = None
+    workload: Mapping[str, Any] | None = None
+    renews: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequesterFacts(Facts):
+    """Who opened the pull request; all None when the account is gone."""
+
+    account_id: int | None
+    identity: str | None = None
+    type: str | None = None
+    status: str | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts(Facts):
+    """Somebody who answers for the subject. `status` is `missing` when nobody has that name."""
+
+    name: str
+    account_id: int | None
+    type: str | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFacts(Facts):
+    """Who is to receive access."""
+
+    name: str
+    type: str
+    status: str
+    account_id: int | None
+    environment: str | None
+    owners: tuple[PersonFacts, ...]
+    sponsor: PersonFacts | None
+    contract_end: str | None
+    tools: tuple[str, ...]
+    autonomy: str | None
+    pinned_recipients: int
+    authn_method: str | None
+    labels: Mapping[str, str]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        parts = _snake(cls, value)
+        parts["owners"] = tuple(PersonFacts.from_json(item) for item in parts["owners"])
+        if parts["sponsor"] is not None:
+            parts["sponsor"] = PersonFacts.from_json(parts["sponsor"])
+        return cls(**{name: _frozen(item) for name, item in parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFacts(Facts):
+    """The level of access that is asked for, and how long its longest tier is."""
+
+    name: str
+    engine: str
+    issue: str
+    longest_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFacts(Facts):
+    """What access is asked to. `level` is None when it has no such level."""
+
+    name: str
+    type: str
+    environment: str
+    sensitivity: str
+    business_owner: str
+    lifecycle_owner: str
+    labels: Mapping[str, str]
+    max_duration_seconds: int
+    recording: str
+    approver_groups: tuple[str, ...]
+    approvers_at_least: int
+    approvers_owner: bool
+    levels: tuple[str, ...]
+    level: LevelFacts | None
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The names, of groups or of identities, that own it."""
+        return tuple(sorted({self.business_owner, self.lifecycle_owner}))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        parts = _snake(cls, value)
+        if parts["level"] is not None:
+            parts["level"] = LevelFacts.from_json(parts["level"])
+        return cls(**{name: _frozen(item) for name, item in parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalFacts(Facts):
+    """One approval that counts, with the groups that the approver belonged to."""
+
+    account_id: int
+    identity: str | None
+    review_id: int
+    commit: str
+    at: str
+    groups: tuple[str, ...]
+
+    @property
+    def who(self) -> str:
+        """The approver, for people."""
+        return self.identity or f"account {self.account_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalsFacts(Facts):
+    """All approvals that count, or why they cannot be counted."""
+
+    status: str
+    fault: str | None = None
+    blocked_by: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
+    counted: tuple[ApprovalFacts, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        parts = _snake(cls, value)
+        parts["counted"] = tuple(ApprovalFacts.from_json(item) for item in parts["counted"])
+        return cls(**{name: _frozen(item) for name, item in parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts(Facts):
+    """A member of a group: a GitHub account, an identity, or both."""
+
+    account_id: int | None
+    identity: str | None
+
+    @property
+    def who(self) -> str:
+        """The member, for people."""
+        return self.identity or f"account {self.account_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts(Facts):
+    """Who could approve, for the groups that are asked for approval."""
+
+    status: str
+    members: tuple[MemberFacts, ...]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        members = tuple(MemberFacts.from_json(item) for item in value["members"])
+        return cls(value["status"], members)
+
+
+@dataclass(frozen=True, slots=True)
+class PastGrantFacts(Facts):
+    """A grant that the subject has or had, with what policies match on."""
+
+    id: str
+    lane: str
+    resource: str
+    access: str
+    not_before: str
+    not_after: str
+    live: bool
+    type: str | None
+    environment: str | None
+    sensitivity: str | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFacts(Facts):
+    """The subject's other grants, or that they are not known."""
+
+    status: str
+    grants: tuple[PastGrantFacts, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        grants = tuple(PastGrantFacts.from_json(item) for item in value["grants"])
+        return cls(value["status"], grants)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFacts(Facts):
+    """One answer of a context source: posture, on-call, whatever the settings declare."""
+
+    status: str
+    value: Any = None
+    source: str | None = None
+    age_seconds: int | None = None
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _snake(cls: type, value: Mapping[str, Any]) -> dict[str, Any]:
+    names = {_camel(item.name): item.name for item in fields(cls)}
+    return {names[key]: item for key, item in value.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Facts):
+        return value.to_json()
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

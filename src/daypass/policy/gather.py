@@ -1,0 +1,213 @@
+"""Gathering facts for a decision from the catalogue, GitHub's accounts and the groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.policy.facts import (
+    ApprovalFacts,
+    ApprovalsFacts,
+    GroupFacts,
+    HistoryFacts,
+    LevelFacts,
+    MemberFacts,
+    PastGrantFacts,
+    PersonFacts,
+    RequesterFacts,
+    RequestFacts,
+    ResourceFacts,
+    Status,
+    SubjectFacts,
+)
+
+if TYPE_CHECKING:
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
+    from daypass.model.pullrequest import Account
+    from daypass.model.resource import Resource
+    from daypass.policy.approvals import ApprovalCount
+    from daypass.policy.asked import Asked, PastGrant, Surroundings
+    from daypass.policy.groups import GroupDirectory
+
+
+def request_facts(asked: Asked) -> RequestFacts:
+    """What is asked, without its free text."""
+    request = asked.request
+    return RequestFacts(
+        id=request.id,
+        lane=str(asked.lane),
+        subject=request.subject,
+        resource=request.resource,
+        access=request.access,
+        duration_seconds=request.duration.seconds,
+        reason_length=len(request.reason.strip()),
+        ticket=request.ticket,
+        not_before=str(request.not_before) if request.not_before else None,
+        device=request.device,
+        workload=request.workload,
+        renews=request.renews,
+    )
+
+
+def requester_facts(
+    account: Account | None, catalogue: Catalogue, groups: GroupDirectory
+) -> RequesterFacts:
+    """Who asks."""
+    if account is None:
+        return RequesterFacts(None)
+    identity = catalogue.identity_of(account.id)
+    return RequesterFacts(
+        account_id=account.id,
+        identity=identity.name if identity else None,
+        type=str(identity.type) if identity else None,
+        status=str(identity.status) if identity else None,
+        groups=groups.names_of(account.id, identity.name if identity else None),
+    )
+
+
+def subject_facts(identity: Identity, catalogue: Catalogue, groups: GroupDirectory) -> SubjectFacts:
+    """Who is to receive access."""
+    return SubjectFacts(
+        name=identity.name,
+        type=str(identity.type),
+        status=str(identity.status),
+        account_id=identity.github_id,
+        environment=identity.environment,
+        owners=tuple(_person(name, catalogue) for name in sorted(identity.owners)),
+        sponsor=_person(identity.sponsor, catalogue) if identity.sponsor else None,
+        contract_end=str(identity.contract_end) if identity.contract_end else None,
+        tools=identity.tools,
+        autonomy=identity.autonomy,
+        pinned_recipients=len(identity.recipients),
+        authn_method=(identity.authn or {}).get("method"),
+        labels=dict(identity.labels),
+        groups=groups.names_of(identity.github_id, identity.name),
+    )
+
+
+def _person(name: str, catalogue: Catalogue) -> PersonFacts:
+    identity = catalogue.identities.get(name)
+    if identity is None:
+        return PersonFacts(name, None, None, "missing")
+    return PersonFacts(name, identity.github_id, str(identity.type), str(identity.status))
+
+
+def resource_facts(resource: Resource, access: str) -> ResourceFacts:
+    """What access is asked to, with the level asked for."""
+    level = resource.levels.get(access)
+    return ResourceFacts(
+        name=resource.name,
+        type=resource.type,
+        environment=resource.environment,
+        sensitivity=str(resource.sensitivity),
+        business_owner=resource.business_owner,
+        lifecycle_owner=resource.lifecycle_owner,
+        labels=dict(resource.labels),
+        max_duration_seconds=resource.max_duration.seconds,
+        recording=str(resource.recording),
+        approver_groups=tuple(sorted(resource.approvers.groups)),
+        approvers_at_least=resource.approvers.at_least,
+        approvers_owner=resource.approvers.owner,
+        levels=tuple(sorted(resource.levels)),
+        level=LevelFacts(level.name, level.engine, str(level.issue), level.longest.seconds)
+        if level
+        else None,
+    )
+
+
+def approvals_facts(
+    count: ApprovalCount | None, resource: Resource | None, groups: GroupDirectory
+) -> ApprovalsFacts:
+    """The approvals that count, each with the groups that the approver belongs to."""
+    if count is None:
+        return ApprovalsFacts(Status.UNKNOWN)
+    owners = {resource.business_owner, resource.lifecycle_owner} if resource else set()
+    # A resource can be owned by a person: then that name works like a group of one.
+    people = owners - set(groups.groups)
+    counted = tuple(
+        ApprovalFacts(
+            account_id=item.account_id,
+            identity=item.identity,
+            review_id=item.review_id,
+            commit=item.commit,
+            at=str(item.at),
+            groups=tuple(
+                sorted(
+                    {*groups.names_of(item.account_id, item.identity)}
+                    | {name for name in people if name == item.identity}
+                )
+            ),
+        )
+        for item in sorted(count.counted, key=lambda item: item.account_id)
+    )
+    return ApprovalsFacts(
+        status=Status.KNOWN if count.fault is None else Status.UNKNOWN,
+        fault=count.fault,
+        blocked_by=tuple(sorted(count.blocked_by)),
+        excluded=tuple(sorted(count.excluded or ())),
+        counted=counted if count.fault is None else (),
+    )
+
+
+def approver_groups(
+    catalogue: Catalogue, resource: Resource | None, groups: GroupDirectory
+) -> dict[str, GroupFacts]:
+    """The groups that can be asked to approve, with their members: who could say yes."""
+    names = {
+        item.group
+        for policy in catalogue.policies.values()
+        for stage in policy.stages
+        for item in (*stage.all_of, *stage.any_of)
+        if item.group is not None
+    }
+    if resource is not None:
+        names.update(resource.approvers.groups)
+        names.update((resource.business_owner, resource.lifecycle_owner))
+    return {name: _group(name, catalogue, groups) for name in sorted(names)}
+
+
+def _group(name: str, catalogue: Catalogue, groups: GroupDirectory) -> GroupFacts:
+    person = catalogue.identities.get(name)
+    if name not in groups.groups and person is not None:
+        return GroupFacts(Status.KNOWN, (MemberFacts(person.github_id, name),))
+    group = groups.group(name)
+    by_account = {item.github_id: item.name for item in catalogue.identities.values()}
+    members = tuple(
+        MemberFacts(account_id, by_account.get(account_id)) for account_id in sorted(group.accounts)
+    )
+    return GroupFacts(Status.KNOWN if group.known else Status.UNKNOWN, members)
+
+
+def unknown_groups(groups: GroupDirectory) -> tuple[str, ...]:
+    """The groups of which a team could not be asked."""
+    return tuple(sorted(name for name, group in groups.groups.items() if not group.known))
+
+
+def history_facts(
+    surroundings: Surroundings, request_id: str, catalogue: Catalogue
+) -> HistoryFacts:
+    """The subject's other grants, with what policies match on."""
+    if surroundings.history is None:
+        return HistoryFacts(Status.UNKNOWN)
+    facts = [
+        _past_grant(grant, catalogue.resources.get(grant.resource))
+        for grant in surroundings.history
+        if grant.id != request_id
+    ]
+    return HistoryFacts(Status.KNOWN, tuple(sorted(facts, key=lambda item: item.id)))
+
+
+def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
+    return PastGrantFacts(
+        id=grant.id,
+        lane=str(grant.lane),
+        resource=grant.resource,
+        access=grant.access,
+        not_before=str(grant.not_before),
+        not_after=str(grant.not_after),
+        live=grant.live,
+        type=resource.type if resource else None,
+        environment=resource.environment if resource else None,
+        sensitivity=str(resource.sensitivity) if resource else None,
+        labels=dict(resource.labels) if resource else {},
+    )

@@ -1,0 +1,173 @@
+"""The input of a decision: everything that it rests on, gathered into one value.
+
+The same facts give the same bytes, whoever asks: the check of a pull request, the plan, the apply,
+the re-evaluation of a live grant. The canonical JSON of it is kept in the record of each decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from daypass.model.canonical import digest
+from daypass.policy.facts import (
+    ApprovalsFacts,
+    ContextFacts,
+    GroupFacts,
+    HistoryFacts,
+    RequesterFacts,
+    RequestFacts,
+    ResourceFacts,
+    Stage,
+    Status,
+    SubjectFacts,
+)
+from daypass.policy.gather import (
+    approvals_facts,
+    approver_groups,
+    history_facts,
+    request_facts,
+    requester_facts,
+    resource_facts,
+    subject_facts,
+    unknown_groups,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Grant
+    from daypass.policy.approvals import ApprovalCount
+    from daypass.policy.asked import Asked, Surroundings
+
+VERSION: Final = 1  # of the shape of the input; an older record says which it has
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInput:
+    """All that one decision rests on. `to_json` is what records keep, and `from_json` reads."""
+
+    stage: Stage
+    now: str
+    request: RequestFacts
+    requester: RequesterFacts
+    subject: SubjectFacts | None
+    resource: ResourceFacts | None
+    approvals: ApprovalsFacts
+    groups: Mapping[str, GroupFacts]  # those that can be asked to approve
+    unknown_groups: tuple[str, ...]  # of all groups
+    history: HistoryFacts
+    context: Mapping[str, ContextFacts]
+
+    def to_json(self) -> dict[str, Any]:
+        """The input as JSON."""
+        return {
+            "version": VERSION,
+            "stage": str(self.stage),
+            "now": self.now,
+            "request": self.request.to_json(),
+            "requester": self.requester.to_json(),
+            "subject": self.subject.to_json() if self.subject else None,
+            "resource": self.resource.to_json() if self.resource else None,
+            "approvals": self.approvals.to_json(),
+            "groups": {name: group.to_json() for name, group in self.groups.items()},
+            "unknownGroups": list(self.unknown_groups),
+            "history": self.history.to_json(),
+            "context": {name: item.to_json() for name, item in self.context.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read a recorded input.
+
+        Raises:
+            ValueError: it has another version's shape, or is no decision input.
+        """
+        if value.get("version") != VERSION:
+            raise ValueError(f"the input has version {value.get('version')!r}, not {VERSION}")
+        try:
+            return cls(
+                stage=Stage(value["stage"]),
+                now=value["now"],
+                request=RequestFacts.from_json(value["request"]),
+                requester=RequesterFacts.from_json(value["requester"]),
+                subject=SubjectFacts.from_json(value["subject"]) if value["subject"] else None,
+                resource=ResourceFacts.from_json(value["resource"]) if value["resource"] else None,
+                approvals=ApprovalsFacts.from_json(value["approvals"]),
+                groups={name: GroupFacts.from_json(item) for name, item in value["groups"].items()},
+                unknown_groups=tuple(value["unknownGroups"]),
+                history=HistoryFacts.from_json(value["history"]),
+                context={
+                    name: ContextFacts.from_json(item) for name, item in value["context"].items()
+                },
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("this is no decision input, or a part of it is missing") from error
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the canonical JSON."""
+        return digest(self.to_json())
+
+
+def build_input(
+    asked: Asked,
+    catalogue: Catalogue,
+    approvals: ApprovalCount | None,
+    surroundings: Surroundings,
+) -> DecisionInput:
+    """The input of the decision whether to issue.
+
+    Args:
+        asked: the request as it lies in the tree that is judged, its lane, and who asks.
+        catalogue: settings, resources, identities and policies of the tree that rules.
+        approvals: as `count_approvals` counted them; None where GitHub was not asked.
+        surroundings: time, groups, history and context.
+    """
+    request = asked.request
+    identity = catalogue.identities.get(request.subject)
+    resource = catalogue.resources.get(request.resource)
+    groups = surroundings.groups
+    return DecisionInput(
+        stage=Stage.ISSUE,
+        now=str(surroundings.now),
+        request=request_facts(asked),
+        requester=requester_facts(asked.requester, catalogue, groups),
+        subject=subject_facts(identity, catalogue, groups) if identity else None,
+        resource=resource_facts(resource, request.access) if resource else None,
+        approvals=approvals_facts(approvals, resource, groups),
+        groups=approver_groups(catalogue, resource, groups),
+        unknown_groups=unknown_groups(groups),
+        history=history_facts(surroundings, request.id, catalogue),
+        context=dict(surroundings.context),
+    )
+
+
+def build_live_input(
+    grant: Grant, catalogue: Catalogue, surroundings: Surroundings
+) -> DecisionInput:
+    """The input of the decision whether a live grant may live on.
+
+    What was asked, by whom, and who approved it are frozen in the grant's record; subject,
+    resource, groups and context are today's.
+
+    Raises:
+        ValueError: the record holds no decision input that can be read.
+    """
+    issued = DecisionInput.from_json(grant.decision_input)
+    identity = catalogue.identities.get(grant.subject)
+    resource = catalogue.resources.get(grant.resource)
+    groups = surroundings.groups
+    return replace(
+        issued,
+        stage=Stage.LIVE,
+        now=str(surroundings.now),
+        request=replace(issued.request, issued_at=str(grant.not_before)),
+        subject=subject_facts(identity, catalogue, groups) if identity else None,
+        resource=resource_facts(resource, grant.access) if resource else None,
+        groups=approver_groups(catalogue, resource, groups),
+        unknown_groups=unknown_groups(groups),
+        history=HistoryFacts(Status.KNOWN),  # asked only at issue
+        context=dict(surroundings.context),
+    )
