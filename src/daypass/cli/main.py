@@ -25,6 +25,7 @@ class Verb(NamedTuple):
 
     module: str
     summary: str
+    takes_command: bool = False  # what follows `--` is somebody else's command line
 
 
 class VerbModule(Protocol):
@@ -42,7 +43,9 @@ VERBS: Final[dict[str, Verb]] = {
     "plan": Verb("daypass.cli.plan", "what apply would do now, or what merging would do, and why"),
     "apply": Verb("daypass.cli.apply", "grant what was approved, end what is over, record both"),
     "claim": Verb(
-        "daypass.cli.claim", "receive a granted secret: run a command with it, or print it"
+        "daypass.cli.claim",
+        "receive a granted secret: run a command with it, or print it",
+        takes_command=True,
     ),
     "status": Verb("daypass.cli.status", "who holds what, until when"),
     "audit": Verb("daypass.cli.audit", "list the evidence, and verify it"),
@@ -88,7 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in words if not word.startswith("-")), None)
     try:
+        words, command = split_command(verb, words)
         arguments = build_parser(verb).parse_args(words)
+        arguments.command = command
         return int(_module(VERBS[arguments.verb].module).run(arguments))
     except DaypassError as error:
         output.show_error(error)
@@ -109,6 +114,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         output.show_error(output.from_bug(error))
         return int(ExitCode.FAILED)
+
+
+def split_command(verb: str | None, words: list[str]) -> tuple[list[str], list[str]]:
+    """Our words, and the command after `--` if the verb takes one: argparse must not read that."""
+    takes = verb in VERBS and VERBS[verb].takes_command
+    if not takes or "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def _module(name: str) -> VerbModule:
