@@ -1,0 +1,121 @@
+"""Who holds what, until when: grant records as rows for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.model.grant import GrantState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+
+_HEADINGS: Final = ("GRANT", "SUBJECT", "RESOURCE", "ACCESS", "SINCE", "UNTIL", "LEFT", "STATE")
+_DAY, _HOUR, _MINUTE = 86400, 3600, 60
+_OVER: Final = "time is up, waiting for the next run"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One live grant, seen at one moment. `now` is this machine's: it is shown, it decides nothing.
+
+    Vault ends a grant at its time; its record is there until the next run has written that down.
+    """
+
+    grant: Grant
+    now: Instant
+
+    @property
+    def failed(self) -> bool:
+        """Whether ending it has failed: it may still open a door, whatever its time says."""
+        return self.grant.state is GrantState.REVOKE_FAILED
+
+    @property
+    def left(self) -> float:
+        """Seconds until its end; negative once that is past."""
+        return self.grant.not_after.since(self.now)
+
+    @property
+    def state(self) -> str:
+        """A word for programs: active | over | revoke-failed."""
+        if self.failed:
+            return str(GrantState.REVOKE_FAILED)
+        return str(GrantState.ACTIVE) if self.left > 0 else "over"
+
+    @property
+    def state_text(self) -> str:
+        """The state in words for people."""
+        if self.failed:
+            since = f" since {self.grant.state_since}" if self.grant.state_since else ""
+            return f"revoke-failed: it may still work{since} ({self.grant.state_reason})"
+        return self.state if self.left > 0 else _OVER
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs. Times in RFC 3339, `leftSeconds` negative once its time is up."""
+        grant = self.grant
+        return {
+            "grant": grant.id,
+            "subject": grant.subject,
+            "resource": grant.resource,
+            "access": grant.access,
+            "notBefore": str(grant.not_before),
+            "notAfter": str(grant.not_after),
+            "leftSeconds": int(self.left),
+            "state": self.state,
+            "reason": grant.state_reason,
+            "pullRequest": grant.pull_request,
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """For the table."""
+        grant = self.grant
+        return (
+            grant.id,
+            grant.subject,
+            grant.resource,
+            grant.access,
+            _minute(grant.not_before),
+            _minute(grant.not_after),
+            time_left(self.left),
+            self.state_text,
+        )
+
+
+def holdings(grants: Iterable[Grant], now: Instant) -> tuple[Holding, ...]:
+    """Those whose revocation failed first, then the one that ends soonest."""
+    rows = (Holding(grant, now) for grant in grants)
+    return tuple(sorted(rows, key=lambda row: (not row.failed, row.grant.not_after, row.grant.id)))
+
+
+def render_table(rows: Sequence[Holding], alarm: Callable[[str], str]) -> str:
+    """The table; `alarm` styles a line of a grant that could not be ended."""
+    if not rows:
+        return "nobody holds anything"
+    table = [_HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+    shown = (alarm(line) if row.failed else line for row, line in zip(rows, lines[1:], strict=True))
+    return "\n".join([lines[0], *shown])
+
+
+def time_left(seconds: float) -> str:
+    """`2d 3h`, `1h 05m`, `12m`, `45s`, or `-` when nothing is left."""
+    whole = int(seconds)
+    if seconds <= 0:
+        return "-"
+    if whole >= _DAY:
+        return f"{whole // _DAY}d {whole % _DAY // _HOUR}h"
+    if whole >= _HOUR:
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
+    return f"{whole // _MINUTE}m" if whole >= _MINUTE else f"{whole}s"
+
+
+def _minute(instant: Instant) -> str:
+    """`2026-11-22 10:15Z`: seconds are in the JSON."""
+    return f"{str(instant)[:16].replace('T', ' ')}Z"
