@@ -67,11 +67,11 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"daypass {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    for name, (module, summary) in VERBS.items():
+    for name, entry in VERBS.items():
         child = verbs.add_parser(
             name,
-            help=summary,
-            description=summary[0].upper() + summary[1:] + ".",
+            help=entry.summary,
+            description=entry.summary[0].upper() + entry.summary[1:] + ".",
             allow_abbrev=False,
         )
         if name == verb:
@@ -82,7 +82,7 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
                 default=".",
                 help="the governed repository's work tree (default: here)",
             )
-            _module(module).add_arguments(child)
+            _module(entry.module).add_arguments(child)
     return parser
 
 
