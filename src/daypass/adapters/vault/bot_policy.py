@@ -64,7 +64,7 @@ def _mint(role: TieredRole, settings: Settings) -> PathRule:
             "policies": [[role.name]],
             "ttl": [],
             "explicit_max_ttl": [],
-            "num_uses": [USES],
+            "num_uses": [str(USES)],
             "renewable": [False],
             "no_default_policy": [True],
             "display_name": [],

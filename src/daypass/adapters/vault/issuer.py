@@ -53,6 +53,8 @@ class VaultIssuer:
             return minting.verified(order, accessor, wrapping, self._look_up(accessor))
         except BaseException:
             self._undo(accessor)
+            if created.wrap_info:  # the empty envelope too
+                self._undo(str(created.wrap_info.get("accessor")))
             raise
 
     def revoke(self, accessor: str) -> None:

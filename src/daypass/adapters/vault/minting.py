@@ -59,7 +59,7 @@ def create(session: Session, order: MintOrder) -> Answer:
         "explicit_max_ttl": seconds,
         "renewable": False,
         "no_default_policy": True,
-        "num_uses": USES,
+        "num_uses": str(USES),  # as text: a policy can compare texts, and never meets numbers
         "display_name": f"grant-{order.grant_id}",
         "meta": dict(order.meta),
     }
