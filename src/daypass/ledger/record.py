@@ -1,6 +1,7 @@
-"""The trailers that a grant record implies: written by the loop, compared by verify.
+"""The trailers that a grant record determines: a commit that brings one must carry the same.
 
-One function for both, so that the record and the commit that brings it cannot disagree unseen.
+The record serves the next run, the trailers serve the auditor; verify holds the one against the
+other, so that they cannot disagree unseen.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
     """The trailers of `issued` (and `delivered-again`) that the record itself determines.
 
-    In the order in which a commit carries them; `Daypass-Run` and `Daypass-Workflow` follow.
+    Sorted as a commit carries them; what is not of the record (reason, run, workflow) is left out.
     """
     wrapping = grant.wrapping
     approvers = tuple(

@@ -1,0 +1,251 @@
+"""Running stock git: one environment for every call, and one error for each way it can fail."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import subprocess
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Final, cast
+
+from daypass.errors import DaypassError, ForgeRefusedError, GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from daypass.model.secret import Secret
+
+_TIMEOUT_SECONDS: Final = 600
+# Variables that git and its transports need from outside. All else stays out: GIT_DIR and the like
+# redirect git, GIT_TRACE_CURL writes tokens into logs, GIT_ASKPASS asks.
+_PASSED: Final = frozenset(
+    {"PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    | {"GIT_SSL_CAINFO", "http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+)
+_FIXED: Final = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    # Local refs and files that show another history than the one that the objects tell.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_CONFIG: Final = (
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.askPass", ""),
+    ("core.quotePath", "true"),
+    ("credential.helper", ""),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("log.showRoot", "true"),
+    ("log.showSignature", "false"),
+    ("push.gpgSign", "false"),
+    ("push.followTags", "false"),
+    ("push.recurseSubmodules", "no"),
+    ("fetch.recurseSubmodules", "no"),
+    ("protocol.ext.allow", "never"),
+    # A redirect would carry the token to another host.
+    ("http.followRedirects", "false"),
+    ("http.lowSpeedLimit", "100"),
+    ("http.lowSpeedTime", "60"),
+)
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CONTROL = re.compile(r"[^\x20-\x7e]+")
+_FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
+_NO_REPOSITORY: Final = re.compile(r"not a git repository|cannot change to")
+_OWNERSHIP: Final = re.compile(r"dubious ownership")
+_DENIED: Final = re.compile(
+    r"Authentication failed|could not read (Username|Password)|error: 40[13]|Permission denied"
+    r"|Permission to \S+ denied"
+)
+_UNREACHABLE: Final = re.compile(
+    r"unable to access|Could not resolve|Could not read from remote|Connection (refused|timed out)"
+    r"|does not appear to be a git repository|unable to connect|early EOF|hung up|RPC failed"
+    r"|couldn't find remote ref|[Rr]edirect"
+)
+
+
+class Git:
+    """stock git in one repository, with nothing of the user's or the machine's configuration."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        if not directory.is_dir():
+            raise _no_repository(directory)
+
+    def environment(self, secrets: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
+        """The environment of a call.
+
+        `secrets` are configuration that must not stand on its command line, where every process of
+        the machine could read it.
+        """
+        settings = (*_CONFIG, *secrets)
+        environment = {name: os.environ[name] for name in _PASSED & os.environ.keys()} | _FIXED
+        environment["GIT_CONFIG_COUNT"] = str(len(settings))
+        for number, (key, value) in enumerate(settings):
+            environment[f"GIT_CONFIG_KEY_{number}"] = key
+            environment[f"GIT_CONFIG_VALUE_{number}"] = value
+        return environment
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of a git command in this repository."""
+        return ["git", "-C", str(self.directory), *words]
+
+    def try_run(
+        self, *words: str, data: bytes = b"", secrets: Sequence[tuple[str, str]] = ()
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run to the end and return what happened. Raises GitError if it cannot run or hangs."""
+        try:
+            return subprocess.run(  # noqa: S603  -- a list of words, no shell
+                self.command(*words),
+                input=data,
+                capture_output=True,
+                env=self.environment(secrets),
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise _not_installed() from error
+        except subprocess.TimeoutExpired as error:
+            raise GitError(
+                f"`git {words[0]}` did not end within {_TIMEOUT_SECONDS} s",
+                remedy="Check the connection to the remote, then run the command again.",
+            ) from error
+
+    def run(self, *words: str, data: bytes = b"", secrets: Sequence[tuple[str, str]] = ()) -> bytes:
+        """Run and return standard output. Raises the error that `explain` makes of a failure."""
+        done = self.try_run(*words, data=data, secrets=secrets)
+        if done.returncode:
+            raise self.explain(words[0], done.stderr)
+        return done.stdout
+
+    def open(self, *words: str) -> Conversation:
+        """Start a command that is spoken with for longer; whoever opens it closes it."""
+        return Conversation(self, words)
+
+    def explain(self, what: str, stderr: bytes) -> DaypassError:
+        """What git's complaint means, and what to do about it."""
+        text = stderr.decode("utf-8", "replace")
+        if _FULL.search(text):
+            return GitError(
+                f"`git {what}` found no space left on the disk",
+                remedy="Free space, then run the command again: nothing was left half done.",
+            )
+        if _OWNERSHIP.search(text):
+            return GitError(
+                f"{self.directory} belongs to another user, and git refuses to work in it",
+                remedy="Run as the owner of the clone, or give it to this user.",
+            )
+        if _NO_REPOSITORY.search(text):
+            return _no_repository(self.directory)
+        if _DENIED.search(text):
+            return ForgeRefusedError(
+                f"the remote refused `git {what}`: {complaint(text)}",
+                remedy="Check that the App is installed on the repository with contents: write, "
+                "and that its token has not expired.",
+            )
+        if _UNREACHABLE.search(text):
+            return GitError(
+                f"the remote cannot be reached by `git {what}`: {complaint(text)}",
+                remedy="Check the remote's address and the network, then run the command again.",
+            )
+        return GitError(
+            f"`git {what}` failed: {complaint(text)}",
+            remedy="Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
+        )
+
+
+class Conversation:
+    """A running git command: words go in, answers come out, complaints are kept for an error."""
+
+    def __init__(self, git: Git, words: Sequence[str]) -> None:
+        self._git = git
+        self._what = words[0]
+        # A file, not a pipe: nobody reads it while the conversation lasts, and a pipe fills up.
+        self._complaints = TemporaryFile()  # noqa: SIM115  -- `close` closes it
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  -- a list of words, no shell
+                git.command(*words),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                env=git.environment(),
+            )
+        except FileNotFoundError as error:
+            self._complaints.close()
+            raise _not_installed() from error
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Where words go in."""
+        return cast("IO[bytes]", self._process.stdin)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """Where answers come out."""
+        return cast("IO[bytes]", self._process.stdout)
+
+    def finish(self) -> None:
+        """After the last answer: raise the error of a command that failed, and close."""
+        try:
+            failed = self._process.wait(_TIMEOUT_SECONDS) != 0
+            if failed:
+                raise self.failure()
+        finally:
+            self.close()
+
+    def failure(self) -> DaypassError:
+        """The error of a command that stopped answering."""
+        self._process.terminate()
+        self._process.wait()
+        self._complaints.seek(0)
+        return self._git.explain(self._what, self._complaints.read())
+
+    def close(self) -> None:
+        """End the command, whatever it is doing."""
+        self._process.terminate()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                # what was not yet sent to a command that is gone is of no use to anybody
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._process.wait()
+        self._complaints.close()
+
+
+def complaint(text: str) -> str:
+    """What git complained of, as one line: not what the remote said, no password."""
+    lines = [line for line in text.splitlines() if line.startswith(("fatal: ", "error: "))]
+    line = lines[0].partition(": ")[2] if lines else "it gave no reason"
+    return _CONTROL.sub(" ", _CREDENTIALS.sub("***@", line))[:300]
+
+
+def authorisation(url: str, token: Secret) -> tuple[tuple[str, str], ...]:
+    """Configuration that sends the token to that address and to no other.
+
+    The empty value first drops headers that a checkout left in the repository's own configuration:
+    GitHub answers 400 to two of them.
+    """
+    pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
+    key = f"http.{url}.extraHeader"
+    return ((key, ""), (key, f"Authorization: Basic {pair}"))
+
+
+def _not_installed() -> GitError:
+    return GitError("git is not installed, or not on the PATH", remedy="Install git 2.39 or newer.")
+
+
+def _no_repository(directory: Path) -> GitError:
+    return GitError(
+        f"{directory} is not a git repository",
+        remedy="Go to the clone of the governed repository, or name it with -C.",
+    )

@@ -1,0 +1,132 @@
+"""The remote: fetch, and a push that moves main only from where it was expected to be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.git.process import authorisation
+from daypass.errors import ForgeRefusedError, GitError, PushRaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from daypass.adapters.git.process import Git
+    from daypass.model.secret import Secret
+
+# Somebody else was faster: seen when the push began, or by the server as it took the push.
+_RACE: Final = re.compile(
+    r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref"
+    r"|incorrect old value|reference already exists|failed to lock|is at [0-9a-f]+ but expected"
+)
+_REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
+_REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
+
+
+class Remote:
+    """One branch of one remote."""
+
+    def __init__(
+        self, git: Git, name: str, branch: str, token: Callable[[], Secret] | None
+    ) -> None:
+        for word in (name, branch):
+            if not word or word.startswith("-") or re.search(r"[\s:^~?*\[\\]|\.\.", word):
+                raise GitError(
+                    f"{word!r} is no name of a remote or a branch",
+                    remedy="Name a remote of the clone, such as `origin`, and a branch.",
+                )
+        self._git = git
+        self._name = name
+        self._branch = branch
+        self._token = token
+        self._promisor: str | None = None
+        self.tracking_ref = f"refs/remotes/{name}/{branch}"
+
+    def fetch(self) -> None:
+        """Fetch the branch into its tracking ref, also when it was rewritten: verify names that.
+
+        Raises:
+            GitError: the remote cannot be reached, or has no such branch.
+            ForgeRefusedError: the remote refuses.
+        """
+        reference = f"+refs/heads/{self._branch}:{self.tracking_ref}"
+        self._git.run(
+            "fetch", "--quiet", "--no-tags", self._name, reference, secrets=self._secrets("fetch")
+        )
+
+    def push(self, commit: str, expected: str) -> None:
+        """Move the branch from `expected` to `commit`, or raise.
+
+        Raises:
+            PushRaceError: it is somewhere else.
+            ForgeRefusedError: a hook or a rule refused.
+            GitError: the remote cannot be reached.
+        """
+        branch = f"refs/heads/{self._branch}"
+        done = self._git.try_run(
+            "push",
+            "--porcelain",
+            "--no-verify",
+            f"--force-with-lease={branch}:{expected}",
+            self._name,
+            f"{commit}:{branch}",
+            secrets=self._secrets("push"),
+        )
+        if done.returncode:
+            raise self._explain(done.stdout.decode("utf-8", "replace"), done.stderr)
+        self._git.run("update-ref", self.tracking_ref, commit)
+
+    def prefetch(self, blobs: Sequence[str]) -> None:
+        """Fetch those of the blobs that a partial clone lacks, in one go."""
+        if not self._promisor_name():
+            return
+        listed = self._git.run(
+            "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"
+        )
+        missing = sorted(set(blobs) - set(listed.decode().split()))
+        if missing:
+            self._git.run(
+                "-c",
+                "fetch.negotiationAlgorithm=noop",
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--filter=blob:none",
+                "--stdin",
+                self._promisor_name(),
+                data="".join(f"{blob}\n" for blob in missing).encode(),
+                secrets=self._secrets("fetch"),
+            )
+
+    def _promisor_name(self) -> str:
+        if self._promisor is None:
+            done = self._git.try_run("config", "--local", "extensions.partialClone")
+            self._promisor = done.stdout.decode("utf-8", "replace").strip()
+        return self._promisor
+
+    def _secrets(self, direction: str) -> tuple[tuple[str, str], ...]:
+        if self._token is None:
+            return ()
+        way = ("--push",) if direction == "push" else ()
+        url = self._git.run("remote", "get-url", *way, self._name).decode().strip()
+        if not url.startswith(("https://", "http://")):
+            return ()
+        return authorisation(url, self._token())
+
+    def _explain(self, report: str, stderr: bytes) -> Exception:
+        refused = _REFUSED.search(report)
+        rejected = _REJECTED.search(report)
+        if rejected is None:
+            return self._git.explain("push", stderr)
+        if _RACE.search(rejected[1]):
+            return PushRaceError(
+                f"{self._branch} moved while this run was writing",
+                remedy="Nothing was pushed. Fetch, build on the new head, and push again.",
+            )
+        why = refused[1] if refused else rejected[1]
+        return ForgeRefusedError(
+            f"the remote refused the push to {self._branch}: {re.sub(r'[^ -~]+', ' ', why)[:200]}",
+            remedy="Let the App push to the branch: add it to the bypass list of the branch's "
+            "rules, which `daypass vault doctor` checks.",
+        )

@@ -1,0 +1,277 @@
+"""The clone that a run works in: objects and refs, never the work tree."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Self
+
+from daypass.adapters.git.objects import ObjectReader
+from daypass.adapters.git.pack import Pack
+from daypass.adapters.git.process import Git
+from daypass.adapters.git.remote import Remote
+from daypass.adapters.git.tree import TreeEditor, list_tree
+from daypass.adapters.git.walking import changes, introductions, touching, walk
+from daypass.errors import GitError
+from daypass.ledger import sshsig
+from daypass.ledger.commitobject import CommitDraft, with_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from daypass.adapters.git.walking import Change
+    from daypass.lifecycle.ports import CommitObject, NewCommit, Signer
+    from daypass.model.instant import Instant
+    from daypass.model.secret import Secret
+    from daypass.model.tree import TreeEntry
+
+_ID: Final = re.compile(r"[0-9a-f]{40}")
+# Fewer missing blobs than this are fetched one by one as they are read.
+_PREFETCH_FROM: Final = 4
+
+
+class GitRepository:
+    """The `Repository` port over stock git. A context manager: it ends the git that it talks to.
+
+    `remote` is the name of a configured remote, `branch` the default branch; `author` is the name
+    and e-mail address that evidence commits carry; `token` gives what the remote wants for each
+    fetch and push (None: nothing).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        remote: str,
+        branch: str,
+        author: tuple[str, str],
+        token: Callable[[], Secret] | None,
+    ) -> None:
+        self._git = Git(directory)
+        answer = self._git.run(
+            "rev-parse", "--is-shallow-repository", "--show-object-format", "--absolute-git-dir"
+        )
+        shallow, object_format, _directory = answer.decode("utf-8", "replace").split("\n", 2)
+        if object_format != "sha1":
+            raise GitError(
+                f"{directory} keeps its objects by {object_format}",
+                remedy="daypass works with SHA-1 repositories, which is what GitHub offers.",
+            )
+        self._shallow = shallow == "true"
+        self._remote = Remote(self._git, remote, branch, token)
+        self._author = author
+        self._reader = ObjectReader(self._git)
+        self._pack = Pack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process that was started."""
+        self._reader.close()
+
+    def fetch(self) -> str:
+        """Fetch the default branch and return its head.
+
+        Raises GitError when the remote cannot be reached, ForgeRefusedError when it refuses.
+        """
+        self._remote.fetch()
+        return self.head()
+
+    def head(self) -> str:
+        """The head of the default branch, as last fetched. Raises GitError if there is none."""
+        return self.resolve(self._remote.tracking_ref)
+
+    def resolve(self, revision: str) -> str:
+        """The commit that a revision names (`HEAD`, a branch, an abbreviated id).
+
+        Raises:
+            GitError: there is no such commit in this clone.
+        """
+        done = self._git.try_run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"
+        )
+        if done.returncode:
+            raise GitError(
+                f"there is no commit {revision!r} in {self._git.directory}",
+                remedy="Fetch it first: `git fetch origin` in a clone of full depth.",
+            )
+        return done.stdout.decode().strip()
+
+    def assert_complete(self) -> None:
+        """Raise GitError if the clone is shallow: provenance would end in nothing."""
+        if self._shallow:
+            raise GitError(
+                f"{self._git.directory} is a shallow clone: where its history ends, nothing is "
+                "known",
+                remedy="Check out with `fetch-depth: 0` (and `filter: blob:none`), or run "
+                "`git fetch --unshallow --filter=blob:none`.",
+            )
+
+    def entries(self, commit: str, folder: str) -> tuple[TreeEntry, ...]:
+        """All entries below a folder of that commit's tree, recursively; empty if there is none.
+
+        A path that is a file is its own only entry; `""` is the whole tree.
+        """
+        self._flush()
+        parent, _slash, name = folder.rpartition("/")
+        found = self._reader.one(f"{_checked(commit)}:{folder}")
+        if found is None:
+            self._demand(commit)
+            return ()
+        if found.kind == "tree":
+            return tuple(list_tree(found.content, folder, self._tree))
+        beside = self._reader.one(f"{commit}:{parent}")
+        return tuple(
+            entry
+            for entry in list_tree(
+                beside.content if beside else b"", parent, self._tree, recursive=False
+            )
+            if entry.path.rpartition("/")[2] == name
+        )
+
+    def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The contents of blobs (fetched from the remote, all at once, if the clone is partial).
+
+        Raises:
+            GitError: one of them is not to be had.
+        """
+        self._flush()
+        wanted = sorted({_checked(name) for name in ids})
+        if len(wanted) >= _PREFETCH_FROM:
+            self._remote.prefetch(wanted)
+        contents: dict[str, bytes] = {}
+        for name, found in zip(wanted, self._reader.read(wanted), strict=True):
+            if found is None or found.kind != "blob":
+                raise _missing("blob", name)
+            contents[name] = found.content
+        return contents
+
+    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """For each path, the newest first-parent commit up to `commit` that changed it.
+
+        The walk ends when each is found; a path that no commit changed is left out. Raises GitError
+        in a shallow clone, where the oldest commit would be blamed for everything.
+        """
+        self.assert_complete()
+        self._flush()
+        return introductions(self._git, _checked(commit), paths)
+
+    def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """First-parent commits in (since, until] that change one of `paths`, oldest first."""
+        self.assert_complete()
+        self._flush()
+        start = None if since is None else _checked(since)
+        return touching(self._git, start, _checked(until), paths)
+
+    def changes(self, until: str, paths: Sequence[str]) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        """For each first-parent commit up to `until` that changes `paths`: what, oldest first."""
+        self.assert_complete()
+        self._flush()
+        return changes(self._git, _checked(until), paths)
+
+    def walk(self, commit: str) -> Iterator[CommitObject]:
+        """First-parent commits from `commit` back, newest first, read as they are asked for.
+
+        Raises GitError where a shallow clone ends: the beginning of history is not that.
+        """
+        self._flush()
+        return walk(self._git, self._reader, _checked(commit))
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is `newer` or one of its ancestors."""
+        self._flush()
+        words = ("merge-base", "--is-ancestor", _checked(older), _checked(newer))
+        done = self._git.try_run(*words)
+        if done.returncode > 1:
+            self._demand(older)
+            self._demand(newer)
+            raise self._git.explain(words[0], done.stderr)
+        return done.returncode == 0
+
+    def write_commits(
+        self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant
+    ) -> Iterator[str]:
+        """Write signed commits one on top of the other.
+
+        Yields each id before it asks for the next commit, whose message may name it. The objects
+        reach the disk together, when the last commit is written or somebody reads or pushes.
+
+        Raises:
+            GitError: `parent` is no commit, or a path cannot be changed as asked.
+        """
+        self._flush()
+        root = self._demand(parent)
+        editor = TreeEditor(root, self._tree, self._pack)
+        public_key = signer.public_key()
+        name, email = self._author
+        for new in commits:
+            draft = CommitDraft(
+                tree=editor.apply(new.changes),
+                parent=parent,
+                name=name,
+                email=email,
+                seconds=when.seconds,
+                message=new.message,
+            )
+            payload = draft.payload()
+            signature = signer.sign(sshsig.bytes_to_sign(payload))
+            armoured = sshsig.armoured_signature(public_key, signature)
+            parent = self._pack.add("commit", with_signature(payload, armoured))
+            yield parent
+        self._flush()
+
+    def push(self, commit: str, expected: str) -> None:
+        """Move the default branch of the remote from `expected` to `commit`.
+
+        Raises PushRaceError when it was elsewhere, ForgeRefusedError when a rule forbids it,
+        GitError when `commit` does not build on `expected` or the remote cannot be reached.
+        """
+        self._flush()
+        if not self.is_ancestor(expected, commit):
+            raise GitError(
+                f"{commit} does not build on {expected}: pushing it would rewrite main",
+                remedy="This is a fault in daypass; nothing was pushed. Please report it.",
+            )
+        self._remote.push(commit, expected)
+
+    def _flush(self) -> None:
+        if len(self._pack):
+            data = self._pack.to_bytes()
+            self._git.run("index-pack", "--stdin", data=data)
+            self._pack.clear()
+
+    def _tree(self, name: str) -> bytes:
+        found = self._reader.one(name)
+        if found is None or found.kind != "tree":
+            raise _missing("tree", name)
+        return found.content
+
+    def _demand(self, commit: str) -> str:
+        """The id of that commit's tree. Raises GitError if it is no commit of this clone."""
+        found = self._reader.one(_checked(commit))
+        if found is None or found.kind != "commit":
+            raise _missing("commit", commit)
+        return found.content.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
+
+
+def _checked(name: str) -> str:
+    if _ID.fullmatch(name) is None:
+        raise _missing("object", name)
+    return name
+
+
+def _missing(kind: str, name: str) -> GitError:
+    return GitError(
+        f"there is no {kind} {name!r} in this clone",
+        remedy="Fetch main in full depth (`fetch-depth: 0`), then run the command again.",
+    )

@@ -1,0 +1,203 @@
+"""Trees in memory: a commit rewrites the trees on the paths that it changes, and no others."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from daypass.adapters.git.pack import Splice
+from daypass.errors import GitError
+from daypass.model.tree import REGULAR_FILE, TreeEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from daypass.adapters.git.pack import Pack
+
+DIRECTORY: Final = b"40000"
+_ID_LENGTH: Final = 20
+# Below this a difference saves nothing.
+_SPLICE_FROM: Final = 4096
+
+
+class Item(NamedTuple):
+    """One entry of a tree object."""
+
+    mode: bytes
+    name: bytes
+    id: str
+
+    @property
+    def key(self) -> bytes:
+        """What git sorts by: a directory sorts as if its name ended in a slash."""
+        return self.name + b"/" if self.mode == DIRECTORY else self.name
+
+
+def parse_tree(content: bytes) -> Iterator[Item]:
+    """The entries of a tree object, in its order."""
+    at = 0
+    while at < len(content):
+        space = content.index(b" ", at)
+        end = content.index(b"\0", space)
+        last = end + 1 + _ID_LENGTH
+        yield Item(content[at:space], content[space + 1 : end], content[end + 1 : last].hex())
+        at = last
+
+
+def list_tree(
+    content: bytes, folder: str, read: Callable[[str], bytes], *, recursive: bool = True
+) -> Iterator[TreeEntry]:
+    """All entries below a tree that is no directory itself, with their paths from the root."""
+    for item in parse_tree(content):
+        path = f"{folder}/" if folder else ""
+        path += item.name.decode("utf-8", "surrogateescape")
+        if item.mode == DIRECTORY and recursive:
+            yield from list_tree(read(item.id), path, read)
+        else:
+            yield TreeEntry(item.mode.decode().rjust(6, "0"), item.id, path)
+
+
+class _Folder:
+    """One tree that may be edited; children are loaded when a path leads through them."""
+
+    def __init__(self, content: bytes) -> None:
+        items = list(parse_tree(content))
+        self.keys = [item.key for item in items]
+        self.lines = [_line(item.mode, item.name, item.id) for item in items]
+        self.children: dict[bytes, _Folder] = {}
+        self.id: str | None = None
+        self.size = len(content)
+        self.low = len(items)  # entries at the head and at the tail that are as they were
+        self.high = len(items)
+        self.changed = False
+
+    def find(self, key: bytes) -> int | None:
+        at = bisect_left(self.keys, key)
+        return at if at < len(self.keys) and self.keys[at] == key else None
+
+    def put(self, mode: bytes, name: bytes, object_id: str) -> None:
+        item = Item(mode, name, object_id)
+        at = bisect_left(self.keys, item.key)
+        if at < len(self.keys) and self.keys[at] == item.key:
+            self.lines[at] = _line(*item)
+            self._touched(at, at + 1)
+        else:
+            self.keys.insert(at, item.key)
+            self.lines.insert(at, _line(*item))
+            self._touched(at, at + 1)
+
+    def remove(self, at: int) -> None:
+        del self.keys[at]
+        del self.lines[at]
+        self._touched(at, at)
+
+    def _touched(self, first: int, after: int) -> None:
+        self.changed = True
+        self.low = min(self.low, first)
+        self.high = min(self.high, len(self.lines) - after)
+
+    def write(self, pack: Pack) -> str:
+        if self.id is not None and not self.changed:
+            return self.id
+        content = b"".join(self.lines)
+        splice = None
+        if self.id is not None and len(content) >= _SPLICE_FROM:
+            last = len(self.lines) - self.high
+            head = sum(map(len, self.lines[: self.low]))
+            tail = sum(map(len, self.lines[last:]))
+            middle = content[head : len(content) - tail]
+            splice = Splice(self.id, self.size, head, middle, tail)
+        self.id = pack.add("tree", content, splice)
+        self.size = len(content)
+        self.low = self.high = len(self.lines)
+        self.changed = False
+        return self.id
+
+
+class TreeEditor:
+    """The tree of a commit, changed file by file; `write` gives the id of what it has become."""
+
+    def __init__(self, root: str, read: Callable[[str], bytes], pack: Pack) -> None:
+        self._read = read
+        self._pack = pack
+        self._root = _Folder(read(root))
+
+    def apply(self, changes: Mapping[str, bytes | None]) -> str:
+        """Write (bytes) and remove (None) files; returns the id of the root tree.
+
+        Raises:
+            GitError: a path to remove that is not there, a path through a file or onto a folder,
+                or one that could not be checked out.
+        """
+        touched: dict[tuple[bytes, ...], None] = {}
+        for path, content in changes.items():
+            parts = _parts(path)
+            self._change(path, parts, content)
+            for depth in range(len(parts) - 1, 0, -1):
+                touched[parts[:depth]] = None
+        for folder in sorted(touched, key=len, reverse=True):
+            self._write_folder(folder)
+        return self._root.write(self._pack)
+
+    def _change(self, path: str, parts: tuple[bytes, ...], content: bytes | None) -> None:
+        folder = self._folder(path, parts[:-1], create=content is not None)
+        at = folder.find(parts[-1])
+        if content is None:
+            if at is None:
+                raise _wrong(path, "it is to be removed and is not there")
+            folder.remove(at)
+            return
+        if folder.find(parts[-1] + b"/") is not None:
+            raise _wrong(path, "there is a folder of that name")
+        blob = self._pack.add("blob", content)
+        folder.put(REGULAR_FILE.encode(), parts[-1], blob)
+
+    def _folder(self, path: str, parts: tuple[bytes, ...], *, create: bool) -> _Folder:
+        folder = self._root
+        for name in parts:
+            child = folder.children.get(name)
+            if child is None:
+                at = folder.find(name + b"/")
+                if at is not None:
+                    child = _Folder(self._read(folder.lines[at][-_ID_LENGTH:].hex()))
+                elif create and folder.find(name) is None:
+                    child = _Folder(b"")
+                elif create:
+                    raise _wrong(path, "a folder on its way is a file")
+                else:
+                    raise _wrong(path, "it is to be removed and is not there")
+                folder.children[name] = child
+            folder = child
+        return folder
+
+    def _write_folder(self, parts: tuple[bytes, ...]) -> None:
+        parent = self._root
+        for name in parts[:-1]:
+            parent = parent.children[name]
+        folder = parent.children[parts[-1]]
+        if folder.lines:
+            parent.put(DIRECTORY, parts[-1], folder.write(self._pack))
+            return
+        # git knows no empty folders: the last file takes its folder with it
+        del parent.children[parts[-1]]
+        at = parent.find(parts[-1] + b"/")
+        if at is not None:
+            parent.remove(at)
+
+
+def _line(mode: bytes, name: bytes, object_id: str) -> bytes:
+    return mode + b" " + name + b"\0" + bytes.fromhex(object_id)
+
+
+def _parts(path: str) -> tuple[bytes, ...]:
+    parts = path.split("/")
+    if any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts) or "\0" in path:
+        raise _wrong(path, "it is no path inside the repository")
+    return tuple(part.encode("utf-8", "surrogateescape") for part in parts)
+
+
+def _wrong(path: str, why: str) -> GitError:
+    return GitError(
+        f"{path!r} cannot be changed: {why}",
+        remedy="The tree is not what this run planned for; run the command again on a fresh head.",
+    )

@@ -1,0 +1,191 @@
+"""Walking main's first-parent line: who changed what, and the commits themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from daypass.errors import GitError
+from daypass.lifecycle.ports import CommitObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import IO
+
+    from daypass.adapters.git.objects import ObjectReader
+    from daypass.adapters.git.process import Git
+
+# Starting `git rev-list` costs as much as following this many parents.
+_BY_HAND: Final = 64
+_CHUNK: Final = 512
+# More paths than this make git's path matching slower than looking at whole folders.
+_FEW_PATHS: Final = 64
+_ABSENT: Final = "0" * 40
+
+
+class Change(NamedTuple):
+    """What a commit did to one path, compared with its first parent. None: absent."""
+
+    path: str
+    mode: str | None
+    before: str | None
+    after: str | None
+
+
+def walk(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
+    """First-parent commits, newest first. Raises GitError where an object is missing."""
+    following: str | None = commit
+    for _ in range(_BY_HAND):
+        if following is None:
+            return
+        found = _read(reader, [following])[0]
+        following = _first_parent(found.raw)
+        yield found
+    if following is None:
+        return
+    expected: str | None = following
+    for chunk in _chunks(_lines(git, "rev-list", "--first-parent", following)):
+        for found in _read(reader, chunk):
+            if found.sha != expected:
+                # rev-list ends quietly where a clone is shallow, and trusts a commit-graph
+                raise _missing(str(expected))
+            expected = _first_parent(found.raw)
+            yield found
+    if expected is not None:
+        raise _missing(expected)
+
+
+def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """For each path, the newest commit on the first-parent line that changed it."""
+    missing = set(paths)
+    found: dict[str, str] = {}
+    if not missing:
+        return found
+    for sha, changed in _log(git, [commit], _pathspecs(missing)):
+        for change in changed:
+            if change.path in missing:
+                missing.discard(change.path)
+                found[change.path] = sha
+        if not missing:
+            break
+    return found
+
+
+def touching(git: Git, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
+    """First-parent commits in (since, until] that change one of the paths, oldest first."""
+    span = [until] if since is None else [until, f"^{since}"]
+    answer = git.run("rev-list", "--first-parent", "--reverse", *span, "--", *paths)
+    return tuple(answer.decode().split())
+
+
+def changes(git: Git, until: str, paths: Sequence[str]) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """All first-parent commits that change the paths, oldest first, with what they change."""
+    return _log(git, ["--reverse", until], paths)
+
+
+def _log(
+    git: Git, span: Sequence[str], paths: Iterable[str]
+) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    talk = git.open(
+        "log",
+        "--first-parent",
+        "--diff-merges=first-parent",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "--format=%x00%H",
+        "-z",
+        *span,
+        "--",
+        *paths,
+    )
+    try:
+        yield from _parse_log(_fields(talk.stdout))
+        talk.finish()
+    finally:
+        talk.close()
+
+
+def _parse_log(fields: Iterator[str]) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """Read `-z --raw`: an empty field, the commit, then `:modes ids letter` and its path."""
+    sha: str | None = None
+    changed: list[Change] = []
+    for field in fields:
+        text = field.lstrip("\n")
+        if text.startswith(":"):
+            words = text[1:].split(" ")
+            changed.append(
+                Change(
+                    path=next(fields),
+                    mode=None if words[3] == _ABSENT else words[1],
+                    before=None if words[2] == _ABSENT else words[2],
+                    after=None if words[3] == _ABSENT else words[3],
+                )
+            )
+        elif text:
+            if sha is not None:
+                yield sha, tuple(changed)
+            sha, changed = text, []
+    if sha is not None:
+        yield sha, tuple(changed)
+
+
+def _fields(stream: IO[bytes]) -> Iterator[str]:
+    rest = b""
+    while data := stream.read(1 << 16):
+        *whole, rest = (rest + data).split(b"\0")
+        for field in whole:
+            yield field.decode("utf-8", "surrogateescape")
+    if rest:
+        yield rest.decode("utf-8", "surrogateescape")
+
+
+def _lines(git: Git, *words: str) -> Iterator[str]:
+    talk = git.open(*words)
+    try:
+        for line in talk.stdout:
+            yield line.decode().rstrip("\n")
+        talk.finish()
+    finally:
+        talk.close()
+
+
+def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _read(reader: ObjectReader, ids: Sequence[str]) -> list[CommitObject]:
+    commits = []
+    for name, found in zip(ids, reader.read(ids), strict=True):
+        if found is None or found.kind != "commit":
+            raise _missing(name)
+        commits.append(CommitObject(name, found.content))
+    return commits
+
+
+def _first_parent(raw: bytes) -> str | None:
+    """The first parent: the line after `tree`, if it is one."""
+    at = raw.find(b"\n") + 1
+    if not raw.startswith(b"parent ", at):
+        return None
+    return raw[at + 7 : raw.find(b"\n", at)].decode("ascii", "replace")
+
+
+def _pathspecs(paths: set[str]) -> list[str]:
+    if len(paths) <= _FEW_PATHS:
+        return sorted(paths)
+    return sorted({path.rpartition("/")[0] or path for path in paths})
+
+
+def _missing(commit: str) -> GitError:
+    return GitError(
+        f"history ends at commit {commit}, which this clone lacks",
+        remedy="Check out with `fetch-depth: 0` (and `filter: blob:none`), or run "
+        "`git fetch --unshallow --filter=blob:none`.",
+    )
