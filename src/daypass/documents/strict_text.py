@@ -19,20 +19,20 @@ _UNSEEN = re.compile(
 )
 
 
-def decode(data: bytes, path: str) -> str:
+def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
     """The text of a document, with every character fit to be reviewed.
 
     Raises:
-        DocumentError: more than 16 KiB, not UTF-8, a byte order mark, or a character that is
+        DocumentError: more bytes than `limit`, not UTF-8, a byte order mark, or a character that is
             invisible, bidirectional or a control character (line feeds apart).
     """
-    if len(data) > MAX_BYTES:
+    if len(data) > limit:
         raise document_error(
             [
                 Finding.of_file(
                     path,
                     "document-size",
-                    f"the document has {len(data)} bytes; at most {MAX_BYTES} are read",
+                    f"the document has {len(data)} bytes; at most {limit} are read",
                     "Make it shorter, or split it into several documents.",
                 )
             ]

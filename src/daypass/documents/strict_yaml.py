@@ -59,6 +59,8 @@ class Parsed:
 
         A path that leads nowhere gives the place of its nearest ancestor.
         """
+        if self._marks is None:  # a record: JSON tells no positions
+            return 0, 0
         marks, event = self._marks, _event_of(self._marks)
         for step in path:
             children = marks[1] if type(marks) is tuple else {}

@@ -1,0 +1,160 @@
+"""References: what documents name must exist, and must mean one thing only.
+
+Two kinds of findings: those that make a catalogue ambiguous, so that no decision may rest on it
+(`conflicts`), and those that a person must mend but that cannot give anybody access
+(`dangling`): a group that does not exist has no member who could approve.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.nearby import suggestion
+from daypass.documents.problem import Problem
+from daypass.model.identity import IdentityType
+from daypass.model.resource import token_role_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
+    from daypass.model.policy import AccessPolicy
+    from daypass.model.resource import Resource
+    from daypass.model.settings import Settings
+
+TEAM_PREFIX: Final = "team:"
+
+
+def account_conflicts(identities: Mapping[str, Identity]) -> Iterator[tuple[str, Problem]]:
+    """Identities that claim another's GitHub account, each with what is wrong."""
+    holder: dict[int, str] = {}
+    for identity in identities.values():
+        if identity.github_id is None:
+            continue
+        other = holder.setdefault(identity.github_id, identity.name)
+        if other != identity.name:
+            yield (
+                identity.name,
+                Problem(
+                    ("spec", "github", "id"),
+                    "identity-account-twice",
+                    f"`{other}` has this GitHub account already: one person, one identity",
+                    f"Correct the id, or delete one of `{other}` and `{identity.name}`.",
+                ),
+            )
+
+
+def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Problem]]:
+    """Resources whose levels would share a Vault token role, each with what is wrong."""
+    holder: dict[str, str] = {}
+    for resource in resources.values():
+        for level in resource.levels.values():
+            for tier in level.tiers:
+                mine = f"{resource.name}, level {level.name}"
+                name = token_role_name(resource.name, level.name, tier.length)
+                other = holder.setdefault(name, mine)
+                if other != mine:
+                    yield (
+                        resource.name,
+                        Problem(
+                            ("spec", "levels", level.name),
+                            "resource-role-twice",
+                            f"its token role `{name}` is that of {other} too: a grant of one "
+                            "would open the other",
+                            "Rename the resource or the level.",
+                        ),
+                    )
+
+
+def settings_problems(catalogue: Catalogue) -> Iterator[Problem]:
+    """What the settings name in vain."""
+    settings = catalogue.settings
+    for name, members in settings.groups.items():
+        for index, member in enumerate(members):
+            if not member.startswith(TEAM_PREFIX) and member not in catalogue.identities:
+                yield _unknown(
+                    ("spec", "groups", name, index), "identity", member, catalogue.identities
+                )
+    yield from _groups(("spec", "foundation", "owners"), settings.foundation_owners, settings)
+
+
+def resource_problems(resource: Resource, settings: Settings) -> Iterator[Problem]:
+    """Groups that a resource names and that nobody defined."""
+    owners = {"business": resource.business_owner, "lifecycle": resource.lifecycle_owner}
+    for field, group in owners.items():
+        yield from _group(("spec", "owners", field), group, settings)
+    yield from _groups(("spec", "approvers", "groups"), resource.approvers.groups, settings)
+
+
+def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Problem]:
+    """Groups, resources and identities that a policy names in vain: it would match nothing."""
+    for group in sorted(policy.groups):
+        yield from _group(("spec",), group, catalogue.settings)
+    for index, name in enumerate(policy.match.resource_names):
+        if name not in catalogue.resources:
+            at = ("spec", "match", "resources", "names", index)
+            yield _unknown(at, "resource", name, catalogue.resources)
+    for index, name in enumerate(policy.match.subject_names):
+        if name not in catalogue.identities:
+            at = ("spec", "match", "subjects", "names", index)
+            yield _unknown(at, "identity", name, catalogue.identities)
+
+
+def identity_problems(identity: Identity, identities: Mapping[str, Identity]) -> Iterator[Problem]:
+    """Owners and sponsors who are not active humans."""
+    for index, owner in enumerate(identity.owners):
+        yield from _answers_for(("spec", "owners", index), "owner", owner, identities)
+    if identity.sponsor is not None:
+        section = "vendor" if identity.type is IdentityType.VENDOR else "agent"
+        at = ("spec", section, "sponsor")
+        yield from _answers_for(at, "sponsor", identity.sponsor, identities)
+
+
+def _answers_for(
+    at: tuple[str | int, ...], role: str, name: str, identities: Mapping[str, Identity]
+) -> Iterator[Problem]:
+    person = identities.get(name)
+    if person is None:
+        yield _unknown(at, "identity", name, identities)
+    elif person.type is not IdentityType.HUMAN or not person.is_active:
+        yield Problem(
+            at,
+            "identity-not-answerable",
+            f"the {role} `{name}` is {_described(person)}; only an active human can answer "
+            "for others",
+            f"Name an active human as {role}.",
+        )
+
+
+def _described(person: Identity) -> str:
+    return f"a {person.type}" if person.is_active else str(person.status)
+
+
+def _groups(
+    at: tuple[str | int, ...], groups: Iterable[str], settings: Settings
+) -> Iterator[Problem]:
+    for index, group in enumerate(groups):
+        yield from _group((*at, index), group, settings)
+
+
+def _group(at: tuple[str | int, ...], group: str, settings: Settings) -> Iterator[Problem]:
+    if not group.startswith(TEAM_PREFIX) and group not in settings.groups:
+        yield Problem(
+            at,
+            "reference-group",
+            f"there is no group `{group}`{suggestion(group, settings.groups)}",
+            f"Define it under `groups` in access/daypass.yaml, or write `team:{group}` for a "
+            "GitHub team.",
+        )
+
+
+def _unknown(at: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Problem:
+    folder = {"identity": "identities", "resource": "resources"}[what]
+    return Problem(
+        at,
+        f"reference-{what}",
+        f"there is no {what} `{name}`{suggestion(name, known)}",
+        f"Name one of access/{folder}, or add access/{folder}/{name}.yaml in a pull request of "
+        "its own first.",
+    )

@@ -1,0 +1,209 @@
+"""A whole tree: from git's entries and blobs to the catalogue that decisions rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
+
+from daypass.documents import references, strict_yaml
+from daypass.documents.document import Document, located, read_document
+from daypass.documents.finding import Finding, document_error
+from daypass.documents.requests import request_problems
+from daypass.documents.tree import check_layout, kind_of
+from daypass.errors import DocumentError
+from daypass.model.canonical import digest
+from daypass.model.catalogue import Catalogue
+from daypass.model.identity import Identity
+from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind, request_path
+from daypass.model.policy import AccessPolicy
+from daypass.model.request import AccessRequest
+from daypass.model.resource import Resource
+from daypass.model.settings import Settings
+
+if TYPE_CHECKING:
+    from daypass.documents.problem import Problem
+    from daypass.documents.semantics import Model
+    from daypass.model.tree import TreeEntry
+
+ReadBlobs = Callable[[Sequence[str]], Mapping[str, bytes]]
+ReadPath = Callable[[str], bytes]
+CATALOGUE_KINDS: Final = (Kind.SETTINGS, Kind.RESOURCE, Kind.IDENTITY, Kind.ACCESS_POLICY)
+# Everything below: a policy that is misplaced, or has another ending, must not just vanish.
+_CATALOGUE_PATHS: Final = (
+    SETTINGS_PATH,
+    *(f"{folder}/" for folder, kind in FOLDERS.items() if kind in CATALOGUE_KINDS),
+)
+_FOLDER_OF: Final = {Resource: "resources", Identity: "identities", AccessPolicy: "policies"}
+
+
+def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catalogue:
+    """The catalogue of a tree: its settings, resources, identities and policies.
+
+    Requests and records are not read. A catalogue that names things in vain (a group that nobody
+    defined) loads: it cannot give access. One that is ambiguous does not.
+
+    Args:
+        entries: git's entries, of the whole tree or of `access/`, recursively.
+        read_blobs: gives the contents of blobs by their ids.
+
+    Raises:
+        DocumentError: with findings for every document that is wrong.
+    """
+    mine = [entry for entry in entries if entry.path.startswith(_CATALOGUE_PATHS)]
+    findings = list(check_layout(mine))
+    misplaced = {finding.path for finding in findings}
+    sound = [
+        entry
+        for entry in mine
+        if kind_of(entry.path) in CATALOGUE_KINDS and entry.path not in misplaced
+    ]
+    blobs = read_blobs([entry.blob for entry in sound])
+    documents = []
+    for entry in sound:
+        try:
+            documents.append(read_document(entry.path, blobs[entry.blob]))
+        except DocumentError as error:
+            findings.extend(cast("tuple[Finding, ...]", error.findings))
+    bytes_of = {entry.path: blobs[entry.blob] for entry in sound}
+    catalogue, conflicts = assemble(documents, bytes_of.__getitem__)
+    findings.extend(item for item in conflicts if catalogue is not None or not findings)
+    if findings or catalogue is None:
+        raise document_error(findings)
+    return catalogue
+
+
+def load_request(path: str, data: bytes) -> AccessRequest:
+    """One request, checked by itself.
+
+    Raises:
+        DocumentError: with findings that say line, column and remedy.
+    """
+    document = read_document(path, data)
+    if not isinstance(document.model, AccessRequest):
+        raise document_error(
+            [
+                Finding.of_file(
+                    path,
+                    "tree-place",
+                    "the path is not one of a request",
+                    "Requests lie in access/requests.",
+                )
+            ]
+        )
+    return document.model
+
+
+def check_request(
+    request: AccessRequest, catalogue: Catalogue, data: bytes | None = None
+) -> tuple[Finding, ...]:
+    """What a request names in vain: subject, resource, level, and a duration beyond its limits.
+
+    Args:
+        request: the request, sound by itself.
+        catalogue: what it is checked against.
+        data: the bytes of its file; with them, findings say line and column.
+    """
+    path = request_path(request.id)
+    problems = list(request_problems(request, catalogue))
+    return tuple(_located(problems, path, None if data is None else lambda _: data))
+
+
+def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:
+    """What the catalogue names in vain: groups, owners, sponsors, resources.
+
+    Args:
+        catalogue: as `load_catalogue` gave it.
+        read_path: gives the bytes of a file, for line and column; asked only where needed.
+    """
+    found: dict[str, list[Problem]] = {SETTINGS_PATH: list(references.settings_problems(catalogue))}
+    for resource in catalogue.resources.values():
+        found[path_of(resource)] = list(references.resource_problems(resource, catalogue.settings))
+    for identity in catalogue.identities.values():
+        found[path_of(identity)] = list(
+            references.identity_problems(identity, catalogue.identities)
+        )
+    for policy in catalogue.policies.values():
+        found[path_of(policy)] = list(references.policy_problems(policy, catalogue))
+    return tuple(
+        finding
+        for path, problems in found.items()
+        for finding in _located(problems, path, read_path)
+    )
+
+
+def assemble(
+    documents: Iterable[Document], read_path: ReadPath | None = None
+) -> tuple[Catalogue | None, tuple[Finding, ...]]:
+    """The catalogue that sound documents make, and what makes it ambiguous.
+
+    Returns:
+        the catalogue (None when there are no settings), and findings, none of which a decision
+        may overlook.
+    """
+    parts = _Parts()
+    for document in documents:
+        parts.add(document)
+    conflicts = [
+        finding
+        for name, folder, problem in parts.conflicts()
+        for finding in _located([problem], f"access/{folder}/{name}.yaml", read_path)
+    ]
+    if parts.settings is None:
+        conflicts.append(
+            Finding.of_file(
+                SETTINGS_PATH,
+                "settings-missing",
+                "there are no sound settings",
+                "Write access/daypass.yaml: it says where GitHub and Vault are.",
+            )
+        )
+        return None, tuple(conflicts)
+    catalogue = Catalogue(
+        settings=parts.settings,
+        resources=parts.resources,
+        identities=parts.identities,
+        policies=parts.policies,
+        policy_digest=digest(
+            {name: dict(policy.document) for name, policy in sorted(parts.policies.items())}
+        ),
+    )
+    return catalogue, tuple(conflicts)
+
+
+def path_of(model: Resource | Identity | AccessPolicy) -> str:
+    """Where the document of a model lies."""
+    return f"access/{_FOLDER_OF[type(model)]}/{model.name}.yaml"
+
+
+@dataclass(slots=True)
+class _Parts:
+    settings: Settings | None = None
+    resources: dict[str, Resource] = field(default_factory=dict)
+    identities: dict[str, Identity] = field(default_factory=dict)
+    policies: dict[str, AccessPolicy] = field(default_factory=dict)
+
+    def add(self, document: Document) -> None:
+        model: Model = document.model
+        if isinstance(model, Settings):
+            self.settings = model
+        elif isinstance(model, Resource):
+            self.resources[model.name] = model
+        elif isinstance(model, Identity):
+            self.identities[model.name] = model
+        elif isinstance(model, AccessPolicy):
+            self.policies[model.name] = model
+
+    def conflicts(self) -> Iterable[tuple[str, str, Problem]]:
+        for name, problem in references.account_conflicts(self.identities):
+            yield name, "identities", problem
+        for name, problem in references.role_conflicts(self.resources):
+            yield name, "resources", problem
+
+
+def _located(problems: Sequence[Problem], path: str, read_path: ReadPath | None) -> list[Finding]:
+    if not problems:
+        return []
+    if read_path is None:
+        return [Finding.of_file(path, item.rule, item.message, item.remedy) for item in problems]
+    return located(problems, path, strict_yaml.load(read_path(path), path))

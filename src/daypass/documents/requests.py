@@ -1,0 +1,70 @@
+"""A request against the catalogue: does what it asks for exist, and can it be that long?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.documents.nearby import suggestion
+from daypass.documents.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.request import AccessRequest
+    from daypass.model.resource import Resource
+
+
+def request_problems(request: AccessRequest, catalogue: Catalogue) -> Iterator[Problem]:
+    """What a request names in vain. Whether it is allowed is for the policies to say."""
+    subject = catalogue.identities.get(request.subject)
+    resource = catalogue.resources.get(request.resource)
+    if subject is None:
+        yield Problem(
+            ("spec", "subject"),
+            "reference-identity",
+            f"there is no identity `{request.subject}`"
+            f"{suggestion(request.subject, catalogue.identities)}",
+            "Name one of access/identities, or add it in a pull request of its own first.",
+        )
+    if resource is None:
+        yield Problem(
+            ("spec", "resource"),
+            "reference-resource",
+            f"there is no resource `{request.resource}`"
+            f"{suggestion(request.resource, catalogue.resources)}",
+            "Name one of access/resources, or add it in a pull request of its own first.",
+        )
+        return
+    yield from _level_problems(request, resource)
+    if subject is not None and resource.sensitivity.pins_recipients and not subject.recipients:
+        yield Problem(
+            ("spec", "subject"),
+            "request-recipients",
+            f"`{subject.name}` has no pinned keys, and `{resource.name}` is of "
+            f"{resource.sensitivity} sensitivity: its secrets go to pinned keys only",
+            f"Add `recipients` to access/identities/{subject.name}.yaml in a pull request of its "
+            "own first.",
+        )
+
+
+def _level_problems(request: AccessRequest, resource: Resource) -> Iterator[Problem]:
+    level = resource.levels.get(request.access)
+    if level is None:
+        yield Problem(
+            ("spec", "access"),
+            "reference-level",
+            f"`{resource.name}` has no level `{request.access}`"
+            f"{suggestion(request.access, resource.levels)}",
+            f"Its levels are {', '.join(resource.levels)}.",
+        )
+        return
+    longest = min(resource.max_duration, level.longest)
+    if request.duration > longest:
+        yield Problem(
+            ("spec", "duration"),
+            "request-too-long",
+            f"{request.duration} is longer than {longest}, the longest that `{level.name}` of "
+            f"`{resource.name}` is given for",
+            f"Write {longest} or less; ask again, with `renews`, if it turns out to be short.",
+        )
