@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.ledger.compose import revert_title, reverts
+from daypass.ledger.record import grant_trailers
 from daypass.model.event import Event, EventKind, Reason
 from daypass.model.names import grant_path, request_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from daypass.model.grant import Approval, Grant
+    from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
 
@@ -74,20 +76,23 @@ class Refusal:
         )
 
 
+# What every event of a grant repeats of its record, so that each can be read by itself.
+_ASKED: Final = frozenset(
+    {
+        "Daypass-Request",
+        "Daypass-Pull-Request",
+        "Daypass-Requester",
+        "Daypass-Subject",
+        "Daypass-Resource",
+        "Daypass-Access",
+        "Daypass-Not-After",
+        "Daypass-Accessor",
+    }
+)
+
+
 def _asked(grant: Grant) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
-        ("Daypass-Pull-Request", str(grant.pull_request)),
-        ("Daypass-Requester", f"{grant.requester or '-'} {grant.requester_id}"),
-        ("Daypass-Subject", grant.subject),
-        ("Daypass-Resource", grant.resource),
-        ("Daypass-Access", grant.access),
-    )
-
-
-def _approver(approval: Approval) -> tuple[str, str]:
-    value = f"{approval.account_id} {approval.review_id} {approval.commit} {approval.at}"
-    return ("Daypass-Approver", value)
+    return tuple(trailer for trailer in grant_trailers(grant) if trailer[0] in _ASKED)
 
 
 def grant_title(grant: Grant) -> str:
@@ -97,25 +102,7 @@ def grant_title(grant: Grant) -> str:
 
 def issued(grant: Grant, run: Run) -> Happening:
     """A grant: its record appears on main."""
-    event = Event(
-        EventKind.ISSUED,
-        grant.id,
-        (
-            *_asked(grant),
-            ("Daypass-Decision", f"permit {grant.decision_digest}"),
-            ("Daypass-Policy", grant.policy_digest),
-            *(_approver(approval) for approval in grant.approvals),
-            ("Daypass-Not-Before", str(grant.not_before)),
-            ("Daypass-Not-After", str(grant.not_after)),
-            ("Daypass-Accessor", grant.accessor),
-            ("Daypass-Reason", str(Reason.APPROVED)),
-            (
-                "Daypass-Wrapping",
-                f"{grant.wrapping.path} {grant.wrapping.time} {grant.wrapping.ciphertext}",
-            ),
-            *run.trailers(),
-        ),
-    )
+    event = Event(EventKind.ISSUED, grant.id, (*grant_trailers(grant), *run.trailers()))
     approvals = len(grant.approvals)
     body = (
         f"{grant.subject} may use {grant.access} on {grant.resource} until {grant.not_after}.\n"
@@ -148,8 +135,6 @@ def ended(
         grant.id,
         (
             *_asked(grant),
-            ("Daypass-Not-After", str(grant.not_after)),
-            ("Daypass-Accessor", grant.accessor),
             ("Daypass-Ended-At", str(ended_at)),
             ("Daypass-Reason", str(reason)),
             *run.trailers(),
@@ -157,13 +142,13 @@ def ended(
     )
     what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
     body = (
-        f"This reverts commit {issued_commit},\n"
-        f"and takes back the request that commit {grant.request_commit} brought.\n\n"
-        f"{what}. Vault confirmed that nothing of it lives."
+        f"{reverts(issued_commit)}\n\n"
+        f"{what}. Vault confirmed that nothing of it lives.\n"
+        f"The request that commit {grant.request_commit} brought is taken back with it."
     )
     return Happening(
         event,
-        f'Revert "{grant_title(grant)}"',
+        revert_title(grant_title(grant)),
         body,
         removes=(request_path(grant.id), grant_path(grant.id)),
         requires={grant_path(grant.id): record_blob},
@@ -179,8 +164,6 @@ def revoke_failed(
         grant.id,
         (
             *_asked(grant),
-            ("Daypass-Not-After", str(grant.not_after)),
-            ("Daypass-Accessor", grant.accessor),
             ("Daypass-Reason", str(reason)),
             *run.trailers(),
         ),

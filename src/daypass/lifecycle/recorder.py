@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from daypass.errors import PushRaceError
+from daypass.lifecycle.observe import bot_files
 from daypass.lifecycle.ports import NewCommit
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def record(
 ) -> Recording:
     """Write and push; raises PushRaceError when every try lost: then nothing is on main."""
     head = repository.head()
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        if attempt and _tampered(repository, chain, head):
+            # Signing on top would make what somebody just did by hand the bot's own word.
+            return Recording(head, (), tuple(happenings))
         written, dropped = _write(repository, signer, chain, head, happenings, when)
         if not written:
             return Recording(head, (), dropped)
@@ -101,6 +105,13 @@ def record(
         f"main moved {_TRIES} times while this run was writing",
         remedy="Nothing of this run is on main yet; the next run carries on from here.",
     )
+
+
+def _tampered(repository: Repository, chain: Chain, head: str) -> bool:
+    """Whether the bot's folders differ from those of its last signed commit."""
+    tip = chain.tip(repository, head)
+    signed = bot_files(repository, tip.commit) if tip else {}
+    return bot_files(repository, head) != signed
 
 
 def _write(

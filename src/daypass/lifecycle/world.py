@@ -40,7 +40,7 @@ class World:
 
     now: Instant
     head: str
-    catalogue: Catalogue
+    catalogue: Catalogue | None  # None when main's documents are broken: then it is frozen too
     tip: RecordedEvent | None  # the newest event; None before the first
     requests: Mapping[str, RequestFile]  # on main
     grants: Mapping[str, Grant]  # by the bot's last signed commit, whatever main says

@@ -1,0 +1,90 @@
+"""`daypass apply`: grant what was approved, end what is over, record both."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.lifecycle.apply import Limits, apply
+
+if TYPE_CHECKING:
+    import argparse
+
+    from daypass.errors import ExitCode
+    from daypass.lifecycle.outcome import Outcome
+
+_DEFAULT_LIMIT: Final = 20
+_MARKS: Final = {"issued": "green", "delivered": "green", "denied": "yellow", "lapsed": "yellow"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    output.add_format(parser)
+    parser.add_argument(
+        "--max",
+        metavar="N",
+        type=_count,
+        default=_DEFAULT_LIMIT,
+        help="touch nothing if more than N live grants would be revoked for a reason that is "
+        f"neither time nor a person's own act (default: {_DEFAULT_LIMIT})",
+    )
+    parser.add_argument(
+        "--only", metavar="ID", action="append", help="act on this grant alone (may be repeated)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Log in as the workflow, close every difference, and say what was done."""
+    only = frozenset(arguments.only) if arguments.only else None
+    directory = wiring.directory_of(arguments.directory)
+    with wiring.bot(directory) as (ports, settings):
+        outcome = apply(ports, settings, Limits(arguments.max, only))
+    if arguments.format == "json":
+        output.say_json(outcome.to_json())
+    else:
+        _show(outcome, annotate=arguments.format == "github")
+    return outcome.exit_code
+
+
+def _show(outcome: Outcome, *, annotate: bool) -> None:
+    for line in outcome.lines:
+        mark = output.styled(f"{line.verb:<16}", _MARKS.get(line.verb, "cyan"))
+        commit = output.styled(f" {line.commit[:12]}", "dim") if line.commit else ""
+        output.say(f"{mark} {line.grant_id or '-'}{commit}  {output.printable(line.text)}")
+    for grant_id, error in outcome.failures:
+        text = f"{grant_id}: {error.message}. {error.remedy}"
+        _warn("failed", text, annotate=annotate)
+    for alarm in outcome.alarms:
+        _warn("look here", alarm, annotate=annotate)
+    if not (outcome.lines or outcome.failures or outcome.alarms):
+        output.say("nothing to do: main and Vault agree")
+    if annotate:
+        _summarise(outcome)
+
+
+def _warn(what: str, text: str, *, annotate: bool) -> None:
+    if annotate:
+        output.say(f"::error title=daypass: {what}::{output.escape_command(text)}")
+    else:
+        output.say(output.styled(f"{what:<16}", "bold", "red") + " " + output.printable(text))
+
+
+def _summarise(outcome: Outcome) -> None:
+    """A table for the run's page on GitHub; it holds ids and codes, never what a person wrote."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    rows = [f"| {line.verb} | `{line.grant_id or '-'}` |" for line in outcome.lines]
+    rows += [f"| **failed** | `{grant_id}` |" for grant_id, _ in outcome.failures]
+    table = "\n".join(["### daypass apply", "", "| what | grant |", "|---|---|", *rows])
+    alarms = f"\n\n{len(outcome.alarms)} alarm(s): see the log." if outcome.alarms else ""
+    with open(path, "a", encoding="utf-8") as summary:  # noqa: PTH123  -- the runner names a path
+        summary.write(table + alarms + "\n")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value

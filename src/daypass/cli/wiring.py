@@ -1,0 +1,140 @@
+"""Wiring: the only place that chooses adapters. A verb asks here for what it needs, and no more."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.git.repository import GitRepository
+from daypass.documents.document import read_document
+from daypass.errors import DocumentError, GitError
+from daypass.lifecycle.happening import Run
+from daypass.model.names import SETTINGS_PATH
+from daypass.model.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.ports import Forge
+    from daypass.model.secret import Secret
+
+REMOTE: Final = "origin"
+
+
+def read_settings(directory: Path) -> Settings:
+    """The settings, as HEAD of this clone has them.
+
+    Raises:
+        GitError: no repository, no commit, or no settings in it.
+        DocumentError: the settings are wrong.
+    """
+    with GitRepository(
+        directory, remote=REMOTE, branch="main", author=("", ""), token=None
+    ) as repository:
+        entries = repository.entries(repository.resolve("HEAD"), SETTINGS_PATH)
+        if not entries:
+            raise GitError(
+                f"there is no {SETTINGS_PATH} at HEAD of {directory}",
+                remedy="Run daypass in the work tree of a governed repository, or name one with "
+                "-C DIR.",
+            )
+        content = repository.blobs([entries[0].blob])[entries[0].blob]
+        model = read_document(SETTINGS_PATH, content).model
+        if not isinstance(model, Settings):
+            raise DocumentError(
+                f"{SETTINGS_PATH} is of another kind", remedy="Its kind must be Settings."
+            )
+        return model
+
+
+def open_repository(
+    directory: Path, settings: Settings, token: Callable[[], Secret] | None
+) -> GitRepository:
+    """The clone, with the remote and the author that the settings name."""
+    return GitRepository(
+        directory,
+        remote=REMOTE,
+        branch=settings.github.default_branch,
+        author=(settings.evidence.name, settings.evidence.email),
+        token=token,
+    )
+
+
+@contextmanager
+def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
+    """Everything that the bot acts through, logged in by the workflow's own identity.
+
+    Raises:
+        ForgeRefusedError: this is no job that may ask GitHub who it is.
+        VaultRefusedError, VaultUnavailableError: the log-in failed.
+    """
+    from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.oidc import github_oidc
+    from daypass.adapters.sealing import AgeSealer
+    from daypass.adapters.vault.issuer import VaultIssuer
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.session import login_jwt
+    from daypass.adapters.vault.transit import TransitSigner, app_jwt_signer, public_keys
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.lifecycle.context import Ports
+
+    settings = read_settings(directory)
+    vault, evidence = settings.vault, settings.evidence
+    with ExitStack() as stack:
+        identity = github_oidc(vault.audience)
+        session = stack.enter_context(login_jwt(vault, identity, directory))
+        issuer = VaultIssuer(session)
+        forge = stack.enter_context(
+            GitHubForge.as_app(
+                settings.github,
+                app_jwt_signer(session, vault.transit_mount, vault.app_key),
+                issuer.now,
+            )
+        )
+        keys = public_keys(session, vault.transit_mount, evidence.key).values()
+        yield (
+            Ports(
+                issuer=issuer,
+                registry=VaultRegistry(session, vault.kv_mount),
+                signer=TransitSigner(
+                    session, vault.transit_mount, evidence.key, evidence.fingerprint
+                ),
+                repository=stack.enter_context(
+                    open_repository(directory, settings, forge.installation_token)
+                ),
+                forge=forge,
+                sealer=AgeSealer(),
+                signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
+                run=this_run(),
+            ),
+            settings,
+        )
+
+
+@contextmanager
+def person(settings: Settings) -> Iterator[Forge]:
+    """GitHub as the person, or the job, whose token lies in the environment or in `gh`."""
+    from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.github.person import person_token
+
+    token = person_token(settings.github.server_url)
+    with GitHubForge.as_user(settings.github, token) as forge:
+        yield forge
+
+
+def this_run() -> Run:
+    """Which run of which workflow this is, by the runner's word; `local` outside of one."""
+    run_id = os.environ.get("GITHUB_RUN_ID", "")
+    if not run_id.isdigit():
+        return Run("local", "local")
+    attempt = os.environ.get("GITHUB_RUN_ATTEMPT", "1")
+    workflow = os.environ.get("GITHUB_WORKFLOW_REF", "-")
+    return Run(f"{run_id}/{attempt}", workflow if workflow.isascii() and workflow else "-")
+
+
+def directory_of(text: str) -> Path:
+    """The directory of `-C`."""
+    return Path(text).resolve()

@@ -1,0 +1,56 @@
+"""Delivering: the comment that carries a sealed token, and the one that tells of a refusal.
+
+Both come after the evidence is on main, and both are idempotent by their marker: however often a
+run is killed and repeated, one stands.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from daypass.errors import ConflictError
+from daypass.lifecycle import messages
+from daypass.lifecycle.ports import SlotState
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.happening import Refusal
+    from daypass.lifecycle.ports import Forge, Registry, Slot
+    from daypass.model.grant import Grant
+
+
+def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
+    """Post the delivery, drop the ciphertext from Vault, and return the comment's address."""
+    comment = forge.post_comment(
+        grant.pull_request,
+        messages.delivery_marker(grant.id),
+        messages.delivery(grant, str(slot.data["ciphertext"])),
+    )
+    with suppress(ConflictError):  # another run has just delivered the same: nothing is left to do
+        registry.write(
+            grant.id,
+            SlotState.DELIVERED,
+            {"accessor": slot.data["accessor"], "comment": comment.url},
+            slot.version,
+        )
+    registry.remove_pending(grant.id)
+    return comment.url
+
+
+def notify(refusal: Refusal, slot: Slot | None, forge: Forge, registry: Registry) -> None:
+    """Tell on the pull request why a merged request was not granted, and close its slot."""
+    if refusal.pull_request is not None:
+        forge.post_comment(
+            refusal.pull_request,
+            messages.refusal_marker(refusal.grant_id),
+            messages.refusal(refusal),
+        )
+    if slot is not None and slot.state is SlotState.REFUSED:
+        close(slot, registry)
+
+
+def close(slot: Slot, registry: Registry) -> None:
+    """Nothing is due for this id any more. It stays used for ever."""
+    with suppress(ConflictError):
+        registry.write(slot.grant_id, SlotState.CLOSED, {}, slot.version)
+    registry.remove_pending(slot.grant_id)

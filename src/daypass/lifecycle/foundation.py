@@ -1,0 +1,157 @@
+"""The foundation: what decisions rest on came by approved pull requests, or granting stops.
+
+Policies, resources, identities, settings, schemas and workflows decide who gets in. So every commit
+since the one that an operator trusted (`daypass vault apply`) is proven like a request is. The last
+proven commit is kept in Vault, where only the bot and the operators write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.history import is_signed
+from daypass.model.names import FOUNDATION_PATHS
+from daypass.policy.provenance import ProvenanceFault, prove_foundation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.ports import Repository
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import ChangedFile, PullRequest
+
+TRUST_NOTE: Final = "trust"
+_WAY_OUT: Final = (
+    "Undo it by a pull request that its owners approve, then let an operator set the trusted "
+    "commit anew with `daypass vault apply --trust REV`"
+)
+
+
+def prove_to_head(ports: Ports, answers: Answers, head: str, now: Instant) -> tuple[str, ...]:
+    """Why the foundation on `head` is not proven; empty when it is, and then that is remembered."""
+    note = ports.registry.read_note(TRUST_NOTE)
+    if note is None:
+        return ("no trusted commit is set: an operator runs `daypass vault apply` once",)
+    trusted = str(note["commit"])
+    repository = ports.repository
+    if trusted == head:
+        return ()
+    if not repository.is_ancestor(trusted, head):
+        return (
+            f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten",
+        )
+    catalogue = _catalogue(repository, trusted)
+    for stretch in _stretches(ports, answers, trusted, head):
+        if catalogue is None:
+            return (f"the documents of {trusted[:12]} are broken, so nobody can approve changes",)
+        fault = _prove(ports, answers, stretch, catalogue, now)
+        if fault is not None:
+            return (f"{stretch.last[:12]} changes what decisions rest on: {fault}. {_WAY_OUT}",)
+        catalogue = _catalogue(repository, stretch.last) or catalogue
+    ports.registry.write_note(TRUST_NOTE, {"commit": head})
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Commits that came together: one, or all that a rebase merge made of one pull request."""
+
+    before: str | None  # the first-parent commit that the first of them stands on
+    last: str
+    pull_requests: tuple[PullRequest, ...]  # merged into main, empty if it came by none
+
+
+def _stretches(ports: Ports, answers: Answers, since: str, until: str) -> Iterator[_Stretch]:
+    """The commits of (since, until] that touch the foundation and are not the bot's, oldest first.
+
+    A rebase merge lays down states that nobody approved one by one: only their end is compared.
+    """
+    pending: _Stretch | None = None
+    for commit in ports.repository.touching(since, until, FOUNDATION_PATHS):
+        pair = list(islice(ports.repository.walk(commit), 2))
+        if is_signed(parse_commit(pair[0].raw), ports.signers):
+            continue
+        parent = pair[1].sha if len(pair) > 1 else None
+        merged = answers.pull_requests_of(commit)
+        same = pending is not None and {item.number for item in merged} == {
+            item.number for item in pending.pull_requests
+        }
+        if pending is not None and same and merged and pending.last == parent:
+            pending = replace(pending, last=commit)
+            continue
+        if pending is not None:
+            yield pending
+        pending = _Stretch(parent, commit, merged)
+    if pending is not None:
+        yield pending
+
+
+def _prove(
+    ports: Ports, answers: Answers, stretch: _Stretch, before: Catalogue, now: Instant
+) -> str | None:
+    """Why one stretch is not proven; None when it is."""
+    github = before.settings.github
+    merged = [
+        item
+        for item in stretch.pull_requests
+        if item.merged_at is not None
+        and item.base_repository_id == github.repository_id
+        and item.base_ref == github.default_branch
+    ]
+    if not merged:
+        return "it came by no merged pull request"
+    changed = _changed(ports.repository, stretch.before, stretch.last)
+    fault = "no pull request lists exactly these changes"
+    for item in merged:
+        if not item.complete:
+            fault = f"GitHub does not tell the whole of #{item.number}"
+        elif _covers(item.files, changed):
+            proof = prove_foundation(item, before, answers.groups(before), now)
+            if not isinstance(proof, ProvenanceFault):
+                return None
+            fault = proof.why
+    return fault
+
+
+def _changed(repository: Repository, parent: str | None, commit: str) -> dict[str, str | None]:
+    """Foundation paths that the commit changes: path → its blob after, None when removed."""
+    after = _blobs(repository, commit)
+    before = _blobs(repository, parent) if parent else {}
+    return {
+        path: after.get(path)
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path)
+    }
+
+
+def _blobs(repository: Repository, commit: str) -> dict[str, str]:
+    return {
+        entry.path: f"{entry.mode} {entry.blob}"
+        for folder in FOUNDATION_PATHS
+        for entry in repository.entries(commit, folder)
+    }
+
+
+def _covers(files: tuple[ChangedFile, ...], changed: dict[str, str | None]) -> bool:
+    """Whether the pull request lists every changed path with the very bytes that are on main."""
+    listed = {item.path: None if item.status == "removed" else item.blob for item in files}
+    gone = {item.previous_path: None for item in files if item.previous_path}
+    listed = {**gone, **listed}
+    return all(
+        path in listed and listed[path] == (blob.split(" ")[1] if blob else None)
+        for path, blob in changed.items()
+    )
+
+
+def _catalogue(repository: Repository, commit: str) -> Catalogue | None:
+    try:
+        return load_catalogue(repository.entries(commit, "access"), repository.blobs)
+    except DocumentError:
+        return None

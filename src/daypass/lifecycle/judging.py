@@ -1,0 +1,338 @@
+"""Judging: from a request on main to an order, a refusal, or a wait. Asks; decides nothing itself.
+
+The proofs come before the decision: whose pull request brought these bytes, and whose approvals
+count. Then the decision point is asked, and its word is final.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from daypass.documents.repository import check_request, load_request
+from daypass.errors import DaypassError, DocumentError, PermanentError, SealingError
+from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.granting import Order
+from daypass.lifecycle.happening import Refusal
+from daypass.lifecycle.past import past_grants
+from daypass.lifecycle.plan import Step
+from daypass.lifecycle.ports import SlotState
+from daypass.model.canonical import canonical_json
+from daypass.model.decision import Effect
+from daypass.model.event import EventKind, Reason
+from daypass.model.grant import Lane
+from daypass.model.instant import Duration
+from daypass.model.secret import Secret
+from daypass.policy.approvals import count_approvals
+from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.decide import compile_policies, decide
+from daypass.policy.input import build_input
+from daypass.policy.provenance import ProvenanceFault, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.plan import Action, Plan
+    from daypass.lifecycle.world import RequestFile, World
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.decision import Decision
+    from daypass.model.grant import Approval
+    from daypass.model.identity import Identity
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import PullRequest
+    from daypass.model.request import AccessRequest
+    from daypass.policy.decide import CompiledPolicies
+    from daypass.policy.groups import GroupDirectory
+
+# A merged request that could not be issued within a day is stale: whoever approved it meant then.
+LAPSES_AFTER_SECONDS: Final = 24 * 3600
+AHEAD_AT_MOST_SECONDS: Final = 30 * 24 * 3600
+_REQUESTS: Final = "access/requests/"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A request whose window has not begun."""
+
+    why: str
+
+
+Verdict: TypeAlias = Order | Refusal | Wait
+
+
+@dataclass(slots=True)
+class Judge:
+    """All that judging a run's requests needs, asked for once."""
+
+    ports: Ports
+    answers: Answers
+    world: World
+    catalogue: Catalogue
+    policies: CompiledPolicies
+    groups: GroupDirectory
+    commits: Mapping[str, str]  # path → the commit of main that brought the file
+    contents: Mapping[str, bytes]  # blob → the file
+    past: dict[str, list[PastGrant]] = field(default_factory=dict)  # by subject
+
+    @classmethod
+    def prepare(cls, ports: Ports, answers: Answers, world: World, plan: Plan) -> Judge | None:
+        """Ask for everything that the plan's requests need; None when there are none."""
+        actions = plan.of(Step.JUDGE, Step.REFUSE)
+        files = [action.request for action in actions if action.request is not None]
+        if not files or world.catalogue is None:
+            return None
+        commits = ports.repository.introductions(world.head, [file.path for file in files])
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(lambda commit: _warm(answers, commit), sorted(set(commits.values()))))
+        judge = cls(
+            ports=ports,
+            answers=answers,
+            world=world,
+            catalogue=world.catalogue,
+            policies=compile_policies(world.catalogue.policies.values()),
+            groups=answers.groups(world.catalogue),
+            commits=commits,
+            contents=ports.repository.blobs(sorted({file.blob for file in files})),
+            past=past_grants(ports, world),
+        )
+        for action in plan.of(Step.RESUME):
+            if action.grant is not None:
+                judge.remember(action.grant.subject, PastGrant.of(action.grant))
+        return judge
+
+    def remember(self, subject: str, grant: PastGrant) -> None:
+        """A grant of this very run counts in the limits of the next decision."""
+        self.past.setdefault(subject, []).append(grant)
+
+    def judge(self, action: Action) -> Verdict:
+        """What is to become of one request. Raises what the ports raise: then the next run asks."""
+        file = action.request
+        if file is None:
+            raise PermanentError(
+                f"{action.grant_id} is to be judged and has no request",
+                remedy="This is a bug in daypass: please report it. Nothing was granted.",
+            )
+        if action.slot is not None and action.slot.state is SlotState.REFUSED and not action.reason:
+            return Refusal.from_json(action.slot.data["refusal"])
+        case = _Case(self, file, action)
+        if action.reason is Reason.ID_REUSED:
+            with suppress(DaypassError):  # only so that the notice finds its pull request
+                case.find_pull_request()
+            why = f"the id {file.grant_id} was used before: an id is used once, take a new one"
+            return case.refuse(Reason.ID_REUSED, [why])
+        return case.judge()
+
+
+@dataclass(slots=True)
+class _Case:
+    """One request on its way through the proofs."""
+
+    run: Judge
+    file: RequestFile
+    action: Action
+    request: AccessRequest | None = None
+    pull_request: PullRequest | None = None
+
+    def judge(self) -> Verdict:
+        fault = self.find_pull_request()
+        invalid = self.read()
+        if invalid:
+            return self.refuse(Reason.INVALID, invalid)
+        if fault is not None:
+            return self.refuse(Reason.UNPROVEN, [fault])
+        untimely = self.check_time()
+        return untimely if untimely is not None else self.decide()
+
+    @property
+    def commit(self) -> str:
+        return self.run.commits[self.file.path]
+
+    def read(self) -> list[str]:
+        """Read the request as it lies on main; returns what is wrong with it."""
+        try:
+            self.request = load_request(self.file.path, self.run.contents[self.file.blob])
+        except DocumentError as error:
+            return [error.message]
+        findings = check_request(self.request, self.run.catalogue)
+        return [finding.message for finding in findings]
+
+    def find_pull_request(self) -> str | None:
+        """Prove where the file came from; returns why it is not proven."""
+        proof = prove(
+            self.run.answers.pull_requests_of(self.commit),
+            self.commit,
+            self.file.path,
+            self.file.blob,
+            self.run.catalogue.settings.github,
+        )
+        if isinstance(proof, ProvenanceFault):
+            return proof.why
+        self.pull_request = proof
+        others = [item.path for item in proof.files if not item.path.startswith(_REQUESTS)]
+        if others:
+            return (
+                f"#{proof.number} changes more than requests ({others[0]}): ask in one of its own"
+            )
+        return None
+
+    def check_time(self) -> Refusal | Wait | None:
+        """Whether it comes too late, or too early."""
+        now, request, pull_request = self.run.world.now, self.request, self.pull_request
+        if request is None or pull_request is None or pull_request.merged_at is None:
+            return self.refuse(Reason.UNPROVEN, ["it was never merged"])
+        begins = pull_request.merged_at
+        if request.not_before is not None:
+            if request.not_before.since(begins) > AHEAD_AT_MOST_SECONDS:
+                why = f"notBefore {request.not_before} lies more than 30 days after the merge"
+                return self.refuse(Reason.INVALID, [why])
+            begins = max(begins, request.not_before)
+        if now < begins:
+            return Wait(f"begins at {begins}")
+        if now.since(begins) > LAPSES_AFTER_SECONDS:
+            why = f"it could not be issued within 24 hours of {begins}"
+            return self.refuse(Reason.LAPSED, [why], kind=EventKind.LAPSED)
+        return None
+
+    def decide(self) -> Order | Refusal:
+        """Ask the decision point, with the approvals as they count now."""
+        run, request, pull_request = self.run, self.request, self.pull_request
+        if request is None or pull_request is None:
+            return self.refuse(Reason.UNPROVEN, ["it was never proven"])
+        subject = run.catalogue.identities[request.subject]
+        count = count_approvals(pull_request, subject, run.catalogue, run.groups, run.world.now)
+        asked = Asked(request, Lane.ROUTINE, pull_request.author)
+        surroundings = Surroundings(
+            run.world.now, run.groups, tuple(run.past.get(subject.name, ()))
+        )
+        value = build_input(asked, run.catalogue, count, surroundings)
+        decision = decide(value, run.policies)
+        decision_input = value.to_json()
+        if not decision.permitted:
+            unknown = decision.effect is Effect.INDETERMINATE
+            return self.refuse(
+                Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
+                [f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons],
+                effect=str(decision.effect),
+                input_digest=decision.input_digest,
+                policy_digest=decision.policy_digest,
+                decision_input=canonical_json(decision_input).decode(),
+            )
+        return self.order(subject, decision, decision_input, count.counted)
+
+    def order(
+        self,
+        subject: Identity,
+        decision: Decision,
+        decision_input: Mapping[str, Any],
+        approvals: tuple[Approval, ...],
+    ) -> Order | Refusal:
+        """Turn a permit into an order, unless there is no key to deliver to."""
+        run, request, pull_request = self.run, self.request, self.pull_request
+        if request is None or pull_request is None:
+            return self.refuse(Reason.UNPROVEN, ["it was never proven"])
+        try:
+            recipients = self.recipients(subject)
+        except SealingError as error:
+            return self.refuse(Reason.INVALID, [f"{error.message}. {error.remedy}"])
+        resource = run.catalogue.resources[request.resource]
+        level = resource.levels[request.access]
+        tier = level.tier_for(Duration(decision.seconds))
+        if tier is None:
+            return self.refuse(
+                Reason.INVALID, [f"no tier of {level.name} lasts {request.duration}"]
+            )
+        self.count_this(subject, now=run.world.now, seconds=decision.seconds)
+        return Order(
+            file=self.file,
+            commit=self.commit,
+            request=request,
+            pull_request=pull_request,
+            requester=_identity_of(pull_request, run.catalogue),
+            subject=subject,
+            resource=resource,
+            level=level,
+            tier=tier,
+            decision=decision,
+            decision_input=decision_input,
+            approvals=approvals,
+            recipients=recipients,
+            slot=self.action.slot,
+        )
+
+    def count_this(self, subject: Identity, *, now: Instant, seconds: int) -> None:
+        request = self.request
+        if request is not None:
+            self.run.remember(
+                subject.name,
+                PastGrant(
+                    request.id,
+                    Lane.ROUTINE,
+                    request.resource,
+                    request.access,
+                    now,
+                    now.plus(seconds),
+                    live=True,
+                ),
+            )
+
+    def recipients(self, subject: Identity) -> tuple[str, ...]:
+        """The keys that may open the delivery; tried before anything is minted."""
+        request = self.request
+        resource = self.run.catalogue.resources[request.resource] if request else None
+        pinned = resource is None or resource.sensitivity.pins_recipients
+        keys = subject.recipients
+        if not keys and not pinned and subject.github_id is not None:
+            account = self.run.ports.forge.account(subject.github_id)
+            keys = self.run.ports.forge.ssh_keys(account) if account else ()
+        if not keys:
+            raise SealingError(
+                f"there is no key that a delivery to {subject.name} could be sealed to",
+                remedy=f"Pin one under `recipients` in access/identities/{subject.name}.yaml"
+                + ("" if pinned else ", or add an SSH key to the GitHub account"),
+            )
+        self.run.ports.sealer.seal(Secret("is any of these usable?"), keys)
+        return keys
+
+    def refuse(
+        self,
+        reason: Reason,
+        why: Sequence[str],
+        *,
+        kind: EventKind = EventKind.DENIED,
+        effect: str | None = None,
+        input_digest: str | None = None,
+        policy_digest: str | None = None,
+        decision_input: str = "",
+    ) -> Refusal:
+        request = self.request
+        return Refusal(
+            grant_id=self.file.grant_id,
+            blob=self.file.blob,
+            kind=kind,
+            reason=reason,
+            why=tuple(why) or ("no rule permits it",),
+            request_commit=self.commit,
+            pull_request=self.pull_request.number if self.pull_request else None,
+            resource=request.resource if request else None,
+            subject=request.subject if request else None,
+            access=request.access if request else None,
+            effect=effect,
+            input_digest=input_digest,
+            policy_digest=policy_digest,
+            decision_input=decision_input,
+        )
+
+
+def _warm(answers: Answers, commit: str) -> None:
+    # A fault shows again, with its request, when the case is judged.
+    with suppress(DaypassError):
+        answers.pull_requests_of(commit)
+
+
+def _identity_of(pull_request: PullRequest, catalogue: Catalogue) -> Identity | None:
+    author = pull_request.author
+    return catalogue.identity_of(author.id) if author is not None else None

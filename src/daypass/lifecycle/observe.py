@@ -1,0 +1,141 @@
+"""Observing: one look at main and at Vault, in the order that makes a half-seen change harmless.
+
+main is read before Vault's tokens, so that every grant on main was minted before the list of live
+tokens was made; Vault's time is asked last, so that a token missing from the list because its time
+came is seen as expired and not as vanished.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError
+from daypass.ledger.history import read_tip
+from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.foundation import prove_to_head
+from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
+from daypass.model.grant import Grant
+from daypass.model.names import BOT_FOLDERS, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.ports import Repository, Slot
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.event import RecordedEvent
+
+TIP_NOTE: Final = "tip"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The world as values, and what only the steps that act on it need."""
+
+    world: World
+    accessors: Mapping[str, str]  # digest → accessor of every live token: never leaves the run
+    record_blobs: Mapping[str, str]  # path → blob of the bot's files, as they lie on main
+    signed_blobs: Mapping[str, str]  # the same, as the bot's last signed commit left them
+
+
+def observe(ports: Ports, answers: Answers) -> Observation:
+    """Look once. Raises what the ports raise; nothing is touched but the note of proven trust."""
+    repository = ports.repository
+    repository.assert_complete()
+    head = repository.fetch()
+    tip = read_tip(repository.walk(head), ports.signers)
+    on_main = bot_files(repository, head)
+    signed = bot_files(repository, tip.commit) if tip else {}
+    requests = _requests(ports, head)
+    grants = _grants(ports, signed)
+    slots = _slots(ports, (request for request in requests if request not in grants))
+    accessors = {accessor_digest(item): item for item in ports.issuer.live_accessors()}
+    now = ports.issuer.now()
+    catalogue, broken = _catalogue(ports, head)
+    frozen = [*broken, *_rewritten(ports, tip)]
+    frozen += prove_to_head(ports, answers, head, now)
+    tampering = _tampering(signed, on_main)
+    frozen += [f"{path} was changed by hand" for path in tampering.changed]
+    world = World(
+        now=now,
+        head=head,
+        catalogue=catalogue,
+        tip=tip,
+        requests=requests,
+        grants=grants,
+        slots=slots,
+        live=frozenset(accessors),
+        tampering=tampering,
+        frozen=tuple(frozen),
+    )
+    return Observation(world, accessors, on_main, signed)
+
+
+def bot_files(repository: Repository, commit: str) -> dict[str, str]:
+    """What lies in the folders where only the bot writes: path → blob."""
+    return {
+        entry.path: entry.blob
+        for folder in BOT_FOLDERS
+        for entry in repository.entries(commit, folder)
+        if not entry.path.endswith("/.gitkeep")
+    }
+
+
+def _tampering(signed: Mapping[str, str], on_main: Mapping[str, str]) -> Tampering:
+    return Tampering(
+        changed=tuple(sorted(path for path, blob in on_main.items() if signed.get(path) != blob)),
+        deleted=tuple(sorted(path for path in signed if path not in on_main)),
+    )
+
+
+def _requests(ports: Ports, head: str) -> dict[str, RequestFile]:
+    """Requests on main. A file whose name cannot be an id is validate's to report: no grant."""
+    found = {}
+    for entry in ports.repository.entries(head, "access/requests"):
+        path = PurePosixPath(entry.path)
+        direct = str(path.parent) == "access/requests" and path.suffix == ".yaml"
+        if direct and entry.mode == "100644" and is_name(path.stem):
+            found[path.stem] = RequestFile(path.stem, entry.path, entry.blob)
+    return found
+
+
+def _grants(ports: Ports, signed: Mapping[str, str]) -> dict[str, Grant]:
+    """The bot's own records: signed by it, so one that cannot be read is a bug and not input."""
+    paths = {path: blob for path, blob in signed.items() if path.startswith("access/grants/")}
+    contents = ports.repository.blobs(sorted(set(paths.values())))
+    records = (Grant.from_document(json.loads(contents[blob])) for blob in paths.values())
+    return {record.id: record for record in records}
+
+
+def _slots(ports: Ports, new: Iterable[str]) -> dict[str, Slot]:
+    ids = sorted({*ports.registry.pending(), *new})
+    with ThreadPoolExecutor(WORKERS) as pool:
+        slots = tuple(pool.map(ports.registry.read, ids))
+    return {slot.grant_id: slot for slot in slots if slot is not None}
+
+
+def _catalogue(ports: Ports, head: str) -> tuple[Catalogue | None, list[str]]:
+    try:
+        entries = ports.repository.entries(head, "access")
+        return load_catalogue(entries, ports.repository.blobs), []
+    except DocumentError as error:
+        return None, [f"main's own documents are wrong, see `daypass validate`: {error.message}"]
+
+
+def _rewritten(ports: Ports, tip: RecordedEvent | None) -> list[str]:
+    """Whether events that Vault remembers are gone from main."""
+    note = ports.registry.read_note(TIP_NOTE)
+    known = int(note["sequence"]) if note else 0
+    found = tip.sequence if tip else 0
+    if found >= known:
+        return []
+    fault = (
+        f"main's newest event is number {found}, and number {known} was written before: "
+        "history was rewritten or dropped. Restore main, then run `daypass audit verify`"
+    )
+    return [fault]

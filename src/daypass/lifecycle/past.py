@@ -1,0 +1,75 @@
+"""The past that decisions ask about: who holds what, and who held what within the longest window.
+
+Live grants come from the bot's records. Ended ones come from the evidence, read back only as far
+as the longest rolling window of any policy reaches: no window, no walk.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from daypass.ledger.history import read_events
+from daypass.model.event import EventKind
+from daypass.model.grant import Lane
+from daypass.model.instant import Instant
+from daypass.policy.asked import PastGrant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.world import World
+    from daypass.model.event import Event, RecordedEvent
+
+_ENDS = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
+
+
+def past_grants(ports: Ports, world: World) -> dict[str, list[PastGrant]]:
+    """Every subject's grants, live or ended within the longest window, by subject."""
+    found: dict[str, list[PastGrant]] = defaultdict(list)
+    for grant in world.grants.values():
+        found[grant.subject].append(PastGrant.of(grant))
+    reach = _longest_window(world)
+    if reach:
+        events = read_events(ports.repository.walk(world.head), ports.signers)
+        for subject, ended in _ended(events, world.now.plus(-reach), frozenset(world.grants)):
+            found[subject].append(ended)
+    return dict(found)
+
+
+def _longest_window(world: World) -> int:
+    policies = world.catalogue.policies.values() if world.catalogue else ()
+    windows = (policy.limits.window for policy in policies)
+    return max((window.per.seconds for window in windows if window is not None), default=0)
+
+
+def _ended(
+    events: Iterable[RecordedEvent], since: Instant, live: frozenset[str]
+) -> Iterable[tuple[str, PastGrant]]:
+    """Grants whose end is recorded after `since`; they began at their `issued`, further back."""
+    ends: dict[str, Instant] = {}
+    for recorded in events:
+        event = recorded.event
+        if event.grant is None or event.grant in live:
+            continue
+        if event.kind in _ENDS and recorded.recorded_at >= since.seconds:
+            ended_at = event.first("Daypass-Ended-At")
+            if ended_at is not None:
+                ends[event.grant] = Instant.parse(ended_at)
+        elif event.kind is EventKind.ISSUED and event.grant in ends:
+            yield event.first("Daypass-Subject") or "", _past(event, ends.pop(event.grant))
+        if recorded.recorded_at < since.seconds and not ends:
+            return
+
+
+def _past(event: Event, ended_at: Instant) -> PastGrant:
+    return PastGrant(
+        id=event.grant or "",
+        lane=Lane.ROUTINE,
+        resource=event.first("Daypass-Resource") or "",
+        access=event.first("Daypass-Access") or "",
+        not_before=Instant.parse(event.first("Daypass-Not-Before") or ""),
+        not_after=ended_at,
+        live=False,
+    )
