@@ -114,6 +114,14 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
         )
 
 
+def person_repository(directory: Path, settings: Settings) -> GitRepository:
+    """The clone, fetched with the person's own token where the remote wants one."""
+    from daypass.adapters.github.person import person_token
+
+    token = person_token(settings.github.server_url)
+    return open_repository(directory, settings, None if token is None else lambda: token)
+
+
 @contextmanager
 def person(settings: Settings) -> Iterator[Forge]:
     """GitHub as the person, or the job, whose token lies in the environment or in `gh`."""

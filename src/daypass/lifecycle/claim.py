@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
 from daypass.errors import ClaimError, EvidenceError, UsageError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from daypass.model.event import RecordedEvent
     from daypass.model.pullrequest import Comment
 
+T = TypeVar("T")
 _ARMOR: Final = re.compile(
     r"^-----BEGIN AGE ENCRYPTED FILE-----$.*?^-----END AGE ENCRYPTED FILE-----$",
     re.DOTALL | re.MULTILINE,
@@ -206,22 +207,28 @@ def _forged(grant_id: str, because: str) -> EvidenceError:
 
 
 def _settings(repository: Repository, commit: str) -> Settings:
-    return Settings.from_document(_document(repository, commit, SETTINGS_PATH))
+    return _model(repository, commit, SETTINGS_PATH, Settings)
 
 
 def _resource(repository: Repository, commit: str, name: str) -> Resource:
-    path = f"access/resources/{name}.yaml"
-    return Resource.from_document(_document(repository, commit, path))
+    return _model(repository, commit, f"access/resources/{name}.yaml", Resource)
 
 
-def _document(repository: Repository, commit: str, path: str) -> Any:
+def _model(repository: Repository, commit: str, path: str, kind: type[T]) -> T:
+    model = read_document(path, _demanded(repository, commit, path)).model
+    if not isinstance(model, kind):
+        raise TypeError(f"{path} is read as {type(model).__name__}")  # its folder says its kind
+    return model
+
+
+def _demanded(repository: Repository, commit: str, path: str) -> bytes:
     data = _read(repository, commit, path)
     if data is None:
         raise EvidenceError(
             f"commit {commit} has no {path}",
             remedy="Is this the governed repository? If it is, run `daypass audit verify`.",
         )
-    return read_document(path, data).value
+    return data
 
 
 def _read(repository: Repository, commit: str, path: str) -> bytes | None:

@@ -12,7 +12,7 @@ import requests
 import responses
 from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
-from daypass.adapters.github import GitHubForge
+from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import Account, AccountType

@@ -1,0 +1,146 @@
+"""`daypass claim`: receive a granted secret. Neither a Vault token nor a bot's key is needed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.clock import machine_now
+from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.adapters.ssh_keys import open_sealed
+from daypass.adapters.vault.claim import open_delivery
+from daypass.adapters.vault.client import Client
+from daypass.cli import output, wiring
+from daypass.errors import ClaimError, ExitCode, SealingError, UsageError
+from daypass.lifecycle.claim import find_ciphertext, look_up
+from daypass.model.secret import Secret
+from daypass.report.status import time_left
+
+if TYPE_CHECKING:
+    import argparse
+
+    from daypass.adapters.handover import Receiver
+    from daypass.lifecycle.claim import Claimable
+
+_HOW: Final = (
+    "Run a command with it: `daypass claim {id} -- psql`. Or: `--format env` (for `eval`), "
+    "`--format json`, `--format file --output PATH`. Nothing was opened."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags and positionals. The command after `--` is in `arguments.command`."""
+    parser.usage = "daypass claim [options] ID [-- COMMAND ...]"
+    parser.add_argument("grant", metavar="ID", help="the grant: the name of the request's file")
+    parser.add_argument(
+        "--format",
+        choices=("env", "json", "file"),
+        help="instead of running a command: `export` lines for a shell, JSON, or a new file (0600)",
+    )
+    parser.add_argument("--output", metavar="PATH", type=Path, help="the file of --format file")
+    parser.add_argument(
+        "--identity",
+        metavar="FILE",
+        type=Path,
+        help="your SSH private key, or age identity (default: ~/.ssh/id_ed25519, ~/.ssh/id_rsa)",
+    )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256:...",
+        action="append",
+        default=[],
+        help="the evidence key, as you know it from elsewhere; without it the repository itself "
+        "says which key signs",
+    )
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Find the delivery that the evidence names, open it with the holder's key, hand it over."""
+    receiver = _receiver(arguments)
+    directory = wiring.directory_of(arguments.directory)
+    here = wiring.read_settings(directory)
+    with wiring.person_repository(directory, here) as repository:
+        repository.fetch()
+        claimable = look_up(arguments.grant, repository, arguments.fingerprint)
+    _tell(claimable, pinned=bool(arguments.fingerprint))
+    grant, settings = claimable.grant, claimable.settings
+    with wiring.person(settings) as forge:
+        comments = forge.comments(grant.pull_request)
+    ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
+    token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
+    receiver.prepare()
+    with Client(settings.vault, directory=directory) as client:
+        credential = _open(client, token, claimable, receiver)
+    receiver.give(Handful(grant, claimable.resource, credential))
+    return ExitCode.DONE
+
+
+def _receiver(arguments: argparse.Namespace) -> Receiver:
+    """How to hand over, checked before anything is touched."""
+    command, form, path = arguments.command, arguments.format, arguments.output
+    if (form == "file") != (path is not None):
+        raise UsageError(
+            "--format file and --output PATH belong together",
+            remedy="For example: `--format file --output orders.json`. Nothing was opened.",
+        )
+    if command and form:
+        raise UsageError(
+            f"a command and --format {form} cannot both receive the credential",
+            remedy=_HOW.format(id=arguments.grant),
+        )
+    if command:
+        return Command(command)
+    if form is None:
+        raise UsageError(
+            "nothing is to receive the credential, and it is not shown unasked",
+            remedy=_HOW.format(id=arguments.grant),
+        )
+    return File(path) if form == "file" else StandardOutput(form)
+
+
+def _open(
+    client: Client, token: Secret, claimable: Claimable, receiver: Receiver
+) -> dict[str, Secret]:
+    """Open the delivery, which can be done once."""
+    grant = claimable.grant
+    try:
+        return open_delivery(client, token, grant)
+    except KeyboardInterrupt:
+        receiver.abandon()
+        raise ClaimError(
+            f"interrupted while the delivery of grant {grant.id} was being opened: it may be spent",
+            remedy=f"Claim it once more. If it is spent, comment `/redeliver {grant.id}` on pull "
+            f"request #{grant.pull_request}.",
+        ) from None
+    except BaseException:
+        receiver.abandon()
+        raise
+
+
+def _tell(claimable: Claimable, *, pinned: bool) -> None:
+    """What is about to be received, and how long it lasts; standard output is the secret's."""
+    grant = claimable.grant
+    left = time_left(grant.not_after.since(machine_now()))
+    output.note(
+        f"{grant.id}: {grant.access} on {grant.resource} for {grant.subject} until "
+        f"{grant.not_after} ({left} left by this machine's clock)"
+    )
+    if not pinned:
+        output.note(
+            "the evidence key is the one that the repository names; --fingerprint pins the one "
+            "that you know"
+        )
+
+
+def _ask_passphrase(path: Path) -> Secret:
+    """Ask at the terminal. Without one, getpass would read, and show, standard input: refuse."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        raise SealingError(
+            f"{path} has a passphrase, and there is no terminal to ask for it",
+            remedy="Run the claim in a terminal, or name another key with --identity.",
+        ) from None
+    return Secret(getpass.getpass(f"Passphrase of {path}: "))
