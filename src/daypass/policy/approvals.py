@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
@@ -35,6 +34,7 @@ _NO_APPROVAL: Final = {
     ReviewState.CHANGES_REQUESTED: ("changes-requested", "changes are requested"),
 }
 _NOREPLY: Final = re.compile(r"([1-9][0-9]{0,18})\+[^@\s]+@users\.noreply\.([a-z0-9.-]+)")
+_SERVER: Final = re.compile(r"https?://([a-z0-9.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,8 @@ def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str]]:
 
 
 def _host(catalogue: Catalogue) -> str:
-    return urlsplit(catalogue.settings.github.server_url).hostname or ""
+    match = _SERVER.match(catalogue.settings.github.server_url.lower())
+    return match[1] if match else ""
 
 
 def _in_time(review: Review, pull_request: PullRequest, now: Instant) -> bool:

@@ -1,0 +1,77 @@
+"""Policies, compiled once a run: expressions are parsed and checked here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.model.canonical import digest
+from daypass.policy.expressions import (
+    Expression,
+    ExpressionError,
+    compile_expression,
+    compile_ticket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from daypass.model.policy import AccessPolicy, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A free rule; `problem` says why its expression cannot be used, and then it denies."""
+
+    rule: Rule
+    expression: Expression | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """A policy with its expressions compiled."""
+
+    policy: AccessPolicy
+    ticket: Expression | None  # None also when the pattern is wrong: `ticket_problem` says so
+    ticket_problem: str
+    rules: tuple[CompiledRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicies:
+    """All policies of one tree, by name, and the digest of their documents."""
+
+    policies: tuple[CompiledPolicy, ...]
+    digest: str
+
+
+def compile_policies(policies: Iterable[AccessPolicy]) -> CompiledPolicies:
+    """Compile all policies of a tree. Their order does not matter.
+
+    A rule that cannot be compiled denies; `check_expressions` tells its author before that.
+
+    Raises:
+        ValueError: two policies have one name.
+    """
+    ordered = sorted(policies, key=lambda policy: policy.name)
+    documents = {policy.name: policy.document for policy in ordered}
+    if len(documents) != len(ordered):
+        raise ValueError("two policies have the same name")
+    return CompiledPolicies(tuple(_compile(policy) for policy in ordered), digest(documents))
+
+
+def _compile(policy: AccessPolicy) -> CompiledPolicy:
+    pattern = policy.require.ticket
+    ticket, problem = _attempt(compile_ticket, pattern) if pattern is not None else (None, "")
+    rules = tuple(
+        CompiledRule(rule, *_attempt(compile_expression, rule.expression)) for rule in policy.rules
+    )
+    return CompiledPolicy(policy, ticket, problem, rules)
+
+
+def _attempt(compiler: Callable[[str], Expression], text: str) -> tuple[Expression | None, str]:
+    try:
+        return compiler(text), ""
+    except ExpressionError as error:
+        return None, str(error)

@@ -1,0 +1,134 @@
+"""The conditions of one policy: each is a rule with a name, and gives one outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.policy import AppliesAt
+from daypass.model.resource import Sensitivity
+from daypass.policy import calendar
+from daypass.policy.approvers import judge, stage_needs
+from daypass.policy.expressions import ExpressionError, activation, passes
+from daypass.policy.facts import Stage, Status
+from daypass.policy.verdict import Verdict, failed, passed, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.model.policy import AccessPolicy
+    from daypass.policy.compiled import CompiledPolicy, CompiledRule
+    from daypass.policy.expressions import Expression
+    from daypass.policy.input import DecisionInput
+
+# Names that a policy's own rules cannot take, because conditions of every policy have them.
+NAMES: Final = (
+    "match",
+    "approvals",
+    "ticket",
+    "reason-length",
+    "times",
+    "freeze",
+    "concurrent",
+    "window",
+)
+
+
+class Variables:
+    """The activation of one decision, built when the first expression needs it."""
+
+    def __init__(self, facts: DecisionInput) -> None:
+        self.facts = facts
+        self._activation: object | None = None
+
+    def passes(self, expression: Expression) -> bool:
+        """Whether the expression is true. Raises ExpressionError."""
+        if self._activation is None:
+            self._activation = activation(self.facts)
+        return passes(expression, self._activation)
+
+
+def conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tuple[str, Verdict]]:
+    """Every condition of a policy that is about the decision: its name, and what it says."""
+    policy, facts = compiled.policy, variables.facts
+    yield "match", passed(policy.description)
+    if policy.stages:
+        yield "approvals", judge(stage_needs(facts, policy.name, policy.stages), facts)
+    elif policy.approvals_not_required is not None:
+        yield "approvals", passed(f"no approval of its own: {policy.approvals_not_required}")
+    if policy.require.ticket is not None:
+        yield "ticket", _ticket(compiled, variables)
+    if policy.require.reason_length:
+        yield "reason-length", _reason_length(policy.require.reason_length, facts)
+    if facts.stage is Stage.ISSUE:
+        yield from _at_issue(policy, facts)
+    for rule in compiled.rules:
+        if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
+            # A policy's own rule may not hide behind, or overwrite, a condition's name.
+            name = rule.rule.name
+            yield (f"rule-{name}" if name in NAMES else name), _free_rule(rule, variables)
+
+
+def _at_issue(policy: AccessPolicy, facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:
+    """What the passing of time, or another grant, must not turn against a live grant."""
+    limits = policy.limits
+    if limits.times is not None:
+        yield "times", calendar.within_times(limits.times, facts)
+    if limits.freezes:
+        yield "freeze", calendar.outside_freezes(limits.freezes, facts)
+    if limits.concurrent is not None:
+        yield "concurrent", calendar.below_concurrent(limits.concurrent, policy, facts)
+    if limits.window is not None:
+        yield "window", calendar.window_verdict(limits.window, policy, facts)
+
+
+def _reason_length(wanted: int, facts: DecisionInput) -> Verdict:
+    found = facts.request.reason_length
+    text = f"a reason of at least {wanted} characters; it has {found}"
+    return (passed if found >= wanted else failed)(text)
+
+
+def _ticket(compiled: CompiledPolicy, variables: Variables) -> Verdict:
+    pattern, found = compiled.policy.require.ticket, variables.facts.request.ticket
+    if compiled.ticket is None:
+        return failed(f"the policy cannot be applied: {compiled.ticket_problem}")
+    if found is None:
+        return failed(f"a ticket that matches {pattern}; none is given")
+    try:
+        matches = variables.passes(compiled.ticket)
+    except ExpressionError as error:
+        return failed(f"the ticket cannot be judged: {error}")
+    return (passed if matches else failed)(f"a ticket that matches {pattern}; it is {found}")
+
+
+def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict:
+    expression, message = compiled.expression, compiled.rule.message
+    if expression is None:
+        return failed(f"{message} (the rule cannot be applied: {compiled.problem})")
+    gap = _unknown_input(expression, variables.facts)
+    if gap is not None:
+        return unknown(f"{message} ({gap})")
+    try:
+        holds = variables.passes(expression)
+    except ExpressionError as error:
+        return failed(f"{message} (the rule failed: {error})")
+    return passed(f"{expression.text}") if holds else failed(message)
+
+
+def _unknown_input(expression: Expression, facts: DecisionInput) -> str | None:
+    """What the expression reads that is not known, unless it may and does say what happens then.
+
+    Whatever an expression makes of a missing answer (`!=`, `!has(…)`), it must not turn a denial
+    into a permit. At low and moderate sensitivity a rule may name the `status` of a context, and
+    so decide by itself.
+    """
+    if expression.reads_groups and facts.unknown_groups:
+        return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
+    if "approvals" in expression.text and facts.approvals.status != Status.KNOWN:
+        return "approvals are not known here"
+    strict = facts.resource is None or Sensitivity(facts.resource.sensitivity).pins_recipients
+    for name in sorted(expression.context_names):
+        answer = facts.context.get(name)
+        status = Status.UNKNOWN if answer is None else answer.status
+        if status != Status.KNOWN and (strict or not expression.tolerates(name)):
+            return f"the context {name} is {status}"
+    return None

@@ -1,0 +1,184 @@
+"""The one decision point: `decide(input, policies) -> Decision`. Pure, and the same everywhere.
+
+Deny overrides: every built-in rule, and every condition of every enforced policy that is about the
+decision, must hold; and one enforced permit policy must be about it. What is unknown is
+indeterminate, which is enforced as a denial. The least of all durations counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
+from daypass.model.grant import Lane
+from daypass.model.policy import PolicyEffect
+from daypass.model.resource import IssueMode, Recording
+from daypass.policy.approvers import Need, judge, need, owner_need, resource_needs, stage_needs
+from daypass.policy.bounds import Bound, least
+from daypass.policy.compiled import CompiledPolicies, compile_policies
+from daypass.policy.conditions import Variables, conditions
+from daypass.policy.facts import Stage
+from daypass.policy.match import Applies, applies
+from daypass.policy.rules import BUILT_IN, DURATION, PERMITTED, RULES, TWO_APPROVERS
+from daypass.policy.rules.target import pins_recipients
+from daypass.policy.verdict import Verdict, failed, passed, unknown, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from daypass.model.policy import AccessPolicy
+    from daypass.policy.input import DecisionInput
+
+REVIEW_SECONDS: Final = 24 * 3600  # within which the emergency lane is reviewed
+_STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
+
+
+def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPolicies) -> Decision:
+    """Decide. Equal input and policies give an equal decision, to the byte.
+
+    Args:
+        facts: everything that the decision rests on.
+        policies: of the tree that rules; compiled ones when many decisions are asked in a run.
+    """
+    if not isinstance(policies, CompiledPolicies):
+        policies = compile_policies(policies)
+    outcomes: list[RuleOutcome] = []
+    variables = Variables(facts)
+    in_force: list[AccessPolicy] = []  # enforced, and about this decision
+    maybe_in_force: list[AccessPolicy] = []
+    for compiled in policies.policies:
+        policy = compiled.policy
+        about = applies(policy, facts)
+        if about is Applies.YES:
+            if policy.enforcement is Enforcement.ENFORCE:
+                in_force.append(policy)
+            outcomes.extend(
+                _outcome(policy, name, verdict) for name, verdict in conditions(compiled, variables)
+            )
+        elif about is Applies.UNKNOWN:
+            groups = ", ".join(policy.match.subject_groups)
+            verdict = unknown(f"whether it applies is not known: who belongs to {groups}")
+            outcomes.append(_outcome(policy, "match", verdict))
+            if policy.enforcement is Enforcement.ENFORCE:
+                maybe_in_force.append(policy)
+    bound = least(facts, in_force)
+    outcomes.extend(
+        RuleOutcome(BUILT_IN, name, verdict.effect, Enforcement.ENFORCE, verdict.message)
+        for name, verdict in (
+            *_by_themselves(facts),
+            (PERMITTED.name, _permitted(in_force, maybe_in_force)),
+            (TWO_APPROVERS.name, _two_approvers(facts, in_force)),
+            (DURATION.name, _duration(bound)),
+        )
+    )
+    effect = _combine(outcomes)
+    return Decision(
+        effect=effect,
+        outcomes=tuple(sorted(outcomes, key=lambda item: (item.policy, item.rule, item.message))),
+        obligations=_obligations(facts, in_force),
+        seconds=bound.seconds if effect is Effect.PERMIT else 0,
+        bounded_by=bound.source,
+        input_digest=facts.digest,
+        policy_digest=policies.digest,
+    )
+
+
+def describe_requirements(
+    facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPolicies
+) -> tuple[Need, ...]:
+    """Who must approve, who has, and who still could; `str(need)` is a sentence for people.
+
+    Asked for by the resource, and by every policy in force that is, or may be, about the decision.
+    """
+    if not isinstance(policies, CompiledPolicies):
+        policies = compile_policies(policies)
+    if facts.request.lane == Lane.BREAK_GLASS:
+        return ()
+    in_force = [
+        compiled.policy
+        for compiled in policies.policies
+        if compiled.policy.enforcement is Enforcement.ENFORCE
+        and applies(compiled.policy, facts) is not Applies.NO
+    ]
+    needs = list(resource_needs(facts))
+    if pins_recipients(facts):
+        needs.extend(_two_needs(facts, in_force))
+    for policy in in_force:
+        if policy.stages:
+            needs.extend(stage_needs(facts, policy.name, policy.stages))
+    return tuple(needs)
+
+
+def _combine(outcomes: Iterable[RuleOutcome]) -> Effect:
+    effects = {item.effect for item in outcomes if item.enforcement is Enforcement.ENFORCE}
+    if Effect.DENY in effects:
+        return Effect.DENY
+    return Effect.INDETERMINATE if Effect.INDETERMINATE in effects else Effect.PERMIT
+
+
+def _outcome(policy: AccessPolicy, name: str, verdict: Verdict) -> RuleOutcome:
+    return RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
+
+
+def _by_themselves(facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:
+    for rule in RULES:
+        if facts.stage is Stage.ISSUE or not rule.at_issue_only:
+            yield rule.name, rule.check(facts)
+
+
+def _permitted(in_force: Sequence[AccessPolicy], maybe: Sequence[AccessPolicy]) -> Verdict:
+    permits = [policy.name for policy in in_force if policy.effect is PolicyEffect.PERMIT]
+    if permits:
+        return passed(f"{', '.join(permits)} is about it")
+    possible = [policy.name for policy in maybe if policy.effect is PolicyEffect.PERMIT]
+    if possible:
+        return unknown(f"whether {', '.join(possible)} is about it is not known")
+    return failed("no permit policy that is in force is about this request")
+
+
+def _duration(bound: Bound) -> Verdict:
+    if bound.seconds > 0:
+        return passed(f"{words(bound.seconds)}, by {bound.source}")
+    return failed(f"no time is left, by {bound.source}")
+
+
+def _two_approvers(facts: DecisionInput, in_force: Sequence[AccessPolicy]) -> Verdict:
+    if not pins_recipients(facts) or facts.request.lane == Lane.BREAK_GLASS:
+        return passed("asked for high and critical resources of the routine lane")
+    return judge(_two_needs(facts, in_force), facts)
+
+
+def _two_needs(facts: DecisionInput, in_force: Sequence[AccessPolicy]) -> tuple[Need, ...]:
+    resource = facts.resource
+    if resource is None:
+        return ()
+    named = {
+        item.group
+        for policy in in_force
+        for stage in policy.stages
+        for item in (*stage.all_of, *stage.any_of)
+        if item.group is not None
+    }
+    groups = sorted({*resource.approver_groups, *resource.owners, *named})
+    source = f"{resource.sensitivity} sensitivity"
+    return (
+        need(facts, source, 2, " or ".join(groups), groups),
+        owner_need(facts, resource, source),
+    )
+
+
+def _obligations(facts: DecisionInput, in_force: Sequence[AccessPolicy]) -> Obligations:
+    resource = facts.resource
+    recording = Recording(resource.recording) if resource else Recording.REQUIRED
+    level = resource.level if resource else None
+    issue = IssueMode(level.issue) if level else IssueMode.ON_CLAIM
+    wanted = [policy.require.recording for policy in in_force if policy.require.recording]
+    if facts.request.lane == Lane.BREAK_GLASS:
+        wanted.append(Recording.REQUIRED)
+    if any(policy.require.issue is IssueMode.ON_CLAIM for policy in in_force):
+        issue = IssueMode.ON_CLAIM
+    return Obligations(
+        issue=issue,
+        recording=str(max((recording, *wanted), key=_STRICTER.index)),
+        review_within_seconds=REVIEW_SECONDS if facts.request.lane == Lane.BREAK_GLASS else None,
+    )

@@ -1,0 +1,87 @@
+"""Matching: which policies are about a decision. Unknown membership is an answer of its own."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from daypass.model.grant import Lane
+from daypass.model.policy import PolicyEffect
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from daypass.model.policy import AccessPolicy
+    from daypass.policy.facts import PastGrantFacts, SubjectFacts
+    from daypass.policy.input import DecisionInput
+
+
+class Applies(Enum):
+    """Whether a policy is about a decision."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def applies(policy: AccessPolicy, facts: DecisionInput) -> Applies:
+    """Whether the policy is about this decision.
+
+    Nothing is about a subject or a resource that does not exist: built-in rules deny those.
+    """
+    match, subject, resource = policy.match, facts.subject, facts.resource
+    if subject is None or resource is None:
+        return Applies.NO
+    certain = (
+        _lane(policy, facts.request.lane)
+        and _any(match.resource_names, resource.name)
+        and _any(match.resource_types, resource.type)
+        and _any(match.environments, resource.environment)
+        and _any(match.sensitivities, resource.sensitivity)
+        and _labelled(match.resource_labels, resource.labels)
+        and _any(match.levels, facts.request.access)
+        and _any(match.subject_names, subject.name)
+        and _any(match.subject_types, subject.type)
+        and _labelled(match.subject_labels, subject.labels)
+    )
+    return _member(policy, subject, facts) if certain else Applies.NO
+
+
+def counts_past_grant(policy: AccessPolicy, grant: PastGrantFacts) -> bool:
+    """Whether a grant of the same subject counts against the policy's limits.
+
+    What is no longer known of its resource counts: forgetting a resource frees no hours.
+    """
+    match = policy.match
+    return (
+        _lane(policy, grant.lane)
+        and _any(match.resource_names, grant.resource)
+        and _any(match.levels, grant.access)
+        and (grant.type is None or _any(match.resource_types, grant.type))
+        and (grant.environment is None or _any(match.environments, grant.environment))
+        and (grant.sensitivity is None or _any(match.sensitivities, grant.sensitivity))
+        and (grant.type is None or _labelled(match.resource_labels, grant.labels))
+    )
+
+
+def _lane(policy: AccessPolicy, lane: str) -> bool:
+    if policy.match.lanes:
+        return lane in policy.match.lanes
+    return policy.effect is PolicyEffect.GUARD or lane == Lane.ROUTINE
+
+
+def _any(wanted: Collection[str], value: str) -> bool:
+    return not wanted or value in wanted
+
+
+def _labelled(wanted: Mapping[str, Collection[str]], labels: Mapping[str, str]) -> bool:
+    return all(labels.get(key) in values for key, values in wanted.items())
+
+
+def _member(policy: AccessPolicy, subject: SubjectFacts, facts: DecisionInput) -> Applies:
+    groups = policy.match.subject_groups
+    if not groups or any(group in subject.groups for group in groups):
+        return Applies.YES
+    if any(group in facts.unknown_groups for group in groups):
+        return Applies.UNKNOWN
+    return Applies.NO
