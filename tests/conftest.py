@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daypass.sandbox.github import GitHub
     from daypass.sandbox.openbao import OpenBao
     from daypass.sandbox.postgres import Postgres
 
@@ -44,3 +45,12 @@ def database_engine(bao: OpenBao, postgres: Postgres) -> str:
 
     set_up_database_engine(bao, postgres)
     return "database"
+
+
+@pytest.fixture
+def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
+    """A GitHub of this test alone (it starts in 0.2 s), with an organisation `acme`, empty."""
+    from daypass.sandbox.github import GitHub  # noqa: PLC0415  -- unit tests need no server
+
+    with GitHub.start(tmp_path_factory.mktemp("github")) as server:
+        yield server
