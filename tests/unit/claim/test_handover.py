@@ -1,0 +1,181 @@
+"""A delivery can be opened once: what can fail fails before, and what fails after is said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from claim_world import a_grant, example
+
+from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.documents.document import read_document
+from daypass.errors import ClaimError, UsageError
+from daypass.model.resource import Resource
+from daypass.model.secret import Secret
+
+PASSWORD = 'it\'s $(reboot) "quoted"'
+RESOURCE = read_document("access/resources/orders-db.yaml", example("resource")).model
+assert isinstance(RESOURCE, Resource)
+HANDFUL = Handful(
+    a_grant(), RESOURCE, {"username": Secret("g-alice"), "password": Secret(PASSWORD)}
+)
+
+
+def test_a_database_is_told_in_libpqs_own_words() -> None:
+    assert HANDFUL.told() == {
+        "DAYPASS_GRANT": "alice-orders-7f3k",
+        "DAYPASS_NOT_AFTER": "2026-11-22T11:00:00Z",
+        "PGHOST": "orders-db.example.com",
+        "PGPORT": "5432",
+        "PGDATABASE": "orders",
+        "PGUSER": "g-alice",
+        "PGPASSWORD": PASSWORD,
+    }
+
+
+def test_what_would_redirect_libpq_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOSTADDR", "203.0.113.66")
+    monkeypatch.setenv("PGSERVICE", "evil")
+    monkeypatch.setenv("EDITOR", "vi")
+    environment = HANDFUL.environment()
+    assert "PGHOSTADDR" not in environment
+    assert "PGSERVICE" not in environment
+    assert environment["EDITOR"] == "vi"
+
+
+def test_a_resource_cannot_replace_what_vault_gave() -> None:
+    RESOURCE.connection["password"] = "mine"  # type: ignore[index]  # it is a dict underneath
+    assert HANDFUL.told()["PGPASSWORD"] == PASSWORD
+    del RESOURCE.connection["password"]  # type: ignore[attr-defined]  # likewise
+
+
+def test_export_lines_survive_a_shell(capfd: pytest.CaptureFixture[str]) -> None:
+    printer = StandardOutput("env")
+    printer.prepare()
+    printer.give(HANDFUL)
+    script = capfd.readouterr().out + 'printf %s "$PGPASSWORD"; test -z "$PGSERVICE"'
+    done = subprocess.run(
+        ["sh", "-c", script], check=True, capture_output=True, env={"PGSERVICE": "evil"}
+    )
+    assert done.stdout.decode() == PASSWORD
+
+
+def test_json_says_all(capfd: pytest.CaptureFixture[str]) -> None:
+    StandardOutput("json").give(HANDFUL)
+    value = json.loads(capfd.readouterr().out)
+    assert value["credential"] == {"username": "g-alice", "password": PASSWORD}
+    assert value["connection"]["database"] == "orders"
+    assert value["notAfter"] == "2026-11-22T11:00:00Z"
+
+
+def test_a_secret_that_could_not_be_printed_is_not_lost_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(ClaimError) as caught:
+            StandardOutput("json").give(HANDFUL)
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space"):
+            full.close()
+    assert "/redeliver alice-orders-7f3k" in caught.value.remedy
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_file_is_its_owners_alone_and_appears_whole(tmp_path: Path) -> None:
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    assert not file.path.exists()
+    file.give(HANDFUL)
+    assert file.path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(file.path.read_text())["credential"]["password"] == PASSWORD
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    there = tmp_path / "secret.json"
+    there.write_text("precious")
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    for path in (there, dangling):
+        with pytest.raises(UsageError, match="not overwritten"):
+            File(path).prepare()
+
+
+def test_a_file_that_came_in_between_is_kept_and_the_secret_too(tmp_path: Path) -> None:
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    file.path.write_text("precious")
+    with pytest.raises(ClaimError, match="the credential is in") as caught:
+        file.give(HANDFUL)
+    assert file.path.read_text() == "precious"
+    draft = next(path for path in tmp_path.iterdir() if path != file.path)
+    assert str(draft) in caught.value.message
+    assert PASSWORD in json.loads(draft.read_text())["credential"]["password"]
+
+
+def test_what_was_prepared_in_vain_goes_away(tmp_path: Path) -> None:
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    file.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_found_before_anything_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        File(tmp_path / "no" / "where").prepare()
+
+
+def test_a_missing_command_is_found_before_anything_is_opened() -> None:
+    with pytest.raises(UsageError, match="no command 'no-such-command'"):
+        Command(["no-such-command"]).prepare()
+
+
+RUNNER = """
+import sys
+sys.path[:0] = {path!r}
+from test_handover import HANDFUL
+from daypass.adapters.handover import Command
+command = Command(sys.argv[1:])
+command.prepare()
+command.give(HANDFUL)
+"""
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    code = RUNNER.format(path=[str(Path(__file__).parent)])
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], check=False, capture_output=True, text=True
+    )
+
+
+def test_the_command_gets_the_credential_and_its_exit_code_is_ours() -> None:
+    done = run("sh", "-c", 'printf %s "$PGPASSWORD"; exit 42')
+    assert (done.stdout, done.returncode) == (PASSWORD, 42)
+
+
+def test_a_script_without_a_shebang_runs_as_a_shell_would_run_it(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text('printf %s "$PGUSER $1"\n')
+    script.chmod(0o700)
+    assert run(str(script), "$(x)").stdout == "g-alice $(x)"
+
+
+def test_a_command_that_cannot_be_started_says_that_the_delivery_is_spent(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o700)
+    command = Command([str(script)])
+    command.prepare()
+    with pytest.raises(ClaimError, match="could not be handed over") as caught:
+        command.give(HANDFUL)
+    assert "/redeliver" in caught.value.remedy
+
+
+def test_the_credential_never_shows_in_a_repr() -> None:
+    assert PASSWORD not in repr(HANDFUL)
