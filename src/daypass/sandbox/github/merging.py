@@ -46,7 +46,7 @@ def open_pull_request(
     """Open a pull request from a branch of the repository or of a fork of it.
 
     Raises:
-        RefusalError: 422 when a branch is missing, there is nothing to merge, or one is open already.
+        RefusalError: 422 when a branch is missing, nothing differs, or one is open already.
     """
     source, head_ref = head
     base_sha, head_sha = repository.store.branch(base_ref), source.store.branch(head_ref)

@@ -22,7 +22,7 @@ _ROLE_RANKS: Final = ("none", "read", "write", "admin")
 
 
 class RefusalError(SandboxError):
-    """An answer of the box's GitHub that is no success. It reaches the caller as HTTP, not as this."""
+    """An answer that is no success; it reaches the caller as HTTP."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message, remedy="See docs.github.com/rest for what this call wants.")
@@ -95,7 +95,7 @@ class Call:
         return self.repository.role(self.viewer) in ("write", "admin")
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string of the request's body. Raises RefusalError(422) if it is missing or another type."""
+        """A string of the request's body. Raises RefusalError(422) if it is none."""
         value = self.body.get(name, default) if isinstance(self.body, dict) else default
         if not isinstance(value, str):
             raise RefusalError(

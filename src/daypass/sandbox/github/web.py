@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from daypass.sandbox.github import git_http, issues_api, people_api, pulls_api, repository_api
-from daypass.sandbox.github.faults import Faults, Recorded
+from daypass.sandbox.github.faults import Fault, Faults, Recorded
 from daypass.sandbox.github.routing import Answer, Call, RefusalError, authorise
 
 if TYPE_CHECKING:
@@ -92,16 +92,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.hub, {key.lower(): value for key, value in self.headers.items()}
         )
         fault = self.server.faults.take(self.command, path)
-        if fault is None or fault.after:
+        if fault is not None and not fault.after:
+            status, headers, content = _failed(fault)
+        else:
             status, headers, content = exchange.answer(self.command, path, query, body)
-        if fault is not None:
-            status, headers = fault.status, dict(fault.headers)
-            content = _json({"message": "made to fail"})
+            if fault is not None:
+                status, headers, content = _failed(fault)
         self._send(status, headers, content)
         spent = (time.monotonic() - started) * 1000
         self.server.requests.append(Recorded(self.command, path, status, exchange.actor, spent))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = _serve  # noqa: N815  -- the base class's names
+    do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  -- as above
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  -- the base class's name
         """Nothing: `requests` is the log, and it holds no query."""
@@ -215,6 +217,11 @@ class _Exchange:
             return base64.b64decode(value).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             raise RefusalError(401, "Bad credentials") from None
+
+
+def _failed(fault: Fault) -> tuple[int, dict[str, str], bytes]:
+    headers = {"Content-Type": "application/json; charset=utf-8", **fault.headers}
+    return fault.status, headers, _json({"message": "made to fail"})
 
 
 def _parse(body: bytes) -> Any:
