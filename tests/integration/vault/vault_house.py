@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from daypass.adapters.vault.app_key import read_app_key
-from daypass.adapters.vault.install import install
-from daypass.adapters.vault.issuer import VaultIssuer
-from daypass.adapters.vault.session import login_jwt, login_token
-from daypass.adapters.vault.setup import Setup, desired
+from daypass.adapters.clock import machine_now
 from daypass.lifecycle.ports import MintOrder
 from daypass.model.instant import Duration
 from daypass.model.resource import Approvers, IssueMode, Level, Recording, Resource, Sensitivity
 from daypass.model.resource import Tier as ModelTier
 from daypass.model.secret import Secret
 from daypass.model.settings import EvidenceSettings, GitHubSettings, Settings, VaultSettings
-from oidc_issuer import OidcIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from oidc_issuer import OidcIssuer
+
     from daypass.adapters.vault.session import Session
-    from daypass.sandbox.openbao import OpenBao
+    from daypass.adapters.vault.setup import Setup
 
 
 def level(name: str, roles: dict[str, str], issue: IssueMode) -> Level:
@@ -95,7 +86,7 @@ class House:
     app_pem: Path
 
     def claims(self, **changes: object) -> dict[str, object]:
-        now = int(time.time())
+        now = machine_now().seconds
         claims: dict[str, object] = {
             "iss": self.oidc.url,
             "aud": "daypass-test",

@@ -1,0 +1,162 @@
+"""KV slots and transit keys, with the bot's own rights."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from github import Auth
+
+from daypass.adapters.vault.registry import VaultRegistry
+from daypass.adapters.vault.transit import (
+    TransitSigner,
+    allowed_signers_line,
+    app_jwt_signer,
+    fingerprint,
+)
+from daypass.errors import ConflictError, VaultRefusedError
+from daypass.lifecycle.ports import SlotState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vault_house import House
+
+    from daypass.adapters.vault.session import Session
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def registry(bot: Session) -> VaultRegistry:
+    return VaultRegistry(bot, "vt-kv")
+
+
+def test_a_slot_is_written_once_per_version(registry: VaultRegistry) -> None:
+    assert registry.read("slot-a") is None
+    slot = registry.write("slot-a", SlotState.RESERVED, {"n": 1}, 0)
+    assert registry.read("slot-a") == slot
+    with pytest.raises(ConflictError):
+        registry.write("slot-a", SlotState.RESERVED, {"n": 2}, 0)
+    newer = registry.write("slot-a", SlotState.MINTED, {"n": 3}, slot.version)
+    with pytest.raises(ConflictError):
+        registry.write("slot-a", SlotState.CLOSED, {}, slot.version)
+    assert registry.read("slot-a") == newer
+
+
+def test_of_many_runs_at_once_one_reserves(registry: VaultRegistry) -> None:
+    def reserve(number: int) -> bool:
+        try:
+            registry.write("contested", SlotState.RESERVED, {"run": number}, 0)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(reserve, range(16))) == 1
+
+
+def test_a_slot_that_somebody_deleted_is_not_an_unused_id(
+    registry: VaultRegistry, house: House
+) -> None:
+    registry.write("deleted", SlotState.DELIVERED, {}, 0)
+    house.root.call("DELETE", "vt-kv/data/daypass/grants/deleted")
+    with pytest.raises(VaultRefusedError, match="deleted"):
+        registry.read("deleted")
+    with pytest.raises(ConflictError):
+        registry.write("deleted", SlotState.RESERVED, {}, 0)
+
+
+def test_what_a_slot_no_longer_holds_lives_on_in_no_older_version(
+    registry: VaultRegistry, house: House
+) -> None:
+    first = registry.write("dropped", SlotState.MINTED, {"ciphertext": "age"}, 0)
+    registry.write("dropped", SlotState.DELIVERED, {}, first.version)
+    path = "vt-kv/data/daypass/grants/dropped?version=1"
+    assert house.root.call("GET", path, accept={404}).status == 404
+
+
+def test_the_pending_list_stays_short(registry: VaultRegistry, house: House) -> None:
+    for name in ("p-2", "p-1", "p-1"):
+        registry.add_pending(name)
+    assert registry.pending() == ("p-1", "p-2")
+    for name in ("p-1", "p-2", "p-2"):
+        registry.remove_pending(name)
+    assert registry.pending() == ()
+    assert house.root.call("LIST", "vt-kv/metadata/daypass/pending", accept={404}).keys == ()
+
+
+def test_notes_are_replaced(registry: VaultRegistry) -> None:
+    assert registry.read_note("heartbeat") is None
+    registry.write_note("heartbeat", {"at": "1"})
+    registry.write_note("heartbeat", {"at": "2"})
+    assert registry.read_note("heartbeat") == {"at": "2"}
+
+
+@pytest.mark.parametrize("name", ["../config", "a/b", "", "UPPER", "a?version=1", "a%2Fb"])
+def test_a_name_cannot_lead_elsewhere(name: str, registry: VaultRegistry) -> None:
+    with pytest.raises(VaultRefusedError, match="can be no name"):
+        registry.read(name)
+
+
+def test_a_signature_is_the_keys(bot: Session) -> None:
+    signer = TransitSigner(bot, "vt-transit", "evidence")
+    Ed25519PublicKey.from_public_bytes(signer.public_key()).verify(signer.sign(b"x\0y"), b"x\0y")
+
+
+def test_ssh_keygen_reads_the_allowed_signers_line(bot: Session, tmp_path: Path) -> None:
+    raw = TransitSigner(bot, "vt-transit", "evidence").public_key()
+    public = tmp_path / "key.pub"
+    public.write_text(
+        allowed_signers_line("a@b.example", raw).split(' namespaces="git" ')[1] + "\n"
+    )
+    told = subprocess.run(
+        ["ssh-keygen", "-l", "-f", public], capture_output=True, text=True, check=True
+    ).stdout
+    assert fingerprint(raw) in told
+
+
+def test_the_settings_fingerprint_chooses_the_version(house: House) -> None:
+    root = house.root
+    root.call("POST", "vt-transit/keys/rotating", {"type": "ed25519"})
+    first = TransitSigner(root, "vt-transit", "rotating").public_key()
+    root.call("POST", "vt-transit/keys/rotating/rotate")
+    assert TransitSigner(root, "vt-transit", "rotating").public_key() != first
+    pinned = TransitSigner(root, "vt-transit", "rotating", fingerprint(first))
+    Ed25519PublicKey.from_public_bytes(first).verify(pinned.sign(b"m"), b"m")
+    other = TransitSigner(root, "vt-transit", "rotating", "SHA256:" + "A" * 43)
+    with pytest.raises(VaultRefusedError, match="fingerprint"):
+        other.sign(b"m")
+
+
+def test_an_rsa_key_is_no_evidence_key(house: House) -> None:
+    with pytest.raises(VaultRefusedError, match="ed25519"):
+        TransitSigner(house.root, "vt-transit", "github-app").public_key()
+
+
+def test_pygithub_gets_a_jwt_by_the_imported_key_and_vaults_clock(
+    bot: Session, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("github.Auth.time.time", lambda: 1_000_000)  # a clock that is years off
+    auth = Auth.AppAuth(7, sign_func=app_jwt_signer(bot, "vt-transit", "github-app"))
+    header, payload, signature = auth.token.split(".")
+    key = serialization.load_pem_private_key(house.app_pem.read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    key.public_key().verify(
+        base64.urlsafe_b64decode(signature + "=="),
+        f"{header}.{payload}".encode(),
+        padding.PKCS1v15(),
+        hashes.SHA256(),
+    )
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    now = bot.now().seconds
+    assert claims["iss"] == "7"
+    assert now - 70 <= claims["iat"] <= now - 50
+    assert now < claims["exp"] <= now + 600
