@@ -101,13 +101,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequirement:
-    """So many people of a group, or of the resource's owners (`group` is None then)."""
+    """So many people of a group, or of the resource's business owner (`group` is None then)."""
 
     group: str | None
     at_least: int
 
     def __str__(self) -> str:
-        return f"{self.at_least} of {self.group or 'the owners of the resource'}"
+        return f"{self.at_least} of {self.group or 'the owner of the resource'}"
 
 
 @dataclass(frozen=True, slots=True)

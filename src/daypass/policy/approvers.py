@@ -80,7 +80,8 @@ def resource_needs(facts: DecisionInput) -> tuple[Need, ...]:
     if resource is None:
         return ()
     source = f"resource {resource.name}"
-    groups = (*resource.approver_groups, *(resource.owners if resource.approvers_owner else ()))
+    owner = (resource.business_owner,) if resource.approvers_owner else ()
+    groups = (*resource.approver_groups, *owner)
     # "At least 0" is not "nobody": it fails closed, however it came here.
     wanted = max(1, resource.approvers_at_least)
     of = " or ".join(dict.fromkeys(groups)) or "nobody (the resource names no approvers)"
@@ -91,9 +92,9 @@ def resource_needs(facts: DecisionInput) -> tuple[Need, ...]:
 
 
 def owner_need(facts: DecisionInput, resource: ResourceFacts, source: str) -> Need:
-    """One of the resource's owners."""
-    of = f"an owner ({' or '.join(resource.owners)})"
-    return need(facts, source, 1, of, resource.owners)
+    """Somebody who answers for the use of the resource."""
+    owner = resource.business_owner
+    return need(facts, source, 1, f"its owner {owner}", (owner,))
 
 
 def stage_needs(
@@ -123,15 +124,15 @@ def _choices(stage: ApprovalStage) -> list[tuple[ApprovalRequirement, ...]]:
 def _assigned(
     facts: DecisionInput, policy: str, way: Sequence[tuple[str, ApprovalRequirement]]
 ) -> tuple[Need, ...]:
-    owners = facts.resource.owners if facts.resource else ()
-    groups = [(item.group,) if item.group else owners for _, item in way]
+    owner = facts.resource.business_owner if facts.resource else ""
+    groups = [(item.group or owner,) for _, item in way]
     given = assign(facts.approvals.counted, groups, [max(1, item.at_least) for _, item in way])
     return tuple(
         _need(
             facts,
             f"policy {policy}, stage {name}",
             max(1, item.at_least),
-            item.group or f"an owner ({' or '.join(owners)})",
+            item.group or f"the resource's owner {owner}",
             accepted,
             people,
         )

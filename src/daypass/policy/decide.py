@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy
     from daypass.policy.input import DecisionInput
 
+__all__ = ["CompiledPolicies", "compile_policies", "decide", "describe_requirements"]
+
 REVIEW_SECONDS: Final = 24 * 3600  # within which the emergency lane is reviewed
 _STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 
@@ -159,7 +161,7 @@ def _two_needs(facts: DecisionInput, in_force: Sequence[AccessPolicy]) -> tuple[
         for item in (*stage.all_of, *stage.any_of)
         if item.group is not None
     }
-    groups = sorted({*resource.approver_groups, *resource.owners, *named})
+    groups = sorted({*resource.approver_groups, resource.business_owner, *named})
     source = f"{resource.sensitivity} sensitivity"
     return (
         need(facts, source, 2, " or ".join(groups), groups),

@@ -145,11 +145,6 @@ class ResourceFacts(Facts):
     levels: tuple[str, ...]
     level: LevelFacts | None
 
-    @property
-    def owners(self) -> tuple[str, ...]:
-        """The names, of groups or of identities, that own it."""
-        return tuple(sorted({self.business_owner, self.lifecycle_owner}))
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""

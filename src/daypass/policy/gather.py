@@ -115,15 +115,10 @@ def resource_facts(resource: Resource, access: str) -> ResourceFacts:
     )
 
 
-def approvals_facts(
-    count: ApprovalCount | None, resource: Resource | None, groups: GroupDirectory
-) -> ApprovalsFacts:
+def approvals_facts(count: ApprovalCount | None, groups: GroupDirectory) -> ApprovalsFacts:
     """The approvals that count, each with the groups that the approver belongs to."""
     if count is None:
         return ApprovalsFacts(Status.UNKNOWN)
-    owners = {resource.business_owner, resource.lifecycle_owner} if resource else set()
-    # A resource can be owned by a person: then that name works like a group of one.
-    people = owners - set(groups.groups)
     counted = tuple(
         ApprovalFacts(
             account_id=item.account_id,
@@ -131,12 +126,7 @@ def approvals_facts(
             review_id=item.review_id,
             commit=item.commit,
             at=str(item.at),
-            groups=tuple(
-                sorted(
-                    {*groups.names_of(item.account_id, item.identity)}
-                    | {name for name in people if name == item.identity}
-                )
-            ),
+            groups=groups.names_of(item.account_id, item.identity),
         )
         for item in sorted(count.counted, key=lambda item: item.account_id)
     )
@@ -162,14 +152,11 @@ def approver_groups(
     }
     if resource is not None:
         names.update(resource.approvers.groups)
-        names.update((resource.business_owner, resource.lifecycle_owner))
+        names.add(resource.business_owner)
     return {name: _group(name, catalogue, groups) for name in sorted(names)}
 
 
 def _group(name: str, catalogue: Catalogue, groups: GroupDirectory) -> GroupFacts:
-    person = catalogue.identities.get(name)
-    if name not in groups.groups and person is not None:
-        return GroupFacts(Status.KNOWN, (MemberFacts(person.github_id, name),))
     group = groups.group(name)
     by_account = {item.github_id: item.name for item in catalogue.identities.values()}
     members = tuple(

@@ -136,7 +136,7 @@ def build_input(
         requester=requester_facts(asked.requester, catalogue, groups),
         subject=subject_facts(identity, catalogue, groups) if identity else None,
         resource=resource_facts(resource, request.access) if resource else None,
-        approvals=approvals_facts(approvals, resource, groups),
+        approvals=approvals_facts(approvals, groups),
         groups=approver_groups(catalogue, resource, groups),
         unknown_groups=unknown_groups(groups),
         history=history_facts(surroundings, request.id, catalogue),
