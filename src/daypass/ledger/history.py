@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
-from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.trailers import parse_message
 from daypass.model.event import EventKind, Reason, RecordedEvent
@@ -19,20 +18,9 @@ from daypass.model.event import EventKind, Reason, RecordedEvent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from daypass.ledger.allowed_signers import Signers
     from daypass.ledger.commitobject import ParsedCommit, RawCommit
 
-__all__ = [
-    "Signers",
-    "begins_life",
-    "event_of",
-    "find_events",
-    "is_evidence",
-    "is_reuse",
-    "is_signed",
-    "read_event",
-    "read_events",
-    "read_tip",
-]
 _SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
 _MARKED: Final = b"\nDaypass-Event: "
 # With these a grant's life begins: nothing older concerns it.
@@ -53,11 +41,6 @@ def read_event(commit: RawCommit, signers: Signers) -> RecordedEvent | None:
     if not is_signed(parsed, signers):
         return None
     return event_of(commit.sha, parsed)
-
-
-def is_evidence(commit: RawCommit, signers: Signers) -> bool:
-    """Whether the commit is the bot's own: it carries a valid signature of an allowed signer."""
-    return _SIGNED in commit.raw and is_signed(parse_commit(commit.raw), signers)
 
 
 def is_signed(parsed: ParsedCommit, signers: Signers) -> bool:

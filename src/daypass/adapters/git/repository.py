@@ -10,7 +10,7 @@ from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
 from daypass.adapters.git.tree import TreeEditor, list_tree
-from daypass.adapters.git.walking import changes, introductions, touching, walk
+from daypass.adapters.git.walking import beside, changes, introductions, touching, walk
 from daypass.errors import GitError
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
@@ -186,6 +186,11 @@ class GitRepository:
         """
         self._flush()
         return walk(self._git, self._reader, _checked(commit))
+
+    def beside(self, commit: str) -> Iterator[CommitObject]:
+        """Commits that `commit` reaches by second and later parents only."""
+        self._flush()
+        return beside(self._git, self._reader, _checked(commit))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or one of its ancestors."""

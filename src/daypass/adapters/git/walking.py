@@ -54,6 +54,16 @@ def walk(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
         raise _missing(expected)
 
 
+def beside(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
+    """Commits that are reachable and not on the first-parent line."""
+    if not git.run("rev-list", "--first-parent", "--merges", "--max-count=1", commit):
+        return
+    main = frozenset(git.run("rev-list", "--first-parent", commit).decode().split())
+    others = (line for line in _lines(git, "rev-list", commit) if line not in main)
+    for chunk in _chunks(others):
+        yield from _read(reader, chunk)
+
+
 def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]:
     """For each path, the newest commit on the first-parent line that changed it."""
     missing = set(paths)

@@ -1,0 +1,57 @@
+"""Faults: what does not hold, and at which commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class FaultCode(StrEnum):
+    """What kind of fault; the name is the same in the output and in the documentation."""
+
+    UNSIGNED_TRAILERS = "unsigned-trailers"  # text that looks like evidence, and nobody signed it
+    BAD_SIGNATURE = "bad-signature"  # a signature, and not of these bytes
+    UNKNOWN_SIGNER = "unknown-signer"  # a good signature by a key that is not allowed
+    UNENDORSED_SIGNER = "unendorsed-signer"  # by a key that the list gained without the old key
+    SIGNER_NOT_VALID = "signer-not-valid"  # by an allowed key, outside its time
+    SIGNERS_UNREADABLE = "signers-unreadable"  # the list of allowed signers cannot be read
+    MALFORMED_TRAILERS = "malformed-trailers"  # signed, and not in the form of an event
+    SEQUENCE_GAP = "sequence-gap"  # events before it are missing
+    SEQUENCE_TWICE = "sequence-twice"  # its number was used before
+    OUT_OF_ORDER = "out-of-order"  # its number belongs further back
+    PREVIOUS = "previous"  # it names another commit as the event before it
+    TRANSITION = "transition"  # this cannot happen to a grant in that state
+    REVERT = "revert"  # it reverts no commit by which the grant was issued
+    RECORD_EDIT = "record-edit"  # a record was changed without the bot's signature
+    RECORD_MISMATCH = "record-mismatch"  # record and trailers of one commit disagree
+    NOT_REMOVED = "not-removed"  # the grant ended, and its record or request still lies there
+    OFF_MAIN = "off-main"  # an event on a side line of history: main's own line dropped it
+    OBJECT = "object"  # the object is not the one that its id names
+    ANCHOR_LOST = "anchor-lost"  # the anchored commit is not on main: history was rewritten
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. `mended_by`: the event by which the bot recorded and undid it."""
+
+    code: FaultCode
+    commit: str
+    message: str
+    mended_by: str | None = None
+    anchored: bool = False  # not younger than the anchor: known when that was taken
+
+    @property
+    def open(self) -> bool:
+        """Whether the fault breaks the evidence."""
+        return self.mended_by is None and not self.anchored
+
+    def to_json(self) -> dict[str, Any]:
+        """As `daypass audit verify --format json` shows it."""
+        return {
+            "code": str(self.code),
+            "commit": self.commit,
+            "message": self.message,
+            "mendedBy": self.mended_by,
+            "beforeAnchor": self.anchored,
+        }

@@ -1,0 +1,90 @@
+"""Whose signature counts at which point of history, when that history itself is in question.
+
+The allowed-signers file lies in the repository that is judged: whoever rewrites the one can bring
+the other. So its word counts only as far as something else carries it:
+
+- keys named from outside (fingerprints, or the keys in the file at an anchored commit) count;
+- a key that the file gains in a commit signed by a key that counts already is endorsed, and counts;
+- a key that it gains otherwise does not, whatever signs with it later;
+- with nothing from outside, the file's first version is taken at its word: `self-attested`.
+
+A change without endorsement can take trust away, and narrow a validity, but never give or widen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.ledger import sshsig
+from daypass.ledger.allowed_signers import AllowedSigner, parse_allowed_signers
+from daypass.ledger.fault import FaultCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Objection = tuple[FaultCode, str]
+
+
+class Trust:
+    """The keys that count, as history is read from its beginning."""
+
+    def __init__(self, named: Iterable[str]) -> None:
+        """`named`: fingerprints (`SHA256:…`) known from outside the repository."""
+        self._named = frozenset(named)
+        self._counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
+        self._unendorsed: dict[bytes, str] = {}
+        self._dropped: dict[bytes, str] = {}
+        self._first = True
+
+    def read_file(self, commit: str, data: bytes, *, endorsed: bool) -> None:
+        """The file as `commit` leaves it (empty: it was removed).
+
+        `endorsed` says that the commit carries a signature that counted before it. Raises
+        EvidenceError when the file cannot be read; then nothing has changed.
+        """
+        listed: dict[bytes, list[AllowedSigner]] = {}
+        for signer in parse_allowed_signers(data):
+            listed.setdefault(signer.key, []).append(signer)
+        at_its_word = endorsed or (self._first and not self._named)
+        counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
+        for key, lines in listed.items():
+            known = self._counting.get(key)
+            if at_its_word or (known is None and self._names(key)):
+                counting[key] = tuple(lines)
+            elif known is not None:
+                counting[key] = tuple(old.narrowed_to(new) for old in known for new in lines)
+            else:
+                self._unendorsed.setdefault(key, commit)
+        self._dropped |= dict.fromkeys(self._counting.keys() - counting.keys(), commit)
+        self._counting = counting
+        for key in counting:
+            self._unendorsed.pop(key, None)
+            self._dropped.pop(key, None)
+        self._first = False
+
+    def objection(self, key: bytes, when: int) -> Objection | None:
+        """Why a good signature by `key` does not count at that committer's time; None: it does."""
+        shown = sshsig.fingerprint(key)
+        lines = self._counting.get(key)
+        if lines is not None:
+            if any(line.valid_at(when) for line in lines):
+                return None
+            return FaultCode.SIGNER_NOT_VALID, f"{shown} was not valid at the commit's time"
+        if key in self._unendorsed:
+            message = (
+                f"{shown} was added to the allowed signers by {self._unendorsed[key]}, which "
+                "carries no signature of a signer before it; if you know that key, name it with "
+                "--fingerprint"
+            )
+            return FaultCode.UNENDORSED_SIGNER, message
+        if key in self._dropped:
+            return (
+                FaultCode.UNKNOWN_SIGNER,
+                f"{shown} was taken out of the allowed signers by {self._dropped[key]}",
+            )
+        if self._names(key):
+            return None
+        return FaultCode.UNKNOWN_SIGNER, f"{shown} is no allowed signer"
+
+    def _names(self, key: bytes) -> bool:
+        return sshsig.fingerprint(key) in self._named
