@@ -34,8 +34,10 @@ _WAY_OUT: Final = (
 )
 
 
-def prove_to_head(ports: Ports, answers: Answers, head: str, now: Instant) -> tuple[str, ...]:
-    """Why the foundation on `head` is not proven; empty when it is, and then that is remembered."""
+def prove_to_head(
+    ports: Ports, answers: Answers, head: str, now: Instant, *, remember: bool
+) -> tuple[str, ...]:
+    """Why the foundation on `head` is not proven; empty when it is (and remembered, if asked)."""
     note = ports.registry.read_note(TRUST_NOTE)
     if note is None:
         return ("no trusted commit is set: an operator runs `daypass vault apply` once",)
@@ -55,7 +57,8 @@ def prove_to_head(ports: Ports, answers: Answers, head: str, now: Instant) -> tu
         if fault is not None:
             return (f"{stretch.last[:12]} changes what decisions rest on: {fault}. {_WAY_OUT}",)
         catalogue = _catalogue(repository, stretch.last) or catalogue
-    ports.registry.write_note(TRUST_NOTE, {"commit": head})
+    if remember:
+        ports.registry.write_note(TRUST_NOTE, {"commit": head})
     return ()
 
 

@@ -27,7 +27,8 @@ from daypass.model.instant import Duration
 from daypass.model.secret import Secret
 from daypass.policy.approvals import count_approvals
 from daypass.policy.asked import Asked, PastGrant, Surroundings
-from daypass.policy.decide import compile_policies, decide
+from daypass.policy.compiled import compile_policies
+from daypass.policy.decide import decide
 from daypass.policy.input import build_input
 from daypass.policy.provenance import ProvenanceFault, prove
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
-    from daypass.policy.decide import CompiledPolicies
+    from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
 
 # A merged request that could not be issued within a day is stale: whoever approved it meant then.

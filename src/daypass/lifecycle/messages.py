@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.happening import Refusal
     from daypass.model.grant import Grant
 
@@ -73,3 +76,51 @@ def refusal(refused: Refusal) -> str:
 The request was removed from main, and its id is spent: an approval that comes later changes
 nothing. To ask again, open a pull request with a new id.
 """
+
+
+def plan_marker() -> str:
+    """The first line of the comment that shows the plan of a pull request."""
+    return "<!-- daypass:plan:merge -->"
+
+
+def plan(
+    forecasts: Sequence[Forecast], ends: Sequence[Grant] = (), wrong: Sequence[str] = ()
+) -> str:
+    """The plan of a pull request: what merging will do, who can approve, and who has."""
+    parts = ["### What merging this will do", ""]
+    parts += [f"- {escape(line)}" for line in wrong]
+    for item in forecasts:
+        parts += _plan_of(item)
+    parts += [
+        f"- ends `{grant.id}`: {grant.access} on {grant.resource} for {grant.subject}"
+        for grant in ends
+    ]
+    parts.append(
+        "<sub>Decided again at the merge, with the approvals and policies of that moment.</sub>"
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _plan_of(item: Forecast) -> list[str]:
+    request = item.request
+    lines = [
+        f"#### `{request.id}`",
+        "",
+        f"**{request.subject}** gets **{request.access}** on **{request.resource}**.",
+        "",
+        f"- does: {item.what}",
+        f"- lasts: {escape(item.until)}; then Vault ends it by itself",
+    ]
+    lines += [f"- :no_entry: would be denied: {escape(why.message)}" for why in item.would_deny]
+    lines += [f"- approval: {escape(need)}" for need in item.still_needed]
+    if item.already:
+        lines.append(f"- approved by: {escape(', '.join(item.already))}")
+    lines += [
+        f"- does not count: the review of {escape(review.login or 'a deleted account')}: "
+        f"{escape(review.why)}"
+        for review in item.refused_reviews
+    ]
+    lines += [f"- :warning: {escape(why.policy)}: {escape(why.message)}" for why in item.warnings]
+    if not (item.would_deny or item.still_needed):
+        lines.append("- ready: nothing more is needed")
+    return [*lines, ""]

@@ -43,8 +43,8 @@ class Observation:
     signed_blobs: Mapping[str, str]  # the same, as the bot's last signed commit left them
 
 
-def observe(ports: Ports, answers: Answers) -> Observation:
-    """Look once. Raises what the ports raise; nothing is touched but the note of proven trust."""
+def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
+    """Look once. Raises what the ports raise. With `remember`, proven trust is noted in Vault."""
     repository = ports.repository
     repository.assert_complete()
     head = repository.fetch()
@@ -58,7 +58,7 @@ def observe(ports: Ports, answers: Answers) -> Observation:
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
     frozen = [*broken, *_rewritten(ports, tip)]
-    frozen += prove_to_head(ports, answers, head, now)
+    frozen += prove_to_head(ports, answers, head, now, remember=remember)
     tampering = _tampering(signed, on_main)
     frozen += [f"{path} was changed by hand" for path in tampering.changed]
     world = World(

@@ -215,6 +215,9 @@ class Forge(Protocol):
     def pull_request(self, number: int) -> PullRequest:
         """One pull request, with all that approvals are counted on."""
 
+    def open_pull_requests(self) -> tuple[int, ...]:
+        """Numbers of the pull requests that are open against the default branch."""
+
     def account(self, account_id: int) -> Account | None:
         """An account by its numeric id, with its login of today; None when it is gone."""
 
@@ -232,6 +235,9 @@ class Forge(Protocol):
 
         Returns the one that stands. Of two posted at once, the later one is deleted.
         """
+
+    def put_comment(self, number: int, marker: str, body: str) -> Comment:
+        """The same, and if one stands that says something else, it is edited to say this."""
 
 
 @dataclass(frozen=True, slots=True)

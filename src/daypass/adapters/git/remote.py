@@ -54,6 +54,13 @@ class Remote:
             "fetch", "--quiet", "--no-tags", self._name, reference, secrets=self._secrets("fetch")
         )
 
+    def fetch_pull_request(self, number: int) -> None:
+        """Fetch the head of a pull request, as GitHub keeps it under `refs/pull/`."""
+        reference = f"+refs/pull/{int(number)}/head:refs/daypass/pull/{int(number)}"
+        self._git.run(
+            "fetch", "--quiet", "--no-tags", self._name, reference, secrets=self._secrets("fetch")
+        )
+
     def push(self, commit: str, expected: str) -> None:
         """Move the branch from `expected` to `commit`, or raise.
 

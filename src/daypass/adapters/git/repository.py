@@ -107,6 +107,30 @@ class GitRepository:
             )
         return done.stdout.decode().strip()
 
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit where two lines of history parted.
+
+        Raises:
+            GitError: they have none in common, or the clone is shallow.
+        """
+        self.assert_complete()
+        done = self._git.try_run("merge-base", _checked(one), _checked(other))
+        if done.returncode:
+            raise GitError(
+                f"{one[:12]} and {other[:12]} have no history in common",
+                remedy="Compare with the branch that the change is to be merged into.",
+            )
+        return done.stdout.decode().strip()
+
+    def fetch_pull_request(self, number: int, head: str) -> None:
+        """Fetch the commits of a pull request. Raises GitError if its head is not `head`."""
+        self._remote.fetch_pull_request(number)
+        if self.resolve(f"refs/daypass/pull/{int(number)}") != head:
+            raise GitError(
+                f"pull request #{number} was pushed to while it was read",
+                remedy="Run it again.",
+            )
+
     def assert_complete(self) -> None:
         """Raise GitError if the clone is shallow: provenance would end in nothing."""
         if self._shallow:

@@ -147,6 +147,21 @@ class GitHubForge:
         self._transport.delete(f"{self._repository}/issues/comments/{posted.id}")
         return oldest
 
+    def put_comment(self, number: int, marker: str, body: str) -> Comment:
+        """The same, and if one stands that says something else, it is edited to say this."""
+        standing = self.post_comment(number, marker, body)
+        whole = f"{marker}\n{body}"
+        if standing.body.replace("\r\n", "\n").strip() == whole.strip():
+            return standing
+        path = f"{self._repository}/issues/comments/{standing.id}"
+        return wire.read(wire.comment, self._transport.patch(path, {"body": whole}))
+
+    def open_pull_requests(self) -> tuple[int, ...]:
+        """Numbers of the pull requests that are open against the default branch."""
+        query = {"state": "open", "base": self._settings.default_branch}
+        pages = self._transport.pages(f"{self._repository}/pulls", query)
+        return wire.read_all(lambda item: wire.number(item["number"]), pages)
+
     @property
     def _repository(self) -> str:
         return f"/repos/{self._settings.full_name}"

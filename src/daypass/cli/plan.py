@@ -1,0 +1,204 @@
+"""`daypass plan`: what apply would do now, or what merging a pull request would do, and why."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from daypass.adapters.clock import machine_now
+from daypass.cli import output, wiring
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DaypassError, ExitCode, UsageError
+from daypass.lifecycle import messages
+from daypass.lifecycle.context import Answers
+from daypass.lifecycle.observe import observe
+from daypass.lifecycle.plan import make_plan
+from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
+
+if TYPE_CHECKING:
+    import argparse
+
+    from daypass.adapters.git.repository import GitRepository
+    from daypass.lifecycle.forecast import Forecast
+    from daypass.lifecycle.plan import Action
+    from daypass.lifecycle.ports import Forge
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--base",
+        metavar="REV",
+        help="what merging HEAD into REV would do; asks neither GitHub nor Vault",
+    )
+    which.add_argument(
+        "--pr",
+        metavar="N",
+        type=int,
+        help="what merging this pull request would do, and who has "
+        "approved it (reads GitHub with GH_TOKEN, GITHUB_TOKEN or `gh`)",
+    )
+    which.add_argument(
+        "--open",
+        action="store_true",
+        help="the same of every open pull request that asks for access, as the bot",
+    )
+    parser.add_argument(
+        "--comment",
+        action="store_true",
+        help="with --open: put each plan on its pull request, in one comment that is kept current",
+    )
+    output.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Show a plan. Nothing is granted or ended, whatever it says."""
+    if arguments.comment and not arguments.open:
+        raise UsageError(
+            "--comment goes with --open", remedy="Use `daypass plan --open --comment`."
+        )
+    directory = wiring.directory_of(arguments.directory)
+    if arguments.base is not None:
+        settings = wiring.read_settings(directory)
+        with wiring.open_repository(directory, settings, None) as repository:
+            return _show(_of_trees(repository, arguments.base), arguments.format)
+    if arguments.pr is not None:
+        settings = wiring.read_settings(directory)
+        with (
+            wiring.person(settings) as forge,
+            wiring.person_repository(directory, settings) as repository,
+        ):
+            return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
+    with wiring.bot(directory) as (ports, _):
+        if arguments.open:
+            return _open(ports.repository, ports.forge, comment=arguments.comment)
+        seen = observe(ports, Answers(ports.forge), remember=False)
+        return _show_actions(make_plan(seen.world).actions, seen.world.frozen, arguments.format)
+
+
+def _of_trees(repository: GitRepository, base: str) -> Preview:
+    head = repository.resolve("HEAD")
+    base_commit = repository.resolve(base)
+    ancestor = repository.merge_base(base_commit, head)
+    catalogue = load_catalogue(repository.entries(base_commit, "access"), repository.blobs)
+    return preview_trees(
+        repository, ancestor, head, catalogue, machine_now(), groups=unknown_groups(catalogue)
+    )
+
+
+def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Preview:
+    main = repository.fetch()
+    pull_request = forge.pull_request(number)
+    repository.fetch_pull_request(number, pull_request.head_sha)
+    catalogue = load_catalogue(repository.entries(main, "access"), repository.blobs)
+    return preview_trees(
+        repository,
+        repository.merge_base(main, pull_request.head_sha),
+        pull_request.head_sha,
+        catalogue,
+        machine_now(),
+        groups=Answers(forge).groups(catalogue),
+        pull_request=pull_request,
+    )
+
+
+def _open(repository: Any, forge: Forge, *, comment: bool) -> ExitCode:
+    """The plan of each open pull request. One that cannot be read does not hide the others."""
+    code = ExitCode.DONE
+    for number in forge.open_pull_requests():
+        try:
+            preview = _of_pull_request(repository, forge, number)
+            if not preview.is_about_access:
+                continue
+            output.say(output.styled(f"#{number}", "bold"))
+            _show(preview, "text")
+            if comment:
+                body = messages.plan(preview.forecasts, preview.ends, preview.wrong)
+                forge.put_comment(number, messages.plan_marker(), body)
+        except DaypassError as error:
+            output.show_error(error)
+            code = ExitCode.PARTLY
+    return code
+
+
+def _show(preview: Preview, form: str) -> ExitCode:
+    if form == "json":
+        output.say_json(
+            {
+                "forecasts": [item.to_json() for item in preview.forecasts],
+                "ends": [grant.id for grant in preview.ends],
+                "wrong": list(preview.wrong),
+            }
+        )
+        return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
+    for line in preview.wrong:
+        output.say(output.styled("wrong     ", "red") + output.printable(line))
+    for item in preview.forecasts:
+        _show_forecast(item, annotate=form == "github")
+    for grant in preview.ends:
+        output.say(f"ends      {grant.id}: {grant.access} on {grant.resource} for {grant.subject}")
+    if not preview.is_about_access:
+        output.say("this change neither asks for access nor ends any")
+    if form == "github" and preview.is_about_access:
+        _summarise(messages.plan(preview.forecasts, preview.ends, preview.wrong))
+    return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
+
+
+def _show_forecast(item: Forecast, *, annotate: bool) -> None:
+    request = item.request
+    output.say(
+        f"{output.styled(request.id, 'bold')}: {request.subject} gets {request.access} on "
+        f"{request.resource}"
+    )
+    output.say(f"  does      {item.what}")
+    output.say(f"  lasts     {item.until}; then Vault ends it by itself")
+    for why in item.would_deny:
+        text = f"{why.policy}/{why.rule}: {why.message}"
+        output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
+        if annotate:
+            output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
+    for need in item.still_needed:
+        output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
+    if item.already:
+        output.say(f"  approved  by {', '.join(item.already)}")
+    for review in item.refused_reviews:
+        who = review.login or "a deleted account"
+        output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
+    for warning in item.warnings:
+        output.say(f"  warning   {output.printable(f'{warning.policy}: {warning.message}')}")
+    if not (item.would_deny or item.still_needed):
+        output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
+
+
+def _show_actions(actions: tuple[Action, ...], frozen: tuple[str, ...], form: str) -> ExitCode:
+    if form == "json":
+        output.say_json(
+            {
+                "actions": [
+                    {
+                        "step": str(action.step),
+                        "grant": action.grant_id,
+                        "reason": str(action.reason) if action.reason else None,
+                    }
+                    for action in actions
+                ],
+                "frozen": list(frozen),
+            }
+        )
+        return ExitCode.DONE
+    for reason in frozen:
+        output.say(output.styled("frozen    ", "red") + output.printable(reason))
+    for action in actions:
+        reason = f"  ({action.reason})" if action.reason else ""
+        output.say(f"{action.step:<10}{action.grant_id}{reason}")
+    if not actions:
+        output.say("nothing to do: main and Vault agree")
+    return ExitCode.DONE
+
+
+def _summarise(text: str) -> None:
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with open(path, "a", encoding="utf-8") as summary:  # noqa: PTH123  -- the runner names it
+            summary.write(text)

@@ -1,0 +1,153 @@
+"""Forecast: what merging a request would do, in words, before anybody approves it.
+
+The same decision point is asked as at the merge. What is not known where the question is asked
+(approvals and teams, in the check of a pull request that holds no secret) is said to be not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.model.decision import Effect, Enforcement
+from daypass.model.grant import Lane
+from daypass.model.instant import Duration
+from daypass.model.resource import IssueMode, token_role_name
+from daypass.policy.approvals import count_approvals
+from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.decide import decide, describe_requirements
+from daypass.policy.input import build_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.decision import Decision, RuleOutcome
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import PullRequest
+    from daypass.model.request import AccessRequest
+    from daypass.model.resource import Level
+    from daypass.policy.approvals import RefusedReview
+    from daypass.policy.groups import GroupDirectory
+
+# Rules whose answer changes as people approve: until then they are what is still needed, and
+# everything else that does not hold would deny.
+_OF_APPROVAL: Final = frozenset(
+    {"approvals-provable", "resource-approvers", "two-approvers", "approvals", "requester-may-ask"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is known of one request before its merge."""
+
+    request: AccessRequest
+    decision: Decision
+    would_deny: tuple[RuleOutcome, ...]  # whoever approves
+    still_needed: tuple[str, ...]
+    already: tuple[str, ...]
+    refused_reviews: tuple[RefusedReview, ...]
+    warnings: tuple[RuleOutcome, ...]  # of policies that are being tried
+    what: str  # the Vault role, and how the secret comes into being
+    until: str
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether merging it now could only end in a denial, whoever approves."""
+        return bool(self.would_deny)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `plan --format json` prints it."""
+        return {
+            "grant": self.request.id,
+            "subject": self.request.subject,
+            "resource": self.request.resource,
+            "access": self.request.access,
+            "what": self.what,
+            "until": self.until,
+            "effectNow": str(self.decision.effect),
+            "wouldDeny": [item.to_json() for item in self.would_deny],
+            "stillNeeded": list(self.still_needed),
+            "approved": list(self.already),
+            "reviewsThatDoNotCount": [
+                {"login": item.login, "code": item.code, "why": item.why}
+                for item in self.refused_reviews
+            ],
+            "warnings": [item.to_json() for item in self.warnings],
+        }
+
+
+def forecast(
+    request: AccessRequest,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    pull_request: PullRequest | None,
+    live: Iterable[Grant],
+    now: Instant,
+) -> Forecast:
+    """Ask the decision point about a request as it would stand after its merge.
+
+    Args:
+        request: sound by itself, and naming only what the catalogue has.
+        catalogue: of the tree that the pull request is to be merged into.
+        groups: as far as they are known here.
+        pull_request: as GitHub tells it now, or None where GitHub is not asked.
+        live: the grants on main.
+        now: a time to decide at; for display and limits of the clock only.
+    """
+    subject = catalogue.identities[request.subject]
+    count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
+    author = pull_request.author if pull_request else None
+    history = tuple(PastGrant.of(grant) for grant in live if grant.subject == subject.name)
+    facts = build_input(
+        Asked(request, Lane.ROUTINE, author),
+        catalogue,
+        count,
+        Surroundings(now, groups, history),
+    )
+    decision = decide(facts, catalogue.policies.values())
+    needs = describe_requirements(facts, catalogue.policies.values())
+    unknown_here = pull_request is None
+    return Forecast(
+        request=request,
+        decision=decision,
+        would_deny=tuple(
+            item
+            for item in decision.reasons
+            if item.rule not in _OF_APPROVAL
+            and not (unknown_here and item.effect is Effect.INDETERMINATE)
+        ),
+        still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
+        already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
+        refused_reviews=count.refused if count else (),
+        warnings=tuple(
+            item
+            for item in decision.outcomes
+            if item.enforcement is Enforcement.WARN and item.effect is not Effect.PERMIT
+        ),
+        what=_what(request, catalogue, decision),
+        until=_until(request, decision),
+    )
+
+
+def _what(request: AccessRequest, catalogue: Catalogue, decision: Decision) -> str:
+    level: Level = catalogue.resources[request.resource].levels[request.access]
+    tier = level.tier_for(min(request.duration, level.longest))
+    if tier is None:
+        return "nothing: no tier lasts that long"
+    token_role = token_role_name(request.resource, request.access, tier.length)
+    if decision.obligations.issue is IssueMode.ON_CLAIM:
+        how = (
+            "a wrapped token that can read it once: the secret comes into being when it is claimed"
+        )
+    else:
+        how = "the secret, wrapped, for one unwrap"
+    return f"Vault role `{level.mount}/creds/{tier.role}` by token role `{token_role}`; {how}"
+
+
+def _until(request: AccessRequest, decision: Decision) -> str:
+    length = Duration(decision.seconds) if decision.seconds else request.duration
+    start = f"{request.not_before}" if request.not_before else "its issue"
+    bound = f", bounded by {decision.bounded_by}" if decision.seconds else ""
+    return f"{length} from {start}{bound}"

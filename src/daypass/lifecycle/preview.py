@@ -1,0 +1,126 @@
+"""Preview: the plan of one pull request, from its tree and, where it may be asked, from GitHub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.documents.records import load_grant
+from daypass.documents.repository import check_request, load_request
+from daypass.errors import DocumentError
+from daypass.lifecycle.forecast import Forecast, forecast
+from daypass.policy.groups import resolve_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from daypass.lifecycle.ports import Repository
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import PullRequest
+    from daypass.policy.groups import GroupDirectory
+
+_REQUESTS = "access/requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What merging would do: one forecast a request, what it would end, and what is wrong."""
+
+    forecasts: tuple[Forecast, ...]
+    ends: tuple[Grant, ...]  # live grants whose request it deletes
+    wrong: tuple[str, ...]
+
+    @property
+    def is_about_access(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.forecasts or self.ends or self.wrong)
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether some of it could only end in a denial."""
+        return bool(self.wrong) or any(item.is_denied for item in self.forecasts)
+
+
+def unknown_groups(catalogue: Catalogue) -> GroupDirectory:
+    """The groups where GitHub is not asked: those of the settings alone are known."""
+    return resolve_groups(catalogue, {})
+
+
+def live_grants(repository: Repository, commit: str) -> dict[str, Grant]:
+    """The grants whose records lie in that commit's tree, by id."""
+    entries = [
+        entry
+        for entry in repository.entries(commit, "access/grants")
+        if entry.path.endswith(".json")
+    ]
+    contents = repository.blobs(sorted({entry.blob for entry in entries}))
+    grants = (load_grant(entry.path, contents[entry.blob]) for entry in entries)
+    return {grant.id: grant for grant in grants}
+
+
+def preview_trees(
+    repository: Repository,
+    base: str,
+    head: str,
+    catalogue: Catalogue,
+    now: Instant,
+    *,
+    groups: GroupDirectory,
+    pull_request: PullRequest | None = None,
+) -> Preview:
+    """The plan of merging `head`, whose common ancestor with main is `base`."""
+    before = _requests(repository, base)
+    after = _requests(repository, head)
+    added = {path: blob for path, blob in after.items() if path not in before}
+    live = live_grants(repository, base)
+    deleted = sorted(path for path in before if path not in after)
+    ends = tuple(
+        live[name] for name in (path.split("/")[-1][:-5] for path in deleted) if name in live
+    )
+    contents = repository.blobs(sorted(set(added.values())))
+    forecasts, wrong = _judge(
+        ((path, contents[blob]) for path, blob in sorted(added.items())),
+        catalogue,
+        groups,
+        pull_request,
+        live,
+        now,
+    )
+    return Preview(forecasts, ends, wrong)
+
+
+def _judge(
+    files: Iterable[tuple[str, bytes]],
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    pull_request: PullRequest | None,
+    live: Mapping[str, Grant],
+    now: Instant,
+) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
+    forecasts, wrong = [], []
+    for path, content in files:
+        try:
+            request = load_request(path, content)
+        except DocumentError as error:
+            wrong += [f"{path}: {finding}" for finding in _messages(error)]
+            continue
+        findings = check_request(request, catalogue)
+        if findings:
+            wrong += [f"{path}: {finding.message}" for finding in findings]
+        else:
+            forecasts.append(forecast(request, catalogue, groups, pull_request, live.values(), now))
+    return tuple(forecasts), tuple(wrong)
+
+
+def _messages(error: DocumentError) -> list[str]:
+    return [str(getattr(item, "message", item)) for item in error.findings] or [error.message]
+
+
+def _requests(repository: Repository, commit: str) -> dict[str, str]:
+    return {
+        entry.path: entry.blob
+        for entry in repository.entries(commit, _REQUESTS)
+        if entry.path.endswith(".yaml")
+    }
