@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from daypass.documents.document import checked
+from daypass.documents.document import Document, checked
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.scalars import MAX_INTEGER
 from daypass.documents.schema import judge
@@ -31,6 +31,15 @@ def load_grant(path: str, data: bytes) -> Grant:
     Raises:
         DocumentError: not strict JSON, or not what the schema of grants accepts.
     """
+    return cast("Grant", load_record(path, data).model)
+
+
+def load_record(path: str, data: bytes) -> Document:
+    """Read a grant record as a document.
+
+    Raises:
+        DocumentError: not strict JSON, or not what the schema of grants accepts.
+    """
     value = load_json(path, data)
     problems = judge(value, Kind.GRANT)
     if problems:
@@ -43,7 +52,7 @@ def load_grant(path: str, data: bytes) -> Grant:
             )
             for problem in problems
         )
-    return cast("Grant", checked(path, Parsed(value, None), Kind.GRANT).model)
+    return checked(path, Parsed(value, None), Kind.GRANT)
 
 
 def load_json(path: str, data: bytes) -> Any:

@@ -95,18 +95,17 @@ def load_request(path: str, data: bytes) -> AccessRequest:
 
 
 def check_request(
-    request: AccessRequest, catalogue: Catalogue, data: bytes | None = None
+    request: AccessRequest, catalogue: Catalogue, read_path: ReadPath | None = None
 ) -> tuple[Finding, ...]:
     """What a request names in vain: subject, resource, level, and a duration beyond its limits.
 
     Args:
         request: the request, sound by itself.
         catalogue: what it is checked against.
-        data: the bytes of its file; with them, findings say line and column.
+        read_path: gives the bytes of a file, for line and column; asked only where needed.
     """
-    path = request_path(request.id)
     problems = list(request_problems(request, catalogue))
-    return tuple(_located(problems, path, None if data is None else lambda _: data))
+    return tuple(_located(problems, request_path(request.id), read_path))
 
 
 def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:

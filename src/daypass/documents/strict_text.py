@@ -32,7 +32,7 @@ def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
                 Finding.of_file(
                     path,
                     "document-size",
-                    f"the document has {len(data)} bytes; at most {limit} are read",
+                    f"the document has more than {limit} bytes",
                     "Make it shorter, or split it into several documents.",
                 )
             ]

@@ -44,7 +44,12 @@ def check_layout(entries: Iterable[TreeEntry]) -> tuple[Finding, ...]:
 
     Only entries below `access/` and `schemas/` are judged; a repository may hold other things.
     """
-    mine = [entry for entry in entries if entry.path.startswith((GOVERNED_ROOT, "schemas/"))]
+    mine = [
+        entry
+        for entry in entries
+        if entry.path.startswith((GOVERNED_ROOT, "schemas/"))
+        or entry.path in ("access", "schemas")  # a link or a submodule in place of the folder
+    ]
     return (*_check_entries(mine), *_check_case(mine))
 
 
@@ -54,6 +59,10 @@ def _check_entries(entries: Iterable[TreeEntry]) -> Iterator[Finding]:
             what, remedy = _MODES.get(entry.mode, (f"of mode {entry.mode}", "Remove it."))
             yield Finding.of_file(
                 entry.path, "tree-mode", f"this is {what}; only plain files are read", remedy
+            )
+        elif entry.path in ("access", "schemas"):
+            yield Finding.of_file(
+                entry.path, "tree-place", "this must be a folder", "Move the file elsewhere."
             )
         elif entry.path.startswith(GOVERNED_ROOT) and not _is_known(entry.path):
             yield _misplaced(entry.path)

@@ -1,0 +1,248 @@
+"""The work tree as git sees it: modes, blobs and bytes of what lies in `access/` and `schemas/`.
+
+It only reads, and it reads what git calls a file: a link is never followed. What has not changed
+since it was added is known by the index, so that 10,000 files cost one listing, not 10,000 reads.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.blob import blob_id
+from daypass.errors import GitError
+from daypass.model.tree import REGULAR_FILE, TreeEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_GOVERNED: Final = ("access", "schemas")
+_EXECUTABLE: Final = "100755"
+_SYMBOLIC_LINK: Final = "120000"
+_SUBMODULE: Final = "160000"
+# The largest document is a record of 256 KiB; of anything larger, enough is read to refuse it.
+_READ_AT_MOST: Final = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """A work tree and its repository."""
+
+    root: Path
+    git_folder: Path  # for daypass's own files: `.git/daypass`
+    prefix: str  # where in the tree the command was called, `` or `path/`
+    shallow: bool
+
+    @classmethod
+    def open(cls, directory: str) -> WorkTree:
+        """The work tree that a directory lies in.
+
+        Raises:
+            GitError: there is none, or git refuses to read it.
+        """
+        here = Path(directory)
+        if not here.is_dir():
+            raise GitError(f"{directory} is no directory", remedy="Name a governed repository.")
+        told = _git(
+            here,
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--git-path",
+            "daypass",
+            "--is-shallow-repository",
+            "--show-prefix",
+        )
+        top, folder, shallow, prefix = told.decode("utf-8", "surrogateescape").split("\n")[:4]
+        return cls(Path(top), Path(folder), prefix, shallow == "true")
+
+    def entries(self) -> tuple[TreeEntry, ...]:
+        """What lies in `access/` and `schemas/`, as it would be committed now."""
+        indexed: dict[str, TreeEntry] = {}
+        for record in self._records("ls-files", "-s", "-z", "--", *_GOVERNED):
+            head, _, path = record.partition("\t")
+            mode, blob, stage = head.split(" ")
+            if stage != "0":
+                raise GitError(
+                    f"{path} is in the middle of a merge", remedy="Resolve the conflict first."
+                )
+            indexed[path] = TreeEntry(mode, blob, path)
+        hash_like = next(iter(indexed.values())).blob if indexed else ""
+        differing = self._records(
+            "ls-files", "-z", "-t", "-m", "-o", "-d", "--exclude-standard", "--", *_GOVERNED
+        )
+        gone = set()
+        for record in differing:
+            tag, _, path = record.partition(" ")
+            if tag == "R":  # deleted, or behind a link that took its folder's place
+                gone.add(path)
+            elif (entry := self._entry(path.rstrip("/"), hash_like)) is not None:
+                indexed[entry.path] = entry
+        return tuple(indexed[path] for path in sorted(indexed.keys() - gone))
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file (the first 512 KiB). Links are not followed."""
+        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(_READ_AT_MOST)
+
+    def merge_base(self, revision: str) -> str:
+        """The commit at which this branch left `revision`.
+
+        Raises:
+            GitError: the revision is unknown, the clone is shallow, or histories never met.
+        """
+        if self.shallow:
+            raise GitError(
+                "this clone is shallow: where the branch began cannot be known",
+                remedy="Fetch the history: `git fetch --unshallow`, or `fetch-depth: 0` for "
+                "actions/checkout.",
+            )
+        commit = _git(
+            self.root,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{revision}^{{commit}}",
+            otherwise=GitError(
+                f"{revision} is no commit of this repository",
+                remedy="Fetch it first (`git fetch origin`), or name another, such as origin/main.",
+            ),
+        )
+        base = _git(
+            self.root,
+            "merge-base",
+            commit.decode().strip(),
+            "HEAD",
+            otherwise=GitError(
+                f"{revision} and HEAD have no commit in common",
+                remedy="Name the branch that the pull request is to be merged into.",
+            ),
+        )
+        return base.decode().strip()
+
+    def changed_since(self, commit: str) -> tuple[tuple[TreeEntry, ...], tuple[TreeEntry, ...]]:
+        """The entries that differ between a commit and the work tree: before, and now."""
+        raw = iter(
+            self._records(
+                "diff-index",
+                "--raw",
+                "-z",
+                "--no-renames",
+                "--no-abbrev",
+                "--ignore-submodules=none",
+                commit,
+                "--",
+            )
+        )
+        before: list[TreeEntry] = []
+        now: dict[str, TreeEntry] = {}
+        for head in raw:
+            old_mode, _, old_blob, _, status = head.removeprefix(":").split(" ")
+            path = next(raw)
+            if status != "A":
+                before.append(TreeEntry(old_mode, old_blob, path))
+            if status != "D" and (entry := self._entry(path, commit)) is not None:
+                now[path] = entry
+        for path in self._records("ls-files", "-z", "-o", "--exclude-standard"):
+            if (entry := self._entry(path.rstrip("/"), commit)) is not None:
+                now[entry.path] = entry
+        return tuple(before), tuple(now.values())
+
+    def entries_of(self, commit: str) -> tuple[TreeEntry, ...]:
+        """What lies in `access/` in a commit's tree."""
+        records = self._records("ls-tree", "-r", "-z", "--full-tree", commit, "--", "access/")
+        entries = []
+        for record in records:
+            head, _, path = record.partition("\t")
+            mode, _, blob = head.split(" ")
+            entries.append(TreeEntry(mode, blob, path))
+        return tuple(entries)
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs, by id."""
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return {}
+        data = "".join(f"{blob}\n" for blob in wanted).encode()
+        answer = _git(self.root, "cat-file", "--batch", data=data)
+        contents: dict[str, bytes] = {}
+        at = 0
+        for blob in wanted:
+            end = answer.index(b"\n", at)
+            words = answer[at:end].split(b" ")
+            if words[-1] == b"missing":
+                raise GitError(
+                    f"the object {blob} is missing", remedy="Fetch it: `git fetch origin`."
+                )
+            size = int(words[2])
+            contents[blob] = answer[end + 1 : end + 1 + size]
+            at = end + 1 + size + 1
+        return contents
+
+    def _entry(self, path: str, hash_like: str) -> TreeEntry | None:
+        place = self.root / path
+        try:
+            mode = place.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(mode):
+            target = os.fsencode(place.readlink())
+            return TreeEntry(_SYMBOLIC_LINK, blob_id(target, like=hash_like), path)
+        if stat.S_ISDIR(mode):  # git lists folders only when they are repositories of their own
+            return TreeEntry(_SUBMODULE, "0" * len(hash_like), path)
+        if not stat.S_ISREG(mode):
+            return None
+        executable = mode & stat.S_IXUSR and self._modes_are_kept()
+        return TreeEntry(
+            _EXECUTABLE if executable else REGULAR_FILE,
+            blob_id(self.read(path), like=hash_like),
+            path,
+        )
+
+    def _modes_are_kept(self) -> bool:
+        told = _git(self.root, "config", "--type=bool", "--default=true", "core.fileMode")
+        return told.strip() == b"true"
+
+    def _records(self, *words: str) -> Iterator[str]:
+        """What git prints with -z, record by record."""
+        for record in _git(self.root, *words).split(b"\0")[:-1]:
+            yield os.fsdecode(record)
+
+
+def _git(
+    folder: Path, *words: str, data: bytes | None = None, otherwise: GitError | None = None
+) -> bytes:
+    """Run git; its output. With `otherwise`, that is what a failure means."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(  # noqa: S603  -- a list, no shell; revisions follow --end-of-options
+            ["git", "-C", str(folder), *words],  # noqa: S607  -- the git that the user's PATH names
+            input=data,
+            stdin=subprocess.DEVNULL if data is None else None,
+            capture_output=True,
+            check=False,
+            env=environment,
+        )
+    except FileNotFoundError as error:
+        raise GitError(
+            "git was not found", remedy="Install git 2.31 or later, and put it on the PATH."
+        ) from error
+    if done.returncode == 0:
+        return done.stdout
+    if otherwise is not None:
+        raise otherwise
+    said = done.stderr.decode("utf-8", "replace").strip().split("\n")[0].removeprefix("fatal: ")
+    if "not a git repository" in said:
+        raise GitError(
+            f"{folder} is not in a git repository",
+            remedy="Run this in a clone of the governed repository, or name one with -C DIR.",
+        )
+    raise GitError(
+        f"git {words[0]} failed: {said}", remedy="Run `git status` here, and mend what it says."
+    )

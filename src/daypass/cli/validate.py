@@ -1,0 +1,110 @@
+"""`daypass validate`: what is wrong with the documents, where, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from daypass.adapters.result_cache import NoCache, ResultCache
+from daypass.adapters.worktree import WorkTree
+from daypass.cli import output
+from daypass.documents import formats
+from daypass.documents.changes import changes, check_changes
+from daypass.documents.repository import load_catalogue
+from daypass.documents.validation import Report, validate
+from daypass.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from daypass.model.catalogue import Catalogue
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags and positionals."""
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="files or folders to judge (default: all of access/ and schemas/)",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REV",
+        help="judge what has changed since the branch left REV, as a pull request into REV: "
+        "requests by the policies and resources of REV, and no mixed changes",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="read every document again, also those that were sound before and have not changed",
+    )
+    output.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Validate, and show what was found."""
+    tree = WorkTree.open(arguments.directory)
+    cache = NoCache() if arguments.no_cache else ResultCache(tree.git_folder)
+    if arguments.base is not None:
+        if arguments.paths:
+            raise UsageError(
+                "--base judges all that has changed, and PATH names something else",
+                remedy="Leave out one of the two.",
+            )
+        report = _judge_changes(tree, cache, arguments.base)
+    else:
+        chosen = _chosen(tree, arguments.paths) if arguments.paths else None
+        report = validate(tree.entries(), tree.read, cache, chosen=chosen)
+        if chosen is not None and report.documents == 0 and not report.findings:
+            raise UsageError(
+                f"no document lies at {', '.join(arguments.paths)}",
+                remedy="Name files or folders in access/; ignored files are not judged.",
+            )
+    cache.save()
+    _show(report, arguments.format)
+    return ExitCode.DOCUMENT if report.findings else ExitCode.DONE
+
+
+def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
+    commit = tree.merge_base(revision)
+    changed = changes(*tree.changed_since(commit))
+    paths = set(changed.paths)
+    catalogue: Catalogue | None = None
+    chosen: Callable[[str], bool] | None = None
+    if not changed.touches_foundation:
+        # Requests are judged by what the base says, whatever else this branch has changed.
+        catalogue = load_catalogue(tree.entries_of(commit), tree.blobs)
+        chosen = paths.__contains__
+    report = validate(tree.entries(), tree.read, cache, chosen=chosen, catalogue=catalogue)
+    findings = {*report.findings, *check_changes(changed)}
+    return Report(report.documents, tuple(sorted(findings)))
+
+
+def _chosen(tree: WorkTree, paths: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path in the tree is one of those that were named on the command line."""
+    names = set()
+    for path in paths:
+        place = Path(os.path.normpath(tree.root / tree.prefix / path))
+        if not place.is_relative_to(tree.root):
+            raise UsageError(
+                f"{path} lies outside of this repository", remedy=f"Name paths in {tree.root}."
+            )
+        names.add(str(PurePosixPath(place.relative_to(tree.root))))
+    folders = tuple(f"{name}/" for name in names if name != ".")
+    return lambda path: "." in names or path in names or path.startswith(folders)
+
+
+def _show(report: Report, form: str) -> None:
+    if form == "json":
+        output.say(formats.as_json(report))
+    elif form == "github":
+        output.say(formats.as_annotations(report))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(formats.as_markdown(report))
+    else:
+        output.say(formats.as_text(report, output.styled))

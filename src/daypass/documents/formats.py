@@ -1,0 +1,117 @@
+"""Findings as text, JSON, GitHub annotations and Markdown.
+
+Documents are written by people who may wish to deceive whoever reads the log: nothing that they
+wrote can begin a workflow command, a line of its own, or a piece of markup.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daypass.documents.finding import Finding
+    from daypass.documents.validation import Report
+
+_SUMMARY_ROWS: Final = 100
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/])")
+
+
+def summary(report: Report) -> str:
+    """The last line: how much was judged and how much is wrong."""
+    documents = _count(report.documents, "document")
+    if not report.findings:
+        return f"{documents}, no findings"
+    files = len({finding.path for finding in report.findings})
+    return f"{documents}, {_count(len(report.findings), 'finding')} in {_count(files, 'file')}"
+
+
+def as_text(report: Report, style: Callable[..., str]) -> str:
+    """For people: place and rule, the message, and the remedy; then the summary.
+
+    Args:
+        report: what validation found.
+        style: as `daypass.cli.output.styled`: a text and the names of its styles.
+    """
+    lines: list[str] = []
+    for finding in report.findings:
+        place = style(_clean(finding.place), "bold")
+        lines += [
+            f"{place}  {style(finding.rule, 'red')}",
+            f"  {_clean(finding.message)}",
+            f"  {style(_clean(finding.remedy), 'dim')}",
+            "",
+        ]
+    return "\n".join([*lines, summary(report)])
+
+
+def as_json(report: Report) -> str:
+    """For programs: the number of documents, and the findings."""
+    value = {
+        "documents": report.documents,
+        "findings": [finding.to_json() for finding in report.findings],
+    }
+    # The runner of GitHub Actions looks for `##[` anywhere in a line of a log.
+    return json.dumps(value, indent=2).replace("##[", "##\\u005b")
+
+
+def as_annotations(report: Report) -> str:
+    """For GitHub: a workflow command for each finding, then the summary."""
+    return "\n".join([*map(_annotation, report.findings), summary(report)])
+
+
+def as_markdown(report: Report) -> str:
+    """For GitHub's step summary: a table of the first findings."""
+    lines = ["### daypass validate", "", summary(report), ""]
+    if report.findings:
+        lines += ["| place | rule | what is wrong | how to mend it |", "|---|---|---|---|"]
+    lines += [
+        f"| {_escaped(item.place)} | {_escaped(item.rule)} | {_escaped(item.message)} "
+        f"| {_escaped(item.remedy)} |"
+        for item in report.findings[:_SUMMARY_ROWS]
+    ]
+    if len(report.findings) > _SUMMARY_ROWS:
+        lines += ["", f"… and {len(report.findings) - _SUMMARY_ROWS} more; the log has them all."]
+    return "\n".join(lines) + "\n"
+
+
+def _annotation(finding: Finding) -> str:
+    properties = {
+        "file": finding.path,
+        "line": str(max(finding.line, 1)),
+        "col": str(max(finding.column, 1)),
+        "title": finding.rule,
+    }
+    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::error {told}::{_data(f'{finding.message}. {finding.remedy}')}"
+
+
+def _data(text: str) -> str:
+    return _visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _clean(text: str) -> str:
+    return _visible(text).replace("\n", "\\n").replace("##[", "##\\u005b")
+
+
+def _escaped(text: str) -> str:
+    plain = _visible(text).replace("\n", " ")
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(r"\\\1", plain).replace("@", "&#64;")
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        char if char == "\n" or char.isprintable() else f"\\u{ord(char):04x}" for char in text
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
