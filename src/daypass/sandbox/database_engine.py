@@ -54,6 +54,8 @@ ROLES: Final = (
     DatabaseRole("orders-read-8h", "orders_read", 8 * 3600),
     DatabaseRole("orders-admin-1m", "orders_admin", 60),
     DatabaseRole("orders-admin-1h", "orders_admin", 3600),
+    DatabaseRole("ledger-read-1m", "orders_read", 60),
+    DatabaseRole("ledger-read-1h", "orders_read", 3600),
 )
 
 

@@ -81,22 +81,28 @@ class Hub:
     def create_repository(
         self,
         name: str,
-        files: Mapping[str, bytes],
         *,
-        author: Account,
-        private: bool = True,
+        admin: Account,
         members: Iterable[Account] = (),
+        private: bool = True,
     ) -> Repository:
-        """A repository of the organisation whose first commit holds `files`."""
+        """An empty repository of the organisation, with rules on its default branch."""
         store = GitStore.create(self._store_directory / f"{name}.git", "main")
         repository = self._register(name, self.organisation, store)
         repository.private = private
-        repository.roles = {account.id: "write" for account in members} | {author.id: "admin"}
+        repository.roles = {account.id: "write" for account in members} | {admin.id: "admin"}
         repository.rules.bypass.add(self.app.bot.id)
-        first = _first_commit(store, files, author, self.clock.stamp())
-        store.move(f"{_BRANCH}main", first, NOTHING)
-        self.record(repository, author, f"{_BRANCH}main", NOTHING, first, "branch_creation")
         return repository
+
+    def first_commit(
+        self, repository: Repository, files: Mapping[str, bytes], author: Account
+    ) -> str:
+        """Make the first commit of an empty repository; its id."""
+        store, ref = repository.store, f"{_BRANCH}{repository.default_branch}"
+        first = _first_commit(store, files, author, self.clock.stamp())
+        store.move(ref, first, NOTHING)
+        self.record(repository, author, ref, NOTHING, first, "branch_creation")
+        return first
 
     def fork(self, repository: Repository, account: Account) -> Repository:
         """A fork of a repository in somebody's own account."""
