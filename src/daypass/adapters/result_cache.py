@@ -109,7 +109,8 @@ def _code_stamp() -> str:
     """Differs when the code that judges differs: someone may be at work on daypass itself."""
     package = Path(__file__).resolve().parents[1]
     stamp = hashlib.sha256()
-    for file in sorted([*package.glob("documents/*.py"), *package.glob("model/*.py")]):
+    judges = ("documents", "model", "policy")
+    for file in sorted(file for part in judges for file in package.glob(f"{part}/*.py")):
         told = file.stat()
         stamp.update(f"{file.name} {told.st_size} {told.st_mtime_ns}\n".encode())
     return stamp.hexdigest()

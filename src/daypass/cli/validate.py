@@ -11,14 +11,17 @@ from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
 from daypass.documents import formats
 from daypass.documents.changes import changes, check_changes
+from daypass.documents.problem import Problem
 from daypass.documents.repository import load_catalogue
 from daypass.documents.validation import Report, validate
 from daypass.errors import ExitCode, UsageError
+from daypass.model.policy import AccessPolicy
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from daypass.documents.document import Document
     from daypass.model.catalogue import Catalogue
 
 
@@ -57,7 +60,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         report = _judge_changes(tree, cache, arguments.base)
     else:
         chosen = _chosen(tree, arguments.paths) if arguments.paths else None
-        report = validate(tree.entries(), tree.read, cache, chosen=chosen)
+        report = validate(tree.entries(), tree.read, cache, examine=_examine, chosen=chosen)
         if chosen is not None and report.documents == 0 and not report.findings:
             raise UsageError(
                 f"no document lies at {', '.join(arguments.paths)}",
@@ -78,9 +81,44 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         # Requests are judged by what the base says, whatever else this branch has changed.
         catalogue = load_catalogue(tree.entries_of(commit), tree.blobs)
         chosen = paths.__contains__
-    report = validate(tree.entries(), tree.read, cache, chosen=chosen, catalogue=catalogue)
+    report = validate(
+        tree.entries(), tree.read, cache, examine=_examine, chosen=chosen, catalogue=catalogue
+    )
     findings = {*report.findings, *check_changes(changed)}
     return Report(report.documents, tuple(sorted(findings)))
+
+
+def _examine(document: Document) -> list[Problem]:
+    """What the decision point could not use in a policy, told before it denies everybody."""
+    policy = document.model
+    if not isinstance(policy, AccessPolicy):
+        return []
+    from daypass.policy.calendar import zone_problem  # noqa: PLC0415  -- only policies need CEL
+    from daypass.policy.expressions import check_expressions  # noqa: PLC0415  -- as above
+
+    places = {rule.name: index for index, rule in enumerate(policy.rules)}
+    problems = [
+        Problem(
+            ("spec", "rules", places[name], "expression")
+            if name in places
+            else ("spec", "require", "ticket"),
+            "policy-expression",
+            f"the expression of `{name}` cannot be used: {why}",
+            "Correct it: an expression that cannot be used denies whatever the policy matches.",
+        )
+        for name, why in check_expressions(policy)
+    ]
+    zone = policy.limits.times and zone_problem(policy.limits.times.time_zone)
+    if zone:
+        problems.append(
+            Problem(
+                ("spec", "limits", "times", "timeZone"),
+                "policy-time-zone",
+                zone,
+                "Write a name of the IANA database, such as Europe/Zurich.",
+            )
+        )
+    return problems
 
 
 def _chosen(tree: WorkTree, paths: Sequence[str]) -> Callable[[str], bool]:

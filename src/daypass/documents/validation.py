@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from daypass.documents import repository
+from daypass.documents import repository, strict_yaml
 from daypass.documents.blob import blob_id
-from daypass.documents.document import Document, read_document
-from daypass.documents.finding import Finding
+from daypass.documents.document import Document, located, read_document
+from daypass.documents.finding import Finding, document_error
+from daypass.documents.problem import Problem
 from daypass.documents.records import load_json, load_record
 from daypass.documents.resources import SCHEMA_FILES, schema_bytes
 from daypass.documents.tree import check_layout, kind_of
@@ -17,13 +19,13 @@ from daypass.model.names import Kind
 from daypass.model.request import AccessRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from daypass.model.catalogue import Catalogue
     from daypass.model.tree import TreeEntry
 
 ReadPath = repository.ReadPath
-"""Gives the bytes of a file by its path."""
+Examine = Callable[[Document], Sequence[Problem]]
 
 
 class Results(Protocol):
@@ -49,6 +51,7 @@ def validate(
     read_path: ReadPath,
     results: Results,
     *,
+    examine: Examine,
     chosen: Callable[[str], bool] | None = None,
     catalogue: Catalogue | None = None,
 ) -> Report:
@@ -58,6 +61,7 @@ def validate(
         entries: git's entries below `access/` and `schemas/`.
         read_path: gives the bytes of a file.
         results: what is known of documents that have not changed.
+        examine: what is wrong with a sound document by the word of another layer.
         chosen: which paths to judge; all of them when left out. What they name is looked up in
             the whole tree, whichever are chosen.
         catalogue: judge requests by this one (of the base), not by the tree's own.
@@ -78,7 +82,7 @@ def validate(
         if not mine and not rests_on_it:
             continue
         try:
-            document = _sound(entry, kind, read_path, results)
+            document = _sound(entry, kind, read_path, results, examine)
         except DocumentError as error:
             (broken if rests_on_it else findings).update(
                 cast("tuple[Finding, ...]", error.findings)
@@ -123,6 +127,9 @@ def _sound(entry: TreeEntry, kind: Kind, read_path: ReadPath, results: Results) 
     document = (
         load_record(entry.path, data) if kind is Kind.GRANT else read_document(entry.path, data)
     )
+    problems = examine(document)
+    if problems:
+        raise document_error(located(problems, entry.path, strict_yaml.load(data, entry.path)))
     results.put(entry, document)
     return document
 

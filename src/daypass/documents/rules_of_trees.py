@@ -1,0 +1,71 @@
+"""Rules about where files lie, and about what a pull request may change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from daypass.documents.rule import Rule
+
+TREE_RULES: Final = (
+    Rule(
+        "tree-mode",
+        "Only plain files: a link or a submodule shows a reviewer one thing and a reader another.",
+        "100644 access/requests/alice-1.yaml",
+        "120000 access/requests/alice-1.yaml -> ../../elsewhere.yaml",
+    ),
+    Rule(
+        "tree-place",
+        "Every file in access/ is where its kind belongs; a misplaced policy would not count.",
+        "access/policies/production.yaml",
+        "access/policies/old/production.yaml",
+    ),
+    Rule(
+        "tree-ending",
+        "Documents end in .yaml, records in .json; others would not be read.",
+        "access/policies/production.yaml",
+        "access/policies/production.yml",
+    ),
+    Rule(
+        "tree-name",
+        "A file's stem is a name: 1 to 63 of a-z, 0-9 and -.",
+        "access/requests/alice-1.yaml",
+        "access/requests/Alice_1.yaml",
+    ),
+    Rule(
+        "tree-case",
+        "No two names that differ only by case: on some systems they are one file.",
+        "schemas/a.schema.json\nschemas/b.schema.json",
+        "schemas/a.schema.json\nschemas/A.schema.json",
+    ),
+    Rule(
+        "schema-release",
+        "The schemas that editors use are those that daypass judges by.",
+        "schemas/resource.schema.json  # as released",
+        "schemas/resource.schema.json  # edited",
+    ),
+    Rule(
+        "change-mixed",
+        "Requests are not changed together with what decides about them: whoever asks must not "
+        "change the rules on the way.",
+        "A access/requests/alice-1.yaml",
+        "A access/requests/alice-1.yaml\nM access/policies/production.yaml",
+    ),
+    Rule(
+        "change-record",
+        "Only the bot writes grants and obligations.",
+        "D access/requests/alice-1.yaml  # ends the grant",
+        "M access/grants/alice-1.json",
+    ),
+    Rule(
+        "change-live-request",
+        "A request on the base branch stays as it was approved; it can only be deleted.",
+        "A access/requests/alice-2.yaml  # renews: alice-1",
+        "M access/requests/alice-1.yaml",
+    ),
+    Rule(
+        "change-renamed-request",
+        "A request keeps its name: a new name ends one grant and asks for another.",
+        "A access/requests/alice-2.yaml",
+        "R access/requests/alice-1.yaml -> access/requests/alice-2.yaml",
+    ),
+)

@@ -1,0 +1,178 @@
+"""Rules about what a document says: its schema, its name, and what it names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from daypass.documents.rule import Rule
+
+VALUE_RULES: Final = (
+    Rule(
+        "document-kind",
+        "A document's kind is that of its folder, and one that this release reads.",
+        "access/requests/a.yaml: kind: AccessRequest",
+        "access/requests/a.yaml: kind: Resource",
+    ),
+    Rule(
+        "document-name",
+        "A document's id or name is its file's stem: one name, however it is looked for.",
+        "access/requests/alice-1.yaml: metadata: {id: alice-1}",
+        "access/requests/alice-1.yaml: metadata: {id: alice-2}",
+    ),
+    Rule(
+        "document-value",
+        "A value that has the right form must also be possible.",
+        'notBefore: "2026-12-31T23:59:59Z"',
+        'notBefore: "2026-12-31T23:59:60Z"',
+    ),
+    Rule(
+        "schema-type",
+        "A value has the type that its field asks for; a string that looks like a number is "
+        "quoted.",
+        'ticket: "4711"',
+        "ticket: 4711",
+    ),
+    Rule("schema-required", "What a document needs is there.", "duration: 2h", "# no duration"),
+    Rule(
+        "schema-unknown-field",
+        "No field that is not known: a misspelt limit would be no limit.",
+        "maxDuration: 8h",
+        "maxDurration: 8h",
+    ),
+    Rule(
+        "schema-enum",
+        "Where the values are known, no other is written.",
+        "sensitivity: high",
+        "sensitivity: hihg",
+    ),
+    Rule(
+        "schema-pattern",
+        "Names, durations and ids have one form.",
+        "duration: 90m",
+        "duration: 90 minutes",
+    ),
+    Rule(
+        "schema-ascii",
+        "Ids and names are ASCII: letters of other scripts look just like them.",
+        "subject: alice",
+        "subject: \u0430lice  # begins with a Cyrillic letter",
+    ),
+    Rule(
+        "schema-format",
+        "A date or a time exists.",
+        'contractEnd: "2027-01-31"',
+        'contractEnd: "2027-02-31"',
+    ),
+    Rule(
+        "schema-limit",
+        "Numbers, texts and lists lie within their bounds.",
+        "atLeast: 1",
+        "atLeast: 0",
+    ),
+    Rule(
+        "schema-condition",
+        "What a type needs is there, and what it must not have is not: a human has an account, a "
+        "job has two owners, a vendor has a sponsor.",
+        "type: ci\nowners: [alice, bob]",
+        "type: ci\n# no owners",
+    ),
+    Rule(
+        "schema-value",
+        "A value is what the schema says belongs there.",
+        'duration: "2h"',
+        'duration: "2h\\n"',
+    ),
+    Rule(
+        "request-renews-itself",
+        "An extension is a request of its own, which names the one that it continues.",
+        "metadata: {id: alice-2}\nspec: {renews: alice-1}",
+        "metadata: {id: alice-1}\nspec: {renews: alice-1}",
+    ),
+    Rule(
+        "request-too-long",
+        "No request is longer than its resource and the longest tier of its level allow.",
+        "duration: 8h  # of a resource with maxDuration: 8h",
+        "duration: 9h  # of a resource with maxDuration: 8h",
+    ),
+    Rule(
+        "request-recipients",
+        "Secrets of high and critical resources go to keys pinned in the identity, so that an "
+        "account taken over receives nothing.",
+        "recipients: [ssh-ed25519 AAAA… alice@laptop]",
+        "# no recipients, and the resource is critical",
+    ),
+    Rule(
+        "resource-tier-twice",
+        "A level has one tier of each length.",
+        "tiers: {1h: orders-ro-1h, 8h: orders-ro-8h}",
+        "tiers: {1h: orders-ro-1h, 60m: orders-ro-60m}",
+    ),
+    Rule(
+        "resource-tier-too-long",
+        "No tier is longer than maxDuration: Vault itself then ends every grant in time.",
+        "maxDuration: 8h\ntiers: {8h: orders-ro-8h}",
+        "maxDuration: 2h\ntiers: {8h: orders-ro-8h}",
+    ),
+    Rule(
+        "resource-role-twice",
+        "Each tier of each level has a Vault token role of its own: one grant never opens another.",
+        "resource orders, level read; resource orders-ro, level all",
+        "resource a, level b-c; resource a-b, level c  # both are daypass-a-b-c-1h",
+    ),
+    Rule(
+        "identity-account-twice",
+        "One person has one identity: nobody approves their own request by a second name.",
+        "alice: {id: 1}, bob: {id: 2}",
+        "alice: {id: 1}, bob: {id: 1}",
+    ),
+    Rule(
+        "identity-not-answerable",
+        "Owners and sponsors are active humans: somebody alive answers for every machine.",
+        "owners: [alice, bob]  # both active humans",
+        "owners: [alice, deployer]  # a job cannot answer for a job",
+    ),
+    Rule(
+        "reference-identity",
+        "An identity that is named exists.",
+        "subject: alice",
+        "subject: alcie",
+    ),
+    Rule(
+        "reference-resource",
+        "A resource that is named exists.",
+        "resource: orders-db",
+        "resource: order-db",
+    ),
+    Rule("reference-level", "A level that is asked for exists.", "access: read", "access: raed"),
+    Rule(
+        "reference-group",
+        "A group is defined in access/daypass.yaml, or is a GitHub team.",
+        "groups: [dba, team:security]",
+        "groups: [dbas]",
+    ),
+    Rule(
+        "policy-expression",
+        "The CEL expressions and the ticket pattern of a policy compile, within their budget: one "
+        "that does not denies whatever the policy matches.",
+        "expression: subject.type == 'human'",
+        "expression: subject.type = 'human'",
+    ),
+    Rule(
+        "policy-time-zone",
+        "A time zone exists: hours in an unknown one are never now.",
+        "timeZone: Europe/Zurich",
+        "timeZone: Europe/Zurik",
+    ),
+    Rule(
+        "settings-missing",
+        "access/daypass.yaml says where GitHub and Vault are; nothing works without it.",
+        "access/daypass.yaml",
+        "# no access/daypass.yaml",
+    ),
+    Rule(
+        "grant-ends-before-it-begins",
+        "A grant lasts: its record says from when until when.",
+        '"notBefore": "2026-11-23T09:00:00Z", "notAfter": "2026-11-23T10:00:00Z"',
+        '"notBefore": "2026-11-23T09:00:00Z", "notAfter": "2026-11-23T08:00:00Z"',
+    ),
+)
