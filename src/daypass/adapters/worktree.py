@@ -18,7 +18,7 @@ from daypass.errors import GitError
 from daypass.model.tree import REGULAR_FILE, TreeEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _GOVERNED: Final = ("access", "schemas")
 _EXECUTABLE: Final = "100755"
@@ -84,8 +84,20 @@ class WorkTree:
                 indexed[entry.path] = entry
         return tuple(indexed[path] for path in sorted(indexed.keys() - gone))
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file (the first 512 KiB). Links are not followed."""
+    def reader(self, entries: Sequence[TreeEntry]) -> Callable[[str], bytes]:
+        """What gives the bytes of each entry by its path: git's, whatever a filter made of them."""
+        blob_of = {entry.path: entry.blob for entry in entries}
+
+        def read(path: str) -> bytes:
+            data = self._read(path)
+            blob = blob_of[path]
+            # Attributes can make a checkout differ from what is committed (`eol`, encodings).
+            return data if blob_id(data, like=blob) == blob else self.blobs([blob])[blob]
+
+        return read
+
+    def _read(self, path: str) -> bytes:
+        """The first 512 KiB of a file. Links are not followed."""
         descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             return file.read(_READ_AT_MOST)
@@ -201,7 +213,7 @@ class WorkTree:
         executable = mode & stat.S_IXUSR and self._modes_are_kept()
         return TreeEntry(
             _EXECUTABLE if executable else REGULAR_FILE,
-            blob_id(self.read(path), like=hash_like),
+            blob_id(self._read(path), like=hash_like),
             path,
         )
 

@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         report = _judge_changes(tree, cache, arguments.base)
     else:
         chosen = _chosen(tree, arguments.paths) if arguments.paths else None
-        report = validate(tree.entries(), tree.read, cache, examine=_examine, chosen=chosen)
+        entries = tree.entries()
+        report = validate(entries, tree.reader(entries), cache, examine=_examine, chosen=chosen)
         if chosen is not None and report.documents == 0 and not report.findings:
             raise UsageError(
                 f"no document lies at {', '.join(arguments.paths)}",
@@ -81,8 +82,14 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         # Requests are judged by what the base says, whatever else this branch has changed.
         catalogue = load_catalogue(tree.entries_of(commit), tree.blobs)
         chosen = paths.__contains__
+    entries = tree.entries()
     report = validate(
-        tree.entries(), tree.read, cache, examine=_examine, chosen=chosen, catalogue=catalogue
+        entries,
+        tree.reader(entries),
+        cache,
+        examine=_examine,
+        chosen=chosen,
+        catalogue=catalogue,
     )
     findings = {*report.findings, *check_changes(changed)}
     return Report(report.documents, tuple(sorted(findings)))
@@ -93,8 +100,8 @@ def _examine(document: Document) -> list[Problem]:
     policy = document.model
     if not isinstance(policy, AccessPolicy):
         return []
-    from daypass.policy.calendar import zone_problem  # noqa: PLC0415  -- only policies need CEL
-    from daypass.policy.expressions import check_expressions  # noqa: PLC0415  -- as above
+    from daypass.policy.calendar import zone_problem  # only policies need CEL
+    from daypass.policy.expressions import check_expressions
 
     places = {rule.name: index for index, rule in enumerate(policy.rules)}
     problems = [

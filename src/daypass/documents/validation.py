@@ -116,7 +116,9 @@ def check_schemas(entries: Iterable[TreeEntry]) -> Iterable[Finding]:
             )
 
 
-def _sound(entry: TreeEntry, kind: Kind, read_path: ReadPath, results: Results) -> Document | None:
+def _sound(
+    entry: TreeEntry, kind: Kind, read_path: ReadPath, results: Results, examine: Examine
+) -> Document | None:
     known = results.get(entry)
     if known is not None:
         return known
