@@ -32,6 +32,7 @@ from daypass.policy.input import DecisionInput, build_input
 
 NOW = Instant.parse("2026-11-23T10:00:00Z")  # a Monday
 OPENED = NOW.plus(-3600)
+REVIEWED = NOW.plus(-600)
 MERGED = NOW.plus(-60)
 HEAD = "a" * 40
 BLOB = "b" * 40
@@ -153,7 +154,7 @@ def review(
     state: ReviewState = ReviewState.APPROVED,
     *,
     commit: str | None = HEAD,
-    at: Instant | None = NOW.plus(-600),
+    at: Instant | None = REVIEWED,
     number: int | None = None,
 ) -> Review:
     account = ACCOUNTS[who] if isinstance(who, str) else who

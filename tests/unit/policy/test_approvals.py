@@ -173,9 +173,7 @@ def test_the_subject_does_not_approve_what_its_owner_asks_for():
         type="vendor",
         vendor={"organisation": "Example", "sponsor": "alice", "contractEnd": "2027-01-31"},
     )
-    result = count(
-        review("mallory"), world=catalogue(identities=(vendor,)), subject="mallory"
-    )
+    result = count(review("mallory"), world=catalogue(identities=(vendor,)), subject="mallory")
     assert codes(result) == ["not-independent"]
 
 

@@ -1,0 +1,36 @@
+"""Every built-in rule has a name, a purpose, an example of each outcome, and a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from policy_world import catalogue, outcome
+
+from daypass.model.names import is_name
+from daypass.policy.conditions import NAMES
+from daypass.policy.rules import BUILT_IN, DESCRIBED
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_rule_is_told(name):
+    rule = DESCRIBED[name]
+    assert is_name(rule.name)
+    assert rule.name not in NAMES
+    assert rule.purpose.endswith(".")
+    assert rule.passes != rule.fails
+    assert rule.requirements
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_rule_is_tried(name):
+    files = (path for path in HERE.glob("test_*.py") if path.name != Path(__file__).name)
+    assert any(name in path.read_text() for path in files)
+
+
+def test_every_rule_gives_an_outcome_for_every_request():
+    decision = outcome(catalogue(), "bob")
+    given = [item.rule for item in decision.outcomes if item.policy == BUILT_IN]
+    assert sorted(given) == sorted(DESCRIBED)
