@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import github as pygithub
@@ -42,7 +43,6 @@ from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from daypass.model.pullrequest import Comment
     from daypass.model.secret import Secret
@@ -175,11 +175,12 @@ class Box:
         )
 
     def daypass(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A command of alice's, in her clone, with her key and nothing of the bot's."""
+        """A command of alice's, in her clone, with her key, without a terminal."""
         return subprocess.run(
             [sys.executable, "-m", "daypass", *words],
             cwd=self.clone, env=self.environment | environment, check=False,
             capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+            start_new_session=True,
         )  # fmt: skip
 
 
@@ -192,9 +193,8 @@ def build(
     key = keygen(home / ".ssh" / "id_ed25519")
     alice = github.add_member("alice", keys=[key.with_suffix(".pub").read_text().strip()])
     eve = github.add_member("eve")
-    repository = github.create_repository(
-        "access", {"README.md": b"# access\n"}, author=alice, members=[alice, eve]
-    )
+    repository = github.create_repository("access", admin=alice, members=[alice, eve])
+    github.first_commit(repository, {"README.md": b"# access\n"}, alice)
     signer = LocalSigner()
     files = _files(github, repository.id, bao, postgres, signer)
     settings = read_document(SETTINGS_PATH, files[SETTINGS_PATH]).model
@@ -226,7 +226,8 @@ def build(
                 env=environment | _header(github, github.token(alice)),
             )
             box.environment = {
-                "PATH": os.environ["PATH"],
+                # `bao` comes with its wheel.
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "HOME": str(home),
                 "GH_TOKEN": github.token(alice).reveal(),
                 "PYTHONWARNINGS": "error",

@@ -100,9 +100,8 @@ def office(github: GitHub, tmp_path: Path) -> Iterator[Office]:
         github.add_member("bob"),
     )
     github.add_team("dba", [alice, bob])
-    repository = github.create_repository(
-        "access", {"README.md": b"#\n"}, author=alice, members=[alice, bob]
-    )
+    repository = github.create_repository("access", admin=alice, members=[alice, bob])
+    github.first_commit(repository, {"README.md": b"#\n"}, alice)
     repository.rules.protected = False
     settings = GitHubSettings(
         "acme", github.organisation.id, "access", repository.id, github.app.id, github.app.bot.id,
