@@ -15,19 +15,26 @@ from daypass.adapters.vault.install import install
 from daypass.adapters.vault.issuer import VaultIssuer
 from daypass.adapters.vault.session import login_jwt, login_token
 from daypass.adapters.vault.setup import desired
+from daypass.sandbox.database_engine import set_up_database_engine
+from daypass.sandbox.openbao import OpenBao
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.adapters.vault.session import Session
-    from daypass.sandbox.openbao import OpenBao
+    from daypass.sandbox.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def house(
-    bao: OpenBao, database_engine: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    assert database_engine == "database"
+def vault_server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao of these tests' own: its roles and policies are nobody else's."""
+    with OpenBao.start(tmp_path_factory.mktemp("vault-server")) as server:
+        set_up_database_engine(server, postgres)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def house(vault_server: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = tmp_path_factory.mktemp("app") / "app.pem"
     pem.write_bytes(
@@ -38,9 +45,9 @@ def house(
         )
     )
     with OidcIssuer() as oidc:
-        settings = settings_for(bao.address, oidc.url)
+        settings = settings_for(vault_server.address, oidc.url)
         setup = desired(settings, [ORDERS])
-        with login_token(settings.vault, bao.root_token) as root:
+        with login_token(settings.vault, vault_server.root_token) as root:
             list(install(root, setup, read_app_key(pem)))
             yield House(settings, setup, oidc, root, pem)
 

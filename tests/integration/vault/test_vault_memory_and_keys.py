@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,18 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from github import Auth
 
 from daypass.adapters.vault.registry import VaultRegistry
-from daypass.adapters.vault.transit import (
-    TransitSigner,
-    allowed_signers_line,
-    app_jwt_signer,
-    fingerprint,
-)
+from daypass.adapters.vault.transit import TransitSigner, app_jwt_signer
 from daypass.errors import ConflictError, VaultRefusedError
+from daypass.ledger.sshsig import fingerprint
 from daypass.lifecycle.ports import SlotState
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vault_house import House
 
     from daypass.adapters.vault.session import Session
@@ -109,18 +102,6 @@ def test_a_name_cannot_lead_elsewhere(name: str, registry: VaultRegistry) -> Non
 def test_a_signature_is_the_keys(bot: Session) -> None:
     signer = TransitSigner(bot, "vt-transit", "evidence")
     Ed25519PublicKey.from_public_bytes(signer.public_key()).verify(signer.sign(b"x\0y"), b"x\0y")
-
-
-def test_ssh_keygen_reads_the_allowed_signers_line(bot: Session, tmp_path: Path) -> None:
-    raw = TransitSigner(bot, "vt-transit", "evidence").public_key()
-    public = tmp_path / "key.pub"
-    public.write_text(
-        allowed_signers_line("a@b.example", raw).split(' namespaces="git" ')[1] + "\n"
-    )
-    told = subprocess.run(
-        ["ssh-keygen", "-l", "-f", public], capture_output=True, text=True, check=True
-    ).stdout
-    assert fingerprint(raw) in told
 
 
 def test_the_settings_fingerprint_chooses_the_version(house: House) -> None:

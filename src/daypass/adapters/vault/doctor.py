@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault.compare import Found, State, compare, superfluous
-from daypass.adapters.vault.transit import fingerprint, public_keys
+from daypass.adapters.vault.transit import public_keys
 from daypass.errors import VaultRefusedError
+from daypass.ledger.sshsig import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import VaultRefusedError
+from daypass.ledger.sshsig import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,24 +101,6 @@ def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
     if not versions:
         raise _wrong_key(key, "it has no version")
     return versions
-
-
-def public_key_blob(raw: bytes) -> bytes:
-    """The OpenSSH wire form of an Ed25519 public key: two length-prefixed strings."""
-    name = b"ssh-ed25519"
-    return b"".join(len(part).to_bytes(4, "big") + part for part in (name, raw))
-
-
-def fingerprint(raw: bytes) -> str:
-    """`SHA256:…` as `ssh-keygen -l` prints it, of a raw Ed25519 public key."""
-    digest = hashlib.sha256(public_key_blob(raw)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-def allowed_signers_line(email: str, raw: bytes) -> str:
-    """The line of an allowed-signers file that lets stock git verify the evidence."""
-    blob = base64.b64encode(public_key_blob(raw)).decode()
-    return f'{email} namespaces="git" ssh-ed25519 {blob}'
 
 
 def app_jwt_signer(session: Session, mount: str, key: str) -> Callable[[dict[str, Any]], str]:

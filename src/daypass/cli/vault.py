@@ -1,0 +1,258 @@
+"""`daypass vault`: the least-privilege set-up of Vault: render, apply, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.errors import ExitCode, UsageError
+from daypass.model.names import ALLOWED_SIGNERS_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daypass.adapters.vault.compare import Found
+    from daypass.adapters.vault.install import Change
+    from daypass.adapters.vault.session import Session
+    from daypass.adapters.vault.setup import Setup
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.secret import Secret
+
+_TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
+_COLOURS: Final = {
+    "created": "green",
+    "updated": "green",
+    "removed": "yellow",
+    "unchanged": "dim",
+    "left": "red",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the three sub-verbs."""
+    verbs = parser.add_subparsers(dest="subverb", metavar="render|apply|doctor", required=True)
+    render = verbs.add_parser(
+        "render",
+        help="print what access/ asks of Vault, as HCL and commands to review; asks no server",
+    )
+    apply = verbs.add_parser(
+        "apply",
+        help="lay it in: idempotent; an operator runs it, with VAULT_TOKEN or after `bao login`",
+    )
+    apply.add_argument(
+        "--app-key-file",
+        metavar="PEM",
+        type=Path,
+        help="import the GitHub App's private key from this file; delete the file afterwards",
+    )
+    apply.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove token roles and policies of daypass that access/ no longer names",
+    )
+    apply.add_argument(
+        "--trust",
+        metavar="REV",
+        help="from this commit of main on, changes of policies, resources and identities must be "
+        "proven; set to the default branch's head by the first run, and moved only by this flag",
+    )
+    apply.add_argument(
+        "--write-signers",
+        action="store_true",
+        help=f"write the evidence key into {ALLOWED_SIGNERS_PATH}, to be committed",
+    )
+    doctor = verbs.add_parser("doctor", help="compare Vault with access/, and say what to mend")
+    for child in (apply, doctor):
+        output.add_format(child)
+    for child in (render, apply, doctor):
+        # Before or after the sub-verb; absent here, it must not undo what stood before.
+        child.add_argument(
+            "-C", dest="directory", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Do it. Errors that reach a person are DaypassErrors."""
+    from daypass.adapters.vault.setup import desired
+
+    directory, catalogue = _governed(arguments.directory)
+    setup = desired(catalogue.settings, catalogue.resources.values())
+    if arguments.subverb == "render":
+        from daypass.adapters.vault.render import render
+
+        output.say(render(setup).rstrip("\n"))
+        return ExitCode.DONE
+    from daypass.adapters.vault.session import login_token
+
+    with login_token(setup.settings.vault, _operator_token(), directory) as session:
+        if arguments.subverb == "doctor":
+            return _doctor(session, setup, arguments.format)
+        return _apply(session, setup, directory, arguments)
+
+
+def _governed(directory: str) -> tuple[Path, Catalogue]:
+    """The work tree's root, and settings and resources as they lie there.
+
+    Raises GitError, DocumentError.
+    """
+    from daypass.adapters.worktree import WorkTree
+    from daypass.documents.repository import load_catalogue
+
+    tree = WorkTree.open(directory)
+    entries = tree.entries()
+    read = tree.reader(entries)
+    path_of = {entry.blob: entry.path for entry in entries}
+    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+    return tree.root, catalogue
+
+
+def _operator_token() -> Secret:
+    """The token that `bao` and `vault` would use: the environment's, else the one of a log-in."""
+    from daypass.model.secret import Secret
+
+    for name in _TOKEN_VARIABLES:
+        if os.environ.get(name):
+            return Secret(os.environ[name].strip())
+    try:
+        return Secret((Path.home() / ".vault-token").read_text(encoding="ascii").strip())
+    except (OSError, ValueError, RuntimeError):
+        raise UsageError(
+            "there is no Vault token to act with",
+            remedy="Log in as an operator (`bao login` or `vault login`), or set VAULT_TOKEN.",
+        ) from None
+
+
+def _apply(
+    session: Session, setup: Setup, directory: Path, arguments: argparse.Namespace
+) -> ExitCode:
+    from daypass.adapters.vault.app_key import read_app_key
+    from daypass.adapters.vault.install import Outcome, install, prune
+
+    key = read_app_key(arguments.app_key_file) if arguments.app_key_file else None
+    changes: list[Change] = []
+
+    def tell(steps: Iterable[Change]) -> None:
+        for change in steps:
+            changes.append(change)
+            if arguments.format != "json":
+                _show(str(change.outcome), change.title, change.detail)
+
+    tell(install(session, setup, key))
+    if arguments.prune:
+        tell(prune(session, setup))
+    trusted = _trust(session, setup, directory, arguments.trust)
+    lines = _signers(session, setup)
+    if arguments.write_signers:
+        _write_signers(directory / ALLOWED_SIGNERS_PATH, lines)
+    fingerprint = _fingerprint(session, setup)
+    if arguments.format == "json":
+        output.say_json(
+            {
+                "changes": [
+                    {"outcome": str(item.outcome), "what": item.title, "detail": item.detail}
+                    for item in changes
+                ],
+                "evidence": {"fingerprint": fingerprint, "allowedSigners": lines},
+                "trusted": trusted,
+            }
+        )
+    else:
+        _say_keys(setup, fingerprint, lines, trusted)
+    left = any(change.outcome is Outcome.LEFT for change in changes)
+    return ExitCode.PARTLY if left else ExitCode.DONE
+
+
+def _trust(session: Session, setup: Setup, directory: Path, revision: str | None) -> str:
+    """The commit from which on changes of what decisions rest on must be proven."""
+    from daypass.adapters.vault.registry import VaultRegistry
+
+    registry = VaultRegistry(session, setup.settings.vault.kv_mount)
+    note = registry.read_note("trust")
+    if note is not None and revision is None:
+        return str(note["commit"])
+    with wiring.open_repository(directory, setup.settings, None) as repository:
+        branch = f"refs/heads/{setup.settings.github.default_branch}"
+        commit = repository.resolve(revision or branch)
+    registry.write_note("trust", {"commit": commit})
+    return commit
+
+
+def _signers(session: Session, setup: Setup) -> list[str]:
+    """A line for each version of the evidence key, oldest first: old evidence stays verifiable."""
+    from daypass.adapters.vault.transit import public_keys
+    from daypass.ledger.allowed_signers import AllowedSigner
+
+    settings = setup.settings
+    versions = public_keys(session, settings.vault.transit_mount, settings.evidence.key)
+    return [
+        AllowedSigner(settings.evidence.email, raw).to_line() for _, raw in sorted(versions.items())
+    ]
+
+
+def _fingerprint(session: Session, setup: Setup) -> str:
+    """Of the version that signs. Raises VaultRefusedError if it is not the one in the settings."""
+    from daypass.adapters.vault.transit import TransitSigner
+    from daypass.ledger.sshsig import fingerprint
+
+    evidence, mount = setup.settings.evidence, setup.settings.vault.transit_mount
+    signer = TransitSigner(session, mount, evidence.key, evidence.fingerprint)
+    return fingerprint(signer.public_key())
+
+
+def _write_signers(path: Path, lines: Iterable[str]) -> None:
+    """Add what is missing; lines of older keys stay, or their evidence would verify no more."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    known = {line.strip().rpartition(" ")[2] for line in text.splitlines()}
+    missing = [line for line in lines if line.rpartition(" ")[2] not in known]
+    if missing:
+        head = text if not text or text.endswith("\n") else text + "\n"
+        path.write_text(head + "\n".join(missing) + "\n", encoding="utf-8")
+
+
+def _say_keys(setup: Setup, fingerprint: str, lines: Iterable[str], trusted: str) -> None:
+    output.say()
+    output.say(f"The evidence key is {output.styled(fingerprint, 'bold')}")
+    if setup.settings.evidence.fingerprint is None:
+        output.say(f'  for access/daypass.yaml:  spec.evidence.fingerprint: "{fingerprint}"')
+    output.say(f"  for {ALLOWED_SIGNERS_PATH} (`--write-signers` writes it):")
+    for line in lines:
+        output.say(f"  {line}")
+    output.say(f"Changes of what decisions rest on must be proven from {trusted[:12]} on.")
+
+
+def _doctor(session: Session, setup: Setup, form: str) -> ExitCode:
+    from daypass.adapters.vault.compare import State
+    from daypass.adapters.vault.doctor import examine
+
+    found = list(examine(session, setup))
+    unsound = [item for item in found if item.state is not State.SAME]
+    if form == "json":
+        output.say_json(
+            [
+                {"state": str(item.state), "what": item.title, "detail": item.detail}
+                for item in found
+            ]
+        )
+    else:
+        for item in unsound:
+            _mend(item, annotate=form == "github")
+        if not unsound:
+            output.say(f"sound: all {len(found)} things that daypass relies on are as access/ asks")
+    return ExitCode.FAILED if unsound else ExitCode.DONE
+
+
+def _mend(item: Found, *, annotate: bool) -> None:
+    detail = item.detail or "run `daypass vault apply`"
+    if annotate:
+        text = output.escape_command(f"{item.title}: {detail}")
+        output.say(f"::error title=daypass: {item.state}::{text}")
+    else:
+        _show(str(item.state), item.title, detail)
+
+
+def _show(mark: str, title: str, detail: str) -> None:
+    text = output.printable(f"{title}: {detail}" if detail else title)
+    output.say(f"{output.styled(f'{mark:<10}', _COLOURS.get(mark, 'red'))} {text}")

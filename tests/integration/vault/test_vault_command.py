@@ -1,0 +1,250 @@
+"""`daypass vault`, as an operator types it, in a governed repository."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from daypass.cli.main import main
+from daypass.errors import ExitCode
+from daypass.sandbox.database_engine import set_up_database_engine
+from daypass.sandbox.openbao import OpenBao
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vault_house import House
+
+    from daypass.sandbox.postgres import Postgres
+
+
+pytestmark = pytest.mark.integration
+
+SETTINGS = """\
+apiVersion: daypass.dev/v1
+kind: Settings
+metadata:
+  name: daypass
+spec:
+  github:
+    owner: acme
+    ownerId: 900
+    repository: access
+    repositoryId: 456
+    appId: 7
+    appUserId: 8
+    installationId: 9
+    oidcIssuer: "{issuer}"
+  vault:
+    address: "{address}"
+    audience: daypass-test
+    mounts: {{kv: cmd-kv, transit: cmd-transit, jwt: cmd-jwt}}
+    applyRole: cmd-apply
+  evidence:
+    email: daypass@acme.example
+  groups:
+    dba: [carol]
+  foundation:
+    owners: [dba]
+"""
+RESOURCE = """\
+apiVersion: daypass.dev/v1
+kind: Resource
+metadata:
+  name: {name}
+spec:
+  type: database
+  environment: production
+  sensitivity: low
+  owners: {{business: dba, lifecycle: dba}}
+  levels:
+    read: {{engine: database, mount: database, tiers: {{1h: {role}}}, issue: on-merge}}
+  maxDuration: 1h
+  recording: none
+  approvers: {{groups: [dba], atLeast: 1}}
+"""
+
+
+def git(directory: Path, *words: str) -> str:
+    command = ["git", "-C", directory, "-c", "user.name=o", "-c", "user.email=o@acme.example"]
+    done = subprocess.run([*command, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def write_resource(repository: Path, name: str, role: str = "orders-read-1h") -> None:
+    path = repository / "access" / "resources" / f"{name}.yaml"
+    path.write_text(RESOURCE.format(name=name, role=role))
+
+
+@pytest.fixture(scope="module")
+def operators(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A Vault of this module's own: `--prune` removes whatever is not asked for here."""
+    with OpenBao.start(tmp_path_factory.mktemp("operators")) as server:
+        set_up_database_engine(server, postgres)
+        yield server
+
+
+def read(operators: OpenBao, path: str) -> dict[str, Any]:
+    answer = operators.client.read(path)
+    assert answer is not None
+    return answer["data"]
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, operators: OpenBao, house: House, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    root = tmp_path / "governed"
+    (root / "access" / "resources").mkdir(parents=True)
+    settings = SETTINGS.format(issuer=house.oidc.url, address=operators.address)
+    (root / "access" / "daypass.yaml").write_text(settings)
+    write_resource(root, "cmd-orders")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(root))
+    git(root, "add", "access")
+    git(root, "commit", "--quiet", "-m", "Govern")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.setenv("VAULT_TOKEN", operators.root_token.reveal())
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_render_needs_no_server_and_no_token(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("VAULT_TOKEN")
+    settings = repository / "access" / "daypass.yaml"
+    text = settings.read_text()
+    settings.write_text(
+        "\n".join(
+            '    address: "http://127.0.0.1:9"' if "address:" in line else line
+            for line in text.splitlines()
+        )
+        + "\n"
+    )
+    assert main(["vault", "render"]) == ExitCode.DONE
+    first = capsys.readouterr().out
+    assert 'path "auth/token/create/daypass-cmd-orders-read-1h" {' in first
+    assert main(["vault", "-C", str(repository), "render"]) == ExitCode.DONE
+    assert main(["vault", "render", "-C", str(repository)]) == ExitCode.DONE
+    assert capsys.readouterr().out == first * 2
+
+
+def test_from_nothing_to_sound(
+    repository: Path,
+    house: House,
+    operators: OpenBao,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    assert main(["vault", "apply"]) == ExitCode.PARTLY
+    assert "import it with --app-key-file" in capsys.readouterr().out
+
+    apply = ["vault", "apply", "--format", "json"]
+    flags = ["--app-key-file", str(house.app_pem), "--write-signers"]
+    assert main([*apply, *flags]) == ExitCode.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["trusted"] == head
+    assert read(operators, "cmd-kv/data/daypass/notes/trust")["data"] == {"commit": head}
+    signers = repository / "access" / "allowed_signers"
+    assert signers.read_text().splitlines() == told["evidence"]["allowedSigners"]
+    assert signers.read_text().startswith('daypass@acme.example namespaces="git" ssh-ed25519 AAAA')
+
+    assert main([*apply, *flags]) == ExitCode.DONE
+    again = json.loads(capsys.readouterr().out)
+    assert {change["outcome"] for change in again["changes"]} == {"unchanged"}
+    assert len(signers.read_text().splitlines()) == 1
+
+    assert main(["vault", "doctor"]) == ExitCode.FAILED  # the fingerprint is not pinned yet
+    assert "spec.evidence.fingerprint" in capsys.readouterr().out
+    settings = repository / "access" / "daypass.yaml"
+    pinned = f'    fingerprint: "{told["evidence"]["fingerprint"]}"\n    email:'
+    settings.write_text(settings.read_text().replace("    email:", pinned))
+    operators.client.write("sys/policies/acl/daypass-left-over", {"policy": 'path "x" {}'})
+    assert main(["vault", "doctor"]) == ExitCode.FAILED
+    assert "daypass-left-over" in capsys.readouterr().out
+    assert main(["vault", "apply", "--prune"]) == ExitCode.DONE
+    assert "removed    policy daypass-left-over" in capsys.readouterr().out
+    assert main(["vault", "doctor"]) == ExitCode.DONE, capsys.readouterr().out
+
+
+def test_trust_is_set_once_and_moved_by_hand_only(
+    repository: Path, operators: OpenBao, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["vault", "apply", "--trust", "HEAD"])
+    first = git(repository, "rev-parse", "HEAD")
+    write_resource(repository, "cmd-more")
+    git(repository, "add", "access")
+    git(repository, "commit", "--quiet", "-m", "More")
+    second = git(repository, "rev-parse", "HEAD")
+
+    def trusted() -> str:
+        return read(operators, "cmd-kv/data/daypass/notes/trust")["data"]["commit"]
+
+    assert trusted() == first
+    main(["vault", "apply"])
+    assert trusted() == first
+    main(["vault", "apply", "--trust", second[:12]])
+    assert trusted() == second
+    capsys.readouterr()
+
+
+def test_an_evidence_key_that_is_not_the_pinned_one_is_told(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = repository / "access" / "daypass.yaml"
+    pinned = f'    fingerprint: "SHA256:{"A" * 43}"\n    email:'
+    settings.write_text(settings.read_text().replace("    email:", pinned))
+    assert main(["vault", "apply", "--write-signers"]) == ExitCode.FAILED
+    assert "fingerprint" in capsys.readouterr().err
+    assert main(["vault", "doctor"]) == ExitCode.FAILED
+
+
+def test_without_a_token_nothing_is_asked(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repository.is_dir()
+    monkeypatch.delenv("VAULT_TOKEN")
+    assert main(["vault", "apply"]) == ExitCode.USAGE
+    assert "bao login" in capsys.readouterr().err
+
+
+def test_the_token_of_a_login_is_read(
+    repository: Path,
+    operators: OpenBao,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert repository.is_dir()
+    monkeypatch.delenv("VAULT_TOKEN")
+    (tmp_path / ".vault-token").write_text(operators.root_token.reveal() + "\n")
+    assert main(["vault", "doctor"]) in (ExitCode.DONE, ExitCode.FAILED)
+    assert operators.root_token.reveal() not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("content", ["", "-----BEGIN RSA PRIVATE KEY-----\nCANARY\n", None])
+def test_a_file_that_is_no_app_key_is_told_without_its_content(
+    content: str | None, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repository / "key.pem"
+    if content is not None:
+        path.write_text(content)
+    assert main(["vault", "apply", "--app-key-file", str(path)]) == ExitCode.USAGE
+    assert "CANARY" not in "".join(capsys.readouterr())
+
+
+def test_a_token_that_may_not_is_told(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repository.is_dir()
+    monkeypatch.setenv("VAULT_TOKEN", "s.CANARY")
+    for verb in ("apply", "doctor"):
+        assert main(["vault", verb]) == ExitCode.FAILED
+        shown = "".join(capsys.readouterr())
+        assert "403" in shown
+        assert "CANARY" not in shown

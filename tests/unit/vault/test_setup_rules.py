@@ -1,0 +1,197 @@
+"""The set-up as pure data: what it asks for, what it refuses, and that it is always the same."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypass.adapters.vault.bot_policy import bot_policy
+from daypass.adapters.vault.render import render
+from daypass.adapters.vault.setup import desired
+from daypass.adapters.vault.steps import Document, Policy
+from daypass.errors import DocumentError
+from daypass.model.instant import Duration
+from daypass.model.names import NAME_PATTERN
+from daypass.model.resource import (
+    Approvers,
+    IssueMode,
+    Level,
+    Recording,
+    Resource,
+    Sensitivity,
+    Tier,
+)
+from daypass.model.settings import EvidenceSettings, GitHubSettings, Settings, VaultSettings
+
+SETTINGS = Settings(
+    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
+    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
+    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
+    groups={},
+    foundation_owners=("security",),
+    foundation_at_least=1,
+    claim_window=Duration.parse("1h"),
+)
+
+
+def level(name: str, *tiers: str, **changes: object) -> Level:
+    made = Level(
+        name=name,
+        engine="database",
+        mount="database",
+        tiers=tuple(Tier(Duration.parse(tier), f"role-{tier}") for tier in tiers or ("1h",)),
+        issue=IssueMode.ON_MERGE,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def resource(name: str, *levels: Level) -> Resource:
+    return Resource(
+        name=name,
+        type="database",
+        environment="production",
+        sensitivity=Sensitivity.LOW,
+        business_owner="a",
+        lifecycle_owner="b",
+        levels={item.name: item for item in levels},
+        max_duration=Duration.parse("8h"),
+        recording=Recording.NONE,
+        approvers=Approvers((), 1, owner=True),
+    )
+
+
+def test_every_tier_has_a_role_and_a_policy_of_one_path() -> None:
+    setup = desired(SETTINGS, [resource("orders", level("read", "1h", "8h"))])
+    policies = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert set(policies) == {"daypass-orders-read-1h", "daypass-orders-read-8h", "daypass-apply"}
+    assert policies["daypass-orders-read-8h"].count("path ") == 1
+    assert 'path "database/creds/role-8h"' in policies["daypass-orders-read-8h"]
+    roles = [
+        step.body
+        for step in setup.steps
+        if isinstance(step, Document) and step.path == "auth/token/roles/daypass-orders-read-8h"
+    ]
+    assert roles[0]["token_explicit_max_ttl"] == 8 * 3600
+    assert roles[0]["allowed_policies"] == ["daypass-orders-read-8h"]
+    assert roles[0]["orphan"] is True
+    assert roles[0]["renewable"] is False
+
+
+def test_the_login_is_bound_to_exact_strings() -> None:
+    setup = desired(SETTINGS, [])
+    bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
+    role = bodies["auth/daypass-github/role/daypass-apply"]
+    assert role["bound_claims_type"] == "string"
+    assert role["bound_claims"] == {
+        "repository_id": "456",
+        "repository_owner_id": "900",
+        "ref": "refs/heads/main",
+        "job_workflow_ref": ("acme/access/.github/workflows/access-reconcile.yml@refs/heads/main"),
+        "event_name": ["push", "schedule", "workflow_dispatch"],
+    }
+    assert role["token_explicit_max_ttl"] == 600
+    assert role["token_no_default_policy"] is True
+
+
+def test_names_that_would_share_rights_are_refused() -> None:
+    with pytest.raises(DocumentError, match="daypass-a-b-c-1h"):
+        desired(SETTINGS, [resource("a-b", level("c")), resource("a", level("b-c"))])
+
+
+def test_a_grants_policy_is_never_the_bots() -> None:
+    vault = dataclasses.replace(SETTINGS.vault, apply_role="daypass-a-read-1h")
+    with pytest.raises(DocumentError, match="itself"):
+        desired(dataclasses.replace(SETTINGS, vault=vault), [resource("a", level("read"))])
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        "*",
+        "data*",
+        "+/x",
+        "a/../sys",
+        "/a",
+        "a/",
+        'a" {}',
+        "a\n",
+        "",
+        "sys",
+        "auth/token",
+        "daypass",
+        "daypass-transit",
+        "identity",
+        "cubbyhole",
+        "a//b",
+        "ä",
+    ],
+)
+def test_a_mount_that_would_widen_a_policy_is_refused(mount: str) -> None:
+    with pytest.raises(DocumentError) as error:
+        desired(SETTINGS, [resource("orders", level("read", mount=mount))])
+    assert error.value.remedy
+
+
+@pytest.mark.parametrize("role", ["*", "a/b", "x*", "+", "..", ""])
+def test_a_role_that_would_widen_a_policy_is_refused(role: str) -> None:
+    tiers = (Tier(Duration.parse("1h"), role),)
+    with pytest.raises(DocumentError):
+        desired(SETTINGS, [resource("orders", level("read", tiers=tiers))])
+
+
+def test_an_engine_that_cannot_be_minted_from_is_refused() -> None:
+    with pytest.raises(DocumentError, match="ssh"):
+        desired(SETTINGS, [resource("orders", level("read", engine="ssh"))])
+
+
+def test_wrapping_is_enforced_where_it_must_be() -> None:
+    on_claim = level("admin", issue=IssueMode.ON_CLAIM)
+    setup = desired(SETTINGS, [resource("orders", level("read"), on_claim)])
+    texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert 'min_wrapping_ttl = "1s"' in texts["daypass-orders-read-1h"]
+    assert "wrapping" not in texts["daypass-orders-admin-1h"]
+    blocks = texts["daypass-apply"].split("\n\n")
+    mint = {
+        name: next(block for block in blocks if f'create/daypass-orders-{name}-1h"' in block)
+        for name in ("read", "admin")
+    }
+    assert "wrapping" not in mint["read"]
+    assert 'min_wrapping_ttl = "1s"' in mint["admin"]
+    assert 'max_wrapping_ttl = "3600s"' in mint["admin"]
+
+
+def test_without_resources_the_bot_can_mint_and_revoke_nothing() -> None:
+    text = bot_policy(SETTINGS, ())
+    assert "auth/token/create" not in text
+    assert "sys/leases" not in text
+
+
+names = st.lists(st.from_regex(NAME_PATTERN, fullmatch=True), min_size=1, max_size=6, unique=True)
+
+
+@given(names, st.randoms(use_true_random=False))
+def test_the_same_access_renders_the_same_bytes_in_any_order(
+    chosen: list[str], random: object
+) -> None:
+    resources = [resource(name, level("read", "1h")) for name in chosen]
+    before = render(desired(SETTINGS, resources))
+    random.shuffle(resources)  # type: ignore[attr-defined]  # hypothesis types it as object here
+    assert render(desired(SETTINGS, resources)) == before
+
+
+@given(st.from_regex(NAME_PATTERN, fullmatch=True), st.text(max_size=12))
+def test_no_mount_ever_brings_a_wildcard_or_a_second_block(name: str, mount: str) -> None:
+    try:
+        setup = desired(SETTINGS, [resource(name, level("read", mount=mount))])
+    except DocumentError:
+        return
+    text = next(
+        step.text
+        for step in setup.steps
+        if isinstance(step, Policy) and step.name != "daypass-apply"
+    )
+    assert text.count("path ") == 1
+    assert not set("*+") & set(text)
