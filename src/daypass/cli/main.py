@@ -66,6 +66,7 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"daypass {__version__}")
+    add_directory(parser, ".")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     for name, entry in VERBS.items():
         child = verbs.add_parser(
@@ -75,21 +76,27 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         if name == verb:
-            child.add_argument(
-                "-C",
-                dest="directory",
-                metavar="DIR",
-                default=".",
-                help="the governed repository's work tree (default: here)",
-            )
+            # Here too, and without a default, which would undo the one before the verb.
+            add_directory(child, argparse.SUPPRESS)
             _module(entry.module).add_arguments(child)
     return parser
+
+
+def add_directory(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add `-C DIR`, which git and make have too."""
+    parser.add_argument(
+        "-C",
+        dest="directory",
+        metavar="DIR",
+        default=default,
+        help="the governed repository's work tree (default: here)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. No traceback reaches a person."""
     words = list(sys.argv[1:] if argv is None else argv)
-    verb = next((word for word in words if not word.startswith("-")), None)
+    verb = find_verb(words)
     try:
         words, command = split_command(verb, words)
         arguments = build_parser(verb).parse_args(words)
@@ -114,6 +121,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         output.show_error(output.from_bug(error))
         return int(ExitCode.FAILED)
+
+
+def find_verb(words: Sequence[str]) -> str | None:
+    """The first word that is no flag, nor the directory of a `-C` before it."""
+    before = ["", *words]
+    return next(
+        (
+            word
+            for previous, word in zip(before, words, strict=False)
+            if not word.startswith("-") and previous != "-C"
+        ),
+        None,
+    )
 
 
 def split_command(verb: str | None, words: list[str]) -> tuple[list[str], list[str]]:
