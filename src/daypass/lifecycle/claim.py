@@ -17,7 +17,7 @@ from daypass.documents.document import read_document
 from daypass.errors import ClaimError, EvidenceError, UsageError
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.history import find_events
-from daypass.ledger.record import grant_trailers
+from daypass.ledger.records import compare
 from daypass.lifecycle.messages import delivery_marker
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind
@@ -44,6 +44,7 @@ _ARMOR: Final = re.compile(
     r"^-----BEGIN AGE ENCRYPTED FILE-----$.*?^-----END AGE ENCRYPTED FILE-----$",
     re.DOTALL | re.MULTILINE,
 )
+_WRAPPING: Final = "Daypass-Wrapping"
 _DELIVERIES: Final = (EventKind.ISSUED, EventKind.DELIVERED_AGAIN)
 _ALARM: Final = (
     "Do not use it. Tell your security team, and comment `/done {id}` on the pull request."
@@ -179,24 +180,17 @@ def _proven(
         raise _forged(grant_id, "no event that the evidence key signed brought it there")
     if _blob_at(repository, delivered.commit, grant_path(grant_id)) != on_main:
         raise _forged(grant_id, "somebody else has changed it since it was issued")
-    grant = _grant(grant_id, repository.blobs([on_main])[on_main])
-    implied = grant_trailers(grant)
-    names = {name for name, _ in implied}
-    signed = [pair for pair in delivered.event.trailers if pair[0] in names]
-    if grant.id != grant_id or sorted(signed) != sorted(implied):
-        raise _forged(grant_id, f"it says something else than commit {delivered.commit}")
+    record = repository.blobs([on_main])[on_main]
+    fault = next(compare(delivered, record), None)
+    if fault is not None or delivered.event.first(_WRAPPING) is None:
+        said = fault.message if fault else f"it has no {_WRAPPING}"
+        raise _forged(grant_id, f"commit {delivered.commit} says something else: {said}")
+    grant = Grant.from_document(json.loads(record))
     return Claimable(
         grant,
         _resource(repository, delivered.commit, grant.resource),
         _settings(repository, delivered.commit),
     )
-
-
-def _grant(grant_id: str, data: bytes) -> Grant:
-    try:
-        return Grant.from_document(json.loads(data))
-    except (KeyError, TypeError, ValueError):
-        raise _forged(grant_id, "it cannot be read") from None
 
 
 def _forged(grant_id: str, because: str) -> EvidenceError:

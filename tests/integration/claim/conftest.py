@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,17 +16,9 @@ if TYPE_CHECKING:
     from daypass.sandbox.postgres import Postgres
 
 
-def keygen(path: Path, passphrase: str = "") -> Path:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", str(path)],
-        check=True,
-    )
-    return path
-
-
 @pytest.fixture
 def box(
     github: GitHub, bao: OpenBao, postgres: Postgres, database_engine: str, tmp_path: Path
 ) -> Iterator[Box]:
     assert database_engine == "database"
-    yield from build(github, bao, postgres, tmp_path, keygen)
+    yield from build(github, bao, postgres, tmp_path)

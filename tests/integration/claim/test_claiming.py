@@ -66,6 +66,29 @@ def test_on_claim_no_user_exists_until_it_is_claimed(box: Box) -> None:
         assert connection.execute("select 1").fetchone() == (1,)
 
 
+def test_an_on_claim_delivery_by_hand(box: Box, tmp_path: Path) -> None:
+    grant = box.issue("alice-admin-hand", "admin")
+    [posted] = box.forge.comments(grant.pull_request)
+    (tmp_path / "comment.md").write_text(posted.body)
+    script = """
+set -eu
+sed -n '/^-----BEGIN AGE/,/^-----END AGE/p' comment.md > delivery.age
+export BAO_TOKEN
+BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age)
+BAO_TOKEN=$(bao unwrap -field=token)
+BAO_TOKEN=$(bao read -wrap-ttl=60s -field=wrapping_token database/creds/orders-admin-1h)
+bao unwrap -format=json
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], check=False, capture_output=True, text=True, cwd=tmp_path,
+        env=box.environment | {"BAO_ADDR": box.bao.address},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    credential = json.loads(done.stdout)["data"]
+    with box.postgres.connect(credential["username"], Secret(credential["password"])):
+        pass
+
+
 def test_export_lines_and_files(box: Box, tmp_path: Path) -> None:
     done = box.daypass("claim", box.issue("alice-env").id, "--format", "env")
     logged_in = subprocess.run(

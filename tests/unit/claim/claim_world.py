@@ -114,7 +114,8 @@ class World:
         return sha
 
     def record(self, kind: EventKind, grant: Grant, key: Ed25519PrivateKey | None = None) -> str:
-        trailers = grant_trailers(grant) if kind is EventKind.ISSUED else ()
+        brings = kind in (EventKind.ISSUED, EventKind.DELIVERED_AGAIN)
+        trailers = grant_trailers(grant) if brings else ()
         self.events += 1
         message = compose("An event", "", Event(kind, grant.id, trailers), self.events, None)
         return self.commit(message, key or self.key)

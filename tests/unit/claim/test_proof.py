@@ -94,14 +94,31 @@ def test_a_record_changed_after_it_was_issued_is_refused(world: World) -> None:
 def test_a_record_that_differs_from_its_trailers_is_refused(world: World) -> None:
     world.files[grant_path(GRANT.id)] = replace(GRANT, pull_request=4).to_bytes()
     world.record(EventKind.ISSUED, GRANT)
-    with pytest.raises(EvidenceError, match="says something else than commit"):
+    with pytest.raises(EvidenceError, match="Daypass-Pull-Request is 3, and the record says 4"):
+        claim(world)
+
+
+def test_a_delivery_that_was_made_anew_is_the_one_that_counts(world: World) -> None:
+    world.issue(GRANT)
+    anew = replace(GRANT, wrapping=replace(GRANT.wrapping, time="2026-11-22T10:20:00Z"))
+    world.files[grant_path(GRANT.id)] = anew.to_bytes()
+    world.record(EventKind.DELIVERED_AGAIN, anew)
+    assert claim(world).grant == anew
+
+
+def test_a_delivery_of_which_the_evidence_tells_nothing_is_refused(world: World) -> None:
+    world.issue(GRANT)
+    world.events += 1
+    message = compose("x", "", Event(EventKind.DELIVERED_AGAIN, GRANT.id, ()), world.events, None)
+    world.commit(message, world.key)
+    with pytest.raises(EvidenceError, match="it has no Daypass-Wrapping"):
         claim(world)
 
 
 def test_an_unreadable_record_is_refused(world: World) -> None:
     world.files[grant_path(GRANT.id)] = b"{}"
     world.record(EventKind.ISSUED, GRANT)
-    with pytest.raises(EvidenceError, match="cannot be read"):
+    with pytest.raises(EvidenceError, match="is no record"):
         claim(world)
 
 
