@@ -9,7 +9,7 @@ from daypass.adapters.git.process import authorisation
 from daypass.errors import ForgeRefusedError, GitError, PushRaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from daypass.adapters.git.process import Git
     from daypass.model.secret import Secret
@@ -39,7 +39,8 @@ class Remote:
         self._name = name
         self._branch = branch
         self._token = token
-        self._promisor: str | None = None
+        self._partial: bool | None = None
+        self._present: set[str] = set()
         self.tracking_ref = f"refs/remotes/{name}/{branch}"
 
     def fetch(self) -> None:
@@ -83,14 +84,19 @@ class Remote:
             raise self._explain(done.stdout.decode("utf-8", "replace"), done.stderr)
         self._git.run("update-ref", self.tracking_ref, commit)
 
-    def prefetch(self, blobs: Sequence[str]) -> None:
-        """Fetch those of the blobs that a partial clone lacks, in one go."""
-        if not self._promisor_name():
+    def prefetch(self, blobs: Iterable[str]) -> None:
+        """Fetch those of the blobs that a partial clone lacks, in one go.
+
+        git would fetch each of them by itself, one connection a blob, and without the token.
+        """
+        missing = set(blobs) - self._present
+        if not missing or not self._is_partial():
             return
         listed = self._git.run(
             "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"
         )
-        missing = sorted(set(blobs) - set(listed.decode().split()))
+        self._present.update(listed.decode().split())
+        missing -= self._present
         if missing:
             self._git.run(
                 "-c",
@@ -101,16 +107,17 @@ class Remote:
                 "--no-write-fetch-head",
                 "--filter=blob:none",
                 "--stdin",
-                self._promisor_name(),
-                data="".join(f"{blob}\n" for blob in missing).encode(),
+                self._name,
+                data="".join(f"{blob}\n" for blob in sorted(missing)).encode(),
                 secrets=self._secrets("fetch"),
             )
+            self._present.update(missing)
 
-    def _promisor_name(self) -> str:
-        if self._promisor is None:
-            done = self._git.try_run("config", "--local", "extensions.partialClone")
-            self._promisor = done.stdout.decode("utf-8", "replace").strip()
-        return self._promisor
+    def _is_partial(self) -> bool:
+        if self._partial is None:
+            key = f"remote.{self._name}.promisor"
+            self._partial = self._git.try_run("config", "--type=bool", key).stdout == b"true\n"
+        return self._partial
 
     def _secrets(self, direction: str) -> tuple[tuple[str, str], ...]:
         if self._token is None:

@@ -9,7 +9,7 @@ from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
-from daypass.adapters.git.tree import TreeEditor, list_tree
+from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
 from daypass.adapters.git.walking import beside, changes, introductions, touching, walk
 from daypass.errors import GitError
 from daypass.ledger import sshsig
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from daypass.model.tree import TreeEntry
 
 _ID: Final = re.compile(r"[0-9a-f]{40}")
-# Fewer missing blobs than this are fetched one by one as they are read.
-_PREFETCH_FROM: Final = 4
 
 
 class GitRepository:
@@ -147,21 +145,16 @@ class GitRepository:
         A path that is a file is its own only entry; `""` is the whole tree.
         """
         self._flush()
-        parent, _slash, name = folder.rpartition("/")
-        found = self._reader.one(f"{_checked(commit)}:{folder}")
-        if found is None:
-            self._demand(commit)
-            return ()
-        if found.kind == "tree":
-            return tuple(list_tree(found.content, folder, self._tree))
-        beside = self._reader.one(f"{commit}:{parent}")
-        return tuple(
-            entry
-            for entry in list_tree(
-                beside.content if beside else b"", parent, self._tree, recursive=False
-            )
-            if entry.path.rpartition("/")[2] == name
-        )
+        found = Item(DIRECTORY, b"", self._demand(commit))
+        for name in folder.encode("utf-8", "surrogateescape").split(b"/") if folder else ():
+            inside = parse_tree(self._tree(found.id)) if found.mode == DIRECTORY else ()
+            below = next((item for item in inside if item.name == name), None)
+            if below is None:
+                return ()
+            found = below
+        if found.mode == DIRECTORY:
+            return tuple(list_tree(self._tree(found.id), folder, self._tree))
+        return (found.at(folder),)
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote, all at once, if the clone is partial).
@@ -171,8 +164,7 @@ class GitRepository:
         """
         self._flush()
         wanted = sorted({_checked(name) for name in ids})
-        if len(wanted) >= _PREFETCH_FROM:
-            self._remote.prefetch(wanted)
+        self._remote.prefetch(wanted)
         contents: dict[str, bytes] = {}
         for name, found in zip(wanted, self._reader.read(wanted), strict=True):
             if found is None or found.kind != "blob":

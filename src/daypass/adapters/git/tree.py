@@ -32,6 +32,10 @@ class Item(NamedTuple):
         """What git sorts by: a directory sorts as if its name ended in a slash."""
         return self.name + b"/" if self.mode == DIRECTORY else self.name
 
+    def at(self, path: str) -> TreeEntry:
+        """The entry, with its path from the root."""
+        return TreeEntry(self.mode.decode().rjust(6, "0"), self.id, path)
+
 
 def parse_tree(content: bytes) -> Iterator[Item]:
     """The entries of a tree object, in its order."""
@@ -44,17 +48,15 @@ def parse_tree(content: bytes) -> Iterator[Item]:
         at = last
 
 
-def list_tree(
-    content: bytes, folder: str, read: Callable[[str], bytes], *, recursive: bool = True
-) -> Iterator[TreeEntry]:
+def list_tree(content: bytes, folder: str, read: Callable[[str], bytes]) -> Iterator[TreeEntry]:
     """All entries below a tree that is no directory itself, with their paths from the root."""
     for item in parse_tree(content):
         path = f"{folder}/" if folder else ""
         path += item.name.decode("utf-8", "surrogateescape")
-        if item.mode == DIRECTORY and recursive:
+        if item.mode == DIRECTORY:
             yield from list_tree(read(item.id), path, read)
         else:
-            yield TreeEntry(item.mode.decode().rjust(6, "0"), item.id, path)
+            yield item.at(path)
 
 
 class _Folder:
