@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from claim_box import RESOURCE_PATH
+from claim_box import RESOURCE_PATH, keygen
 
-from conftest import keygen
 from daypass.model.canonical import digest_bytes
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH, grant_path
 from daypass.model.secret import Secret
