@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
@@ -10,6 +10,7 @@ from daypass.policy import calendar
 from daypass.policy.approvers import judge, stage_needs
 from daypass.policy.expressions import ExpressionError, activation, passes
 from daypass.policy.facts import Stage, Status
+from daypass.policy.rules import CONDITIONS
 from daypass.policy.verdict import Verdict, failed, passed, unknown
 
 if TYPE_CHECKING:
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
     from daypass.policy.compiled import CompiledPolicy, CompiledRule
     from daypass.policy.expressions import Expression
     from daypass.policy.input import DecisionInput
-
-# Names that a policy's own rules cannot take, because conditions of every policy have them.
-NAMES: Final = (
-    "match",
-    "approvals",
-    "ticket",
-    "reason-length",
-    "times",
-    "freeze",
-    "concurrent",
-    "window",
-)
 
 
 class Variables:
@@ -65,7 +54,7 @@ def conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tuple
         if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
             # A policy's own rule may not hide behind, or overwrite, a condition's name.
             name = rule.rule.name
-            yield (f"rule-{name}" if name in NAMES else name), _free_rule(rule, variables)
+            yield (f"rule-{name}" if name in CONDITIONS else name), _free_rule(rule, variables)
 
 
 def _at_issue(policy: AccessPolicy, facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:

@@ -8,23 +8,23 @@ import pytest
 from policy_world import catalogue, outcome
 
 from daypass.model.names import is_name
-from daypass.policy.conditions import NAMES
-from daypass.policy.rules import BUILT_IN, DESCRIBED
+from daypass.policy.rules import BUILT_IN, CONDITIONS, DESCRIBED
 
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
-def test_a_rule_is_told(name):
-    rule = DESCRIBED[name]
+@pytest.mark.parametrize(
+    "rule", [*DESCRIBED.values(), *CONDITIONS.values()], ids=lambda rule: rule.name
+)
+def test_a_rule_is_told(rule):
     assert is_name(rule.name)
-    assert rule.name not in NAMES
+    assert (rule.name in DESCRIBED) is not (rule.name in CONDITIONS)
     assert rule.purpose.endswith(".")
     assert rule.passes != rule.fails
     assert rule.requirements
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
+@pytest.mark.parametrize("name", [*DESCRIBED, *CONDITIONS])
 def test_a_rule_is_tried(name):
     files = (path for path in HERE.glob("test_*.py") if path.name != Path(__file__).name)
     assert any(name in path.read_text() for path in files)

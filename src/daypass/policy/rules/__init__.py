@@ -6,11 +6,11 @@ worked out in `daypass.policy.decide`; they are described here like the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.policy.rules import approval, parties, target
-from daypass.policy.rules.rule import BUILT_IN, BuiltInRule
+from daypass.policy.rules.condition import CONDITIONS
+from daypass.policy.rules.rule import BUILT_IN, BuiltInRule, DescribedRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,35 +18,25 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILT_IN",
     "COMBINED",
+    "CONDITIONS",
     "DESCRIBED",
     "DURATION",
     "PERMITTED",
     "RULES",
     "TWO_APPROVERS",
     "BuiltInRule",
-    "CombinedRule",
+    "DescribedRule",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedRule:
-    """A built-in rule whose outcome depends on which policies apply."""
-
-    name: str
-    purpose: str
-    passes: str
-    fails: str
-    requirements: tuple[str, ...]
-
-
-PERMITTED: Final = CombinedRule(
+PERMITTED: Final = DescribedRule(
     name="permitted-by-policy",
     purpose="What no enforced permit policy is about is denied. Guards never permit.",
     passes="the policy production-read is about it",
     fails="only a guard, or a policy that is still in `audit`, is about it",
     requirements=("R3",),
 )
-TWO_APPROVERS: Final = CombinedRule(
+TWO_APPROVERS: Final = DescribedRule(
     name="two-approvers",
     purpose="High and critical resources need two approvers, an owner of the resource among them. "
     "Approvers are those whom the resource or a policy about it names.",
@@ -54,7 +44,7 @@ TWO_APPROVERS: Final = CombinedRule(
     fails="two members of security approved, and no owner",
     requirements=("R13",),
 )
-DURATION: Final = CombinedRule(
+DURATION: Final = DescribedRule(
     name="duration",
     purpose="The least of all durations counts: of the request, the resource, the longest tier, "
     "the policies, a rolling window, the end of a contract. When nothing is left of it, denied.",
@@ -64,6 +54,6 @@ DURATION: Final = CombinedRule(
 )
 
 RULES: Final[tuple[BuiltInRule, ...]] = (*parties.RULES, *target.RULES, *approval.RULES)
-COMBINED: Final[tuple[CombinedRule, ...]] = (PERMITTED, TWO_APPROVERS, DURATION)
-_ALL: Final[tuple[BuiltInRule | CombinedRule, ...]] = (*RULES, *COMBINED)
-DESCRIBED: Final[Mapping[str, BuiltInRule | CombinedRule]] = {rule.name: rule for rule in _ALL}
+COMBINED: Final[tuple[DescribedRule, ...]] = (PERMITTED, TWO_APPROVERS, DURATION)
+_ALL: Final[tuple[DescribedRule, ...]] = (*RULES, *COMBINED)
+DESCRIBED: Final[Mapping[str, DescribedRule]] = {rule.name: rule for rule in _ALL}

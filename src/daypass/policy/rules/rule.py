@@ -1,4 +1,4 @@
-"""What a built-in rule is: a check with a name, a purpose, and an example of each outcome."""
+"""What a rule is: a name, a purpose, an example of each outcome, and, built in, a check."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ BUILT_IN: Final = "built-in"  # the name that outcomes of these rules give as th
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltInRule:
-    """A rule that is code and that no policy can switch off.
-
-    `check` is called only when subject and resource exist, but for the rules that say so. Rules
-    that are asked at issue only do not end live grants.
-    """
+class DescribedRule:
+    """A rule as it is told to people: `passes` and `fails` are examples in words."""
 
     name: str
     purpose: str
-    passes: str  # an example in words
+    passes: str
     fails: str
-    requirements: tuple[str, ...]  # of the requirements and threats that it answers
+    requirements: tuple[str, ...]  # and threats that it answers
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInRule(DescribedRule):
+    """A rule that is code, that no policy can switch off, and that needs no policy to judge.
+
+    Rules that are asked at issue only do not end live grants.
+    """
+
     check: Callable[[DecisionInput], Verdict]
     at_issue_only: bool = False
