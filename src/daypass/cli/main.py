@@ -48,6 +48,9 @@ VERBS: Final[dict[str, Verb]] = {
         takes_command=True,
     ),
     "status": Verb("daypass.cli.status", "who holds what, until when"),
+    "explain": Verb(
+        "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"
+    ),
     "audit": Verb("daypass.cli.audit", "list the evidence, and verify it"),
     "vault": Verb(
         "daypass.cli.vault", "the least-privilege set-up of Vault: render, apply, doctor"
