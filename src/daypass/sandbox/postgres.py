@@ -180,7 +180,7 @@ class Postgres:
             process = ServerProcess(
                 "initdb",
                 [
-                    str(_program("initdb")),
+                    str(program("initdb")),
                     f"--pgdata={self._data}",
                     f"--username={self.admin_user}",
                     f"--pwfile={password_file}",
@@ -203,7 +203,7 @@ class Postgres:
         self._process = ServerProcess(
             "PostgreSQL",
             [
-                str(_program("postgres")),
+                str(program("postgres")),
                 "-D",
                 str(self._data),
                 *_options(
@@ -229,7 +229,7 @@ class Postgres:
             raise
 
     def _answers(self) -> bool:
-        command = [str(_program("pg_isready")), "-q", "-h", self.host, "-p", str(self.port)]
+        command = [str(program("pg_isready")), "-q", "-h", self.host, "-p", str(self.port)]
         return subprocess.run(command, check=False, env={}).returncode == 0  # noqa: S603  -- our own
 
     def _lay_out(self) -> None:
@@ -269,7 +269,7 @@ def _server_user() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
     # The package is found without importing it: importing it makes lock files in the home.
     from importlib.util import find_spec  # noqa: PLC0415
 

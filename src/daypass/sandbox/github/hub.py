@@ -120,10 +120,6 @@ class Hub:
         living = self.all_repositories()
         return next((item for item in living if item.full_name.lower() == wanted), None)
 
-    def repository_by_id(self, repository_id: int) -> Repository | None:
-        """A repository by its numeric id."""
-        return self._repositories.get(repository_id)
-
     def delete_repository(self, repository: Repository) -> None:
         """Remove a repository; pull requests that came from it have no head repository any more."""
         del self._repositories[repository.id]

@@ -284,7 +284,7 @@ class PullViews(Views):
                 "node_id": node_id("Label", len(name)),
                 "url": f"{self.api_url}/repos/{repository.full_name}/labels/{quote(name)}",
                 "name": name,
-                "description": None,
+                "description": "",
                 "color": "ededed",
                 "default": False,
             }

@@ -27,15 +27,6 @@ def repository(call: Call) -> Answer:
     return Answer(call.hub.views.repository_full(call.repository, call.viewer))
 
 
-@routes.add("GET", "/repositories/{id}")
-def repository_by_id(call: Call) -> Answer:
-    """The repository by its numeric id."""
-    found = call.hub.repository_by_id(int(call.parameters["id"]))
-    if found is None or found.role(call.viewer) == "none":
-        raise RefusalError(404, "Not Found")
-    return Answer(call.hub.views.repository_full(found, call.viewer))
-
-
 @routes.add("GET", _REPOSITORY + "/activity", needs=_CONTENTS)
 def activity(call: Call) -> Answer:
     """The record of pushes, newest first, filtered, paged by cursors as GitHub does."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _API: Final = "/api/v3"
 _OIDC: Final = "/_services/token"
-_TABLES: Final = (
+TABLES: Final = (
     pulls_api.routes,
     issues_api.routes,
     repository_api.routes,
@@ -167,7 +167,7 @@ class _Exchange:
         if jwt and token is not None:
             self._hub.app.authenticate(token)
             self.actor = self._hub.app.bot.login
-        for table in _TABLES:
+        for table in TABLES:
             try:
                 route, parameters = table.find("GET" if method == "HEAD" else method, path)
                 break
