@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import github.Requester as pygithub_requester
 import github_answers as answers
 import pytest
 import requests
@@ -276,8 +278,17 @@ def test_a_slug_that_would_change_the_path_is_refused(forge: GitHubForge) -> Non
 
 
 def test_threads_never_read_each_others_answers(
-    github: responses.RequestsMock, forge: GitHubForge
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connection = pygithub_requester.HTTPSRequestsConnectionClass
+    remember = connection.request
+
+    def slowly(*arguments: Any) -> None:
+        remember(*arguments)
+        time.sleep(0.001)  # between what a connection remembers and what it then asks for
+
+    monkeypatch.setattr(connection, "request", slowly)
+
     def by_id(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         number = int(str(request.url).rpartition("/")[2])
         return 200, {}, json.dumps(answers.user(number))
