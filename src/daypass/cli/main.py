@@ -103,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         words, command = split_command(verb, words)
         arguments = build_parser(verb).parse_args(words)
-        arguments.command = command
+        if VERBS[arguments.verb].takes_command:
+            arguments.command = command
         return int(_module(VERBS[arguments.verb].module).run(arguments))
     except DaypassError as error:
         output.show_error(error)
