@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import github.Requester as pygithub_requester
 import github_answers as answers
 import pytest
 import requests
 import responses
+from github.Requester import HTTPSRequestsConnectionClass
 from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
 from daypass.adapters.github.forge import GitHubForge
@@ -280,7 +280,7 @@ def test_a_slug_that_would_change_the_path_is_refused(forge: GitHubForge) -> Non
 def test_threads_never_read_each_others_answers(
     github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = pygithub_requester.HTTPSRequestsConnectionClass
+    connection = HTTPSRequestsConnectionClass
     remember = connection.request
 
     def slowly(*arguments: Any) -> None:
