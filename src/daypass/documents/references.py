@@ -65,6 +65,7 @@ def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Pro
                             "Rename the resource or the level.",
                         ),
                     )
+                    break
 
 
 def settings_problems(catalogue: Catalogue) -> Iterator[Problem]:

@@ -1,0 +1,343 @@
+"""Each rule: documented, and held to a case that breaks it alone and one that keeps it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from documents_world import (
+    ALICE_PATH,
+    DEPLOYER,
+    DEPLOYER_PATH,
+    GRANT,
+    GRANT_PATH,
+    POLICY,
+    POLICY_PATH,
+    REQUEST,
+    REQUEST_PATH,
+    RESOURCE,
+    RESOURCE_PATH,
+    SETTINGS_PATH,
+    SOUND,
+    entries,
+    findings_of,
+    human,
+    judged,
+)
+
+from daypass import documents
+from daypass.documents import resources, strict_yaml
+from daypass.documents.changes import changes, check_changes
+from daypass.documents.rules import RULES
+from daypass.documents.rules_of_text import TEXT_RULES
+from daypass.errors import DocumentError
+from daypass.model.names import Kind
+
+if TYPE_CHECKING:
+    from daypass.documents.rule import Rule
+
+A_RESOURCE_SCHEMA = resources.schema_bytes(Kind.RESOURCE).decode()
+SCHEMAS = {
+    f"schemas/{name}": resources.schema_bytes(kind).decode()
+    for kind, name in resources.SCHEMA_FILES.items()
+}
+TIMES = """  limits: {times: {timeZone: Europe/Zurik, from: "08:00", to: "18:00"}}
+"""
+# The rule, the place of its finding, and the files that replace those of the sound repository.
+BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
+    ("document-kind", f"{REQUEST_PATH}:2:7", {REQUEST_PATH: REQUEST.replace("AccessR", "R")}),
+    ("document-name", f"{REQUEST_PATH}:4:7", {REQUEST_PATH: REQUEST.replace("alice-1", "bob-1")}),
+    (
+        "document-value",
+        f"{REQUEST_PATH}:6:3",
+        {REQUEST_PATH: REQUEST + '  notBefore: "2026-12-31T23:59:60Z"\n'},
+    ),
+    ("schema-type", f"{REQUEST_PATH}:11:11", {REQUEST_PATH: REQUEST + "  ticket: 4711\n"}),
+    (
+        "schema-required",
+        f"{REQUEST_PATH}:6:3",
+        {REQUEST_PATH: REQUEST.replace("  duration: 2h\n", "")},
+    ),
+    (
+        "schema-unknown-field",
+        f"{REQUEST_PATH}:9:3",
+        {REQUEST_PATH: REQUEST.replace("duration", "durration")},
+    ),
+    (
+        "schema-enum",
+        f"{RESOURCE_PATH}:7:16",
+        {RESOURCE_PATH: RESOURCE.replace("sensitivity: low", "sensitivity: lwo")},
+    ),
+    ("schema-pattern", f"{REQUEST_PATH}:9:13", {REQUEST_PATH: REQUEST.replace("2h", "2 hours")}),
+    (
+        "schema-ascii",
+        f"{REQUEST_PATH}:6:12",
+        {REQUEST_PATH: REQUEST.replace("subject: a", "subject: \u0430")},
+    ),
+    (
+        "schema-format",
+        f"{REQUEST_PATH}:11:14",
+        {REQUEST_PATH: REQUEST + '  notBefore: "2026-02-30T09:00:00Z"\n'},
+    ),
+    (
+        "schema-limit",
+        f"{RESOURCE_PATH}:13:39",
+        {RESOURCE_PATH: RESOURCE.replace("atLeast: 1", "atLeast: 0")},
+    ),
+    (
+        "schema-condition",
+        f"{DEPLOYER_PATH}:4:7",
+        {DEPLOYER_PATH: DEPLOYER.replace("owners: [alice, bob], ", "")},
+    ),
+    ("schema-value", f"{REQUEST_PATH}:9:13", {REQUEST_PATH: REQUEST.replace("2h", '"2h\\n"')}),
+    (
+        "request-renews-itself",
+        f"{REQUEST_PATH}:11:11",
+        {REQUEST_PATH: f"{REQUEST}  renews: alice-1\n"},
+    ),
+    ("request-too-long", f"{REQUEST_PATH}:9:13", {REQUEST_PATH: REQUEST.replace("2h", "9h")}),
+    (
+        "request-recipients",
+        f"{REQUEST_PATH}:6:12",
+        {RESOURCE_PATH: RESOURCE.replace("sensitivity: low", "sensitivity: high")},
+    ),
+    (
+        "resource-tier-twice",
+        f"{RESOURCE_PATH}:10:54",
+        {RESOURCE_PATH: RESOURCE.replace("{1h: ro-1h,", "{1h: ro-1h, 60m: ro-60m,")},
+    ),
+    (
+        "resource-tier-too-long",
+        f"{RESOURCE_PATH}:10:54",
+        {RESOURCE_PATH: RESOURCE.replace("maxDuration: 8h", "maxDuration: 2h")},
+    ),
+    (
+        "resource-role-twice",
+        "access/resources/a.yaml:10:18",
+        {
+            "access/resources/a.yaml": RESOURCE.replace("name: orders", "name: a").replace(
+                "read:", "orders-read:"
+            ),
+            "access/resources/a-orders.yaml": RESOURCE.replace("name: orders", "name: a-orders"),
+        },
+    ),
+    (
+        "identity-account-twice",
+        "access/identities/bob.yaml:4:50",
+        {"access/identities/bob.yaml": human("bob", 11)},
+    ),
+    (
+        "identity-not-answerable",
+        f"{DEPLOYER_PATH}:4:43",
+        {DEPLOYER_PATH: DEPLOYER.replace("[alice,", "[deployer,")},
+    ),
+    (
+        "reference-identity",
+        f"{REQUEST_PATH}:6:12",
+        {REQUEST_PATH: REQUEST.replace("subject: alice", "subject: alcie")},
+    ),
+    (
+        "reference-resource",
+        f"{REQUEST_PATH}:7:13",
+        {REQUEST_PATH: REQUEST.replace("resource: orders", "resource: order")},
+    ),
+    ("reference-level", f"{REQUEST_PATH}:8:11", {REQUEST_PATH: REQUEST.replace("read", "raed")}),
+    (
+        "reference-group",
+        f"{RESOURCE_PATH}:13:24",
+        {RESOURCE_PATH: RESOURCE.replace("groups: [dba]", "groups: [dbas]")},
+    ),
+    ("settings-missing", SETTINGS_PATH, {SETTINGS_PATH: None}),
+    (
+        "grant-ends-before-it-begins",
+        GRANT_PATH,
+        {GRANT_PATH: GRANT.replace("T11:00:00Z", "T08:00:00Z")},
+    ),
+    ("record-syntax", f"{GRANT_PATH}", {GRANT_PATH: '{"kind": "Grant", "kind": "Grant"}'}),
+    (
+        "policy-expression",
+        f"{POLICY_PATH}:10:33",
+        {
+            POLICY_PATH: POLICY
+            + "  rules: [{name: r, expression: a = 1, message: Only humans ask.}]\n"
+        },
+    ),
+    (
+        "policy-time-zone",
+        f"{POLICY_PATH}:10:30",
+        {POLICY_PATH: POLICY + TIMES},
+    ),
+    (
+        "tree-place",
+        "access/policies/old/reading.yaml",
+        {"access/policies/old/reading.yaml": POLICY},
+    ),
+    ("tree-place", "access/notes.txt", {"access/notes.txt": "hello"}),
+    ("tree-place", "access/requests/.hidden/x.yaml", {"access/requests/.hidden/x.yaml": REQUEST}),
+    ("tree-ending", "access/policies/reading.yml", {"access/policies/reading.yml": POLICY}),
+    ("tree-ending", "access/grants/x.yaml", {"access/grants/x.yaml": REQUEST}),
+    ("tree-name", "access/requests/Alice_1.yaml", {"access/requests/Alice_1.yaml": REQUEST}),
+    ("tree-name", "access/requests/-a.yaml", {"access/requests/-a.yaml": REQUEST}),
+    ("tree-case", "schemas/x.json", {"schemas/X.json": "{}", "schemas/x.json": "{}"}),
+    (
+        "schema-release",
+        "schemas/resource.schema.json",
+        {**SCHEMAS, "schemas/resource.schema.json": A_RESOURCE_SCHEMA + " "},
+    ),
+    (
+        "schema-release",
+        "schemas/resource.schema.json",
+        {**SCHEMAS, "schemas/resource.schema.json": None},
+    ),
+]
+# Rules whose case is elsewhere: the bytes of test_strict_yaml, git's modes, pull requests.
+ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} | {"tree-mode"}
+CHANGED: list[tuple[str, str, dict[str, str | None]]] = [
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", POLICY_PATH: "x"},
+    ),
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", POLICY_PATH: None},
+    ),
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", "schemas/x": "x"},
+    ),
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", ".github/workflows/x.yml": "x"},
+    ),
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", "src/main.py": "x"},
+    ),
+    ("change-mixed", REQUEST_PATH, {REQUEST_PATH: None, RESOURCE_PATH: "x"}),
+    (
+        "change-mixed",
+        "access/break-glass/x.yaml",
+        {"access/requests/bob-1.yaml": "x", "access/break-glass/x.yaml": "x"},
+    ),
+    ("change-record", "access/grants/bob-1.json", {"access/grants/bob-1.json": "x"}),
+    ("change-record", GRANT_PATH, {GRANT_PATH: "x"}),
+    ("change-record", GRANT_PATH, {GRANT_PATH: None}),
+    ("change-record", "access/obligations/x.json", {"access/obligations/x.json": "x"}),
+    ("change-live-request", REQUEST_PATH, {REQUEST_PATH: REQUEST + "# later\n"}),
+    (
+        "change-renamed-request",
+        "access/requests/alice-2.yaml",
+        {REQUEST_PATH: None, "access/requests/alice-2.yaml": REQUEST},
+    ),
+]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_every_rule_is_documented(rule: Rule) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.name)
+    assert rule.purpose.endswith(".")
+    assert rule.passing
+    assert rule.passing != rule.failing
+
+
+def test_every_rule_that_the_code_names_is_in_the_catalogue_and_has_a_case() -> None:
+    assert documents.__file__
+    families = "|".join(sorted({name.partition("-")[0] for name in RULES}))
+    named = re.compile(rf'"((?:{families})-[a-z-]+)"')
+    code = Path(documents.__file__).parent
+    sources = [file for file in code.glob("*.py") if not file.name.startswith("rules_of")]
+    sources.append(code.parent / "cli" / "validate.py")
+    found = {name for file in sources for name in named.findall(file.read_text())}
+    assert found == set(RULES)
+    cases = {rule for rule, _, _ in (*BROKEN, *CHANGED)}
+    assert cases | ELSEWHERE == set(RULES)
+
+
+def test_the_sound_repository_has_no_findings() -> None:
+    assert judged() == ()
+    assert judged({GRANT_PATH: GRANT, **SCHEMAS}) == ()
+
+
+@pytest.mark.parametrize(("rule", "place", "files"), BROKEN, ids=[case[0] for case in BROKEN])
+def test_a_document_that_breaks_one_rule(
+    rule: str, place: str, files: dict[str, str | bytes | None]
+) -> None:
+    findings = judged(files)
+    assert [(item.rule, item.place) for item in findings] == [(rule, place)]
+    assert findings[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("mode", "path"),
+    [
+        ("100755", REQUEST_PATH),
+        ("120000", REQUEST_PATH),
+        ("160000", "access/requests/other"),
+        ("100664", ALICE_PATH),
+        ("120000", "schemas/resource.schema.json"),
+        ("120000", "access/requests"),
+        ("160000", "access"),
+    ],
+)
+def test_only_plain_files(mode: str, path: str) -> None:
+    files = {**SCHEMAS} if path.startswith("schemas") else {}
+    findings = judged({**files, path: SOUND.get(path, A_RESOURCE_SCHEMA)}, {path: mode})
+    assert ("tree-mode", path) in [(item.rule, item.path) for item in findings]
+
+
+@pytest.mark.parametrize(("rule", "path", "files"), CHANGED, ids=[case[0] for case in CHANGED])
+def test_a_pull_request_that_breaks_one_rule(
+    rule: str, path: str, files: dict[str, str | None]
+) -> None:
+    base = {**SOUND, GRANT_PATH: GRANT}
+    head = {name: text for name, text in {**base, **files}.items() if text is not None}
+    findings = check_changes(changes(entries(base), entries(head)))
+    assert [(item.rule, item.path) for item in findings] == [(rule, path)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"access/requests/a.yaml": "x", "access/requests/b.yaml": "y"}, id="several"),
+        pytest.param({REQUEST_PATH: None}, id="end a grant"),
+        pytest.param({REQUEST_PATH: None, "access/requests/a.yaml": "x"}, id="end, and ask anew"),
+        pytest.param({POLICY_PATH: "x", RESOURCE_PATH: None, "src/x": "x"}, id="no request"),
+        pytest.param({"access/break-glass/a.yaml": "x"}, id="an emergency"),
+    ],
+)
+def test_pull_requests_that_may_be(files: dict[str, str | None]) -> None:
+    head = {name: text for name, text in {**SOUND, **files}.items() if text is not None}
+    assert check_changes(changes(entries(SOUND), entries(head))) == ()
+
+
+def test_a_mixed_pull_request_is_told_how_to_split() -> None:
+    head = {**SOUND, "access/requests/a.yaml": "x", POLICY_PATH: "x", "src/main.py": "y"}
+    (finding,) = check_changes(changes(entries(SOUND), entries(head)))
+    assert "access/policies/reading.yaml" in finding.message
+    assert "git checkout BASE -- access/policies src" in finding.remedy
+    assert "git switch -c" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rule
+        for rule in TEXT_RULES
+        if rule.name
+        not in {"document-size", "document-encoding", "document-characters", "record-syntax"}
+    ],
+    ids=lambda rule: rule.name,
+)
+def test_the_examples_that_explain_shows_are_true(rule: Rule) -> None:
+    assert strict_yaml.load(rule.passing.encode(), "x").value
+    with pytest.raises(DocumentError) as caught:
+        strict_yaml.load(rule.failing.encode(), "x")
+    assert rule.name in {finding.rule for finding in findings_of(caught.value)}
