@@ -15,10 +15,13 @@ from daypass.adapters.vault.app_key import read_app_key
 from daypass.adapters.vault.compare import State, compare
 from daypass.adapters.vault.doctor import examine
 from daypass.adapters.vault.install import Outcome, install, prune
+from daypass.adapters.vault.registry import VaultRegistry
 from daypass.adapters.vault.render import render
-from daypass.adapters.vault.session import login_token
+from daypass.adapters.vault.session import login_jwt, login_token
 from daypass.adapters.vault.setup import desired
+from daypass.adapters.vault.transit import TransitSigner
 from daypass.errors import VaultRefusedError
+from daypass.lifecycle.ports import SlotState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,3 +200,23 @@ def test_an_issuer_that_does_not_answer_is_told(setup: Setup, operator: Session)
     with pytest.raises(VaultRefusedError, match="discovery"):
         list(install(operator, broken))
     list(install(operator, setup))
+
+
+def test_everything_can_live_in_a_namespace_of_its_own(
+    empty: OpenBao, house: House, operator: Session
+) -> None:
+    operator.call("POST", "sys/namespaces/daypass")
+    settings = settings_for(empty.address, house.oidc.url, namespace="daypass")
+    setup = desired(settings, [ORDERS])
+    with login_token(settings.vault, empty.root_token) as session:
+        list(install(session, setup, read_app_key(house.app_pem)))
+        assert {change.outcome for change in install(session, setup)} == {Outcome.UNCHANGED}
+        unsound = {item.title for item in examine(session, setup) if item.state is not State.SAME}
+    assert all(title.startswith(("role database/", "evidence key")) for title in unsound)
+    with login_jwt(settings.vault, house.jwt) as bot:
+        registry = VaultRegistry(bot, settings.vault.kv_mount)
+        registry.write("in-a-namespace", SlotState.RESERVED, {}, 0)
+        assert TransitSigner(bot, settings.vault.transit_mount, "evidence").sign(b"x")
+        assert bot.now()
+    answer = operator.call("GET", "vt-kv/data/daypass/grants/in-a-namespace", accept={404})
+    assert answer.status == 404

@@ -49,6 +49,7 @@ ORDERS = resource("orders-db", READ, ADMIN)
 
 def settings_for(address: str, oidc_issuer: str, **vault: object) -> Settings:
     mounts = {"kv_mount": "vt-kv", "transit_mount": "vt-transit", "jwt_mount": "vt-jwt"}
+    vault = {"namespace": None, **mounts, **vault}
     return Settings(
         github=GitHubSettings(
             owner="acme",
@@ -62,10 +63,9 @@ def settings_for(address: str, oidc_issuer: str, **vault: object) -> Settings:
         ),
         vault=VaultSettings(
             address=address,
-            namespace=None,
             ca_file=None,
             audience="daypass-test",
-            **{**mounts, **vault},
+            **vault,
         ),
         evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
         groups={},
