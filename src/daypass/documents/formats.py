@@ -98,7 +98,10 @@ def _property(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return _visible(text).replace("\n", "\\n").replace("##[", "##\\u005b")
+    """One line for a log: the runner of GitHub Actions finds no command in it, even indented."""
+    line = _visible(text).replace("\n", "\\n").replace("##[", "##\\u005b")
+    bare = line.lstrip()
+    return f"\\u003a{bare[1:]}" if bare.startswith("::") else line
 
 
 def _escaped(text: str) -> str:
