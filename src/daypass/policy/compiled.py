@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daypass.model.canonical import digest
+from daypass.model.decision import Effect, RuleOutcome
 from daypass.policy.expressions import (
     Expression,
     ExpressionError,
     compile_expression,
     compile_ticket,
 )
+from daypass.policy.rules import CONDITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +26,7 @@ class CompiledRule:
     """A free rule; `problem` says why its expression cannot be used, and then it denies."""
 
     rule: Rule
+    holds: RuleOutcome  # what it says when it holds, and its name
     expression: Expression | None
     problem: str = ""
 
@@ -36,6 +39,7 @@ class CompiledPolicy:
     ticket: Expression | None  # None also when the pattern is wrong: `ticket_problem` says so
     ticket_problem: str
     rules: tuple[CompiledRule, ...]
+    always: tuple[RuleOutcome, ...]  # what it says of everything that it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,27 @@ def _compile(policy: AccessPolicy) -> CompiledPolicy:
     pattern = policy.require.ticket
     ticket, problem = _attempt(compile_ticket, pattern) if pattern is not None else (None, "")
     rules = tuple(
-        CompiledRule(rule, *_attempt(compile_expression, rule.expression)) for rule in policy.rules
+        CompiledRule(
+            rule,
+            # A policy's own rule may not pass for one of the conditions that every policy has.
+            _holds(
+                policy,
+                f"rule-{rule.name}" if rule.name in CONDITIONS else rule.name,
+                rule.expression,
+            ),
+            *_attempt(compile_expression, rule.expression),
+        )
+        for rule in policy.rules
     )
-    return CompiledPolicy(policy, ticket, problem, rules)
+    always = [_holds(policy, "match", policy.description)]
+    if policy.approvals_not_required is not None and not policy.stages:
+        why = f"no approval of its own: {policy.approvals_not_required}"
+        always.append(_holds(policy, "approvals", why))
+    return CompiledPolicy(policy, ticket, problem, rules, tuple(always))
+
+
+def _holds(policy: AccessPolicy, name: str, message: str) -> RuleOutcome:
+    return RuleOutcome(policy.name, name, Effect.PERMIT, policy.enforcement, message)
 
 
 def _attempt(compiler: Callable[[str], Expression], text: str) -> tuple[Expression | None, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from daypass.model.decision import RuleOutcome
 from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
 from daypass.policy import calendar
 from daypass.policy.approvers import judge, stage_needs
 from daypass.policy.expressions import ExpressionError, activation, passes
 from daypass.policy.facts import Stage, Status
-from daypass.policy.rules import CONDITIONS
 from daypass.policy.verdict import Verdict, failed, passed, unknown
 
 if TYPE_CHECKING:
@@ -23,38 +24,46 @@ if TYPE_CHECKING:
 
 
 class Variables:
-    """The activation of one decision, built when the first expression needs it."""
+    """One decision's input, its JSON, and the activation once an expression needs it."""
 
     def __init__(self, facts: DecisionInput) -> None:
         self.facts = facts
+        self.value = facts.to_json()
         self._activation: object | None = None
 
     def passes(self, expression: Expression) -> bool:
         """Whether the expression is true. Raises ExpressionError."""
         if self._activation is None:
-            self._activation = activation(self.facts)
+            self._activation = activation(self.value)
         return passes(expression, self._activation)
 
 
-def conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tuple[str, Verdict]]:
-    """Every condition of a policy that is about the decision: its name, and what it says."""
+def outcomes(compiled: CompiledPolicy, variables: Variables) -> Iterator[RuleOutcome]:
+    """What every condition of a policy says that is about the decision."""
+    yield from compiled.always
     policy, facts = compiled.policy, variables.facts
-    yield "match", passed(policy.description)
+    for name, verdict in _conditions(compiled, variables):
+        yield RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
+    for rule in compiled.rules:
+        if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
+            problem = _free_rule(rule, variables)
+            yield (
+                rule.holds
+                if problem is None
+                else replace(rule.holds, effect=problem.effect, message=problem.message)
+            )
+
+
+def _conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tuple[str, Verdict]]:
+    policy, facts = compiled.policy, variables.facts
     if policy.stages:
         yield "approvals", judge(stage_needs(facts, policy.name, policy.stages), facts)
-    elif policy.approvals_not_required is not None:
-        yield "approvals", passed(f"no approval of its own: {policy.approvals_not_required}")
     if policy.require.ticket is not None:
         yield "ticket", _ticket(compiled, variables)
     if policy.require.reason_length:
         yield "reason-length", _reason_length(policy.require.reason_length, facts)
     if facts.stage is Stage.ISSUE:
         yield from _at_issue(policy, facts)
-    for rule in compiled.rules:
-        if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
-            # A policy's own rule may not hide behind, or overwrite, a condition's name.
-            name = rule.rule.name
-            yield (f"rule-{name}" if name in CONDITIONS else name), _free_rule(rule, variables)
 
 
 def _at_issue(policy: AccessPolicy, facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:
@@ -89,7 +98,8 @@ def _ticket(compiled: CompiledPolicy, variables: Variables) -> Verdict:
     return (passed if matches else failed)(f"a ticket that matches {pattern}; it is {found}")
 
 
-def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict:
+def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict | None:
+    """Why the rule does not hold; None when it does."""
     expression, message = compiled.expression, compiled.rule.message
     if expression is None:
         return failed(f"{message} (the rule cannot be applied: {compiled.problem})")
@@ -97,10 +107,9 @@ def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict:
     if gap is not None:
         return unknown(f"{message} ({gap})")
     try:
-        holds = variables.passes(expression)
+        return None if variables.passes(expression) else failed(message)
     except ExpressionError as error:
         return failed(f"{message} (the rule failed: {error})")
-    return passed(f"{expression.text}") if holds else failed(message)
 
 
 def _unknown_input(expression: Expression, facts: DecisionInput) -> str | None:
@@ -112,8 +121,10 @@ def _unknown_input(expression: Expression, facts: DecisionInput) -> str | None:
     """
     if expression.reads_groups and facts.unknown_groups:
         return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
-    if "approvals" in expression.text and facts.approvals.status != Status.KNOWN:
+    if expression.reads_approvals and facts.approvals.status != Status.KNOWN:
         return "approvals are not known here"
+    if not expression.context_names:
+        return None
     strict = facts.resource is None or Sensitivity(facts.resource.sensitivity).pins_recipients
     for name in sorted(expression.context_names):
         answer = facts.context.get(name)

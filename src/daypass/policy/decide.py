@@ -7,8 +7,10 @@ indeterminate, which is enforced as a denial. The least of all durations counts.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.canonical import digest
 from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
 from daypass.model.grant import Lane
 from daypass.model.policy import PolicyEffect
@@ -16,7 +18,7 @@ from daypass.model.resource import IssueMode, Recording
 from daypass.policy.approvers import Need, judge, need, owner_need, resource_needs, stage_needs
 from daypass.policy.bounds import Bound, least
 from daypass.policy.compiled import CompiledPolicies, compile_policies
-from daypass.policy.conditions import Variables, conditions
+from daypass.policy.conditions import Variables, outcomes
 from daypass.policy.facts import Stage
 from daypass.policy.match import Applies, applies
 from daypass.policy.rules import BUILT_IN, DURATION, PERMITTED, RULES, TWO_APPROVERS
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["CompiledPolicies", "compile_policies", "decide", "describe_requirements"]
 
 REVIEW_SECONDS: Final = 24 * 3600  # within which the emergency lane is reviewed
+_ORDER: Final = attrgetter("policy", "rule", "message")
 _STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 
 
@@ -44,7 +47,7 @@ def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPoli
     """
     if not isinstance(policies, CompiledPolicies):
         policies = compile_policies(policies)
-    outcomes: list[RuleOutcome] = []
+    said: list[RuleOutcome] = []
     variables = Variables(facts)
     in_force: list[AccessPolicy] = []  # enforced, and about this decision
     maybe_in_force: list[AccessPolicy] = []
@@ -54,17 +57,17 @@ def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPoli
         if about is Applies.YES:
             if policy.enforcement is Enforcement.ENFORCE:
                 in_force.append(policy)
-            outcomes.extend(
-                _outcome(policy, name, verdict) for name, verdict in conditions(compiled, variables)
-            )
+            said.extend(outcomes(compiled, variables))
         elif about is Applies.UNKNOWN:
             groups = ", ".join(policy.match.subject_groups)
-            verdict = unknown(f"whether it applies is not known: who belongs to {groups}")
-            outcomes.append(_outcome(policy, "match", verdict))
+            why = f"whether it applies is not known: who belongs to {groups}"
+            said.append(
+                RuleOutcome(policy.name, "match", Effect.INDETERMINATE, policy.enforcement, why)
+            )
             if policy.enforcement is Enforcement.ENFORCE:
                 maybe_in_force.append(policy)
     bound = least(facts, in_force)
-    outcomes.extend(
+    said.extend(
         RuleOutcome(BUILT_IN, name, verdict.effect, Enforcement.ENFORCE, verdict.message)
         for name, verdict in (
             *_by_themselves(facts),
@@ -73,14 +76,14 @@ def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPoli
             (DURATION.name, _duration(bound)),
         )
     )
-    effect = _combine(outcomes)
+    effect = _combine(said)
     return Decision(
         effect=effect,
-        outcomes=tuple(sorted(outcomes, key=lambda item: (item.policy, item.rule, item.message))),
+        outcomes=tuple(sorted(said, key=_ORDER)),
         obligations=_obligations(facts, in_force),
         seconds=bound.seconds if effect is Effect.PERMIT else 0,
         bounded_by=bound.source,
-        input_digest=facts.digest,
+        input_digest=digest(variables.value),
         policy_digest=policies.digest,
     )
 
@@ -111,15 +114,11 @@ def describe_requirements(
     return tuple(needs)
 
 
-def _combine(outcomes: Iterable[RuleOutcome]) -> Effect:
-    effects = {item.effect for item in outcomes if item.enforcement is Enforcement.ENFORCE}
+def _combine(said: Iterable[RuleOutcome]) -> Effect:
+    effects = {item.effect for item in said if item.enforcement is Enforcement.ENFORCE}
     if Effect.DENY in effects:
         return Effect.DENY
     return Effect.INDETERMINATE if Effect.INDETERMINATE in effects else Effect.PERMIT
-
-
-def _outcome(policy: AccessPolicy, name: str, verdict: Verdict) -> RuleOutcome:
-    return RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
 
 
 def _by_themselves(facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:

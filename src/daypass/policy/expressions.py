@@ -20,8 +20,9 @@ from cel_expr_python import cel
 from daypass.model.instant import NANOSECONDS, Instant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from daypass.model.policy import AccessPolicy
-    from daypass.policy.input import DecisionInput
 
 VARIABLES: Final = ("request", "subject", "resource", "requester", "approvals", "context", "now")
 MAX_LENGTH: Final = 2000  # characters
@@ -35,6 +36,7 @@ _REGEX: Final = re.compile(r"\bmatches\b")
 _CONTEXT: Final = re.compile(r"\bcontext\b")
 _CONTEXT_FIELD: Final = re.compile(r"\bcontext\s*\.\s*([A-Za-z_]\w*)")
 _GROUPS: Final = re.compile(r"\bgroups\b")
+_APPROVALS: Final = re.compile(r"\bapprovals\b")
 
 
 class ExpressionError(Exception):
@@ -49,6 +51,7 @@ class Expression:
     program: Any
     context_names: frozenset[str]
     reads_groups: bool
+    reads_approvals: bool
 
     def tolerates(self, name: str) -> bool:
         """Whether it says itself what it does while that context is unknown."""
@@ -93,6 +96,7 @@ def compile_expression(text: str) -> Expression:
         program=program,
         context_names=frozenset(names),
         reads_groups=_GROUPS.search(text) is not None,
+        reads_approvals=_APPROVALS.search(text) is not None,
     )
 
 
@@ -128,13 +132,15 @@ def check_expressions(policy: AccessPolicy) -> tuple[tuple[str, str], ...]:
     return tuple(problems)
 
 
-def activation(facts: DecisionInput) -> Any:
+def activation(value: Mapping[str, Any]) -> Any:
     """The variables of one decision, to be shared by all its expressions.
+
+    Args:
+        value: the JSON of the decision's input.
 
     Raises:
         ExpressionError: a value is larger than an expression may see.
     """
-    value = facts.to_json()
     data = {
         "request": value["request"],
         "subject": value["subject"] or {},
@@ -144,7 +150,7 @@ def activation(facts: DecisionInput) -> Any:
         "context": value["context"],
     }
     _check_size(data)
-    return _ENVIRONMENT.Activation({**data, "now": _moment(facts.now)})
+    return _ENVIRONMENT.Activation({**data, "now": _moment(value["now"])})
 
 
 def passes(expression: Expression, variables: Any) -> bool:
@@ -157,9 +163,12 @@ def passes(expression: Expression, variables: Any) -> bool:
         result = expression.program.eval(variables)
     except RuntimeError as error:
         raise ExpressionError(_first_line(str(error))) from error
+    value = result.value()
+    if value is True:  # an error is a truthy value here: only this very one passes
+        return True
     if result.type() != cel.Type.BOOL:
-        raise ExpressionError(_first_line(str(result.value())))
-    return result.value() is True
+        raise ExpressionError(_first_line(str(value)))
+    return False
 
 
 def _check_cost(text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""
-        return {
-            _camel(item.name): _plain(getattr(self, item.name))
-            for item in fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
-        }
+        return {key: _plain(getattr(self, name)) for name, key in _keys(type(self))}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -257,13 +255,19 @@ class ContextFacts(Facts):
     age_seconds: int | None = None
 
 
+@cache
+def _keys(cls: type) -> tuple[tuple[str, str], ...]:
+    """Each field's name, and its key in JSON."""
+    return tuple((item.name, _camel(item.name)) for item in fields(cls))
+
+
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
 def _snake(cls: type, value: Mapping[str, Any]) -> dict[str, Any]:
-    names = {_camel(item.name): item.name for item in fields(cls)}
+    names = {key: name for name, key in _keys(cls)}
     return {names[key]: item for key, item in value.items()}
 
 

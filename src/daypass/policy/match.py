@@ -32,18 +32,21 @@ def applies(policy: AccessPolicy, facts: DecisionInput) -> Applies:
     match, subject, resource = policy.match, facts.subject, facts.resource
     if subject is None or resource is None:
         return Applies.NO
+    # Written out: this is asked of every policy for every decision.
     certain = (
-        _lane(policy, facts.request.lane)
-        and _any(match.resource_names, resource.name)
-        and _any(match.resource_types, resource.type)
-        and _any(match.environments, resource.environment)
-        and _any(match.sensitivities, resource.sensitivity)
-        and _labelled(match.resource_labels, resource.labels)
-        and _any(match.levels, facts.request.access)
-        and _any(match.subject_names, subject.name)
-        and _any(match.subject_types, subject.type)
-        and _labelled(match.subject_labels, subject.labels)
+        (not match.resource_names or resource.name in match.resource_names)
+        and (not match.resource_types or resource.type in match.resource_types)
+        and (not match.environments or resource.environment in match.environments)
+        and (not match.sensitivities or resource.sensitivity in match.sensitivities)
+        and (not match.levels or facts.request.access in match.levels)
+        and (not match.subject_names or subject.name in match.subject_names)
+        and (not match.subject_types or subject.type in match.subject_types)
+        and (not match.resource_labels or _labelled(match.resource_labels, resource.labels))
+        and (not match.subject_labels or _labelled(match.subject_labels, subject.labels))
+        and _lane(policy, facts.request.lane)
     )
+    if certain and not match.subject_groups:
+        return Applies.YES
     return _member(policy, subject, facts) if certain else Applies.NO
 
 
@@ -80,7 +83,7 @@ def _labelled(wanted: Mapping[str, Collection[str]], labels: Mapping[str, str]) 
 
 def _member(policy: AccessPolicy, subject: SubjectFacts, facts: DecisionInput) -> Applies:
     groups = policy.match.subject_groups
-    if not groups or any(group in subject.groups for group in groups):
+    if any(group in subject.groups for group in groups):
         return Applies.YES
     if any(group in facts.unknown_groups for group in groups):
         return Applies.UNKNOWN

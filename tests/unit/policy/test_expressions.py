@@ -113,7 +113,7 @@ def test_a_ticket_pattern_that_is_wrong_is_found_and_denies(pattern):
 
 def test_a_ticket_pattern_cannot_break_out_of_its_quotes():
     expression = compile_ticket("x' || true || 'x")
-    variables = activation(facts(catalogue(), "bob", asked=request(ticket="OPS-1")))
+    variables = activation(facts(catalogue(), "bob", asked=request(ticket="OPS-1")).to_json())
     assert passes(expression, variables) is False
 
 
