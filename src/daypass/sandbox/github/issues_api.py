@@ -42,7 +42,7 @@ def open_issue(call: Call) -> Answer:
         issue = merging.open_issue(
             call.hub, call.repository, call.actor, call.text("title"), call.optional_text("body")
         )
-        issue.labels = [str(item) for item in call.body.get("labels", ())]
+        issue.labels = [str(item) for item in call.fields.get("labels", ())]
     return Answer(call.hub.views.issue(call.repository, issue), status=201)
 
 
@@ -60,7 +60,7 @@ def edit_issue(call: Call) -> Answer:
         if call.actor is not found.author and not call.may_write:
             raise RefusalError(403, "Must have write access to the repository.")
         found.title = call.text("title", found.title)
-        if "body" in call.body:
+        if "body" in call.fields:
             found.body = call.optional_text("body")
         _set_state(call, found, call.text("state", found.state))
         found.updated_at = call.hub.clock.stamp()
@@ -70,7 +70,7 @@ def edit_issue(call: Call) -> Answer:
 @routes.add("POST", _ISSUE + "/labels", needs=_WRITE, role="write")
 def add_labels(call: Call) -> Answer:
     """Add labels; GitHub takes an object, and a bare list too."""
-    wanted = call.body.get("labels", []) if isinstance(call.body, dict) else call.body
+    wanted = call.body if isinstance(call.body, list) else call.fields.get("labels", [])
     with call.repository.lock:
         found = call.issue
         found.labels += [str(item) for item in wanted if item not in found.labels]

@@ -55,7 +55,7 @@ def open_pull_request(
     if any(
         item.open
         and (item.head_repository, item.head_ref, item.base_ref) == (source, head_ref, base_ref)
-        for item in repository.pulls.values()
+        for item in list(repository.pulls.values())
     ):
         raise RefusalError(
             422, f"A pull request already exists for {source.owner.login}:{head_ref}."
@@ -99,7 +99,7 @@ def after_push(hub: Hub, repository: Repository, actor: Account, moved: Iterable
     """Follow branches that have moved: heads of open pull requests, and what they brought."""
     now, moved = hub.clock.stamp(), set(moved)
     for target in hub.all_repositories():
-        for pull in target.pulls.values():
+        for pull in list(target.pulls.values()):
             if not pull.open:
                 continue
             if pull.head_repository is repository and _BRANCH + pull.head_ref in moved:
@@ -118,7 +118,9 @@ def after_push(hub: Hub, repository: Repository, actor: Account, moved: Iterable
 def _merged_by_push(hub: Hub, repository: Repository, actor: Account, ref: str) -> None:
     """As GitHub: what was pushed to the base with an open pull request's head in it, merged it."""
     name, store = ref.removeprefix(_BRANCH), repository.store
-    waiting = [item for item in repository.pulls.values() if item.open and item.base_ref == name]
+    waiting = [
+        item for item in list(repository.pulls.values()) if item.open and item.base_ref == name
+    ]
     head = store.branch(name)
     if not waiting or head is None:
         return

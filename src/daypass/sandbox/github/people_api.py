@@ -99,8 +99,7 @@ def installation_token(call: Call) -> Answer:
     _must_be_app(call)
     if int(call.parameters["id"]) != call.hub.app.installation_id:
         raise RefusalError(404, "Not Found")
-    body = call.body if isinstance(call.body, dict) else {}
-    return Answer(call.hub.app.installation_token(call.hub, body), status=201)
+    return Answer(call.hub.app.installation_token(call.hub, call.fields), status=201)
 
 
 def _must_be_app(call: Call) -> None:

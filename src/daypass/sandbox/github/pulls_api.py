@@ -60,7 +60,7 @@ def open_pull(call: Call) -> Answer:
             head=_source(call, repository),
             base_ref=call.text("base"),
         )
-        pull.draft = call.body.get("draft") is True
+        pull.draft = call.fields.get("draft") is True
     return Answer(_shown(call, pull), status=201)
 
 
@@ -78,7 +78,7 @@ def edit_pull(call: Call) -> Answer:
         if actor is not found.issue.author and not call.may_write:
             raise RefusalError(403, "Must have write access to the repository.")
         found.issue.title = call.text("title", found.issue.title)
-        if "body" in call.body:
+        if "body" in call.fields:
             found.issue.body = call.optional_text("body")
         state = call.optional_text("state")
         if state == "closed" and found.open:
@@ -182,7 +182,6 @@ def is_merged(call: Call) -> Answer:
 @routes.add("PUT", _PULL + "/merge", needs="contents:write", role="write")
 def merge_pull(call: Call) -> Answer:
     """Merge, squash or rebase; `sha` must be the head if it is given."""
-    call.body = call.body or {}
     method = call.text("merge_method", "merge")
     if method not in _METHODS:
         raise RefusalError(422, f"Validation Failed: merge_method {method} is not known")
@@ -213,7 +212,7 @@ def pulls_of_commit(call: Call) -> Answer:
     if not found:
         found = [
             item
-            for item in repository.pulls.values()
+            for item in list(repository.pulls.values())
             if item.open and _holds(repository, item, sha)
         ]
     return call.page(found, lambda item: call.hub.views.pull_request_simple(repository, item))

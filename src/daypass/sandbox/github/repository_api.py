@@ -220,7 +220,7 @@ def commit(call: Call) -> Answer:
 )
 def dispatch(call: Call) -> Answer:
     """Ask for a workflow run. The box keeps the wish; who plays GitHub's part runs it."""
-    inputs = call.body.get("inputs") or {}
+    inputs = call.fields.get("inputs") or {}
     call.repository.dispatches.append(
         Dispatch(call.parameters["workflow_id"], call.text("ref"), dict(inputs), call.actor)
     )

@@ -94,9 +94,14 @@ class Call:
             return True  # its permission was checked with the route
         return self.repository.role(self.viewer) in ("write", "admin")
 
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The request's body as an object; empty when it is none."""
+        return self.body if isinstance(self.body, dict) else {}
+
     def text(self, name: str, default: str | None = None) -> str:
         """A string of the request's body. Raises RefusalError(422) if it is none."""
-        value = self.body.get(name, default) if isinstance(self.body, dict) else default
+        value = self.fields.get(name, default)
         if not isinstance(value, str):
             raise RefusalError(
                 422, f"Invalid request.\n\n`{name}` wasn't supplied or isn't a string."
@@ -105,8 +110,7 @@ class Call:
 
     def optional_text(self, name: str) -> str | None:
         """A string of the request's body, or None when it is absent or null."""
-        value = self.body.get(name) if isinstance(self.body, dict) else None
-        return None if value is None else self.text(name)
+        return None if self.fields.get(name) is None else self.text(name)
 
     def page(self, items: Sequence[Any], show: Callable[[Any], Any]) -> Answer:
         """One page of a list, by `page` and `per_page`, with GitHub's Link header."""

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from daypass.errors import SandboxError
 from daypass.sandbox.github import git_http, issues_api, people_api, pulls_api, repository_api
 from daypass.sandbox.github.faults import Fault, Faults, Recorded
 from daypass.sandbox.github.routing import Answer, Call, RefusalError, authorise
@@ -98,9 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, content = exchange.answer(self.command, path, query, body)
             if fault is not None:
                 status, headers, content = _failed(fault)
-        self._send(status, headers, content)
+        # Recorded before it is sent: who has the answer finds it in the record.
         spent = (time.monotonic() - started) * 1000
         self.server.requests.append(Recorded(self.command, path, status, exchange.actor, spent))
+        self._send(status, headers, content)
 
     do_GET = do_HEAD = do_POST = _serve  # noqa: N815  -- the base class's names
     do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  -- as above
@@ -159,6 +161,8 @@ class _Exchange:
                 "documentation_url": "https://docs.github.com/rest",
             }
             return _whole(Answer(shown, refusal.status, refusal.headers))
+        except SandboxError as error:  # git failed: the box is at fault, not the caller
+            return _whole(Answer({"message": error.message}, 500))
         return given.status, given.headers, given.body
 
     def _api(self, method: str, path: str, query: str, body: bytes) -> Answer:
@@ -226,7 +230,7 @@ def _failed(fault: Fault) -> tuple[int, dict[str, str], bytes]:
 
 def _parse(body: bytes) -> Any:
     if not body:
-        return None
+        return {}
     try:
         return json.loads(body)
     except ValueError:
