@@ -68,6 +68,12 @@ def judge(needs: Iterable[Need], facts: DecisionInput) -> Verdict:
     return failed(text) if all(need.all_known for need in needs) else unknown(text)
 
 
+def asked_for(facts: DecisionInput, needs: Iterable[Need]) -> tuple[ApprovalFacts, ...]:
+    """The approvals of people whose word some need asks for. Others say nothing about it."""
+    groups = {name for item in needs for name in item.groups}
+    return tuple(item for item in facts.approvals.counted if groups.intersection(item.groups))
+
+
 def need(facts: DecisionInput, source: str, wanted: int, of: str, groups: Sequence[str]) -> Need:
     """A need for members of any of those groups, counted by itself."""
     given = [item for item in facts.approvals.counted if _belongs(item, groups)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daypass.model.canonical import digest
 from daypass.model.decision import Effect, RuleOutcome
+from daypass.model.policy import Limits
 from daypass.policy.expressions import (
     Expression,
     ExpressionError,
@@ -40,6 +41,7 @@ class CompiledPolicy:
     ticket_problem: str
     rules: tuple[CompiledRule, ...]
     always: tuple[RuleOutcome, ...]  # what it says of everything that it is about
+    conditional: bool  # whether it has conditions besides its free rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,13 @@ def _compile(policy: AccessPolicy) -> CompiledPolicy:
     if policy.approvals_not_required is not None and not policy.stages:
         why = f"no approval of its own: {policy.approvals_not_required}"
         always.append(_holds(policy, "approvals", why))
-    return CompiledPolicy(policy, ticket, problem, rules, tuple(always))
+    conditional = bool(
+        policy.stages
+        or policy.require.ticket is not None
+        or policy.require.reason_length
+        or policy.limits != Limits()
+    )
+    return CompiledPolicy(policy, ticket, problem, rules, tuple(always), conditional)
 
 
 def _holds(policy: AccessPolicy, name: str, message: str) -> RuleOutcome:

@@ -38,20 +38,24 @@ class Variables:
         return passes(expression, self._activation)
 
 
-def outcomes(compiled: CompiledPolicy, variables: Variables) -> Iterator[RuleOutcome]:
+def outcomes(compiled: CompiledPolicy, variables: Variables) -> list[RuleOutcome]:
     """What every condition of a policy says that is about the decision."""
-    yield from compiled.always
+    said = list(compiled.always)
     policy, facts = compiled.policy, variables.facts
-    for name, verdict in _conditions(compiled, variables):
-        yield RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
+    if compiled.conditional:
+        said.extend(
+            RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
+            for name, verdict in _conditions(compiled, variables)
+        )
     for rule in compiled.rules:
         if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
             problem = _free_rule(rule, variables)
-            yield (
-                rule.holds
-                if problem is None
-                else replace(rule.holds, effect=problem.effect, message=problem.message)
-            )
+            if problem is None:
+                said.append(rule.holds)
+            else:
+                effect, message = problem
+                said.append(replace(rule.holds, effect=effect, message=message))
+    return said
 
 
 def _conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tuple[str, Verdict]]:

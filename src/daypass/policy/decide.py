@@ -115,10 +115,14 @@ def describe_requirements(
 
 
 def _combine(said: Iterable[RuleOutcome]) -> Effect:
-    effects = {item.effect for item in said if item.enforcement is Enforcement.ENFORCE}
-    if Effect.DENY in effects:
+    against = {
+        item.effect
+        for item in said
+        if item.effect is not Effect.PERMIT and item.enforcement is Enforcement.ENFORCE
+    }
+    if Effect.DENY in against:
         return Effect.DENY
-    return Effect.INDETERMINATE if Effect.INDETERMINATE in effects else Effect.PERMIT
+    return Effect.INDETERMINATE if against else Effect.PERMIT
 
 
 def _by_themselves(facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:

@@ -37,7 +37,8 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""
-        return {key: _plain(getattr(self, name)) for name, key in _keys(type(self))}
+        keys = _keys(type(self))  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
+        return {key: _plain(getattr(self, name)) for name, key in keys}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
