@@ -162,6 +162,8 @@ def _show_forecast(item: Forecast, *, annotate: bool) -> None:
         output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
     if item.already:
         output.say(f"  approved  by {', '.join(item.already)}")
+    for who in item.beside:
+        output.say(f"  not asked {who} approved, and is in no group whose word is needed")
     for review in item.refused_reviews:
         who = review.login or "a deleted account"
         output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")

@@ -14,6 +14,7 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode, token_role_name
 from daypass.policy.approvals import count_approvals
+from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, PastGrant, Surroundings
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
@@ -48,6 +49,7 @@ class Forecast:
     still_needed: tuple[str, ...]
     already: tuple[str, ...]
     refused_reviews: tuple[RefusedReview, ...]
+    beside: tuple[str, ...]  # approved, and nobody asked for the word of any of their groups
     warnings: tuple[RuleOutcome, ...]  # of policies that are being tried
     what: str  # the Vault role, and how the secret comes into being
     until: str
@@ -70,6 +72,7 @@ class Forecast:
             "wouldDeny": [item.to_json() for item in self.would_deny],
             "stillNeeded": list(self.still_needed),
             "approved": list(self.already),
+            "approvedUnasked": list(self.beside),
             "reviewsThatDoNotCount": [
                 {"login": item.login, "code": item.code, "why": item.why}
                 for item in self.refused_reviews
@@ -121,6 +124,9 @@ def forecast(
         still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
+        beside=tuple(
+            item.who for item in facts.approvals.counted if item not in asked_for(facts, needs)
+        ),
         warnings=tuple(
             item
             for item in decision.outcomes

@@ -26,9 +26,10 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.model.secret import Secret
 from daypass.policy.approvals import count_approvals
+from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, PastGrant, Surroundings
 from daypass.policy.compiled import compile_policies
-from daypass.policy.decide import decide
+from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.provenance import ProvenanceFault, prove
 
@@ -222,7 +223,11 @@ class _Case:
                 policy_digest=decision.policy_digest,
                 decision_input=canonical_json(decision_input).decode(),
             )
-        return self.order(subject, decision, decision_input, count.counted)
+        wanted = {
+            item.review_id for item in asked_for(value, describe_requirements(value, run.policies))
+        }
+        approvals = tuple(item for item in count.counted if item.review_id in wanted)
+        return self.order(subject, decision, decision_input, approvals)
 
     def order(
         self,

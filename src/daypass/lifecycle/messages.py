@@ -116,6 +116,10 @@ def _plan_of(item: Forecast) -> list[str]:
     if item.already:
         lines.append(f"- approved by: {escape(', '.join(item.already))}")
     lines += [
+        f"- does not count: {escape(who)} approved, and is in no group whose word is needed"
+        for who in item.beside
+    ]
+    lines += [
         f"- does not count: the review of {escape(review.login or 'a deleted account')}: "
         f"{escape(review.why)}"
         for review in item.refused_reviews
