@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench lock pin clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ lock: $(VENV)/.dev  ## compile the locks anew from pyproject.toml
 	  --no-header --no-emit-index-url --no-emit-find-links -c requirements/run.txt -o requirements/sandbox.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra sandbox --group build --group dev \
 	  --no-header --no-emit-index-url --no-emit-find-links -c requirements/sandbox.txt -o requirements/dev.txt pyproject.toml
+
+pin: $(VENV)/.dev  ## build the wheel, and pin it for the workflows in .github/daypass.txt
+	@$(BIN)/python scripts/pin_release.py
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
