@@ -57,8 +57,13 @@ class Box:
         self._repository: Repository | None = None
 
     @classmethod
-    def create(cls, directory: Path) -> Self:
+    def create(cls, directory: Path, *, pin: str | None = None) -> Self:
         """Start everything in `directory`, which must be empty or missing.
+
+        Args:
+            directory: where servers, repositories and homes lie.
+            pin: what the first commit holds as `.github/daypass.txt`; without it the repository
+                has none, and its workflows cannot install daypass.
 
         Raises:
             SandboxError: a server did not start.
@@ -71,7 +76,7 @@ class Box:
             for server in (bao, postgres):
                 stack.callback(_stop_if_started, server)
             box = cls(directory, bao.result(), postgres.result(), github)
-            box._furnish()
+            box._furnish(pin)
             stack.pop_all()
             return box
 
@@ -192,7 +197,7 @@ class Box:
     ) -> None:
         self.stop()
 
-    def _furnish(self) -> None:
+    def _furnish(self, pin: str | None) -> None:
         set_up_database_engine(self.bao, self.postgres)
         self.evidence_key = self._make_evidence_key()
         for name in organisation.PEOPLE:
@@ -206,7 +211,9 @@ class Box:
             self.repository_name, members=self.accounts.values(), admin=self.accounts["carol"]
         )
         self.github.first_commit(
-            self._repository, organisation.governed_repository(self), self.accounts["carol"]
+            self._repository,
+            organisation.governed_repository(self, pin=pin),
+            self.accounts["carol"],
         )
         for name, account in self.accounts.items():
             self.people[name] = Person(

@@ -65,9 +65,10 @@ def request(
     return {f"access/requests/{request_id}.yaml": content}
 
 
-def governed_repository(box: Box) -> dict[str, bytes]:
-    """The first commit of the governed repository: path → content."""
+def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]:
+    """The first commit of the governed repository: path → content; `pin` is its daypass.txt."""
     return {
+        **({} if pin is None else {".github/daypass.txt": pin.encode()}),
         "README.md": b"# acme: access by pull request\n",
         SETTINGS_PATH: document(Kind.SETTINGS, "daypass", _settings(box)),
         ALLOWED_SIGNERS_PATH: box.allowed_signers().encode(),
