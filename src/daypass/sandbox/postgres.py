@@ -58,13 +58,15 @@ class Postgres:
     admin_user: Final = "postgres"
     vault_user: Final = "vault"
 
-    def __init__(self, directory: Path, data: Path, port: int) -> None:
+    def __init__(self, directory: Path, home: Path, port: int) -> None:
         self.directory = directory
         self.port = port
         self.log = directory / "postgres.log"
         self.admin_password = Secret(secrets.token_urlsafe(24))
         self.vault_password = Secret(secrets.token_urlsafe(24))
-        self._data = data
+        self._home = home
+        self._data = home / "data"
+        self._programs = program("postgres").parent
         self._process: ServerProcess | None = None
 
     @classmethod
@@ -80,13 +82,14 @@ class Postgres:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         user = _server_user()
         if user is None:
-            data = directory / "data"
-            data.mkdir(mode=0o700)
+            home = directory
         else:
-            data = Path(tempfile.mkdtemp(prefix="daypass-postgres-"))
-            os.chown(data, *user)
-        server = cls(directory, data, free_ports(1)[0])
+            home = Path(tempfile.mkdtemp(prefix="daypass-postgres-"))
+            os.chown(home, *user)
+        server = cls(directory, home, free_ports(1)[0])
         try:
+            if user is not None and not reachable(server._programs / "postgres"):
+                server._programs = _copy_programs(home / "programs", user)
             server._initdb(user)
             server._launch()
             server._lay_out()
@@ -154,6 +157,8 @@ class Postgres:
             self.stop()
         finally:
             shutil.rmtree(self._data, ignore_errors=True)
+            if self._home != self.directory:
+                shutil.rmtree(self._home, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +182,7 @@ class Postgres:
             process = ServerProcess(
                 "initdb",
                 [
-                    str(program("initdb")),
+                    str(self._programs / "initdb"),
                     f"--pgdata={self._data}",
                     f"--username={self.admin_user}",
                     f"--pwfile={password_file}",
@@ -188,9 +193,9 @@ class Postgres:
                     "--no-instructions",
                 ],
                 log=self.log,
-                environment=clean_environment(self._data),
+                environment=clean_environment(self._home),
                 user=user,
-                remove_at_death=self._data,
+                remove_at_death=self._removable,
             )
             process.run(_START_SECONDS)
         finally:
@@ -200,7 +205,7 @@ class Postgres:
         self._process = ServerProcess(
             "PostgreSQL",
             [
-                str(program("postgres")),
+                str(self._programs / "postgres"),
                 "-D",
                 str(self._data),
                 *_options(
@@ -214,10 +219,10 @@ class Postgres:
                 ),
             ],
             log=self.log,
-            environment=clean_environment(self._data),
+            environment=clean_environment(self._home),
             death_signal=signal.SIGQUIT,  # the postmaster takes its sessions with it
             user=_server_user(),
-            remove_at_death=self._data,
+            remove_at_death=self._removable,
         )
         try:
             self._process.wait_until(self._answers, _START_SECONDS)
@@ -225,8 +230,12 @@ class Postgres:
             self._end(signal.SIGKILL)
             raise
 
+    @property
+    def _removable(self) -> Path:
+        return self._data if self._home == self.directory else self._home
+
     def _answers(self) -> bool:
-        command = [str(program("pg_isready")), "-q", "-h", self.host, "-p", str(self.port)]
+        command = [str(self._programs / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port)]
         return subprocess.run(command, check=False, env={}).returncode == 0  # noqa: S603  -- our own
 
     def _lay_out(self) -> None:
@@ -262,6 +271,29 @@ def _server_user() -> tuple[int, int] | None:
         return None
     entry = pwd.getpwnam(_UNPRIVILEGED)
     return entry.pw_uid, entry.pw_gid
+
+
+def reachable(path: Path) -> bool:
+    """Whether any user may come to that file and run it: a checkout below /root is not."""
+    runs = path.stat().st_mode & 0o005 == 0o005  # noqa: PLR2004  -- r-x for others
+    return runs and all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+
+
+def _copy_programs(target: Path, user: tuple[int, int]) -> Path:
+    """PostgreSQL's programs where the unprivileged user can come to them; their new folder.
+
+    They find the wheel's own libraries by a relative path, so both are copied as they lie.
+    """
+    installed = program("postgres").parents[1]
+    package, site = installed.parent, installed.parents[1]
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(installed / part, target / package.name / installed.name / part)
+    for libraries in site.glob(f"{package.name}.libs"):
+        shutil.copytree(libraries, target / libraries.name)
+    for folder, _, names in os.walk(target):
+        for path in (folder, *(f"{folder}/{name}" for name in names)):
+            os.chown(path, *user, follow_symlinks=False)
+    return target / package.name / installed.name / "bin"
 
 
 def _driver() -> Any:

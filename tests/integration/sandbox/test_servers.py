@@ -17,7 +17,7 @@ from daypass.model.secret import Secret
 from daypass.sandbox.bao_client import BaoClient
 from daypass.sandbox.database_engine import set_up_database_engine
 from daypass.sandbox.openbao import OpenBao
-from daypass.sandbox.postgres import Postgres
+from daypass.sandbox.postgres import Postgres, reachable
 
 pytestmark = pytest.mark.integration
 
@@ -91,6 +91,26 @@ def test_postgres_keeps_its_data_over_a_crash(tmp_path: Path) -> None:
         pid = server.pid
     assert pid is not None
     assert gone(pid)
+
+
+def test_postgres_runs_though_its_programs_are_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daypass.sandbox.postgres.reachable", lambda _: False)
+    with Postgres.start(tmp_path / "pg") as server:
+        assert server.roles() == frozenset()
+        home = server._home
+    assert not (home / "data").exists()
+    assert not (home / "programs").exists()
+
+
+def test_what_lies_below_a_private_folder_is_out_of_reach(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    binary = private / "postgres"
+    binary.touch(mode=0o755)
+    assert not reachable(binary)
+    assert reachable(Path(os.sep) / "bin" / "sh")
 
 
 def test_postgres_wants_a_password_and_stores_scram(postgres: Postgres) -> None:
