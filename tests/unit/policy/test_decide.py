@@ -402,6 +402,19 @@ def test_stages_ask_for_different_people():
     assert outcome(world, "bob", "dave", "erin").permitted
 
 
+def test_people_are_given_to_stages_so_that_all_are_met():
+    world = catalogue(policy(approvals={"stages": STAGES[::-1]}))
+    # erin could stand for security, but then nobody would for the owners: frank can.
+    assert outcome(world, "bob", "erin", "frank").permitted
+
+
+def test_a_rule_cannot_pass_for_a_condition():
+    rule = {"name": "approvals", "expression": "true", "message": "always holds"}
+    decision = outcome(catalogue(policy(approvals={"stages": STAGES}, rules=[rule])), "bob")
+    mine = {item.rule: str(item.effect) for item in decision.outcomes if item.policy != "built-in"}
+    assert mine == {"match": "permit", "approvals": "deny", "rule-approvals": "permit"}
+
+
 def test_any_of_takes_whichever_is_met():
     either = [
         {

@@ -100,8 +100,9 @@ def test_the_record_says_again_what_was_decided():
     ],
 )
 def test_what_makes_sense_at_issue_does_not_end_a_live_grant(limits):
-    issued = catalogue()
-    assert again(catalogue(policy(limits=limits)), grant(issued, "bob")).permitted
+    decision = again(catalogue(policy(limits=limits)), grant(catalogue(), "bob"))
+    assert decision.permitted
+    assert decision.seconds == 6600
 
 
 def test_a_rule_of_the_hour_can_say_that_it_is_asked_at_issue_only():
