@@ -116,6 +116,7 @@ class _Pass:
         self._abandon(plan)
         self._record(happenings)
         self._settle(plan, frozen=bool(seen.world.frozen))
+        self._forget_intents(seen)
 
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""
@@ -302,8 +303,10 @@ class _Pass:
             delivering.notify(refusal, slot, forge, registry)
             return "; ".join(refusal.why)
         action = self._ended.get(grant_id)
-        if action is not None and action.slot is not None and kind is not EventKind.REVOKE_FAILED:
-            delivering.close(action.slot, registry)
+        if action is not None and kind is not EventKind.REVOKE_FAILED:
+            registry.remove_intent(grant_id)
+            if action.slot is not None:
+                delivering.close(action.slot, registry)
         return str(action.reason) if action else "records were put back"
 
     def _dropped(self, lost: Happening) -> None:
@@ -325,6 +328,12 @@ class _Pass:
         entries = repository.entries(repository.head(), "access/grants")
         blob = next((entry.blob for entry in entries if entry.path == path), None)
         return blob is not None and repository.blobs([blob])[blob] == grant.to_bytes()
+
+    def _forget_intents(self, seen: Observation) -> None:
+        """Intents for what had ended before this run looked."""
+        world = seen.world
+        for grant_id in world.intents.keys() - world.grants.keys() - world.slots.keys():
+            self.ports.registry.remove_intent(grant_id)
 
     def _settle(self, plan: Plan, *, frozen: bool) -> None:
         """Deliveries and notices that a killed run left; not while something is not proven."""

@@ -116,7 +116,10 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
     """
     request = world.requests.get(grant.id)
     reason: Reason | None = None
-    if grant_path(grant.id) in world.tampering.deleted:
+    intent = world.intents.get(grant.id)
+    if intent is not None and intent.ends:
+        reason = intent.reason
+    elif grant_path(grant.id) in world.tampering.deleted:
         reason = Reason.RECORD_DELETED
     elif request is None:
         reason = Reason.REQUEST_DELETED

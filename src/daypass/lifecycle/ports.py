@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from daypass.model.instant import Instant
+    from daypass.model.intent import Intent
     from daypass.model.pullrequest import Account, Comment, PullRequest
     from daypass.model.resource import IssueMode
     from daypass.model.secret import Secret
@@ -107,7 +108,20 @@ class Slot:
     data: Mapping[str, Any]
 
 
-class Registry(Protocol):
+class IntentBook(Protocol):
+    """Vault's KV as the place where people's intents wait for the next run."""
+
+    def intents(self) -> tuple[Intent, ...]:
+        """All intents that wait: a few, whatever the history."""
+
+    def write_intent(self, intent: Intent) -> None:
+        """Note an intent. One that ends a grant is never replaced by one that does not."""
+
+    def remove_intent(self, grant_id: str) -> None:
+        """It was carried out, or came too late. Idempotent."""
+
+
+class Registry(IntentBook, Protocol):
     """Vault's KV as the memory that survives a killed run."""
 
     def read(self, grant_id: str) -> Slot | None:

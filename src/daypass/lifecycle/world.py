@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from daypass.model.event import RecordedEvent
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class World:
     requests: Mapping[str, RequestFile]  # on main
     grants: Mapping[str, Grant]  # by the bot's last signed commit, whatever main says
     slots: Mapping[str, Slot]  # of pending ids and of requests without a record
+    intents: Mapping[str, Intent]  # by grant id
     live: frozenset[str]  # `sha256:<hex>` of the accessors of all live tokens
     tampering: Tampering = field(default_factory=Tampering)
     frozen: tuple[str, ...] = ()  # why nothing may be granted; what must end still ends

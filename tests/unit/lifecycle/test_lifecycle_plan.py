@@ -65,6 +65,7 @@ def a_world(**changes: object) -> World:
         requests={},
         grants={},
         slots={},
+        intents={},
         live=frozenset({ACCESSOR}),
     )
     return replace(empty, **changes)

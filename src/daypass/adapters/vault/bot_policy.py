@@ -124,9 +124,20 @@ def _memory(mount: str) -> Iterable[PathRule]:
         ),
         PathRule(f"{mount}/data/{FOLDER}/notes/*", ("create", "read", "update")),
         PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "update")),
+        *_intents(mount),
         PathRule(f"{mount}/metadata/{FOLDER}/pending", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/*", ("delete",)),
+    )
+
+
+def _intents(mount: str) -> Iterable[PathRule]:
+    """Intents wait there until they are carried out."""
+    return (
+        PathRule(f"{mount}/data/{FOLDER}/intents/*", ("create", "read", "update")),
+        PathRule(f"{mount}/metadata/{FOLDER}/intents", ("list",)),
+        PathRule(f"{mount}/metadata/{FOLDER}/intents/", ("list",)),
+        PathRule(f"{mount}/metadata/{FOLDER}/intents/*", ("delete",)),
     )
 
 

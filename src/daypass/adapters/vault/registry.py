@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.adapters.vault import failures
 from daypass.errors import ConflictError, VaultRefusedError
 from daypass.lifecycle.ports import Slot, SlotState
+from daypass.model.intent import Intent
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -91,6 +92,30 @@ class VaultRegistry:
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""
         self._session.call("POST", self._path("data", "notes", name), {"data": dict(data)})
+
+    def intents(self) -> tuple[Intent, ...]:
+        """All intents that wait: a few, whatever the history."""
+        listed = self._session.call("LIST", self._path("metadata", "intents"), accept=_NOT_FOUND)
+        found = (self._intent(name) for name in sorted(listed.keys))
+        return tuple(intent for intent in found if intent is not None)
+
+    def write_intent(self, intent: Intent) -> None:
+        """Note an intent. One that ends a grant is never replaced by one that does not."""
+        standing = self._intent(intent.grant_id)
+        if standing is not None and standing.ends and not intent.ends:
+            return
+        path = self._path("data", "intents", intent.grant_id)
+        self._session.call("POST", path, {"data": intent.to_json()})
+
+    def remove_intent(self, grant_id: str) -> None:
+        """It was carried out, or came too late. Idempotent."""
+        self._session.call("DELETE", self._path("metadata", "intents", grant_id))
+
+    def _intent(self, grant_id: str) -> Intent | None:
+        path = self._path("data", "intents", grant_id)
+        answer = self._session.call("GET", path, accept=_NOT_FOUND)
+        content = answer.data.get("data")
+        return Intent.from_json(grant_id, content) if isinstance(content, dict) else None
 
     def _path(self, branch: str, folder: str, name: str | None = None) -> str:
         """`<mount>/<branch>/daypass/<folder>[/<name>]`; hvac escapes nothing, so names are checked.

@@ -1,0 +1,69 @@
+"""Intents: a person's word that a grant is to end, or to be delivered again, before its time.
+
+An intent is noted in Vault before anything is revoked, so that a token that ends early without one
+shows as what it may be: a theft. The next run of apply carries it out, or finds it carried out, and
+writes the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from daypass.model.event import Reason
+from daypass.model.instant import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class IntentKind(StrEnum):
+    """What is meant."""
+
+    DONE = "done"  # the holder needs it no more
+    REVOKE = "revoke"  # somebody who may, ends it
+    HALT = "halt"  # one of many that are ended at once
+    REDELIVER = "redeliver"  # a claim that was interrupted, or came too late
+
+
+# An end outranks a delivery: revoking beats issuing.
+ENDS: Final[Mapping[IntentKind, Reason]] = {
+    IntentKind.DONE: Reason.DONE,
+    IntentKind.REVOKE: Reason.REVOKED_BY_HAND,
+    IntentKind.HALT: Reason.HALT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One intent for one grant. Ids only: what a person wrote beside it stays where it is."""
+
+    grant_id: str
+    kind: IntentKind
+    account_id: int  # numeric GitHub id of whoever meant it; 0: the holder's own token
+    at: Instant
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends the grant."""
+        return self.kind in ENDS
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of the event that carries it out."""
+        return ENDS.get(self.kind, Reason.INTERRUPTED)
+
+    def to_json(self) -> dict[str, Any]:
+        """As Vault's KV keeps it."""
+        return {"kind": str(self.kind), "accountId": self.account_id, "at": str(self.at)}
+
+    @classmethod
+    def from_json(cls, grant_id: str, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            grant_id,
+            IntentKind(value["kind"]),
+            int(value["accountId"]),
+            Instant.parse(value["at"]),
+        )
