@@ -61,7 +61,7 @@ class RequestFacts(Facts):
     not_before: str | None = None
     issued_at: str | None = None
     device: str | None = None
-    workload: Mapping[str, Any] | None = None
+    workload_declared: bool = False  # its words are for people
     renews: str | None = None
 
 

@@ -44,7 +44,7 @@ def request_facts(asked: Asked) -> RequestFacts:
         ticket=request.ticket,
         not_before=str(request.not_before) if request.not_before else None,
         device=request.device,
-        workload=request.workload,
+        workload_declared=request.workload is not None,
         renews=request.renews,
     )
 

@@ -96,6 +96,8 @@ def _agent(facts: DecisionInput) -> Verdict:
         return failed(f"{subject.name} is an agent, and its tools are not declared")
     if subject.autonomy is None:
         return failed(f"{subject.name} is an agent, and its autonomy is not declared")
+    if not facts.request.workload_declared:
+        return failed(f"{subject.name} is an agent: say in `workload` what it will run, from where")
     return passed(f"an agent with {len(subject.tools)} tool(s), autonomy {subject.autonomy}")
 
 
@@ -138,8 +140,9 @@ RULES: Final = (
     ),
     BuiltInRule(
         name="agent-accounted-for",
-        purpose="An agent has a human sponsor, declared tools and a declared autonomy.",
-        passes="triage-agent, sponsored by alice, tools [psql], autonomy propose",
+        purpose="An agent has a human sponsor, declared tools and a declared autonomy, and each "
+        "request says what it will run.",
+        passes="triage-agent, sponsored by alice, tools [psql], autonomy propose, with `workload`",
         fails="an agent whose sponsor was offboarded",
         requirements=("R16", "threat 24"),
         check=_agent,
