@@ -1,0 +1,225 @@
+"""100 expired grants reverted in one run, one commit each and one push, beside `git revert`.
+
+daypass signs each commit; `git revert` in a loop is timed unsigned (what people run today), and
+signed with a key on disk. Signing by Vault's transit engine is sequential, since each commit names
+its parent: it is timed apart, on a real OpenBao.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from daypass.adapters.git import GitRepository
+from daypass.adapters.vault.session import login_token
+from daypass.adapters.vault.transit import TransitSigner
+from daypass.ledger.compose import compose, revert_title, reverts
+from daypass.lifecycle.ports import NewCommit
+from daypass.model.event import Event, EventKind
+from daypass.model.instant import Instant
+from daypass.model.names import grant_path, request_path
+from daypass.model.settings import VaultSettings
+from daypass.sandbox.openbao import OpenBao
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from daypass.lifecycle.ports import Signer
+
+GRANTS: Final = 100
+ROUNDS: Final = 3
+GOAL: Final = 20.0
+NOW: Final = Instant.parse("2026-11-23T10:00:00Z")
+AUTHOR: Final = ("daypass", "bot@daypass.example")
+RECORD: Final = b"{" + b'"a field of a grant record": "and its value",\n' * 60 + b"}\n"
+REQUEST: Final = b"# a request\n" + b"a line of a request: with its value\n" * 25
+
+
+class DiskSigner:
+    """A key in this process: what signing costs without Vault."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+
+    def public_key(self) -> bytes:
+        return self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+
+def git(directory: Path, *words: str) -> str:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{f"GIT_{who}_NAME": AUTHOR[0] for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": AUTHOR[1] for who in ("AUTHOR", "COMMITTER")},
+    }
+    done = subprocess.run(
+        ["git", "-C", str(directory), *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"git {words[0]} failed: {done.stderr}")
+    return done.stdout.strip()
+
+
+def grant_id(number: int) -> str:
+    return f"grant-{number:03d}"
+
+
+def lay_out(folder: Path, signer: Signer) -> tuple[str, ...]:
+    """A remote and a clone in which every grant was issued by a commit of its own."""
+    remote, clone = folder / "remote.git", folder / "clone"
+    for path in (remote, clone):
+        path.mkdir()
+    git(remote, "init", "-q", "--bare", "-b", "main")
+    git(clone, "init", "-q", "-b", "main")
+    git(clone, "config", "gc.auto", "0")
+    git(clone, "remote", "add", "origin", str(remote))
+    for number in range(GRANTS):
+        path = clone / request_path(grant_id(number))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(REQUEST + str(number).encode())
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "Ask")
+    git(clone, "push", "-q", "origin", "main")
+    git(clone, "fetch", "-q", "origin")
+    with open_clone(folder) as repository:
+        head = repository.head()
+        commits = (
+            NewCommit(
+                {grant_path(grant_id(number)): RECORD + str(number).encode()},
+                f"Grant {number}\n",
+            )
+            for number in range(GRANTS)
+        )
+        issued = tuple(repository.write_commits(head, commits, signer, NOW))
+        repository.push(issued[-1], head)
+    git(clone, "reset", "-q", "--hard", issued[-1])
+    return issued
+
+
+def open_clone(folder: Path) -> GitRepository:
+    return GitRepository(
+        folder / "clone", remote="origin", branch="main", author=AUTHOR, token=None
+    )
+
+
+def by_daypass(folder: Path, issued: tuple[str, ...], signer: Signer) -> None:
+    """One run: each grant and its request removed by a signed commit, and one push."""
+    previous = issued[-1]
+
+    def commits() -> Iterator[NewCommit]:
+        for number, commit in enumerate(issued):
+            name = grant_id(number)
+            message = compose(
+                revert_title(f"Grant {number}"),
+                f"{reverts(commit)}\n\nIts time was up.",
+                Event(EventKind.EXPIRED, name, (("Daypass-Reason", "time"),)),
+                GRANTS + number + 1,
+                previous,
+            )
+            yield NewCommit({grant_path(name): None, request_path(name): None}, message)
+
+    with open_clone(folder) as repository:
+        head = repository.fetch()
+        for written in repository.write_commits(head, commits(), signer, NOW):
+            previous = written
+        repository.push(previous, head)
+
+
+def by_git(folder: Path, issued: tuple[str, ...], *words: str) -> None:
+    """`git revert` in a loop, and one push."""
+    clone = folder / "clone"
+    for commit in issued:
+        git(clone, *words, "revert", "--no-edit", commit)
+    git(clone, "push", "-q", "origin", "main")
+
+
+def timed(signer: Signer, action: Callable[[Path, tuple[str, ...]], None]) -> float:
+    """The best of a few rounds, each in a repository of its own."""
+    taken = []
+    for _ in range(ROUNDS):
+        folder = Path(tempfile.mkdtemp(prefix="daypass-bench-"))
+        try:
+            issued = lay_out(folder, signer)
+            began = time.perf_counter()
+            action(folder, issued)
+            taken.append(time.perf_counter() - began)
+            ahead = git(folder / "remote.git", "rev-list", "--count", f"{issued[-1]}..main")
+            if int(ahead) != GRANTS:
+                raise SystemExit(f"{ahead} commits instead of {GRANTS}: the bench is broken")
+        finally:
+            shutil.rmtree(folder)
+    return min(taken)
+
+
+def signing_words(folder: Path, key: Ed25519PrivateKey) -> tuple[str, ...]:
+    """How git is told to sign with that key on disk."""
+    path = folder / "key"
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
+        )
+    )
+    settings = ("gpg.format=ssh", f"user.signingKey={path}", "commit.gpgSign=true")
+    return tuple(word for setting in settings for word in ("-c", setting))
+
+
+def by_transit(folder: Path) -> tuple[float, float]:
+    """daypass with the key in a real OpenBao: the whole run, and the bare signing calls."""
+    with OpenBao.start(folder / "openbao") as server:
+        server.client.write("sys/mounts/transit", {"type": "transit"})
+        server.client.write("transit/keys/evidence", {"type": "ed25519"})
+        settings = VaultSettings(
+            address=server.address, namespace=None, ca_file=None, audience="bench"
+        )
+        with login_token(settings, server.root_token) as session:
+            signer = TransitSigner(session, "transit", "evidence")
+            signer.public_key()
+            whole = timed(signer, lambda place, issued: by_daypass(place, issued, signer))
+            began = time.perf_counter()
+            for number in range(GRANTS):
+                signer.sign(number.to_bytes(32))
+            return whole, time.perf_counter() - began
+
+
+def main() -> int:
+    key = Ed25519PrivateKey.generate()
+    local = DiskSigner(key)
+    with tempfile.TemporaryDirectory(prefix="daypass-bench-") as name:
+        folder = Path(name)
+        (folder / "openbao").mkdir()
+        words = signing_words(folder, key)
+        loop = timed(local, by_git)
+        signed = timed(local, lambda place, issued: by_git(place, issued, *words))
+        daypass = timed(local, lambda place, issued: by_daypass(place, issued, local))
+        transit, calls = by_transit(folder)
+    print(f"{GRANTS} expired grants, one commit each, one push")
+    print(f"git revert in a loop, unsigned: {loop:.2f} s; signed by a key on disk: {signed:.2f} s")
+    print(f"daypass, signed by a key in memory: {daypass:.3f} s")
+    print(f"daypass, signed by OpenBao's transit: {transit:.3f} s, of it {calls:.3f} s in OpenBao")
+    print(f"ratio: {loop / daypass:.0f} x faster than the unsigned loop (goal: {GOAL:.0f} x)")
+    print(f"ratio with OpenBao's signing: {loop / transit:.0f} x; to the signed loop: ", end="")
+    print(f"{signed / transit:.0f} x")
+    return 0 if loop / daypass >= GOAL else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
