@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass import __version__
 from daypass.documents.document import Document
 from daypass.documents.resources import schemas_digest
-from daypass.documents.semantics import build
 from daypass.model.names import Kind
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
 
 _FILE: Final = "validated.json"
 _LARGEST: Final = 256 * 1024 * 1024
-# What no check that spans documents reads of a request: free text is not kept a second time.
-_FREE_TEXT: Final = ("reason", "ticket", "workload", "device")
+_KINDS: Final = {str(kind): kind for kind in Kind}
+# What checks that span documents read of a request. Its free text is not kept a second time.
+_ASKED: Final = ("subject", "resource", "access", "duration")
 
 
 class ResultCache:
@@ -44,13 +44,8 @@ class ResultCache:
         kept = self._known.get(entry.path)
         if kept is None or kept[0] != entry.blob:
             return None
-        try:
-            kind = Kind(kept[1])
-            document = Document(entry.path, kind, kept[2], build(kind, kept[2]))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return None
         self._current[entry.path] = kept
-        return document
+        return Document(entry.path, _KINDS[kept[1]], kept[2])
 
     def put(self, entry: TreeEntry, document: Document) -> None:
         """Remember a sound document."""
@@ -92,8 +87,9 @@ class ResultCache:
 def _essentials(document: Document) -> Any:
     if document.kind is not Kind.ACCESS_REQUEST:
         return document.value
-    spec = {name: item for name, item in document.value["spec"].items() if name not in _FREE_TEXT}
-    return {"metadata": document.value["metadata"], "spec": {**spec, "reason": ""}}
+    spec = document.value["spec"]
+    asked = {name: spec[name] for name in _ASKED}
+    return {"metadata": document.value["metadata"], "spec": {**asked, "reason": ""}}
 
 
 def _header(payload: str) -> dict[str, str]:

@@ -98,9 +98,12 @@ class WorkTree:
 
     def _read(self, path: str) -> bytes:
         """The first 512 KiB of a file. Links are not followed."""
-        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(_READ_AT_MOST)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(f"{self.root}/{path}", flags)  # pathlib takes longer than the read
+        try:
+            return os.read(descriptor, _READ_AT_MOST)
+        finally:
+            os.close(descriptor)
 
     def merge_base(self, revision: str) -> str:
         """The commit at which this branch left `revision`.

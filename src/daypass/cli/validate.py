@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from daypass.adapters.result_cache import NoCache, ResultCache
 from daypass.adapters.worktree import WorkTree
@@ -15,7 +16,7 @@ from daypass.documents.problem import Problem
 from daypass.documents.repository import load_catalogue
 from daypass.documents.validation import Report, validate
 from daypass.errors import ExitCode, UsageError
-from daypass.model.policy import AccessPolicy
+from daypass.model.names import Kind
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from daypass.documents.document import Document
     from daypass.model.catalogue import Catalogue
+    from daypass.model.policy import AccessPolicy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Validate, and show what was found."""
+    gc.disable()  # a short life, and no cycles: looking for them costs a tenth of the time
     tree = WorkTree.open(arguments.directory)
     cache = NoCache() if arguments.no_cache else ResultCache(tree.git_folder)
     if arguments.base is not None:
@@ -97,9 +100,9 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
 
 def _examine(document: Document) -> list[Problem]:
     """What the decision point could not use in a policy, told before it denies everybody."""
-    policy = document.model
-    if not isinstance(policy, AccessPolicy):
+    if document.kind is not Kind.ACCESS_POLICY:
         return []
+    policy = cast("AccessPolicy", document.model)
     from daypass.policy.calendar import zone_problem  # only policies need CEL
     from daypass.policy.expressions import check_expressions
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from daypass.documents import strict_yaml
@@ -27,7 +26,11 @@ class Document:
     path: str
     kind: Kind
     value: Mapping[str, Any]
-    model: Model
+
+    @property
+    def model(self) -> Model:
+        """What it means. Built anew each time: of 10,000 requests, few are asked."""
+        return build(self.kind, self.value)
 
     @property
     def name(self) -> str:
@@ -85,12 +88,12 @@ def checked(path: str, parsed: Parsed, kind: Kind) -> Document:
     problems = check(model, metadata["id" if "id" in metadata else "name"], stem(path))
     if problems:
         raise document_error(located(problems, path, parsed))
-    return Document(path, kind, value, model)
+    return Document(path, kind, value)
 
 
 def stem(path: str) -> str:
     """The file's name without its ending."""
-    return PurePosixPath(path).stem
+    return path.rpartition("/")[2].rpartition(".")[0]
 
 
 def located(problems: Iterable[Problem], path: str, parsed: Parsed) -> list[Finding]:

@@ -80,7 +80,8 @@ def load_request(path: str, data: bytes) -> AccessRequest:
         DocumentError: with findings that say line, column and remedy.
     """
     document = read_document(path, data)
-    if not isinstance(document.model, AccessRequest):
+    model = document.model
+    if not isinstance(model, AccessRequest):
         raise document_error(
             [
                 Finding.of_file(
@@ -91,7 +92,7 @@ def load_request(path: str, data: bytes) -> AccessRequest:
                 )
             ]
         )
-    return document.model
+    return model
 
 
 def check_request(
@@ -183,6 +184,8 @@ class _Parts:
     policies: dict[str, AccessPolicy] = field(default_factory=dict)
 
     def add(self, document: Document) -> None:
+        if document.kind not in CATALOGUE_KINDS:
+            return
         model: Model = document.model
         if isinstance(model, Settings):
             self.settings = model

@@ -35,8 +35,9 @@ _AMBIGUOUS_NUMBER = re.compile(
       (?:(?:t|[ ]+)[0-9]{1,2}:[0-9]{2}.*)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-# The first characters of everything above: any other word is a string, at the price of one look.
-_SUSPECT_FIRST: Final = frozenset("0123456789+-.~<=tTfFnNyYoO")
+# The first characters of everything above (`""` of the empty word): a word that begins with any
+# other is a string, at the price of one look.
+SUSPECT_FIRST: Final = frozenset(["", *"0123456789+-.~<=tTfFnNyYoO"])
 
 
 class ScalarError(ValueError):
@@ -55,7 +56,7 @@ def resolve(text: str) -> str | int | bool | None:
     Raises:
         ScalarError: another tool could read it as something else.
     """
-    if text and text[0] not in _SUSPECT_FIRST:
+    if text[:1] not in SUSPECT_FIRST:
         return text
     if text in _WORDS:
         return _WORDS[text]

@@ -10,7 +10,7 @@ from daypass.documents.finding import Finding, document_error
 
 MAX_BYTES: Final = 16 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
-_NOT_PLAIN_ASCII = re.compile(rb"[^\n\x20-\x7e]")
+_PLAIN_ASCII: Final = b"\n" + bytes(range(0x20, 0x7F))
 # They show nothing, or nothing of their own, though Unicode calls them printable: fillers, blanks,
 # joiners and variation selectors (in which whole sentences can be hidden).
 _UNSEEN = re.compile(
@@ -37,7 +37,7 @@ def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
                 )
             ]
         )
-    if _NOT_PLAIN_ASCII.search(data) is None:
+    if not data.translate(None, _PLAIN_ASCII):
         return data.decode("ascii")
     if data.startswith(_BOM):
         raise document_error(

@@ -15,13 +15,15 @@ import yaml
 from yaml import events
 
 from daypass.documents.finding import Finding, document_error
-from daypass.documents.scalars import ScalarError, resolve
+from daypass.documents.scalars import SUSPECT_FIRST, ScalarError, resolve
 from daypass.documents.strict_text import decode, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_DEPTH: Final = 12
+_SCALAR: Final = events.ScalarEvent
+_MAPPING_END: Final = events.MappingEndEvent
 _MAX_FINDINGS: Final = 20
 _SYNTAX_REMEDIES: Final = (
     ("mapping values are not allowed", "Put text that contains `: ` in quotes."),
@@ -181,11 +183,29 @@ class _Builder:
     def _mapping(self, start: Any, get_event: Callable[[], Any], depth: int) -> tuple[Any, Any]:
         value: dict[str, Any] = {}
         marks: dict[str, tuple[Any, Any]] = {}
-        while type(event := get_event()) is not events.MappingEndEvent:
+        while type(event := get_event()) is not _MAPPING_END:
             refused = len(self._findings)
-            key, _ = self._node(event, get_event, depth + 1)
+            # Nearly all keys and values are plain words: they take no call at all.
+            if (
+                type(event) is _SCALAR
+                and event.anchor is event.tag is None
+                and event.implicit[0]
+                and event.value[:1] not in SUSPECT_FIRST
+            ):
+                key = event.value
+            else:
+                key = self._node(event, get_event, depth + 1)[0]
             key_is_sound = len(self._findings) == refused
-            item, item_marks = self._node(get_event(), get_event, depth + 1)
+            item_marks = get_event()
+            if (
+                type(item_marks) is _SCALAR
+                and item_marks.anchor is item_marks.tag is None
+                and item_marks.implicit[0]
+                and item_marks.value[:1] not in SUSPECT_FIRST
+            ):
+                item = item_marks.value
+            else:
+                item, item_marks = self._node(item_marks, get_event, depth + 1)
             if type(key) is not str:
                 if key_is_sound:
                     self._refuse(

@@ -16,12 +16,12 @@ from daypass.documents.resources import SCHEMA_FILES, schema_bytes
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
 from daypass.model.names import Kind
-from daypass.model.request import AccessRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.request import AccessRequest
     from daypass.model.tree import TreeEntry
 
 ReadPath = repository.ReadPath
@@ -147,9 +147,25 @@ def _check_whole(
             yield from repository.check_catalogue(catalogue, read_path)
     if catalogue is None:
         return
+    yield from _check_requests(documents, catalogue, read_path)
+
+
+def _check_requests(
+    documents: Sequence[Document], catalogue: Catalogue, read_path: ReadPath
+) -> Iterator[Finding]:
+    """Check requests against the catalogue: once for all that ask for the same."""
+    known: dict[tuple[str, ...], bool] = {}
     for document in documents:
-        if isinstance(document.model, AccessRequest):
-            yield from repository.check_request(document.model, catalogue, read_path)
+        if document.kind is not Kind.ACCESS_REQUEST:
+            continue
+        spec = document.value["spec"]
+        asked = (spec["subject"], spec["resource"], spec["access"], spec["duration"])
+        if known.get(asked):
+            continue
+        request = cast("AccessRequest", document.model)
+        findings = repository.check_request(request, catalogue, read_path)
+        known[asked] = not findings
+        yield from findings
 
 
 def _concerns(finding: Finding, chosen: Callable[[str], bool]) -> bool:

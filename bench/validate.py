@@ -1,0 +1,165 @@
+"""How fast `daypass validate` is: beside what it cannot do without, and beside check-jsonschema.
+
+Prints ratios of processor time (user and system, git included), because others may be at work on
+the machine; figures drift, ratios hold. `python -m bench.validate [REQUESTS…]`.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1]
+DAYPASS = Path(sys.executable).with_name("daypass")
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("PYTHONDONTWRITEBYTECODE", "GITHUB_ACTIONS", "PYTHONUNBUFFERED")
+} | {"GIT_CONFIG_GLOBAL": os.devnull}
+REQUEST = """\
+# yaml-language-server: $schema=../../schemas/access-request.schema.json
+apiVersion: daypass.dev/v1
+kind: AccessRequest
+metadata:
+  id: {name}
+spec:
+  # The replica is enough: nothing is to be changed.
+  subject: alice
+  resource: orders-db-replica
+  access: read
+  duration: 2h
+  reason: >-
+    Orders have been stuck in `paid` since the deploy of 14:00, and the queue says nothing about
+    them. We want to know which ones they are, since when, and whether the payment provider was
+    told, before we run the job again by hand. The incident channel has the time line, and the
+    dashboards that made us look at the orders in the first place; the suspicion is that the
+    consumer stopped at a message that it cannot read.
+  ticket: OPS-{number}
+  notBefore: "2026-11-23T09:00:00Z"
+  device: alice-laptop
+  workload: null
+  renews: null
+"""
+# check-jsonschema brings a YAML parser in Python; here it gets the C parser that daypass uses.
+CHECK_JSONSCHEMA = """
+import sys, yaml, check_jsonschema.parsers as parsers
+class Loader(yaml.CSafeLoader):
+    pass
+Loader.add_constructor(
+    "tag:yaml.org,2002:timestamp", yaml.constructor.SafeConstructor.construct_yaml_str
+)
+parsers.yaml.construct_yaml_implementation = lambda **_: None
+parsers.yaml.impl2loader = lambda *_: lambda stream: yaml.load(stream.read(), Loader)
+from check_jsonschema import main
+main()
+"""
+
+
+def main() -> None:
+    """Run all measures of `daypass validate`."""
+    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or [1_000, 10_000]
+    compileall.compile_dir(SOURCE / "src", quiet=1)
+    with tempfile.TemporaryDirectory() as folder:
+        one_changed_file(Path(folder) / "one")
+        for size in sizes:
+            many_requests(Path(folder) / str(size), size)
+
+
+def one_changed_file(root: Path) -> None:
+    """One new request in a pull request, whole process, beside two imports."""
+    _house(root, 0)
+    _git(root, "switch", "-q", "-c", "ask")
+    _write(root, 1)
+    imports = _median([sys.executable, "-c", "import yaml, jsonschema"], root)
+    print("daypass validate, one changed file (goal: < 3 x `python -c 'import yaml, jsonschema'`)")
+    for what, words in (
+        ("the whole tree", []),
+        ("the file", ["access/requests/r-1.yaml"]),
+        ("the pull request, --base main", ["--base", "main"]),
+        ("the pull request, --no-cache", ["--base", "main", "--no-cache"]),
+    ):
+        took = _median([str(DAYPASS), "validate", "--format", "text", *words], root)
+        print(f"  {what}: {took / imports:.2f} x  ({took * 1000:.0f} ms of {imports * 1000:.0f})")
+
+
+def many_requests(root: Path, size: int) -> None:
+    """A first run, and a second with ten changed files, beside check-jsonschema."""
+    _house(root, size)
+    files = sorted(str(path) for path in (root / "access" / "requests").glob("*.yaml"))
+    schema = root / "schemas" / "access-request.schema.json"
+    arguments = ["--schemafile", str(schema), *files]
+    checked = _run([sys.executable, "-c", CHECK_JSONSCHEMA, *arguments], root)
+    installed = _run([str(DAYPASS.with_name("check-jsonschema")), *arguments], root)
+    validate = [str(DAYPASS), "validate", "--format", "text"]
+    first = min(_first_run(root, validate) for _ in range(3))
+    seconds = []
+    for number in range(3):
+        for index in range(10):
+            path = root / "access" / "requests" / f"r-{index}.yaml"
+            path.write_text(path.read_text() + f"# changed {number}\n")
+        seconds.append(_run(validate, root))
+    second = min(seconds)
+    print(f"daypass validate, {size:,} requests: {first:.2f} s, then {second:.2f} s")
+    for what, took in (
+        ("check-jsonschema with the same C parser", checked),
+        ("check-jsonschema as it is installed", installed),
+    ):
+        print(
+            f"  beside {what} ({took:.2f} s): first run {took / first:.1f} x as fast (goal 5 x), "
+            f"second run with 10 changed files {took / second:.1f} x (goal 50 x)"
+        )
+
+
+def _first_run(root: Path, command: list[str]) -> float:
+    shutil.rmtree(root / ".git" / "daypass", ignore_errors=True)
+    return _run(command, root)
+
+
+def _house(root: Path, requests: int) -> None:
+    root.mkdir()
+    shutil.copytree(SOURCE / "access", root / "access")
+    shutil.copytree(SOURCE / "schemas", root / "schemas")
+    for number in range(requests):
+        _write(root, number)
+    _git(root, "init", "-q", "-b", "main")
+    _git(root, "add", "-A")
+    _git(
+        root, "-c", "user.name=bench", "-c", "user.email=bench@example.com",
+        "commit", "-q", "-m", "Begin",
+    )  # fmt: skip
+
+
+def _write(root: Path, number: int) -> None:
+    path = root / "access" / "requests" / f"r-{number}.yaml"
+    path.write_text(REQUEST.format(name=path.stem, number=number))
+
+
+def _median(command: list[str], root: Path) -> float:
+    _run(command, root)
+    return statistics.median(_run(command, root) for _ in range(15))
+
+
+def _run(command: list[str], root: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        command, cwd=root, env=ENVIRONMENT, check=False, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[:3]} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), *words], check=True, env=ENVIRONMENT)
+
+
+if __name__ == "__main__":
+    main()
