@@ -9,6 +9,7 @@ from daypass.model.grant import Grant
 from daypass.model.identity import Identity
 from daypass.model.names import Kind
 from daypass.model.policy import AccessPolicy
+from daypass.model.policytest import PolicyTest
 from daypass.model.request import AccessRequest
 from daypass.model.resource import Resource
 from daypass.model.settings import Settings
@@ -16,12 +17,13 @@ from daypass.model.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Model = AccessRequest | Resource | Identity | AccessPolicy | Settings | Grant
+Model = AccessRequest | Resource | Identity | AccessPolicy | PolicyTest | Settings | Grant
 _BUILDERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Model]]] = {
     Kind.ACCESS_REQUEST: AccessRequest.from_document,
     Kind.RESOURCE: Resource.from_document,
     Kind.IDENTITY: Identity.from_document,
     Kind.ACCESS_POLICY: AccessPolicy.from_document,
+    Kind.POLICY_TEST: PolicyTest.from_document,
     Kind.SETTINGS: Settings.from_document,
     Kind.GRANT: Grant.from_document,
 }

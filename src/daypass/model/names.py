@@ -18,6 +18,7 @@ class Kind(StrEnum):
     RESOURCE = "Resource"
     IDENTITY = "Identity"
     ACCESS_POLICY = "AccessPolicy"
+    POLICY_TEST = "PolicyTest"
     SETTINGS = "Settings"
     GRANT = "Grant"
     OBLIGATION = "Obligation"
@@ -34,6 +35,7 @@ FOLDERS: Final[dict[str, Kind]] = {
     "access/resources": Kind.RESOURCE,
     "access/identities": Kind.IDENTITY,
     "access/policies": Kind.ACCESS_POLICY,
+    "access/policy-tests": Kind.POLICY_TEST,
 }
 # Only the bot writes here; on main these trees must equal those of its last signed commit.
 BOT_FOLDERS: Final = ("access/grants", "access/obligations")
