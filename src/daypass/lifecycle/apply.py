@@ -21,7 +21,7 @@ from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.ports import Slot, SlotState
-from daypass.model.event import EventKind
+from daypass.model.event import EventKind, Reason
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
@@ -241,6 +241,9 @@ class _Pass:
                 slot.version if slot else 0,
             )
         self._refused[refusal.grant_id] = (refusal, slot)
+        if refusal.reason is Reason.UNPROVEN:
+            # Somebody got past the pull requests, or tried to: a person must look, at once.
+            self.outcome.alarms.append(f"{refusal.grant_id} is not proven: {refusal.why[0]}")
         return happening.refused(refusal, self.ports.run)
 
     def _abandon(self, plan: Plan) -> None:
