@@ -151,7 +151,7 @@ def _parse(blob: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _dearmour(armoured: bytes) -> bytes:
-    if not armoured.startswith(BEGIN):
+    if not armoured.startswith(BEGIN + b"\n"):
         _bad("not an SSH signature")
     body, found, _rest = armoured[len(BEGIN) :].partition(b"\n" + END)
     if not found:

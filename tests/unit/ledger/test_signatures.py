@@ -1,0 +1,120 @@
+"""SSHSIG and the allowed-signers file, without git and without OpenSSH."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypass.errors import EvidenceError
+from daypass.ledger import sshsig
+from daypass.ledger.allowed_signers import Signers, parse_allowed_signers
+from support.local_signer import LocalSigner
+
+SIGNER = LocalSigner()
+KEY = base64.b64encode(sshsig.public_key_blob(SIGNER.public_key())).decode()
+DAY = 1_795_392_000  # 2026-11-23T00:00:00Z
+
+
+def signed(payload: bytes) -> bytes:
+    signature = SIGNER.sign(sshsig.bytes_to_sign(payload))
+    return sshsig.armoured_signature(SIGNER.public_key(), signature)
+
+
+@given(st.binary(max_size=300))
+def test_what_is_signed_is_verified(payload: bytes) -> None:
+    assert sshsig.verified_key(signed(payload), payload) == SIGNER.public_key()
+
+
+@given(st.binary(max_size=50), st.binary(max_size=50))
+def test_other_bytes_are_not(payload: bytes, other: bytes) -> None:
+    if payload != other:
+        with pytest.raises(ValueError, match="not one of these bytes"):
+            sshsig.verified_key(signed(payload), other)
+
+
+@given(st.data())
+def test_no_damage_goes_unnoticed(data: st.DataObject) -> None:
+    armoured = signed(b"payload")
+    blob = bytearray(base64.b64decode(b"".join(armoured.split(b"\n")[1:-2])))
+    at = data.draw(st.integers(0, len(blob) - 1))
+    blob[at] ^= data.draw(st.integers(1, 255))
+    text = base64.encodebytes(bytes(blob))
+    with pytest.raises(ValueError, match=r"."):
+        sshsig.verified_key(sshsig.BEGIN + b"\n" + text + sshsig.END + b"\n", b"payload")
+
+
+@given(st.binary(max_size=400))
+def test_rubbish_is_an_error_and_no_crash(rubbish: bytes) -> None:
+    for armoured in (
+        rubbish,
+        sshsig.BEGIN + b"\n" + base64.b64encode(rubbish) + b"\n" + sshsig.END,
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            sshsig.verified_key(armoured, b"payload")
+
+
+@pytest.mark.parametrize(
+    ("text", "from_", "until"),
+    [
+        ("", None, None),
+        ('valid-after="20261123Z"', DAY, None),
+        ('valid-before="202611230100Z"', None, DAY + 3600),
+        ('valid-after="20261123000001Z",valid-before="20261124Z"', DAY + 1, DAY + 86400),
+    ],
+)
+def test_validity(text: str, from_: int | None, until: int | None) -> None:
+    options = ",".join(part for part in ('namespaces="git"', text) if part)
+    (signer,) = parse_allowed_signers(f"a@b {options} ssh-ed25519 {KEY} a comment\n".encode())
+    assert (signer.valid_after, signer.valid_before) == (from_, until)
+    assert parse_allowed_signers(signer.to_line().encode()) == (signer,)
+    assert signer.fingerprint == sshsig.fingerprint(SIGNER.public_key())
+    when = from_ or (until or 1)
+    assert signer.valid_at(when)
+    assert not (from_ and signer.valid_at(from_ - 1))
+    assert not (until and signer.valid_at(until + 1))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# a comment",
+        "",
+        "a@b ssh-rsa AAAAB3NzaC1yc2E=",
+        f'a@b namespaces="file" ssh-ed25519 {KEY}',
+        f'a@b namespaces="*,!git" ssh-ed25519 {KEY}',
+        f"a@b cert-authority ssh-ed25519 {KEY}",
+    ],
+)
+def test_lines_that_are_not_about_evidence_are_passed_over(line: str) -> None:
+    assert parse_allowed_signers(line.encode()) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("a@b", "needs principals"),
+        ("a@b ssh-ed25519 !!!", "not base64"),
+        (f"a@b ssh-ed25519 {KEY[:-8]}", r"base64|cut short"),
+        (f'a@b valid-after="20261123" ssh-ed25519 {KEY}', "not in UTC"),
+        (f'a@b valid-after="20261323Z" ssh-ed25519 {KEY}', "does not exist"),
+        (f'a@b valid-after="never" ssh-ed25519 {KEY}', "not in UTC"),
+        (f"a@b valid-after ssh-ed25519 {KEY}", "must be written"),
+        (f'a@b until="20261123Z" ssh-ed25519 {KEY}', "unknown"),
+        (f'a@b namespaces="git",namespaces="x" ssh-ed25519 {KEY}', "twice"),
+        (f'a@b namespaces="git";x="y" ssh-ed25519 {KEY}', "commas"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(line: str, why: str) -> None:
+    with pytest.raises(EvidenceError, match=rf"access/allowed_signers:2: .*({why})"):
+        parse_allowed_signers(f"# first\n{line}\n".encode())
+
+
+def test_a_pin_leaves_only_the_named_key() -> None:
+    other = LocalSigner(2)
+    both = Signers([SIGNER.allowed(), other.allowed()])
+    pinned = both.only([other.allowed().fingerprint])
+    assert pinned.knows(other.public_key())
+    assert not pinned.allows(SIGNER.public_key(), DAY)
