@@ -43,6 +43,23 @@ class CompiledPolicy:
     always: tuple[RuleOutcome, ...]  # what it says of everything that it is about
     conditional: bool  # whether it has conditions besides its free rules
 
+    def rule_names(self) -> tuple[tuple[str, bool], ...]:
+        """Each rule that it has, as `policy/rule`, and whether it is one that cannot fail."""
+        policy, limits = self.policy, self.policy.limits
+        given = {
+            "approvals": policy.stages,
+            "ticket": policy.require.ticket,
+            "reason-length": policy.require.reason_length,
+            "times": limits.times,
+            "freeze": limits.freezes,
+            "concurrent": limits.concurrent,
+            "window": limits.window,
+        }
+        names = [(outcome.rule, True) for outcome in self.always]
+        names += [(name, False) for name, value in given.items() if value]
+        names += [(rule.holds.rule, False) for rule in self.rules]
+        return tuple((f"{policy.name}/{name}", unfailing) for name, unfailing in names)
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicies:

@@ -1,0 +1,106 @@
+"""`daypass policy test`: try the policies on cases whose answer somebody wrote down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.adapters.worktree import WorkTree
+from daypass.cli import output
+from daypass.documents.document import read_document
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError, ExitCode, UsageError
+from daypass.model.names import FOLDERS, Kind
+from daypass.model.policytest import PolicyTest
+from daypass.policy.cases import CaseResult, Coverage, coverage, run_case
+from daypass.policy.compiled import compile_policies
+
+if TYPE_CHECKING:
+    import argparse
+
+_FOLDER = next(folder for folder, kind in FOLDERS.items() if kind is Kind.POLICY_TEST)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags and positionals."""
+    parser.add_argument("what", choices=("test",), help=f"run the cases in {_FOLDER}")
+    parser.add_argument(
+        "--require-coverage",
+        action="store_true",
+        help="fail, too, when a rule of a policy was not seen both to hold and to fail",
+    )
+    output.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Run all cases of the work tree against its policies."""
+    tree = WorkTree.open(arguments.directory)
+    entries = tree.entries()
+    read = tree.reader(entries)
+    paths = {entry.blob: entry.path for entry in entries}
+    catalogue = load_catalogue(entries, lambda blobs: {blob: read(paths[blob]) for blob in blobs})
+    policies = compile_policies(catalogue.policies.values())
+    results: dict[str, CaseResult] = {}
+    for entry in entries:
+        if entry.path.startswith(f"{_FOLDER}/") and entry.path.endswith(".yaml"):
+            test = read_document(entry.path, read(entry.path)).model
+            if not isinstance(test, PolicyTest):
+                continue
+            for case in test.cases:
+                name = f"{test.name}/{case.name}"
+                try:
+                    results[name] = run_case(case, catalogue, policies)
+                except KeyError as error:
+                    raise DocumentError(
+                        f"{entry.path}: the case {case.name} names {error.args[0]}, which is no "
+                        "identity with a GitHub account",
+                        remedy="Name one of access/identities: a requester and an approver need "
+                        "an account.",
+                    ) from error
+    if not results:
+        raise UsageError(
+            f"there are no cases in {_FOLDER}", remedy="Write one: its schema shows an example."
+        )
+    covered = coverage(results.values(), policies)
+    if arguments.format == "json":
+        _show_json(results, covered)
+    else:
+        _show(results, covered, annotate=arguments.format == "github")
+    failed = any(result.wrong for result in results.values())
+    missing = arguments.require_coverage and any(item.missing for item in covered)
+    return ExitCode.FAILED if failed or missing else ExitCode.DONE
+
+
+def _show_json(results: dict[str, CaseResult], covered: tuple[Coverage, ...]) -> None:
+    output.say_json(
+        {
+            "cases": [
+                {
+                    "name": name,
+                    "effect": str(result.decision.effect),
+                    "wrong": list(result.wrong),
+                }
+                for name, result in results.items()
+            ],
+            "coverage": [
+                {"rule": item.rule, "held": item.held, "failed": item.failed} for item in covered
+            ],
+        }
+    )
+
+
+def _show(results: dict[str, CaseResult], covered: tuple[Coverage, ...], *, annotate: bool) -> None:
+    for name, result in results.items():
+        mark = output.styled("wrong", "red") if result.wrong else output.styled("ok   ", "green")
+        output.say(f"{mark}  {name}: {result.decision.effect}")
+        for line in result.wrong:
+            output.say(f"       {output.printable(line)}")
+        if annotate and result.wrong:
+            text = output.escape_command(f"{name}: {'; '.join(result.wrong)}")
+            output.say(f"::error title=daypass policy test::{text}")
+    wrong = sum(1 for result in results.values() if result.wrong)
+    output.say(f"{len(results)} cases, {wrong} wrong")
+    whole = sum(1 for item in covered if item.missing is None)
+    output.say(f"{whole} of {len(covered)} rules were seen both to hold and to fail")
+    for item in covered:
+        if item.missing is not None:
+            output.say(f"  {output.styled('untried', 'yellow')}  {item.rule}: {item.missing}")
