@@ -1,0 +1,93 @@
+"""`daypass policy test`: cases beside the policies, and which rules they have tried."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from policy_house import House
+
+from daypass.cli.main import main
+
+CASES = "access/policy-tests/replicas-read.yaml"
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path)
+
+
+def policy_test(house: House, *words: str) -> int:
+    return main(["policy", "-C", str(house.path), "test", *words])
+
+
+def edit(house: House, before: str, after: str, path: str = CASES) -> None:
+    file = house.path / path
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+
+
+def test_the_examples_pass(house, capsys):
+    assert policy_test(house, "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert all(case["wrong"] == [] for case in told["cases"])
+    tried = {item["rule"]: item for item in told["coverage"]}
+    assert tried["critical-databases/window"] == {
+        "rule": "critical-databases/window",
+        "held": True,
+        "failed": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("effect: permit, lasts: 1h", "effect: deny", "expected deny, got permit"),
+        ("lasts: 1h", "lasts: 2h", "expected to last 2h; it lasts 1h, by the request (1h)"),
+        ("issue: on-merge", "issue: on-claim", "expected to be issued on-claim"),
+        ("recording: none", "recording: required", "expected recording required"),
+        ("rules: [built-in/resource-approvers]", "rules: []", "expected to fail by none"),
+    ],
+)
+def test_a_case_that_is_wrong_says_how(house, capsys, before, after, said):
+    edit(house, before, after)
+    assert policy_test(house) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_a_policy_that_is_loosened_fails_its_cases(house, capsys):
+    edit(house, "reasonLength: 10", "reasonLength: 1", "access/policies/replicas-read.yaml")
+    assert policy_test(house) == 1
+    assert "replicas-read/a-reason-of-one-word" in capsys.readouterr().out
+
+
+def test_what_was_not_tried_is_told_and_can_be_demanded(house, capsys):
+    assert policy_test(house) == 0
+    assert "agents-propose/reads-only: no case reaches it" in capsys.readouterr().out
+    assert policy_test(house, "--require-coverage") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("approvals: [carol]", "approvals: [nobody]", "names nobody"),
+        ("approvals: [carol]", "approvals: [payments-deployer]", "payments-deployer"),
+        ("name: a-fourth-at-once", "name: approved-by-one", "two cases are called"),
+        ("effect: permit", "effect: allow", "permit"),
+        ('at: "2026-11-23T10:00:00Z"', 'at: "2026-02-30T10:00:00Z"', "2026-02-30"),
+    ],
+)
+def test_a_case_that_cannot_be_says_where(house, capsys, before, after, said):
+    edit(house, before, after)
+    assert policy_test(house) == 3
+    error = capsys.readouterr().err
+    assert said in error
+    assert CASES in error
+
+
+def test_no_cases_is_no_success(house, capsys):
+    for file in (house.path / "access/policy-tests").glob("*.yaml"):
+        file.unlink()
+    assert policy_test(house) == 2
+    assert "no cases" in capsys.readouterr().err
