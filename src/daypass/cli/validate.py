@@ -15,7 +15,7 @@ from daypass.documents.changes import changes, check_changes
 from daypass.documents.problem import Problem
 from daypass.documents.repository import load_catalogue
 from daypass.documents.validation import Report, validate
-from daypass.errors import ExitCode, UsageError
+from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.names import Kind
 
 if TYPE_CHECKING:
@@ -78,24 +78,40 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
     commit = tree.merge_base(revision)
     changed = changes(*tree.changed_since(commit))
-    paths = set(changed.paths)
-    catalogue: Catalogue | None = None
-    chosen: Callable[[str], bool] | None = None
-    if not changed.touches_foundation:
-        # Requests are judged by what the base says, whatever else this branch has changed.
-        catalogue = load_catalogue(tree.entries_of(commit), tree.blobs)
-        chosen = paths.__contains__
     entries = tree.entries()
-    report = validate(
-        entries,
-        tree.reader(entries),
-        cache,
-        examine=_examine,
-        chosen=chosen,
-        catalogue=catalogue,
-    )
-    findings = {*report.findings, *check_changes(changed)}
-    return Report(report.documents, tuple(sorted(findings)))
+    read = tree.reader(entries)
+    paths = set(changed.paths)
+    findings = set(check_changes(changed))
+    judged = 0
+    if changed.touches_foundation:  # what others rest on has changed: everything is judged by it
+        report = validate(entries, read, cache, examine=_examine)
+        findings.update(report.findings)
+        judged = report.documents
+    if changed.touches_requests or not changed.touches_foundation:
+        # Requests are judged by what the base says, whatever else this branch has changed.
+        report = validate(
+            entries,
+            read,
+            cache,
+            examine=_examine,
+            chosen=paths.__contains__,
+            catalogue=_base_catalogue(tree, commit, revision),
+        )
+        findings.update(report.findings)
+        judged = max(judged, report.documents)
+    return Report(judged, tuple(sorted(findings)))
+
+
+def _base_catalogue(tree: WorkTree, commit: str, revision: str) -> Catalogue:
+    try:
+        return load_catalogue(tree.entries_of(commit), tree.blobs)
+    except DocumentError as error:
+        raise DocumentError(
+            f"the documents of {revision} itself are wrong: {error.message}",
+            remedy="Mend them in a pull request of its own, without requests, first. "
+            + error.remedy,
+            findings=error.findings,
+        ) from error
 
 
 def _examine(document: Document) -> list[Problem]:

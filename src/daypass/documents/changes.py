@@ -39,9 +39,9 @@ class Changes:
         )
 
     @property
-    def requests_only(self) -> bool:
-        """Whether nothing but requests changes: then they are judged by the base's catalogue."""
-        return all(path.startswith((REQUESTS, BREAK_GLASS)) for path in self.paths)
+    def touches_requests(self) -> bool:
+        """Whether a request is added, edited or deleted: it is judged by the base's catalogue."""
+        return any(path.startswith((REQUESTS, BREAK_GLASS)) for path in self.paths)
 
     @property
     def touches_foundation(self) -> bool:

@@ -39,6 +39,12 @@ def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
         )
     if not data.translate(None, _PLAIN_ASCII):
         return data.decode("ascii")
+    text = _decode_utf8(data, path)
+    _refuse_unseen(text, path)
+    return text
+
+
+def _decode_utf8(data: bytes, path: str) -> str:
     if data.startswith(_BOM):
         raise document_error(
             [
@@ -53,7 +59,7 @@ def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
             ]
         )
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         raise document_error(
@@ -68,8 +74,6 @@ def decode(data: bytes, path: str, limit: int = MAX_BYTES) -> str:
                 )
             ]
         ) from error
-    _refuse_unseen(text, path)
-    return text
 
 
 def unseen(text: str) -> tuple[int, str] | None:

@@ -234,7 +234,25 @@ class TestPullRequests:
         new.write_text(old.replace("orders-db-replica", "new-db"))
         house.write(path, REQUEST.format(name="a").replace("orders-db-replica", "new-db"))
         house.commit()
-        assert ("change-mixed", path) in house.rules("--base", "main")
+        # Refused as mixed, and judged by the base all the same: there is no such resource there.
+        assert house.rules("--base", "main") == [
+            ("change-mixed", path),
+            ("reference-resource", path),
+        ]
+
+    def test_a_base_that_is_broken(self, house: House) -> None:
+        settings = house.root / "access/daypass.yaml"
+        sound = settings.read_text()
+        settings.write_text("{")
+        house.commit()
+        house.git("switch", "-q", "-c", "mend")
+        settings.write_text(sound)
+        assert house.rules("--base", "main") == []
+        house.git("switch", "-q", "-f", "-c", "ask", "main")
+        house.request("a")
+        done = house.validate("--base", "main")
+        assert done.returncode == 3
+        assert "the documents of main itself are wrong" in done.stderr
 
     def test_editing_renaming_and_deleting_a_live_request(self, house: House) -> None:
         path = house.request("a")
