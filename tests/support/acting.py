@@ -1,4 +1,4 @@
-"""How end-to-end tests act: each command in a process of its own, as a user or a runner starts it."""
+"""How end-to-end tests act: each command in a process of its own, as its user starts it."""
 
 from __future__ import annotations
 

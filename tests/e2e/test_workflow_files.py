@@ -1,0 +1,164 @@
+"""What a local runner cannot show: what GitHub enforces, read from the workflow files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from daypass import __version__
+from support.release import REQUIREMENTS, ROOT, Release
+
+WORKFLOWS = ROOT / ".github" / "workflows"
+FILES = sorted(WORKFLOWS.glob("*.yml"))
+ACCESS = [path for path in FILES if path.name.startswith("access-")]
+TRIGGERS = {
+    "access-apply.yml": {"push", "schedule", "workflow_dispatch"},
+    "access-reconcile.yml": {"workflow_call"},
+    "access-validate.yml": {"pull_request", "merge_group"},
+    "ci.yml": {"push", "pull_request"},
+}
+everywhere = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+
+def load(path: Path) -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return loaded
+
+
+def triggers(path: Path) -> dict[str, Any]:
+    # YAML 1.1 reads the key `on` as a boolean.
+    found = load(path)[True]
+    return found if isinstance(found, dict) else dict.fromkeys(found)
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in load(path)["jobs"].values() for step in job.get("steps", ())]
+
+
+def test_every_workflow_is_known_here() -> None:
+    assert {path.name for path in FILES} == set(TRIGGERS)
+
+
+@everywhere
+def test_it_starts_on_exactly_what_it_should(path: Path) -> None:
+    assert set(triggers(path)) == TRIGGERS[path.name]
+
+
+@everywhere
+def test_it_begins_with_no_permission(path: Path) -> None:
+    assert load(path)["permissions"] == {}
+
+
+@everywhere
+def test_no_workflow_touches_a_stored_secret(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\bsecrets\b\s*[.\[:]|secrets: inherit|github\.token", text)
+
+
+@everywhere
+def test_no_script_is_built_from_what_people_write(path: Path) -> None:
+    for step in steps(path):
+        assert "${{" not in step.get("run", ""), step["name"]
+
+
+@everywhere
+def test_every_action_is_pinned_by_its_full_commit(path: Path) -> None:
+    used = [step["uses"] for step in steps(path) if "uses" in step]
+    used += [job["uses"] for job in load(path)["jobs"].values() if "uses" in job]
+    assert used
+    for action in used:
+        assert action.startswith("./") or re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action)
+
+
+@everywhere
+def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_only_the_job_that_mints_may_ask_for_an_identity() -> None:
+    asking = {
+        path.name
+        for path in FILES
+        for job in load(path)["jobs"].values()
+        if "id-token" in job.get("permissions", {})
+    }
+    assert asking == {"access-apply.yml", "access-reconcile.yml"}
+    for path in FILES:
+        for job in load(path)["jobs"].values():
+            granted = job["permissions"]
+            assert granted.pop("id-token", "write") == "write"
+            assert granted == {"contents": "read"}
+
+
+def test_the_schedule_is_off_the_full_hour() -> None:
+    for entry in triggers(WORKFLOWS / "access-apply.yml")["schedule"]:
+        minutes = entry["cron"].split()[0]
+        assert re.fullmatch(r"[1-9][0-9]?-[0-9]+/[0-9]+", minutes)
+        first, last, step = (int(number) for number in re.split("[-/]", minutes))
+        assert 0 not in {minute % 60 for minute in range(first, last + 1, step)}
+
+
+def test_pushes_are_never_filtered_by_path() -> None:
+    assert triggers(WORKFLOWS / "access-apply.yml")["push"] == {"branches": ["main"]}
+
+
+@pytest.mark.parametrize("name", ["access-apply.yml", "access-reconcile.yml"])
+def test_a_run_that_mints_is_never_cancelled(name: str) -> None:
+    concurrency = load(WORKFLOWS / name)["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    assert "${{" not in concurrency["group"]
+
+
+def test_the_job_that_mints_uses_no_third_party_action_and_the_pinned_release() -> None:
+    found = steps(WORKFLOWS / "access-reconcile.yml")
+    assert [step["uses"].partition("@")[0] for step in found if "uses" in step] == [
+        "actions/checkout"
+    ]
+    checkout = found[0]["with"]
+    assert checkout["ref"] == "${{ github.event.repository.default_branch }}"
+    assert checkout["fetch-depth"] == 0
+    for path in ACCESS:
+        for step in steps(path):
+            if "pip" in step.get("run", ""):
+                assert "--require-hashes" in step["run"]
+                assert "--only-binary :all:" in step["run"]
+                assert ".github/daypass.txt" in step["run"]
+
+
+def test_this_repository_pins_what_it_locks() -> None:
+    pinned = (ROOT / ".github" / "daypass.txt").read_text()
+    dependencies, last = pinned.split(f"daypass=={__version__} \\\n")
+    assert dependencies == REQUIREMENTS.read_text(), "run `make pin`"
+    assert re.fullmatch(r" {4}--hash=sha256:[0-9a-f]{64}\n", last)
+
+
+def test_the_wheel_can_be_built_again_with_the_same_hash(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from support.release import make_release  # noqa: PLC0415  -- beside what it is compared with
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    (wheel,) = make_release(tmp_path).wheels.glob("*.whl")
+    (other,) = release.wheels.glob("*.whl")
+    assert wheel.name == other.name
+    assert wheel.read_bytes() == other.read_bytes()
+
+
+def test_the_linters_find_nothing() -> None:
+    programs = Path(sysconfig.get_path("scripts"))
+    for command in (
+        [programs / "actionlint", *FILES],
+        [programs / "zizmor", "--offline", "--pedantic", "--quiet", WORKFLOWS],
+    ):
+        done = subprocess.run(
+            [str(word) for word in command], check=False, capture_output=True, text=True, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
