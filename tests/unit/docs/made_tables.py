@@ -1,0 +1,165 @@
+"""The tables in the documents that are made from code. `python tests/unit/docs/made_tables.py`
+writes them anew, each between its marks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from doc_pages import ROOT, table
+
+from daypass.cli.main import VERBS
+from daypass.documents.resources import SCHEMA_FILES, schema_folder
+from daypass.documents.rules import RULES as DOCUMENT_RULES
+from daypass.errors import ExitCode
+from daypass.ledger.fault import FaultCode
+from daypass.model.event import EventKind, Reason
+from daypass.policy import expressions
+from daypass.policy.facts import (
+    ApprovalFacts,
+    ContextFacts,
+    Facts,
+    RequesterFacts,
+    RequestFacts,
+    ResourceFacts,
+    SubjectFacts,
+)
+from daypass.policy.rules import CONDITIONS, DESCRIBED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What each code means, for people; a test holds the keys against the code.
+EXIT_CODES = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed",
+    ExitCode.USAGE: "called with words that it cannot take",
+    ExitCode.DOCUMENT: "a document is wrong",
+    ExitCode.DENIED: "denied",
+    ExitCode.PARTLY: "partly applied, or something that a person must look at",
+    ExitCode.EVIDENCE: "the evidence does not hold",
+    ExitCode.INDETERMINATE: "what a decision needs cannot be known here: treated as denied",
+}
+_FACTS: dict[str, type[Facts]] = {
+    "request": RequestFacts,
+    "subject": SubjectFacts,
+    "resource": ResourceFacts,
+    "requester": RequesterFacts,
+    "approvals": ApprovalFacts,
+    "context": ContextFacts,
+}
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The schema of a kind."""
+    names = {str(key): name for key, name in SCHEMA_FILES.items()}
+    value: dict[str, Any] = json.loads((schema_folder() / names[kind]).read_text(encoding="utf-8"))
+    return value
+
+
+def properties(
+    whole: dict[str, Any], part: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every property below a part of a schema: dotted path, its own schema, whether required."""
+    for name, raw in part.get("properties", {}).items():
+        value = _resolved(whole, raw)
+        path = f"{prefix}{name}"
+        yield path, value, name in part.get("required", ())
+        yield from _below(whole, value, path)
+
+
+def _below(
+    whole: dict[str, Any], value: dict[str, Any], path: str
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    yield from properties(whole, value, f"{path}.")
+    items = _resolved(whole, value.get("items", {}))
+    yield from properties(whole, items, f"{path}[].")
+    more = value.get("additionalProperties")
+    if isinstance(more, dict):
+        yield from properties(whole, _resolved(whole, more), f"{path}.<name>.")
+
+
+def _resolved(whole: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in value:
+        return value
+    target = whole["$defs"][value["$ref"].rpartition("/")[2]]
+    return {**_resolved(whole, target), **{key: item for key, item in value.items() if key != "$ref"}}
+
+
+def fields(kind: str, part: str = "spec") -> str:
+    """The table of a kind's fields below `spec` (or another part)."""
+    whole = schema(kind)
+    rows = []
+    for path, value, required in properties(whole, whole["properties"][part]):
+        says = value.get("description", value.get("title", ""))
+        words = [f"`{word}`" for word in value.get("enum", ())]
+        if "default" in value:
+            default = json.dumps(value["default"]).strip('"')
+            says += f" Default: `{default}`."
+        if words:
+            says += f" One of {', '.join(words)}."
+        rows.append((f"`{path}`", "yes" if required else "", says))
+    return table("field", "required", "what", rows=rows)
+
+
+def cel() -> str:
+    """The variables of expressions, and their fields."""
+    rows = []
+    for name in expressions.VARIABLES:
+        facts = _FACTS.get(name)
+        rows.append((f"`{name}`", _keys(facts) if facts else "a timestamp: Vault's time"))
+    return table("variable", "fields", rows=rows)
+
+
+def _keys(facts: type[Facts]) -> str:
+    def camel(name: str) -> str:
+        return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+    return ", ".join(f"`{camel(name)}`" for name in facts.__dataclass_fields__)  # type: ignore[attr-defined]  # each is a dataclass
+
+
+def tables() -> dict[tuple[str, str], str]:
+    """Every table that is made from code: (page, mark) → text."""
+    kinds = ("AccessRequest", "Resource", "Identity", "Settings", "Grant")
+    return {
+        ("README.md", "commands"): table(
+            "command",
+            "what",
+            rows=[(f"`daypass {name}`", verb.summary) for name, verb in VERBS.items()],
+        ),
+        ("README.md", "exit-codes"): table(
+            "code", "means", rows=[(f"`{int(code)}`", EXIT_CODES[code]) for code in ExitCode]
+        ),
+        ("README.md", "request"): fields("AccessRequest"),
+        **{("docs/documents.md", kind): fields(kind) for kind in kinds},
+        ("docs/policies.md", "AccessPolicy"): fields("AccessPolicy"),
+        ("docs/policies.md", "built-in"): table(
+            "rule", "what for", rows=[(f"`{key}`", rule.purpose) for key, rule in DESCRIBED.items()]
+        ),
+        ("docs/policies.md", "conditions"): table(
+            "name", "what", rows=[(f"`{key}`", rule.purpose) for key, rule in CONDITIONS.items()]
+        ),
+        ("docs/policies.md", "cel"): cel(),
+        ("docs/documents.md", "rules"): table(
+            "rule", "what for", rows=[(f"`{key}`", r.purpose) for key, r in DOCUMENT_RULES.items()]
+        ),
+        ("docs/auditing.md", "events"): ", ".join(f"`{item}`" for item in EventKind),
+        ("docs/auditing.md", "reasons"): ", ".join(f"`{item}`" for item in Reason),
+        ("docs/auditing.md", "faults"): ", ".join(f"`{item}`" for item in FaultCode),
+    }
+
+
+def write() -> None:
+    """Write every table anew into its page."""
+    for (page, mark), text in tables().items():
+        path = ROOT / page
+        pattern = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+        old = path.read_text(encoding="utf-8")
+        new = pattern.sub(lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", old)
+        path.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
