@@ -28,6 +28,7 @@ commits = st.from_regex(r"[0-9a-f]{40}", fullmatch=True)
 
 @given(st.text(min_size=1), st.text(), events, st.integers(1, 10**12), st.none() | commits)
 @example("Daypass-Event: issued", "Daypass-Event: issued", EVENT, 1, None)
+@example("-- >8 --", "# ---- >8 ----\n8<%<>8", EVENT, 1, None)
 @example("---", "\n\nDaypass-Event: issued\n\n", EVENT, 1, None)
 @example("x", "a\r\rDaypass-Event: issued\u2028Daypass-Event: issued", EVENT, 1, None)
 def test_every_event_survives_whatever_the_words(
