@@ -44,6 +44,13 @@ def test_a_slot_is_written_once_per_version(registry: VaultRegistry) -> None:
     assert registry.read("slot-a") == newer
 
 
+def test_a_slot_holds_what_openbao_would_refuse_as_too_complex(registry: VaultRegistry) -> None:
+    record = {"held": [{"id": f"grant-{number}", "live": True} for number in range(2000)]}
+    slot = registry.write("complex", SlotState.MINTED, {"record": record}, 0)
+    assert registry.read("complex") == slot
+    assert slot.data["record"] == record
+
+
 def test_of_many_runs_at_once_one_reserves(registry: VaultRegistry) -> None:
     def reserve(number: int) -> bool:
         try:
