@@ -45,6 +45,7 @@ class VaultSettings:
     transit_mount: str = "daypass-transit"
     jwt_mount: str = "daypass-github"
     apply_role: str = "daypass-apply"
+    commands_role: str = "daypass-commands"  # can end grants and note intents, and nothing else
     app_key: str = "github-app"  # transit key, rsa: signs the App's JWT
 
 
@@ -122,5 +123,6 @@ def _vault(spec: Mapping[str, Any]) -> VaultSettings:
         transit_mount=mounts.get("transit", "daypass-transit"),
         jwt_mount=mounts.get("jwt", "daypass-github"),
         apply_role=spec.get("applyRole", "daypass-apply"),
+        commands_role=spec.get("commandsRole", "daypass-commands"),
         app_key=spec.get("appKey", "github-app"),
     )
