@@ -66,7 +66,12 @@ def resource(name: str, *levels: Level) -> Resource:
 def test_every_tier_has_a_role_and_a_policy_of_one_path() -> None:
     setup = desired(SETTINGS, [resource("orders", level("read", "1h", "8h"))])
     policies = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
-    assert set(policies) == {"daypass-orders-read-1h", "daypass-orders-read-8h", "daypass-apply"}
+    assert set(policies) == {
+        "daypass-orders-read-1h",
+        "daypass-orders-read-8h",
+        "daypass-apply",
+        "daypass-commands",
+    }
     assert policies["daypass-orders-read-8h"].count("path ") == 1
     assert 'path "database/creds/role-8h"' in policies["daypass-orders-read-8h"]
     roles = [
@@ -94,6 +99,17 @@ def test_the_login_is_bound_to_exact_strings() -> None:
     }
     assert role["token_explicit_max_ttl"] == 600
     assert role["token_no_default_policy"] is True
+    commands = bodies["auth/daypass-github/role/daypass-commands"]
+    assert commands["bound_claims"] == {
+        **role["bound_claims"],
+        "job_workflow_ref": (
+            "acme/access/.github/workflows/access-commands-run.yml@refs/heads/main"
+        ),
+        "event_name": ["issue_comment", "workflow_dispatch"],
+    }
+    assert commands["token_policies"] == ["daypass-commands"]
+    rest = set(role) - {"bound_claims", "token_policies"}
+    assert {key: commands[key] for key in rest} == {key: role[key] for key in rest}
 
 
 def test_names_that_would_share_rights_are_refused() -> None:
@@ -105,6 +121,21 @@ def test_a_grants_policy_is_never_the_bots() -> None:
     vault = dataclasses.replace(SETTINGS.vault, apply_role="daypass-a-read-1h")
     with pytest.raises(DocumentError, match="itself"):
         desired(dataclasses.replace(SETTINGS, vault=vault), [resource("a", level("read"))])
+
+
+@pytest.mark.parametrize("clash", ["daypass-apply", "daypass-a-read-1h"])
+def test_the_commands_policy_is_nobody_elses(clash: str) -> None:
+    vault = dataclasses.replace(SETTINGS.vault, commands_role=clash)
+    with pytest.raises(DocumentError):
+        desired(dataclasses.replace(SETTINGS, vault=vault), [resource("a", level("read"))])
+
+
+def test_only_a_claimed_grant_token_may_end_itself() -> None:
+    on_claim = level("admin", issue=IssueMode.ON_CLAIM)
+    setup = desired(SETTINGS, [resource("orders", level("read"), on_claim)])
+    texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert "auth/token/revoke-self" in texts["daypass-orders-admin-1h"]
+    assert "auth/" not in texts["daypass-orders-read-1h"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the bot may do in Vault: exactly what a run does, and nothing else.
+"""What the bot may do in Vault: exactly what each of its two runs does, and nothing else.
 
 Each line here is proven from both sides by tests on a real server: what a run does works with it,
 and some thirty things that it must not do are refused.
@@ -22,21 +22,25 @@ if TYPE_CHECKING:
 
 
 def grant_policy(role: TieredRole, settings: Settings) -> str:
-    """The one policy of a grant token: read one credential.
+    """The one policy of a grant token: read one credential, and end it early if it is claimed.
 
     Where the bot holds that token for a moment (on-merge), the credential can be read only inside
     a wrapping token, so that opening it leaves a trace that its holder meets.
     """
     on_merge = role.issue is IssueMode.ON_MERGE
-    rule = PathRule(
-        role.credential_path,
-        ("read",),
-        least_wrapping=1 if on_merge else None,
-        most_wrapping=settings.claim_window.seconds if on_merge else None,
-    )
-    return policy(
-        f"{role.name}: made by daypass from access/resources/{role.resource}.yaml", [rule]
-    )
+    rules = [
+        PathRule(
+            role.credential_path,
+            ("read",),
+            least_wrapping=1 if on_merge else None,
+            most_wrapping=settings.claim_window.seconds if on_merge else None,
+        )
+    ]
+    if not on_merge:  # only a claimed grant token is in its holder's hands
+        rules.append(
+            PathRule("auth/token/revoke-self", ("update",), why="`daypass done`: end it early")
+        )
+    return policy(f"{role.name}: made by daypass from access/resources/{role.resource}.yaml", rules)
 
 
 def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
@@ -51,6 +55,33 @@ def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
     return policy(
         f"{settings.vault.apply_role}: what `daypass apply` may do. Made by daypass.", rules
     )
+
+
+def commands_policy(settings: Settings) -> str:
+    """The policy of `daypass command`, which obeys people's comments: it can only take away.
+
+    It mints nothing, signs no evidence, and writes no slot. Where a grant stands it only reads.
+    """
+    vault = settings.vault
+    data = f"{vault.kv_mount}/data/{FOLDER}"
+    rules = [
+        PathRule(f"{data}/grants/*", ("read",), why="find the accessor of a grant"),
+        PathRule(f"{data}/intents/*", ("create", "read", "update"), why="note what a person wants"),
+        PathRule("auth/token/lookup-accessor", ("update",), why="see whether a grant lives"),
+        PathRule(
+            "auth/token/revoke-accessor",
+            ("update",),
+            why="end a grant; it reaches every token of the namespace: give daypass its own",
+        ),
+        PathRule("auth/token/revoke-self", ("update",), why="end this very login with the job"),
+        PathRule(
+            f"{vault.transit_mount}/keys/{settings.evidence.key}",
+            ("read",),
+            why="know whose signature makes a commit evidence: the public half",
+        ),
+        _sign_app_jwt(settings),
+    ]
+    return policy(f"{vault.commands_role}: what `daypass command` may do. Made by daypass.", rules)
 
 
 def _mint(role: TieredRole, settings: Settings) -> PathRule:
@@ -146,11 +177,15 @@ def _keys(settings: Settings) -> Iterable[PathRule]:
     return (
         PathRule(f"{mount}/keys/{settings.evidence.key}", ("read",), why="sign the evidence"),
         PathRule(f"{mount}/sign/{settings.evidence.key}", ("update",)),
-        PathRule(
-            f"{mount}/sign/{settings.vault.app_key}/sha2-256",
-            ("update",),
-            why="sign the GitHub App's JWT",
-            required=("input", "signature_algorithm"),
-            allowed={"input": [], "signature_algorithm": ["pkcs1v15"]},
-        ),
+        _sign_app_jwt(settings),
+    )
+
+
+def _sign_app_jwt(settings: Settings) -> PathRule:
+    return PathRule(
+        f"{settings.vault.transit_mount}/sign/{settings.vault.app_key}/sha2-256",
+        ("update",),
+        why="sign the GitHub App's JWT",
+        required=("input", "signature_algorithm"),
+        allowed={"input": [], "signature_algorithm": ["pkcs1v15"]},
     )

@@ -61,7 +61,8 @@ def superfluous(session: Session, setup: Setup) -> tuple[tuple[str, str], ...]:
 
     Returns (title, path) of each; deleting the path removes it.
     """
-    wanted = {role.name for role in setup.roles} | {setup.settings.vault.apply_role}
+    vault = setup.settings.vault
+    wanted = {role.name for role in setup.roles} | {vault.apply_role, vault.commands_role}
     found: list[tuple[str, str]] = []
     for kind, folder in (("token role", "auth/token/roles"), ("policy", "sys/policies/acl")):
         names = session.call("LIST", folder, accept=_NOT_FOUND).keys

@@ -125,23 +125,30 @@ def login_token(settings: VaultSettings, token: Secret, directory: Path | None =
 
 
 def login_jwt(
-    settings: VaultSettings, fetch_jwt: Callable[[], Secret], directory: Path | None = None
+    settings: VaultSettings,
+    fetch_jwt: Callable[[], Secret],
+    directory: Path | None = None,
+    *,
+    role: str | None = None,
 ) -> Session:
     """Log in with the workflow's own identity; `fetch_jwt` is asked again when that is due.
+
+    `role` is the one of `daypass apply` unless another is named.
 
     Raises:
         VaultRefusedError: the role does not take this workflow, ref, repository or audience.
         VaultUnavailableError: Vault does not answer or is sealed.
     """
     client = Client(settings, directory=directory)
+    wanted = role or settings.apply_role
 
     def login() -> tuple[Secret, int]:
-        body = {"role": settings.apply_role, "jwt": fetch_jwt().reveal()}
+        body = {"role": wanted, "jwt": fetch_jwt().reveal()}
         path = f"auth/{settings.jwt_mount}/login"
         answer = client.call("POST", path, body, token=Secret(""), accept=_LOGIN_REFUSED)
         token = answer.auth.get("client_token")
         if not isinstance(token, str) or not token:
-            raise _login_refused(settings, answer)
+            raise _login_refused(settings, wanted, answer)
         return Secret(token), int(answer.auth.get("lease_duration") or 0)
 
     try:
@@ -164,15 +171,15 @@ _MEANINGS: Final = (
 )
 
 
-def _login_refused(settings: VaultSettings, answer: Answer) -> VaultRefusedError:
+def _login_refused(settings: VaultSettings, role: str, answer: Answer) -> VaultRefusedError:
     text = " ".join(answer.errors).lower()
     reason = next(
         (meaning for words, meaning in _MEANINGS if any(word in text for word in words)),
         "it gave no reason that can be repeated here",
     )
     return VaultRefusedError(
-        f"Vault refused the log-in to role {settings.apply_role} ({answer.status}): {reason}",
-        remedy="Only the workflow that `daypass vault apply` has bound may log in: this "
+        f"Vault refused the log-in to role {role} ({answer.status}): {reason}",
+        remedy="Only the workflow that `daypass vault apply` has bound to it may log in: this "
         f"repository's default branch, audience {settings.audience!r}. `daypass vault doctor` "
         "compares the binding with access/daypass.yaml.",
     )

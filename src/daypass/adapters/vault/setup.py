@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 PREFIX: Final = "daypass-"  # of token roles and policies that belong to daypass
-WORKFLOW: Final = ".github/workflows/access-reconcile.yml"  # the only one that may log in
+# The only two workflows that may log in, each to a role of its own.
+WORKFLOW: Final = ".github/workflows/access-reconcile.yml"
+COMMANDS_WORKFLOW: Final = ".github/workflows/access-commands-run.yml"
+_APPLY_EVENTS: Final = ("push", "schedule", "workflow_dispatch")
+_COMMAND_EVENTS: Final = ("issue_comment", "workflow_dispatch")
 LOGIN_SECONDS: Final = 600  # how long a job's token lives; a longer run logs in again
 # Paths go into policies, where `*` and `+` are wildcards and a quotation mark ends the string.
 _PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:/[A-Za-z0-9_.-]*[A-Za-z0-9_])*")
@@ -85,15 +89,17 @@ def desired(settings: Settings, resources: Iterable[Resource]) -> Setup:
             *grant_policies,
             *(_token_role(role) for role in roles),
             Policy(vault.apply_role, bot_policy.bot_policy(settings, roles)),
+            Policy(vault.commands_role, bot_policy.commands_policy(settings)),
             Mount("sys/auth", vault.jwt_mount, "jwt"),
             _jwt_config(settings),
-            _jwt_role(settings),
+            _jwt_role(settings, vault.apply_role, WORKFLOW, _APPLY_EVENTS),
+            _jwt_role(settings, vault.commands_role, COMMANDS_WORKFLOW, _COMMAND_EVENTS),
         ),
     )
 
 
 def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[TieredRole]:
-    seen = {settings.vault.apply_role: "the policy of `daypass apply` itself"}
+    seen = _own_policies(settings)
     for resource in sorted(resources, key=lambda item: item.name):
         for level in sorted(resource.levels.values(), key=lambda item: item.name):
             for tier in level.tiers:
@@ -106,6 +112,20 @@ def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[Tiered
                     )
                 seen[role.name] = where
                 yield role
+
+
+def _own_policies(settings: Settings) -> dict[str, str]:
+    """The names that no grant's policy may have: what each of them is, for people."""
+    vault = settings.vault
+    if vault.apply_role == vault.commands_role:
+        raise DocumentError(
+            f"applyRole and commandsRole are both {vault.apply_role}",
+            remedy="Give them two names: what obeys comments must not be able to mint.",
+        )
+    return {
+        vault.apply_role: "the policy of `daypass apply` itself",
+        vault.commands_role: "the policy of `daypass command` itself",
+    }
 
 
 def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> TieredRole:
@@ -174,13 +194,13 @@ def _jwt_config(settings: Settings) -> Document:
     )
 
 
-def _jwt_role(settings: Settings) -> Document:
+def _jwt_role(settings: Settings, name: str, workflow: str, events: tuple[str, ...]) -> Document:
     """Exact strings, never globs: this repository's own workflow, on its default branch."""
     github, vault = settings.github, settings.vault
     ref = f"refs/heads/{github.default_branch}"
     return Document(
-        f"JWT role {vault.apply_role}",
-        f"auth/{vault.jwt_mount}/role/{vault.apply_role}",
+        f"JWT role {name}",
+        f"auth/{vault.jwt_mount}/role/{name}",
         {
             "role_type": "jwt",
             "user_claim": "repository_id",
@@ -191,10 +211,10 @@ def _jwt_role(settings: Settings) -> Document:
                 "repository_id": str(github.repository_id),
                 "repository_owner_id": str(github.owner_id),
                 "ref": ref,
-                "job_workflow_ref": f"{github.full_name}/{WORKFLOW}@{ref}",
-                "event_name": ["push", "schedule", "workflow_dispatch"],
+                "job_workflow_ref": f"{github.full_name}/{workflow}@{ref}",
+                "event_name": list(events),
             },
-            "token_policies": [vault.apply_role],
+            "token_policies": [name],
             "token_ttl": LOGIN_SECONDS,
             "token_max_ttl": LOGIN_SECONDS,
             "token_explicit_max_ttl": LOGIN_SECONDS,
