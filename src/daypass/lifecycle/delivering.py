@@ -23,16 +23,22 @@ def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
     """Post the delivery, drop the ciphertext from Vault, and return the comment's address."""
     comment = forge.post_comment(
         grant.pull_request,
-        messages.delivery_marker(grant.id),
+        messages.delivery_marker(grant.id, again=bool(slot.data.get("again"))),
         messages.delivery(grant, str(slot.data["ciphertext"])),
     )
     with suppress(ConflictError):  # another run has just delivered the same: nothing is left to do
         registry.write(
             grant.id,
             SlotState.DELIVERED,
-            {"accessor": slot.data["accessor"], "comment": comment.url},
+            {
+                "accessor": slot.data["accessor"],
+                "comment": comment.url,
+                "again": bool(slot.data.get("again")),
+            },
             slot.version,
         )
+    if slot.data.get("again"):
+        registry.remove_intent(grant.id)
     registry.remove_pending(grant.id)
     return comment.url
 

@@ -121,6 +121,7 @@ def to_happenings(
                     max(now, grant.not_after) if kind is EventKind.EXPIRED else now,
                     record_blob=blob,
                     run=run,
+                    judged=action.judged,
                 )
             )
         elif grant.state is not GrantState.REVOKE_FAILED or blob is None:

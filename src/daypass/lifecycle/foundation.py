@@ -62,6 +62,12 @@ def prove_to_head(
     return ()
 
 
+def trusted_catalogue(ports: Ports) -> Catalogue | None:
+    """The catalogue of the last commit that was proven; None if there is none, or it is broken."""
+    note = ports.registry.read_note(TRUST_NOTE)
+    return _catalogue(ports.repository, str(note["commit"])) if note else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Stretch:
     """Commits that came together: one, or all that a rebase merge made of one pull request."""

@@ -60,6 +60,11 @@ class Granted:
     grant: Grant
     slot: Slot
 
+    @classmethod
+    def of(cls, slot: Slot) -> Granted:
+        """What a slot in state `minted` remembers."""
+        return cls(Grant.from_document(slot.data["record"]), slot)
+
     @property
     def ciphertext(self) -> str:
         """The armoured delivery."""

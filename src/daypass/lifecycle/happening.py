@@ -13,6 +13,7 @@ from daypass.model.names import grant_path, request_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daypass.lifecycle.plan import Judged
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
@@ -39,6 +40,7 @@ class Happening:
     writes: Mapping[str, bytes] = field(default_factory=dict)
     removes: tuple[str, ...] = ()  # paths, where they are still there
     requires: Mapping[str, str | None] = field(default_factory=dict)  # path → blob; None: absent
+    is_note: bool = False  # says something that changes no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def ended(
     *,
     record_blob: str | None,
     run: Run,
+    judged: Judged | None = None,
 ) -> Happening:
     """An end that Vault confirmed: the revert of the grant's commit and of its request."""
     event = Event(
@@ -135,6 +138,7 @@ def ended(
         grant.id,
         (
             *_asked(grant),
+            *_decision(judged),
             ("Daypass-Ended-At", str(ended_at)),
             ("Daypass-Reason", str(reason)),
             *run.trailers(),
@@ -146,6 +150,8 @@ def ended(
         f"{what}. Vault confirmed that nothing of it lives.\n"
         f"The request that commit {grant.request_commit} brought is taken back with it."
     )
+    if judged is not None:
+        body += _replayable([f"- {line}" for line in judged.why], judged.decision_input)
     return Happening(
         event,
         revert_title(grant_title(grant)),
@@ -153,6 +159,23 @@ def ended(
         removes=(request_path(grant.id), grant_path(grant.id)),
         requires={grant_path(grant.id): record_blob},
     )
+
+
+def _decision(judged: Judged | None) -> tuple[tuple[str, str], ...]:
+    if judged is None:
+        return ()
+    return (
+        ("Daypass-Decision", f"{judged.effect} {judged.input_digest}"),
+        ("Daypass-Policy", judged.policy_digest),
+    )
+
+
+def _replayable(lines: list[str], decision_input: str) -> str:
+    """Reasons for people, and the input, from which the decision can be made again."""
+    text = "\n\n" + "\n".join(lines)
+    if decision_input:
+        text += "\n\nThe input that was decided on:\n\n    " + decision_input
+    return text
 
 
 def revoke_failed(
@@ -191,15 +214,50 @@ def refused(refusal: Refusal, run: Run) -> Happening:
         facts.append(("Daypass-Policy", refusal.policy_digest))
     facts.append(("Daypass-Reason", str(refusal.reason)))
     trailers = tuple((name, value) for name, value in facts if value is not None)
-    body = "\n".join(f"- {line}" for line in refusal.why)
-    if refusal.decision_input:
-        body += "\n\nThe input that was decided on:\n\n    " + refusal.decision_input
+    body = _replayable([f"- {line}" for line in refusal.why], refusal.decision_input).lstrip()
     return Happening(
         Event(refusal.kind, refusal.grant_id, (*trailers, *run.trailers())),
         f"{'Deny' if refusal.kind is EventKind.DENIED else 'Let lapse'}: {refusal.grant_id}",
         body,
         removes=(request_path(refusal.grant_id),),
         requires={request_path(refusal.grant_id): refusal.blob},
+    )
+
+
+def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happening:
+    """A second delivery of the same grant: its record names the new token."""
+    event = Event(EventKind.DELIVERED_AGAIN, grant.id, (*grant_trailers(grant), *run.trailers()))
+    return Happening(
+        event,
+        f"Deliver again: {grant_title(grant)}",
+        f"The token of before was revoked. What is left of the time, until {grant.not_after},\n"
+        "was minted anew. A grant is delivered again once at the most.",
+        writes={grant_path(grant.id): grant.to_bytes()},
+        requires={
+            request_path(grant.id): grant.request_blob,
+            grant_path(grant.id): record_blob,
+        },
+    )
+
+
+def orphaned(accessor_digest: str, run: Run) -> Happening:
+    """A token with daypass's marks that no grant on main knows, found and revoked."""
+    event = Event(
+        EventKind.DRIFT,
+        None,
+        (
+            ("Daypass-Accessor", accessor_digest),
+            ("Daypass-Reason", str(Reason.ORPHAN)),
+            *run.trailers(),
+        ),
+    )
+    return Happening(
+        event,
+        "Revoke a token that no grant knows",
+        "It carried the marks of a grant of this repository, and main has no such grant:\n"
+        "what a run left that was killed while it minted, or something that was minted behind its\n"
+        "back. Vault's audit log tells which.",
+        is_note=True,
     )
 
 

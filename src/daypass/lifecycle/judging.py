@@ -19,12 +19,12 @@ from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
 from daypass.lifecycle.plan import Step
 from daypass.lifecycle.ports import SlotState
+from daypass.lifecycle.recipients import recipients_of
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
-from daypass.model.secret import Secret
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, PastGrant, Surroundings
@@ -240,11 +240,11 @@ class _Case:
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
             return self.refuse(Reason.UNPROVEN, ["it was never proven"])
+        resource = run.catalogue.resources[request.resource]
         try:
-            recipients = self.recipients(subject)
+            recipients = recipients_of(subject, resource, run.ports.forge, run.ports.sealer)
         except SealingError as error:
             return self.refuse(Reason.INVALID, [f"{error.message}. {error.remedy}"])
-        resource = run.catalogue.resources[request.resource]
         level = resource.levels[request.access]
         tier = level.tier_for(Duration(decision.seconds))
         if tier is None:
@@ -284,24 +284,6 @@ class _Case:
                     live=True,
                 ),
             )
-
-    def recipients(self, subject: Identity) -> tuple[str, ...]:
-        """The keys that may open the delivery; tried before anything is minted."""
-        request = self.request
-        resource = self.run.catalogue.resources[request.resource] if request else None
-        pinned = resource is None or resource.sensitivity.pins_recipients
-        keys = subject.recipients
-        if not keys and not pinned and subject.github_id is not None:
-            account = self.run.ports.forge.account(subject.github_id)
-            keys = self.run.ports.forge.ssh_keys(account) if account else ()
-        if not keys:
-            raise SealingError(
-                f"there is no key that a delivery to {subject.name} could be sealed to",
-                remedy=f"Pin one under `recipients` in access/identities/{subject.name}.yaml"
-                + ("" if pinned else ", or add an SSH key to the GitHub account"),
-            )
-        self.run.ports.sealer.seal(Secret("is any of these usable?"), keys)
-        return keys
 
     def refuse(
         self,

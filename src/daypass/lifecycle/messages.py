@@ -21,9 +21,9 @@ def escape(text: str) -> str:
     return _MARKUP.sub(r"\\\1", line).replace("@", "&#64;")
 
 
-def delivery_marker(grant_id: str) -> str:
-    """The first line of the comment that delivers; there is one such comment a grant."""
-    return f"<!-- daypass:delivery:{grant_id} -->"
+def delivery_marker(grant_id: str, *, again: bool = False) -> str:
+    """The first line of the comment that delivers; there is one such comment a delivery."""
+    return f"<!-- daypass:{'delivery-again' if again else 'delivery'}:{grant_id} -->"
 
 
 def refusal_marker(grant_id: str) -> str:

@@ -17,7 +17,7 @@ from daypass.documents.repository import load_catalogue
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.foundation import prove_to_head
+from daypass.lifecycle.foundation import prove_to_head, trusted_catalogue
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
 from daypass.model.grant import Grant
 from daypass.model.names import BOT_FOLDERS, is_name
@@ -54,18 +54,22 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     requests = _requests(ports, head)
     grants = _grants(ports, signed)
     intents = {intent.grant_id: intent for intent in ports.registry.intents()}
-    slots = _slots(ports, (name for name in requests if name not in grants))
+    new = (name for name in requests if name not in grants)
+    slots = _slots(ports, (*new, *(name for name in intents if name in grants)))
     accessors = {accessor_digest(item): item for item in ports.issuer.live_accessors()}
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
     frozen = [*broken, *_rewritten(ports, tip)]
-    frozen += prove_to_head(ports, answers, head, now, remember=remember)
+    unproven = prove_to_head(ports, answers, head, now, remember=remember)
+    ruling = trusted_catalogue(ports) if unproven or catalogue is None else catalogue
+    frozen += unproven
     tampering = _tampering(signed, on_main)
     frozen += [f"{path} was changed by hand" for path in tampering.changed]
     world = World(
         now=now,
         head=head,
         catalogue=catalogue,
+        ruling=ruling,
         tip=tip,
         requests=requests,
         grants=grants,

@@ -35,7 +35,19 @@ class Step(StrEnum):
     NOTIFY = "notify"  # refused, on main; the notice is not posted
     END = "end"  # its time is up, or it is to be revoked
     ABANDON = "abandon"  # its request went away before the evidence: what was minted is revoked
+    AGAIN = "again"  # to be delivered once more: what is left of the time is minted anew
     SETTLE = "settle"  # nothing left but the note that work was under way
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision that ends a live grant, as its evidence tells it."""
+
+    effect: str
+    input_digest: str
+    policy_digest: str
+    decision_input: str  # canonical JSON
+    why: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class Action:
     slot: Slot | None = None
     kind: EventKind | None = None
     reason: Reason | None = None
+    judged: Judged | None = None
 
     @property
     def is_unbidden(self) -> bool:
@@ -101,9 +114,13 @@ def _for_grant(world: World, grant: Grant) -> Iterator[Action]:
     end = _why_ended(world, grant)
     request = world.requests.get(grant.id)
     slot = world.slots.get(grant.id)
+    intent = world.intents.get(grant.id)
     if end is not None:
         kind, reason = end
         yield Action(Step.END, grant.id, request, grant, slot, kind, reason)
+    elif intent is not None:
+        # Ends have gone the way above: this one asks for a second delivery.
+        yield Action(_second_delivery(world, grant, slot), grant.id, request, grant, slot)
     elif slot is not None:
         step = Step.DELIVER if slot.state is SlotState.MINTED else Step.SETTLE
         yield Action(step, grant.id, request, grant, slot)
@@ -129,11 +146,30 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
         return EventKind.EXPIRED, Reason.TIME
     elif grant.state is GrantState.REVOKE_FAILED:
         reason = Reason(grant.state_reason or Reason.UNCONFIRMED)
-    elif not world.is_live(grant.accessor):
+    elif not world.is_live(grant.accessor) and not _is_between_tokens(world, grant):
         if grant.not_after <= world.now.plus(_CLOCK_GRAIN_SECONDS):
             return EventKind.EXPIRED, Reason.TIME
         reason = Reason.VANISHED
     return (EventKind.REVOKED, reason) if reason else None
+
+
+def _is_between_tokens(world: World, grant: Grant) -> bool:
+    """Whether its token is gone because a second delivery is under way, and not a theft."""
+    slot = world.slots.get(grant.id)
+    if slot is None or not slot.data.get("again"):
+        return False
+    if slot.state is SlotState.MINTED:
+        return world.is_live(Grant.from_document(slot.data["record"]).accessor)
+    return slot.state is SlotState.RESERVED
+
+
+def _second_delivery(world: World, grant: Grant, slot: Slot | None) -> Step:
+    if slot is None or slot.state is not SlotState.MINTED:
+        return Step.AGAIN
+    second = Grant.from_document(slot.data["record"])
+    if second.accessor == grant.accessor:
+        return Step.DELIVER
+    return Step.RESUME if world.is_live(second.accessor) else Step.AGAIN
 
 
 def _for_new_request(world: World, request: RequestFile) -> Action:

@@ -56,6 +56,7 @@ class TokenState:
     accessor: str
     not_after: Instant
     meta: Mapping[str, str]
+    uses_left: int | None = None  # None: as many as it likes
 
 
 class Issuer(Protocol):

@@ -85,9 +85,10 @@ def record(
     chain: Chain,
     happenings: Sequence[Happening],
     when: Instant,
+    *,
+    head: str,
 ) -> Recording:
     """Write and push; raises PushRaceError when every try lost: then nothing is on main."""
-    head = repository.head()
     for attempt in range(_TRIES):
         if attempt and _tampered(repository, chain, head):
             # Signing on top would make what somebody just did by hand the bot's own word.
@@ -133,7 +134,7 @@ def _write(
     def commits() -> Iterator[NewCommit]:
         for happening in happenings:
             changes = tree.apply(happening) if tree.admits(happening) else {}
-            if not changes:
+            if not changes and not happening.is_note:
                 dropped.append(happening)
                 continue
             accepted.append(happening)

@@ -42,6 +42,7 @@ class World:
     now: Instant
     head: str
     catalogue: Catalogue | None  # None when main's documents are broken: then it is frozen too
+    ruling: Catalogue | None  # the newest that is proven: by it live grants are decided again
     tip: RecordedEvent | None  # the newest event; None before the first
     requests: Mapping[str, RequestFile]  # on main
     grants: Mapping[str, Grant]  # by the bot's last signed commit, whatever main says

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     OFFBOARDED = "offboarded"
     REEVALUATED = "re-evaluated"
     VANISHED = "vanished"  # its token was gone before its time
+    ORPHAN = "orphan"  # a token of daypass's own that no grant on main knows
     UNCONFIRMED = "unconfirmed"  # Vault did not confirm that it is gone
     NEVER_CLAIMED = "never-claimed"
     INTERRUPTED = "interrupted"

@@ -61,6 +61,7 @@ def a_world(**changes: object) -> World:
         now=NOW,
         head="1" * 40,
         catalogue=None,
+        ruling=None,
         tip=None,
         requests={},
         grants={},

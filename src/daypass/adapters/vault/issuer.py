@@ -81,6 +81,7 @@ class VaultIssuer:
             accessor=accessor,
             not_after=minting.expiry(data),
             meta={str(key): str(value) for key, value in meta.items()},
+            uses_left=int(data.get("num_uses") or 0) or None,
         )
 
     def live_accessors(self) -> frozenset[str]:

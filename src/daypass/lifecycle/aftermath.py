@@ -1,0 +1,141 @@
+"""Aftermath: what follows once events are on main. Deliveries, notices, closed slots.
+
+Each of these is idempotent, and what a killed run left of them is found by the next one's plan.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.errors import DaypassError
+from daypass.lifecycle import delivering
+from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.happening import Refusal
+from daypass.lifecycle.plan import Action, Step
+from daypass.lifecycle.ports import SlotState
+from daypass.model.event import EventKind
+from daypass.model.names import grant_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.happening import Happening
+    from daypass.lifecycle.issuing import Issuing
+    from daypass.lifecycle.observe import Observation
+    from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.plan import Plan
+    from daypass.lifecycle.recorder import Recorded, Recording
+    from daypass.model.grant import Grant
+
+_DELIVERIES = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """Follows one pass."""
+
+    ports: Ports
+    outcome: Outcome
+    issuing: Issuing
+    ended: Mapping[str, Action]
+
+    def follow(self, recording: Recording) -> None:
+        """Deliver, notify and close what is on main; take back what is not."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(self._follow_up, recording.recorded))
+        for dropped in recording.dropped:
+            self._dropped(dropped)
+
+    def _follow_up(self, recorded: Recorded) -> None:
+        event = recorded.happening.event
+        grant_id = event.grant or ""
+        try:
+            text = self._after(event.kind, grant_id)
+        except DaypassError as error:
+            self.outcome.fail(grant_id, error)
+            text = "recorded; what follows is tried again by the next run"
+        self.outcome.add(str(event.kind), grant_id, text, recorded.commit)
+
+    def _after(self, kind: EventKind, grant_id: str) -> str:
+        forge, registry = self.ports.forge, self.ports.registry
+        if kind in _DELIVERIES:
+            granted = self.issuing.minted[grant_id]
+            url = delivering.deliver(granted.grant, granted.slot, forge, registry)
+            return f"until {granted.grant.not_after}, delivered at {url}"
+        if grant_id in self.issuing.refused:
+            refusal, slot = self.issuing.refused[grant_id]
+            delivering.notify(refusal, slot, forge, registry)
+            return "; ".join(refusal.why)
+        action = self.ended.get(grant_id)
+        if action is None:
+            return "put back, or revoked: see the commit"
+        if kind is not EventKind.REVOKE_FAILED:
+            registry.remove_intent(grant_id)
+            if action.slot is not None:
+                delivering.close(action.slot, registry)
+        return str(action.reason)
+
+    def _dropped(self, lost: Happening) -> None:
+        """An event that the new head no longer admits: another run wrote it, or a person won."""
+        grant_id = lost.event.grant or ""
+        granted = self.issuing.minted.get(grant_id)
+        if lost.event.kind not in _DELIVERIES or granted is None:
+            return
+        if self._is_on_main(granted.grant):
+            return  # another run wrote the same slot's evidence, and delivers
+        try:
+            self.ports.issuer.revoke(str(granted.slot.data["accessor"]))
+        except DaypassError as error:
+            self.outcome.fail(grant_id, error)
+
+    def _is_on_main(self, grant: Grant) -> bool:
+        repository = self.ports.repository
+        path = grant_path(grant.id)
+        entries = repository.entries(repository.head(), path)
+        blob = next((entry.blob for entry in entries), None)
+        return blob is not None and repository.blobs([blob])[blob] == grant.to_bytes()
+
+    def abandon(self, plan: Plan) -> None:
+        """Revoke what was minted for a request that went away before its evidence was written."""
+        for action in plan.of(Step.ABANDON):
+            if action.slot is None:
+                continue
+            try:
+                if action.slot.state is SlotState.MINTED:
+                    self.ports.issuer.revoke(str(action.slot.data["accessor"]))
+                if action.request is None:
+                    delivering.close(action.slot, self.ports.registry)
+                    self.outcome.add("withdrawn", action.grant_id, "its request went away")
+            except DaypassError as error:
+                self.outcome.fail(action.grant_id, error)
+
+    def settle(self, plan: Plan, *, frozen: bool) -> None:
+        """Deliveries and notices that a killed run left; not while something is not proven."""
+        for action in plan.of(Step.DELIVER, Step.NOTIFY, Step.SETTLE):
+            try:
+                self._settle_one(action, frozen=frozen)
+            except DaypassError as error:
+                self.outcome.fail(action.grant_id, error)
+
+    def _settle_one(self, action: Action, *, frozen: bool) -> None:
+        forge, registry = self.ports.forge, self.ports.registry
+        if action.step is Step.SETTLE:
+            registry.remove_pending(action.grant_id)
+        elif action.slot is None or (frozen and action.step is Step.DELIVER):
+            return
+        elif action.step is Step.DELIVER and action.grant is not None:
+            url = delivering.deliver(action.grant, action.slot, forge, registry)
+            self.outcome.add("delivered", action.grant_id, url)
+        else:
+            refusal = Refusal.from_json(action.slot.data["refusal"])
+            delivering.notify(refusal, action.slot, forge, registry)
+            self.outcome.add("told", refusal.grant_id, "; ".join(refusal.why))
+
+    def forget_intents(self, seen: Observation) -> None:
+        """Intents for what had ended before this run looked."""
+        world = seen.world
+        for grant_id in world.intents.keys() - world.grants.keys() - world.slots.keys():
+            self.ports.registry.remove_intent(grant_id)

@@ -1,0 +1,156 @@
+"""Issuing: what a pass gives. New requests, what a killed run left, and second deliveries."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daypass.errors import DaypassError
+from daypass.lifecycle import granting, happening, redelivering
+from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.granting import Granted, Order
+from daypass.lifecycle.judging import Judge, Verdict, Wait
+from daypass.lifecycle.plan import Action, Step
+from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.recipients import recipients_of
+from daypass.model.event import Reason
+from daypass.model.names import grant_path
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.happening import Happening, Refusal
+    from daypass.lifecycle.observe import Observation
+    from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.plan import Plan
+    from daypass.model.settings import Settings
+
+
+@dataclass(slots=True)
+class Issuing:
+    """What one pass has minted and refused, and is yet to be written."""
+
+    ports: Ports
+    settings: Settings
+    outcome: Outcome
+    minted: dict[str, Granted] = field(default_factory=dict)
+    refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
+
+    def run(self, seen: Observation, plan: Plan, answers: Answers) -> list[Happening]:
+        """Decide on new requests, mint what is permitted, take up what a killed run left."""
+        happenings = [*self._resume(seen, plan), *self._again(seen, plan)]
+        judge = Judge.prepare(self.ports, answers, seen.world, plan)
+        if judge is None:
+            return happenings
+        actions = plan.of(Step.JUDGE, Step.REFUSE)
+        # One after the other, because what is granted counts in the limits of the next decision …
+        verdicts = [(action, self._verdict(judge, action)) for action in actions]
+        # … but minting waits for Vault and its database: side by side.
+        with ThreadPoolExecutor(WORKERS) as pool:
+            done = tuple(pool.map(lambda pair: self._carry_out(*pair), verdicts))
+        return [*happenings, *(item for item in done if item is not None)]
+
+    def _resume(self, seen: Observation, plan: Plan) -> list[Happening]:
+        """What a killed run minted, and did not write."""
+        happenings = []
+        for action in plan.of(Step.RESUME):
+            grant, slot = action.grant, action.slot
+            if grant is None or slot is None:
+                continue
+            granted = Granted.of(slot)
+            self.minted[grant.id] = granted
+            if grant.id in seen.world.grants:
+                blob = seen.record_blobs.get(grant_path(grant.id))
+                happenings.append(happening.delivered_again(granted.grant, blob, self.ports.run))
+            else:
+                happenings.append(happening.issued(granted.grant, self.ports.run))
+        return happenings
+
+    def _again(self, seen: Observation, plan: Plan) -> list[Happening]:
+        """Second deliveries that somebody asked for."""
+        happenings = []
+        for action in plan.of(Step.AGAIN):
+            try:
+                granted = self._deliver_again(seen, action)
+            except DaypassError as error:
+                self.outcome.fail(action.grant_id, error)
+                continue
+            if granted is not None:
+                self.minted[action.grant_id] = granted
+                blob = seen.record_blobs.get(grant_path(action.grant_id))
+                happenings.append(happening.delivered_again(granted.grant, blob, self.ports.run))
+        return happenings
+
+    def _deliver_again(self, seen: Observation, action: Action) -> Granted | None:
+        grant, slot, catalogue = action.grant, action.slot, seen.world.catalogue
+        if grant is None or slot is None or catalogue is None:
+            return None
+        why = redelivering.why_not(grant, slot, seen.world.now)
+        subject = catalogue.identities.get(grant.subject)
+        resource = catalogue.resources.get(grant.resource)
+        if why is not None or subject is None or resource is None:
+            self.ports.registry.remove_intent(grant.id)
+            self.outcome.add("not delivered again", grant.id, why or "it names what is gone")
+            return None
+        return redelivering.redeliver(
+            self.ports,
+            grant,
+            slot,
+            recipients_of(subject, resource, self.ports.forge, self.ports.sealer),
+            seen.accessors.get(grant.accessor),
+            claim_window=self.settings.claim_window.seconds,
+            repository_id=self.settings.github.repository_id,
+        )
+
+    def _verdict(self, judge: Judge, action: Action) -> Verdict | None:
+        try:
+            return judge.judge(action)
+        except DaypassError as error:
+            self.outcome.fail(action.grant_id, error)
+            return None
+
+    def _carry_out(self, action: Action, verdict: Verdict | None) -> Happening | None:
+        """What is to be written about one request. Runs in a thread of its own."""
+        try:
+            if verdict is None:
+                return None
+            if isinstance(verdict, Order):
+                return self._grant(verdict)
+            if isinstance(verdict, Wait):
+                self.outcome.add("scheduled", action.grant_id, verdict.why)
+                return None
+            return self._refuse(verdict, action.slot)
+        except DaypassError as error:
+            self.outcome.fail(action.grant_id, error)
+            return None
+
+    def _grant(self, order: Order) -> Happening | None:
+        granted = granting.grant(
+            order,
+            self.ports.issuer,
+            self.ports.registry,
+            self.ports.sealer,
+            claim_window=self.settings.claim_window.seconds,
+            repository_id=self.settings.github.repository_id,
+            run=self.ports.run,
+        )
+        if granted is None:
+            return None
+        self.minted[granted.grant.id] = granted
+        return happening.issued(granted.grant, self.ports.run)
+
+    def _refuse(self, refusal: Refusal, slot: Slot | None) -> Happening:
+        registry = self.ports.registry
+        if slot is None or slot.state in (SlotState.RESERVED, SlotState.MINTED):
+            registry.add_pending(refusal.grant_id)
+            slot = registry.write(
+                refusal.grant_id,
+                SlotState.REFUSED,
+                {"blob": refusal.blob, "refusal": refusal.to_json()},
+                slot.version if slot else 0,
+            )
+        self.refused[refusal.grant_id] = (refusal, slot)
+        if refusal.reason is Reason.UNPROVEN:
+            # Somebody got past the pull requests, or tried to: a person must look, at once.
+            self.outcome.alarms.append(f"{refusal.grant_id} is not proven: {refusal.why[0]}")
+        return happening.refused(refusal, self.ports.run)

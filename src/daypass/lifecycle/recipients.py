@@ -1,0 +1,37 @@
+"""Recipients: the keys that a delivery may be sealed to, by the sensitivity of what it opens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.errors import SealingError
+from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.ports import Forge, Sealer
+    from daypass.model.identity import Identity
+    from daypass.model.resource import Resource
+
+
+def recipients_of(
+    subject: Identity, resource: Resource, forge: Forge, sealer: Sealer
+) -> tuple[str, ...]:
+    """Pinned keys; where sensitivity allows, else those that GitHub holds. One is usable.
+
+    Raises:
+        SealingError: there is none, or none that age can use; tried before anything is minted.
+        ForgeUnavailableError, ForgeRefusedError: GitHub could not be asked.
+    """
+    pinned = resource.sensitivity.pins_recipients
+    keys = subject.recipients
+    if not keys and not pinned and subject.github_id is not None:
+        account = forge.account(subject.github_id)
+        keys = forge.ssh_keys(account) if account else ()
+    if not keys:
+        raise SealingError(
+            f"there is no key that a delivery to {subject.name} could be sealed to",
+            remedy=f"Pin one under `recipients` in access/identities/{subject.name}.yaml"
+            + ("" if pinned else ", or add an SSH key to the GitHub account"),
+        )
+    sealer.seal(Secret("is any of these usable?"), keys)
+    return keys

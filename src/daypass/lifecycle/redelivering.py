@@ -1,0 +1,125 @@
+"""Delivering again: once, for a claim that was interrupted or came too late for its token.
+
+The old token is revoked first, and confirmed gone; then what is left of the time is minted anew. At
+no moment do two tokens of one grant live, and its end never moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from daypass.errors import ConflictError, DaypassError, TemporaryError
+from daypass.lifecycle.granting import Granted
+from daypass.lifecycle.ports import MintOrder, SlotState
+from daypass.lifecycle.world import accessor_digest
+from daypass.model.canonical import digest_bytes
+from daypass.model.grant import Wrapping
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.ports import Slot
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+
+# Less than this is not worth a mint: by the time it is claimed it would be over.
+LEAST_SECONDS: Final = 30
+
+
+def why_not(grant: Grant, slot: Slot | None, now: Instant) -> str | None:
+    """Why a grant cannot be delivered again; None when it can."""
+    if slot is None:
+        return "nothing is known of its first delivery"
+    if slot.data.get("again") and slot.state is SlotState.DELIVERED:
+        return "it was delivered again before, and that is done once"
+    if grant.not_after.since(now) < LEAST_SECONDS:
+        return f"its time is over at {grant.not_after}"
+    return None
+
+
+def redeliver(
+    ports: Ports,
+    grant: Grant,
+    slot: Slot,
+    recipients: tuple[str, ...],
+    accessor: str | None,
+    *,
+    claim_window: int,
+    repository_id: int,
+) -> Granted | None:
+    """Revoke the old token, mint the rest of the time; None when another run has it.
+
+    Raises what the ports raise. The next run carries on: the slot says that a second delivery is
+    under way, so the grant is not taken for one whose token was stolen.
+    """
+    ports.registry.add_pending(grant.id)
+    try:
+        reserved = ports.registry.write(
+            grant.id, SlotState.RESERVED, {"again": True, "run": ports.run.id}, slot.version
+        )
+    except ConflictError:
+        return None
+    _end_old(ports, grant, accessor)
+    left = int(grant.not_after.since(ports.issuer.now().plus(1)))
+    minted = ports.issuer.mint(
+        MintOrder(
+            grant_id=grant.id,
+            token_role=grant.token_role,
+            engine=grant.engine,
+            mount=grant.mount,
+            role=grant.role,
+            ttl=max(left, 1),
+            issue=grant.issue,
+            wrap_ttl=max(min(claim_window, left), 1),
+            meta={
+                "daypass_grant": grant.id,
+                "daypass_repository": str(repository_id),
+                "daypass_subject": grant.subject,
+                "daypass_pull_request": str(grant.pull_request),
+            },
+        )
+    )
+    try:
+        sealed = ports.sealer.seal(minted.token, recipients)
+        record = replace(
+            grant,
+            accessor=accessor_digest(minted.accessor),
+            not_after=min(minted.not_after, grant.not_after),
+            wrapping=Wrapping(
+                minted.wrapping_path,
+                minted.wrapping_time,
+                minted.wrapping_ttl,
+                digest_bytes(sealed.armored.encode()),
+            ),
+            recipients=sealed.fingerprints,
+        )
+        written = ports.registry.write(
+            grant.id,
+            SlotState.MINTED,
+            {
+                "again": True,
+                "record": record.to_document(),
+                "accessor": minted.accessor,
+                "ciphertext": sealed.armored,
+                "run": ports.run.id,
+            },
+            reserved.version,
+        )
+    except ConflictError:
+        ports.issuer.revoke(minted.accessor)
+        return None
+    except DaypassError:
+        ports.issuer.revoke(minted.accessor)
+        raise
+    return Granted(record, written)
+
+
+def _end_old(ports: Ports, grant: Grant, accessor: str | None) -> None:
+    """End what was delivered first. Only when nothing of it lives is anything minted anew."""
+    if accessor is not None:
+        ports.issuer.revoke(accessor)
+        if ports.issuer.lookup(accessor) is not None:
+            raise TemporaryError(
+                f"the first token of {grant.id} still lives, so nothing was minted anew",
+                remedy="The next run tries again.",
+            )

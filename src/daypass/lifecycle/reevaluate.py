@@ -1,0 +1,123 @@
+"""Re-evaluation: would each live grant be given today? What would not is ended today.
+
+Approvals are frozen as they were counted; subject, resource, policies, groups and context are
+today's. What cannot be known does not end access at once: it alarms, and ends it after a grace that
+its sensitivity allows. It never extends anything: Vault's end of the grant stays where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.lifecycle.plan import Action, Judged, Step
+from daypass.model.canonical import canonical_json
+from daypass.model.decision import Effect
+from daypass.model.event import EventKind, Reason
+from daypass.model.instant import Instant
+from daypass.model.resource import Sensitivity
+from daypass.policy.asked import Surroundings
+from daypass.policy.compiled import compile_policies
+from daypass.policy.decide import decide
+from daypass.policy.input import build_live_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from daypass.lifecycle.world import World
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.decision import Decision
+    from daypass.model.grant import Grant
+    from daypass.policy.groups import GroupDirectory
+    from daypass.policy.input import DecisionInput
+
+DOUBTS_NOTE: Final = "doubts"
+GRACE_SECONDS: Final[Mapping[Sensitivity, int]] = {
+    Sensitivity.LOW: 24 * 3600,
+    Sensitivity.MODERATE: 8 * 3600,
+    Sensitivity.HIGH: 3600,
+    Sensitivity.CRITICAL: 15 * 60,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reevaluation:
+    """What is to end, and what is in doubt since when."""
+
+    ends: tuple[Action, ...]
+    doubts: Mapping[str, str]  # grant id → the instant of the first run that could not know
+    alarms: tuple[str, ...]
+
+
+def reevaluate(
+    world: World,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    ending: Iterable[str],
+    doubts: Mapping[str, str],
+) -> Reevaluation:
+    """Decide again for every live grant that this run is not ending anyway.
+
+    Args:
+        world: what was observed.
+        catalogue: the newest one that is proven.
+        groups: with today's members.
+        ending: ids that end in this run for another reason.
+        doubts: as the run before left them.
+    """
+    policies = compile_policies(catalogue.policies.values())
+    surroundings = Surroundings(world.now, groups)
+    skipped = frozenset(ending)
+    ends: list[Action] = []
+    alarms: list[str] = []
+    standing: dict[str, str] = {}
+    for grant in world.grants.values():
+        if grant.id in skipped:
+            continue
+        try:
+            facts = build_live_input(grant, catalogue, surroundings)
+        except ValueError as error:
+            alarms.append(f"{grant.id} cannot be decided again: {error}")
+            continue
+        decision = decide(facts, policies)
+        if decision.permitted:
+            continue
+        reason = Reason.REEVALUATED
+        if decision.effect is Effect.INDETERMINATE:
+            since = standing[grant.id] = doubts.get(grant.id, str(world.now))
+            alarms.append(f"{grant.id} cannot be decided again since {since}: {_why(decision)}")
+            if world.now.since(Instant.parse(since)) < _grace(grant, catalogue):
+                continue
+            reason = Reason.UNKNOWN_CONTEXT
+        ends.append(_end(world, grant, decision, facts, reason))
+    return Reevaluation(tuple(ends), standing, tuple(alarms))
+
+
+def _grace(grant: Grant, catalogue: Catalogue) -> int:
+    resource = catalogue.resources.get(grant.resource)
+    return GRACE_SECONDS[resource.sensitivity if resource else Sensitivity.CRITICAL]
+
+
+def _why(decision: Decision) -> str:
+    return "; ".join(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons)
+
+
+def _end(
+    world: World, grant: Grant, decision: Decision, facts: DecisionInput, reason: Reason
+) -> Action:
+    return Action(
+        Step.END,
+        grant.id,
+        world.requests.get(grant.id),
+        grant,
+        world.slots.get(grant.id),
+        EventKind.REVOKED,
+        reason,
+        Judged(
+            str(decision.effect),
+            decision.input_digest,
+            decision.policy_digest,
+            canonical_json(facts.to_json()).decode(),
+            tuple(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons),
+        ),
+    )
