@@ -16,6 +16,7 @@ from daypass.documents.rules import RULES as DOCUMENT_RULES
 from daypass.errors import ExitCode
 from daypass.ledger.fault import FaultCode
 from daypass.model.event import EventKind, Reason
+from daypass.model.names import Kind
 from daypass.policy import expressions
 from daypass.policy.facts import (
     ApprovalFacts,
@@ -122,7 +123,8 @@ def _keys(facts: type[Facts]) -> str:
 
 def tables() -> dict[tuple[str, str], str]:
     """Every table that is made from code: (page, mark) → text."""
-    kinds = ("AccessRequest", "Resource", "Identity", "Settings", "Grant")
+    elsewhere = {Kind.ACCESS_REQUEST, Kind.ACCESS_POLICY}
+    kinds = [str(kind) for kind in SCHEMA_FILES if kind not in elsewhere]
     return {
         ("README.md", "commands"): table(
             "command",
