@@ -98,6 +98,10 @@ class VaultRefusedError(PermanentError):
     """Vault refused a login or a call (400, 403, or a warning that means it was ignored)."""
 
 
+class LimitError(PermanentError):
+    """A plan would revoke more than one run may: nothing was touched."""
+
+
 class ConflictError(TemporaryError):
     """A compare-and-set met another version: another run was faster."""
 

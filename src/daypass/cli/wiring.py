@@ -72,6 +72,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
         VaultRefusedError, VaultUnavailableError: the log-in failed.
     """
     from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.notify import Webhook
     from daypass.adapters.oidc import github_oidc
     from daypass.adapters.sealing import AgeSealer
     from daypass.adapters.vault.issuer import VaultIssuer
@@ -94,11 +95,13 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
                 issuer.now,
             )
         )
+        registry = VaultRegistry(session, vault.kv_mount)
         keys = public_keys(session, vault.transit_mount, evidence.key).values()
         yield (
             Ports(
                 issuer=issuer,
-                registry=VaultRegistry(session, vault.kv_mount),
+                registry=registry,
+                notifier=Webhook(registry.read_note),
                 signer=TransitSigner(
                     session, vault.transit_mount, evidence.key, evidence.fingerprint
                 ),

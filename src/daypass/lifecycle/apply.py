@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import PermanentError
+from daypass.errors import LimitError
 from daypass.ledger import compose, history
 from daypass.lifecycle import ending, happening, recorder
 from daypass.lifecycle.aftermath import Aftermath
+from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_orphans
 from daypass.lifecycle.issuing import Issuing
@@ -20,6 +21,7 @@ from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
 if TYPE_CHECKING:
@@ -46,15 +48,21 @@ class Limits:
 def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     """Close every difference between main and Vault; returns what was done and what was not.
 
-    Raises what observing raises (nothing was touched then), and PermanentError when the plan
+    Raises what observing raises (nothing was touched then), and LimitError when the plan
     revokes more than `limits.unbidden`.
     """
     outcome = Outcome()
     for _ in range(_PASSES):
         applying = _Pass(ports, settings, limits, outcome)
-        applying.run()
+        try:
+            applying.run()
+        except LimitError as error:
+            outcome.alarm("mass-revocation", error.message)
+            raise_alarms(ports, outcome)
+            raise
         if not applying.head_moved():
             break
+    raise_alarms(ports, outcome)
     outcome.head = ports.repository.head()
     ports.registry.write_note(
         HEARTBEAT_NOTE,
@@ -101,7 +109,8 @@ class _Pass:
         seen = observe(self.ports, answers)
         plan = self._reevaluated(seen, self._narrow(make_plan(seen.world)), answers)
         self._refuse_mass_revocation(plan)
-        self._alarm(*seen.world.frozen)
+        for reason in seen.world.frozen:
+            self.outcome.alarm(f"frozen.{digest_bytes(reason.encode())[7:15]}", reason)
         issuing = Issuing(self.ports, self.settings, self.outcome)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended)
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
@@ -115,9 +124,6 @@ class _Pass:
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""
         return self.ports.repository.fetch() != self._head
-
-    def _alarm(self, *texts: str) -> None:
-        self.outcome.alarms += [text for text in texts if text not in self.outcome.alarms]
 
     def _narrow(self, plan: Plan) -> Plan:
         only = self.limits.only
@@ -136,14 +142,15 @@ class _Pass:
         found = reevaluate(world, world.ruling, groups, ending, doubts)
         if found.doubts != doubts:
             registry.write_note(DOUBTS_NOTE, found.doubts)
-        self._alarm(*found.alarms)
+        for grant_id, text in found.alarms.items():
+            self.outcome.alarm(f"doubt.{grant_id}", text)
         ends = self._narrow(Plan(found.ends)).actions
         return Plan((*ends, *plan.actions))
 
     def _refuse_mass_revocation(self, plan: Plan) -> None:
         unbidden = [action.grant_id for action in plan.actions if action.is_unbidden]
         if len(unbidden) > self.limits.unbidden:
-            raise PermanentError(
+            raise LimitError(
                 f"this plan revokes {len(unbidden)} live grants at once, and the limit is "
                 f"{self.limits.unbidden}: nothing was touched",
                 remedy="Look at `daypass plan`. If it is meant, run `daypass apply --max "
@@ -171,14 +178,17 @@ class _Pass:
         for item in endings:
             self._ended[item.grant.id] = item.action
             if not item.confirmed:
-                self._alarm(f"{item.grant.id} could not be ended: {item.why}")
+                text = f"{item.grant.id} could not be ended: {item.why}"
+                self.outcome.alarm(f"revoke-failed.{item.grant.id}", text)
             elif not events[item.grant.id]:
-                self._alarm(f"{item.grant.id} is ended, but the evidence of its issue is gone")
+                text = f"{item.grant.id} is ended, but the evidence of its issue is gone"
+                self.outcome.alarm(f"evidence-gone.{item.grant.id}", text)
             elif item.action.reason is Reason.VANISHED:
-                self._alarm(
+                text = (
                     f"the token of {item.grant.id} was gone before its time, and nobody said that "
                     "they were done: it may have been used by somebody else"
                 )
+                self.outcome.alarm(f"vanished.{item.grant.id}", text, standing=False)
         deleted = seen.world.tampering.deleted
         return ending.to_happenings(
             tuple(item for item in endings if events[item.grant.id]),
@@ -195,7 +205,8 @@ class _Pass:
         found = []
         for orphan in find_orphans(self.ports, seen, self.settings.github.repository_id):
             self.ports.issuer.revoke(orphan.accessor)
-            self._alarm(f"a token marked {orphan.grant_id} lived that no grant knows: revoked")
+            text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
+            self.outcome.alarm(f"orphan.{orphan.digest[7:23]}", text, standing=False)
             found.append(happening.orphaned(orphan.digest, self.ports.run))
         return found
 
@@ -212,7 +223,8 @@ class _Pass:
             self.ports.issuer.now(),
             head=seen.world.head,
         )
-        self._head = recording.head
+        # When a race was lost, what the winner brought has not been looked at yet.
+        self._head = recording.head if recording.base == seen.world.head else ""
         if recording.recorded:
             last = recording.recorded[-1]
             self.ports.registry.write_note(

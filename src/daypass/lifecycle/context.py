@@ -12,7 +12,15 @@ from daypass.policy.groups import resolve_groups, teams_needed
 if TYPE_CHECKING:
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.happening import Run
-    from daypass.lifecycle.ports import Forge, Issuer, Registry, Repository, Sealer, Signer
+    from daypass.lifecycle.ports import (
+        Forge,
+        Issuer,
+        Notifier,
+        Registry,
+        Repository,
+        Sealer,
+        Signer,
+    )
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import PullRequest
     from daypass.policy.groups import GroupDirectory
@@ -30,6 +38,7 @@ class Ports:
     repository: Repository
     forge: Forge
     sealer: Sealer
+    notifier: Notifier
     signers: Signers  # whose signature makes a commit evidence: the keys of Vault's transit engine
     run: Run
 

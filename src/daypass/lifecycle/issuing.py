@@ -152,5 +152,6 @@ class Issuing:
         self.refused[refusal.grant_id] = (refusal, slot)
         if refusal.reason is Reason.UNPROVEN:
             # Somebody got past the pull requests, or tried to: a person must look, at once.
-            self.outcome.alarms.append(f"{refusal.grant_id} is not proven: {refusal.why[0]}")
+            text = f"{refusal.grant_id} is not proven: {refusal.why[0]}"
+            self.outcome.alarm(f"unproven.{refusal.grant_id}", text, standing=False)
         return happening.refused(refusal, self.ports.run)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from daypass.errors import ExitCode
+from daypass.model.alarm import Alarm
 
 if TYPE_CHECKING:
     from daypass.errors import DaypassError
@@ -28,7 +29,7 @@ class Outcome:
     head: str = ""
     lines: list[Line] = field(default_factory=list)
     failures: list[tuple[str, DaypassError]] = field(default_factory=list)
-    alarms: list[str] = field(default_factory=list)  # where a person must look
+    causes: dict[str, Alarm] = field(default_factory=dict)  # where a person must look
 
     def add(self, verb: str, grant_id: str, text: str, commit: str | None = None) -> None:
         """Note one thing that was done."""
@@ -37,6 +38,19 @@ class Outcome:
     def fail(self, grant_id: str, error: DaypassError) -> None:
         """Note one thing that could not be done; the next run tries again."""
         self.failures.append((grant_id, error))
+
+    @property
+    def alarms(self) -> list[str]:
+        """What there is to look at, in words."""
+        return [alarm.text for alarm in self.causes.values()]
+
+    def alarm(self, cause: str, text: str, *, standing: bool = True) -> None:
+        """Note that a person must look; the first word about a cause stands.
+
+        `standing` alarms are over when a run no longer raises them; the others tell of something
+        that happened once, and are over when somebody has looked.
+        """
+        self.causes.setdefault(cause, Alarm(cause, text, standing))
 
     @property
     def exit_code(self) -> ExitCode:

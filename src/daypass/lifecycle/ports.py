@@ -233,6 +233,15 @@ class Forge(Protocol):
     def open_pull_requests(self) -> tuple[int, ...]:
         """Numbers of the pull requests that are open against the default branch."""
 
+    def marked_issues(self, mark: str) -> Mapping[str, tuple[int, str]]:
+        """Open issues by the App whose first line begins with `mark`: that line → number, body."""
+
+    def open_issue(self, marker: str, title: str, body: str) -> str:
+        """Open an issue with that first line; its address. Ask `marked_issues` first."""
+
+    def close_issue(self, number: int) -> None:
+        """Close an issue. Idempotent."""
+
     def account(self, account_id: int) -> Account | None:
         """An account by its numeric id, with its login of today; None when it is gone."""
 
@@ -253,6 +262,13 @@ class Forge(Protocol):
 
     def put_comment(self, number: int, marker: str, body: str) -> Comment:
         """The same, and if one stands that says something else, it is edited to say this."""
+
+
+class Notifier(Protocol):
+    """Somewhere outside of GitHub where people hear of alarms."""
+
+    def notify(self, text: str) -> None:
+        """Send one line. Raises a TemporaryError when it was not taken."""
 
 
 @dataclass(frozen=True, slots=True)

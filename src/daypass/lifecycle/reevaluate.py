@@ -46,7 +46,7 @@ class Reevaluation:
 
     ends: tuple[Action, ...]
     doubts: Mapping[str, str]  # grant id → the instant of the first run that could not know
-    alarms: tuple[str, ...]
+    alarms: Mapping[str, str]  # grant id → what a person should know
 
 
 def reevaluate(
@@ -69,7 +69,7 @@ def reevaluate(
     surroundings = Surroundings(world.now, groups)
     skipped = frozenset(ending)
     ends: list[Action] = []
-    alarms: list[str] = []
+    alarms: dict[str, str] = {}
     standing: dict[str, str] = {}
     for grant in world.grants.values():
         if grant.id in skipped:
@@ -77,7 +77,7 @@ def reevaluate(
         try:
             facts = build_live_input(grant, catalogue, surroundings)
         except ValueError as error:
-            alarms.append(f"{grant.id} cannot be decided again: {error}")
+            alarms[grant.id] = f"{grant.id} cannot be decided again: {error}"
             continue
         decision = decide(facts, policies)
         if decision.permitted:
@@ -85,12 +85,12 @@ def reevaluate(
         reason = Reason.REEVALUATED
         if decision.effect is Effect.INDETERMINATE:
             since = standing[grant.id] = doubts.get(grant.id, str(world.now))
-            alarms.append(f"{grant.id} cannot be decided again since {since}: {_why(decision)}")
+            alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {_why(decision)}"
             if world.now.since(Instant.parse(since)) < _grace(grant, catalogue):
                 continue
             reason = Reason.UNKNOWN_CONTEXT
         ends.append(_end(world, grant, decision, facts, reason))
-    return Reevaluation(tuple(ends), standing, tuple(alarms))
+    return Reevaluation(tuple(ends), standing, alarms)
 
 
 def _grace(grant: Grant, catalogue: Catalogue) -> int:

@@ -162,6 +162,27 @@ class GitHubForge:
         pages = self._transport.pages(f"{self._repository}/pulls", query)
         return wire.read_all(lambda item: wire.number(item["number"]), pages)
 
+    def marked_issues(self, mark: str) -> dict[str, tuple[int, str]]:
+        """Open issues by the App whose first line begins with `mark`: that line → number, body."""
+        pages = self._transport.pages(f"{self._repository}/issues", {"state": "open"})
+        issues = wire.read_all(wire.issue, (item for item in pages if "pull_request" not in item))
+        found: dict[str, tuple[int, str]] = {}
+        for number, author_id, body in sorted(issues):
+            line = body.partition("\n")[0].strip()
+            if author_id == self._settings.app_user_id and line.startswith(mark):
+                found.setdefault(line, (number, body))
+        return found
+
+    def open_issue(self, marker: str, title: str, body: str) -> str:
+        """Open an issue with that first line; its address. Ask `marked_issues` first."""
+        content = {"title": title, "body": f"{marker}\n{body}"}
+        answer = self._transport.post(f"{self._repository}/issues", content)
+        return wire.read(lambda value: wire.text(value["html_url"]), answer)
+
+    def close_issue(self, number: int) -> None:
+        """Close an issue. Idempotent."""
+        self._transport.patch(f"{self._repository}/issues/{int(number)}", {"state": "closed"})
+
     @property
     def _repository(self) -> str:
         return f"/repos/{self._settings.full_name}"

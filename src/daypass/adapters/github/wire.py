@@ -142,3 +142,9 @@ def key(value: Any) -> str:
 def member(value: Any) -> int:
     """A member's numeric id."""
     return number(value["id"])
+
+
+def issue(value: Any) -> tuple[int, int, str]:
+    """An issue's number, its author's numeric id (0 when the account is gone), and its body."""
+    author = value["user"]
+    return number(value["number"]), number(author["id"]) if author else 0, value["body"] or ""
