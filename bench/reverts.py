@@ -1,5 +1,6 @@
 """100 expired grants reverted in one run, one commit each and one push, beside `git revert`.
 
+Both begin with a clone that is up to date, and end when the push is through.
 daypass signs each commit; `git revert` in a loop is timed unsigned (what people run today), and
 signed with a key on disk. Signing by Vault's transit engine is sequential, since each commit names
 its parent: it is timed apart, on a real OpenBao.
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Signer
 
 GRANTS: Final = 100
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 GOAL: Final = 20.0
 NOW: Final = Instant.parse("2026-11-23T10:00:00Z")
 AUTHOR: Final = ("daypass", "bot@daypass.example")
@@ -135,7 +136,7 @@ def by_daypass(folder: Path, issued: tuple[str, ...], signer: Signer) -> None:
             yield NewCommit({grant_path(name): None, request_path(name): None}, message)
 
     with open_clone(folder) as repository:
-        head = repository.fetch()
+        head = repository.head()
         for written in repository.write_commits(head, commits(), signer, NOW):
             previous = written
         repository.push(previous, head)

@@ -260,6 +260,15 @@ class TestPushing:
             assert one.fetch() == again
             assert {item.path for item in one.entries(again, "")} >= {"mine", "theirs"}
 
+    def test_after_a_push_the_head_is_known_without_a_rule_for_fetching(self, bot: Bot) -> None:
+        bot.git("config", "--unset-all", "remote.origin.fetch")
+        with bot.open() as repository:
+            head = repository.fetch()
+            commit = write(repository, head, [{"a": b"1"}, {"a": b"2"}])[-1]
+            repository.push(commit, head)
+            assert repository.head() == commit
+        assert bot.git("ls-remote", "origin", "main").split()[0] == commit
+
     def test_a_push_never_rewrites(self, bot: Bot) -> None:
         begin = bot.head
         kept = bot.person_commits("kept", {"kept": "1"})

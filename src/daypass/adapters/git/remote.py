@@ -78,11 +78,14 @@ class Remote:
             f"--force-with-lease={branch}:{expected}",
             self._name,
             f"{commit}:{branch}",
-            secrets=self._secrets("push"),
+            # git notes where main is now by the rules of fetch, and only if there is one for it
+            secrets=(
+                *self._secrets("push"),
+                (f"remote.{self._name}.fetch", f"+{branch}:{self.tracking_ref}"),
+            ),
         )
         if done.returncode:
             raise self._explain(done.stdout.decode("utf-8", "replace"), done.stderr)
-        self._git.run("update-ref", self.tracking_ref, commit)
 
     def prefetch(self, blobs: Iterable[str]) -> None:
         """Fetch those of the blobs that a partial clone lacks, in one go.

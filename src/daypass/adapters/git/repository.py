@@ -61,6 +61,7 @@ class GitRepository:
         self._author = author
         self._reader = ObjectReader(self._git)
         self._pack = Pack()
+        self._parents: dict[str, str] = {}  # of the commits that were written here
 
     def __enter__(self) -> Self:
         return self
@@ -211,6 +212,9 @@ class GitRepository:
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or one of its ancestors."""
         self._flush()
+        if older == newer:
+            self._demand(older)
+            return True
         words = ("merge-base", "--is-ancestor", _checked(older), _checked(newer))
         done = self._git.try_run(*words)
         if done.returncode > 1:
@@ -247,8 +251,10 @@ class GitRepository:
             payload = draft.payload()
             signature = signer.sign(sshsig.bytes_to_sign(payload))
             armoured = sshsig.armoured_signature(public_key, signature)
-            parent = self._pack.add("commit", with_signature(payload, armoured))
-            yield parent
+            commit = self._pack.add("commit", with_signature(payload, armoured))
+            self._parents[commit] = parent
+            parent = commit
+            yield commit
         self._flush()
 
     def push(self, commit: str, expected: str) -> None:
@@ -258,7 +264,10 @@ class GitRepository:
         GitError when `commit` does not build on `expected` or the remote cannot be reached.
         """
         self._flush()
-        if not self.is_ancestor(expected, commit):
+        base = commit
+        while base != expected and base in self._parents:
+            base = self._parents[base]
+        if not self.is_ancestor(expected, base):
             raise GitError(
                 f"{commit} does not build on {expected}: pushing it would rewrite main",
                 remedy="This is a fault in daypass; nothing was pushed. Please report it.",
