@@ -86,7 +86,10 @@ def _resolved(whole: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in value:
         return value
     target = whole["$defs"][value["$ref"].rpartition("/")[2]]
-    return {**_resolved(whole, target), **{key: item for key, item in value.items() if key != "$ref"}}
+    return {
+        **_resolved(whole, target),
+        **{key: item for key, item in value.items() if key != "$ref"},
+    }
 
 
 def fields(kind: str, part: str = "spec") -> str:
