@@ -1,0 +1,190 @@
+"""What happens to a grant while it lives: it is decided again, watched, and delivered once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from daypass.model.instant import Instant
+from daypass.model.intent import Intent, IntentKind
+from support.town import Asked, Town
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.sandbox.box import Box
+
+POLICY = "access/policies/databases.yaml"
+ROLE = "daypass-orders-db-read-1h"
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
+
+    with Box.create(tmp_path_factory.mktemp("living") / "box") as made:
+        made.vault_bootstrap()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def town(box: Box) -> Town:
+    return Town(box)
+
+
+def granted(town: Town, name: str, **spec: Any) -> Asked:
+    asked = town.grant(name, **({"duration": "1h"} | spec))
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events(name) == ["issued"]
+    return asked
+
+
+def change(town: Town, name: str, path: str, old: str, new: str) -> None:
+    """A change of what decisions rest on, approved by its owners."""
+    alice = town.box.person("alice")
+    text = town.store.git("show", f"main:{path}")
+    assert old in text
+    number = alice.propose(name, {path: text.replace(old, new).encode()}, name)
+    town.merge(Asked(name, number, alice), approvers=("dave",))
+
+
+def alarms(town: Town, *, state: str = "open") -> list[str]:
+    """The titles of the issues that daypass opened."""
+    path = f"/repos/{town.box.repository.full_name}/issues?state={state}&per_page=100"
+    found = town.box.person("carol").api("GET", path)
+    return [item["title"] for item in found if "pull_request" not in item]
+
+
+def test_what_would_not_be_given_today_is_ended_today(town: Town) -> None:
+    asked = granted(town, "would-not-be-given")
+    credential = town.credential(asked)["credential"]
+    session = town.log_in(credential)
+    change(town, "suspend", "access/identities/alice.yaml", "status: active", "status: suspended")
+    done = town.apply()
+    assert done.code == 0, done.said
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
+    message = town.message(asked.id, "revoked")
+    assert "Daypass-Reason: re-evaluated" in message
+    assert "Daypass-Decision: deny sha256:" in message
+    assert "built-in/subject-active" in message
+    assert town.live_tokens(asked.id) == []
+    change(town, "back", "access/identities/alice.yaml", "status: suspended", "status: active")
+    town.apply()
+
+
+def test_an_outage_of_github_throws_nobody_out_and_extends_nothing(town: Town, box: Box) -> None:
+    asked = granted(town, "through-an-outage")
+    before = town.record(asked.id)["notAfter"]
+    box.github.fail_next("GET", r"/teams/", 502, 200)
+    done = town.apply("schedule")
+    box.github.heal()
+    assert town.events(asked.id) == ["issued"], done.said
+    assert len(town.live_tokens(asked.id)) == 1
+    assert town.record(asked.id)["notAfter"] == before
+    assert town.apply("schedule").code == 0
+
+
+def test_a_token_that_no_grant_knows_is_revoked_and_written_down(town: Town, box: Box) -> None:
+    minted = box.bao.client.write(
+        f"auth/token/create/{ROLE}",
+        {
+            "policies": [ROLE],
+            "ttl": "1h",
+            "explicit_max_ttl": "1h",
+            "num_uses": 2,
+            "meta": {
+                "daypass_grant": "behind-its-back",
+                "daypass_repository": str(box.repository_id),
+            },
+        },
+    )
+    assert minted is not None
+    assert len(town.live_tokens("behind-its-back")) == 1
+    done = town.apply("schedule")
+    assert done.code == 5
+    assert town.live_tokens("behind-its-back") == []
+    assert "Daypass-Reason: orphan" in town.store.git("log", "-1", "--format=%B", "main")
+    assert any("orphan" in title for title in alarms(town))
+    assert town.apply("schedule").code == 0
+    assert town.verify().code == 0
+
+
+def test_somebody_elses_token_is_none_of_its_business(town: Town, box: Box) -> None:
+    made = box.bao.client.write("auth/token/create", {"ttl": "1h", "meta": {"team": "payments"}})
+    assert made is not None
+    accessor = made["auth"]["accessor"]
+    assert town.apply("schedule").code == 0
+    assert accessor in box.bao.client.list("auth/token/accessors")
+
+
+def test_a_token_that_is_gone_before_its_time_alarms(town: Town, box: Box) -> None:
+    asked = granted(town, "gone-early")
+    (accessor,) = town.live_tokens(asked.id)
+    box.bao.client.write("auth/token/revoke-accessor", {"accessor": accessor})
+    done = town.apply("schedule")
+    assert done.code == 5
+    assert "Daypass-Reason: vanished" in town.message(asked.id, "revoked")
+    assert any("vanished" in title for title in alarms(town))
+    before = len(alarms(town))
+    assert town.apply("schedule").code == 0
+    assert len(alarms(town)) == before, "it stays open until somebody has looked"
+
+
+def test_an_intent_ends_a_grant_and_says_whose_it_was(town: Town, box: Box) -> None:
+    asked = granted(town, "intended")
+    intend(box, asked, IntentKind.DONE)
+    assert town.apply().code == 0
+    assert "Daypass-Reason: done" in town.message(asked.id, "revoked")
+    assert box.bao.client.list("daypass/metadata/daypass/intents") == []
+
+
+def intend(box: Box, asked: Asked, kind: IntentKind) -> None:
+    intent = Intent(asked.id, kind, 1, Instant.parse("2026-11-22T00:00:00Z"))
+    path = f"daypass/data/daypass/intents/{asked.id}"
+    box.bao.client.write(path, {"data": intent.to_json()})
+
+
+def test_a_second_delivery_revokes_the_first_and_moves_no_end(town: Town, box: Box) -> None:
+    asked = granted(town, "interrupted")
+    first = town.credential(asked)["credential"]
+    (old,) = town.live_tokens(asked.id)
+    before = Instant.parse(town.record(asked.id)["notAfter"])
+    intend(box, asked, IntentKind.REDELIVER)
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events(asked.id) == ["issued", "delivered-again"]
+    with pytest.raises(psycopg.OperationalError):
+        town.log_in(first)
+    (new,) = town.live_tokens(asked.id)
+    assert new != old
+    assert Instant.parse(town.record(asked.id)["notAfter"]) <= before
+    second = town.credential(asked)["credential"]
+    assert town.log_in(second).execute("select 1").fetchone() == (1,)
+    # Once, and never again.
+    intend(box, asked, IntentKind.REDELIVER)
+    done = town.apply()
+    assert "delivered again before" in done.said
+    assert town.live_tokens(asked.id) == [new]
+    assert town.verify().code == 0
+
+
+def test_a_mass_revocation_by_mistake_stops_and_says_why(town: Town) -> None:
+    for number in range(3):
+        town.grant(f"many-{number}", duration="1h")
+    assert town.apply().code == 0
+    change(town, "mistake", POLICY, "- database", "- ssh")
+    done = town.apply("schedule", "--max", "2")
+    assert done.code == 1
+    assert "revokes" in done.said
+    assert "limit is 2" in done.said
+    assert len(town.live_tokens("many-0")) == 1
+    assert any("mass-revocation" in title for title in alarms(town))
+    change(town, "mended", POLICY, "- ssh", "- database")
+    assert town.apply("schedule").code == 0
+    assert not any("mass-revocation" in title for title in alarms(town))
+    assert town.events("many-0") == ["issued"]
