@@ -52,6 +52,7 @@ class Recording:
     """What became of a run's happenings."""
 
     head: str
+    base: str  # the head that was written on: another than was asked for, when a race was lost
     recorded: tuple[Recorded, ...]
     dropped: tuple[Happening, ...]  # no longer held on the head that was written on
 
@@ -92,16 +93,16 @@ def record(
     for attempt in range(_TRIES):
         if attempt and _tampered(repository, chain, head):
             # Signing on top would make what somebody just did by hand the bot's own word.
-            return Recording(head, (), tuple(happenings))
+            return Recording(head, head, (), tuple(happenings))
         written, dropped = _write(repository, signer, chain, head, happenings, when)
         if not written:
-            return Recording(head, (), dropped)
+            return Recording(head, head, (), dropped)
         try:
             repository.push(written[-1].commit, head)
         except PushRaceError:
             head = repository.fetch()
             continue
-        return Recording(written[-1].commit, tuple(written), dropped)
+        return Recording(written[-1].commit, head, tuple(written), dropped)
     raise PushRaceError(
         f"main moved {_TRIES} times while this run was writing",
         remedy="Nothing of this run is on main yet; the next run carries on from here.",
