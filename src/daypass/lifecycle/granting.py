@@ -6,8 +6,9 @@ conflict revokes what it minted and leaves the grant to the other run.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError
 from daypass.lifecycle.ports import MintOrder, SlotState
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Level, Resource, Tier
+
+_GRANT_MARK: Final = "daypass_grant"  # in a token's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,22 @@ def grant(
     except DaypassError:
         issuer.revoke(minted.accessor)
         raise
+    if order.slot is not None:
+        _end_strays(issuer, grant_id, minted.accessor)
     return Granted(record, slot)
+
+
+def _end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
+    """End what a killed run minted for this id and did not get to remember.
+
+    The slot is ours, so no other token of this id is anybody's any more. Nobody could open it, and
+    what is missed here is found as an orphan by the next run.
+    """
+    with suppress(DaypassError):
+        for other in issuer.live_accessors() - {accessor}:
+            state = issuer.lookup(other)
+            if state is not None and state.meta.get(_GRANT_MARK) == grant_id:
+                issuer.revoke(other)
 
 
 def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrder:
@@ -132,7 +150,7 @@ def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrde
         issue=IssueMode(order.decision.obligations.issue),
         wrap_ttl=min(claim_window, order.decision.seconds),
         meta={
-            "daypass_grant": order.request.id,
+            _GRANT_MARK: order.request.id,
             "daypass_repository": str(repository_id),
             "daypass_subject": order.subject.name,
             "daypass_pull_request": str(order.pull_request.number),
