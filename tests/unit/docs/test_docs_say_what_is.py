@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 import yaml
-from doc_pages import ROOT, Block, anchors, blocks, code, links, marked, pages
-from made_tables import EXIT_CODES, _resolved, schema, tables
 
 from daypass import __version__
 from daypass.cli.main import VERBS, build_parser, main
 from daypass.documents.document import read_document
 from daypass.errors import ExitCode
 from daypass.model.event import TRAILERS
+from support.doc_pages import ROOT, Block, anchors, blocks, code, links, marked, pages
+from support.doc_tables import EXIT_CODES, _resolved, schema, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ OTHER_PROGRAMS = {"BAO_ADDR", "BAO_NAMESPACE", "VAULT_ADDR", "VAULT_NAMESPACE", 
 
 @pytest.mark.parametrize("place", sorted(TABLES), ids=lambda place: f"{place[0]}:{place[1]}")
 def test_a_table_says_what_the_code_says(place: tuple[str, str]) -> None:
-    """If this fails: `python tests/unit/docs/made_tables.py` writes the tables anew."""
+    """If this fails: `PYTHONPATH=tests python -m support.doc_tables` writes the tables anew."""
     assert marked(*place) == TABLES[place]
 
 

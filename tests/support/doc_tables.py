@@ -1,5 +1,6 @@
-"""The tables in the documents that are made from code. `python tests/unit/docs/made_tables.py`
-writes them anew, each between its marks.
+"""The tables in the documents that are made from code.
+
+`PYTHONPATH=tests python -m support.doc_tables` writes them anew, each between its marks.
 """
 
 from __future__ import annotations
@@ -7,8 +8,6 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-
-from doc_pages import ROOT, table
 
 from daypass.cli.main import VERBS
 from daypass.documents.resources import SCHEMA_FILES, schema_folder
@@ -28,6 +27,7 @@ from daypass.policy.facts import (
     SubjectFacts,
 )
 from daypass.policy.rules import CONDITIONS, DESCRIBED
+from support.doc_pages import ROOT, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,168 @@
+"""What the documents tell people to type, typed: on a real repository, OpenBao and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from daypass.model.instant import Instant
+from daypass.sandbox.organisation import request
+from support import acting
+from support.doc_pages import Block, blocks, marked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.sandbox.box import Box
+
+pytestmark = pytest.mark.integration
+GRANT = "alice-orders-7f3k"  # the one that the pages speak of
+AUDITOR = [block for block in blocks("sh") if block.words == ("auditor",)]
+
+
+def typed(script: str, environment: Mapping[str, str], directory: Path, *, code: int = 0) -> str:
+    """What a script prints; it stops at the first command that fails."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        check=False,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        env=dict(environment),
+    )
+    assert done.returncode == code, f"{script}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def operator(box: Box, home: Path) -> dict[str, str]:
+    """An operator's shell: `bao`, logged in."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "BAO_ADDR": box.bao.address,
+        "BAO_TOKEN": box.bao.root_token.reveal(),
+    }
+
+
+def granted_permissions() -> dict[str, str]:
+    """The table of the README, in GitHub's own words."""
+    rows = [line.strip("|").split("|") for line in marked("README.md", "permissions").splitlines()]
+    names = [(cells[0].strip(), cells[1].strip()) for cells in rows[2:] if len(cells) > 1]
+    return {re.sub(r" \(.*\)", "", name).lower().replace(" ", "_"): level for name, level in names}
+
+
+@pytest.fixture(scope="module")
+def told(box: Box) -> dict[str, str]:
+    """A history in which a grant was issued, another one denied, and both ended.
+
+    The App holds the permissions that the README names, and no others.
+    """
+    held, box.github.app.permissions = box.github.app.permissions, granted_permissions()
+    alice = box.person("alice")
+    number = alice.propose(GRANT, request(GRANT), "Access to orders-db")
+    box.person("bob").approve(number)
+    box.person("bob").merge(number)
+    refused = alice.propose("alice-unapproved", request("alice-unapproved"), "Access to orders-db")
+    box.person("bob").merge(refused)
+    first = acting.apply(box)
+    assert first.code == 0, first.said
+    alice.git("pull", "-q", "--ff-only")
+    issued = alice.git("log", "-1", "--format=%cI", "--grep=^Daypass-Event: issued$").strip()
+    time.sleep(1.1)
+    done_with = {f"access/requests/{GRANT}.yaml": None}
+    box.person("bob").merge(alice.propose("take-it-back", done_with, "Done"))
+    last = acting.apply(box)
+    assert last.code == 0, last.said
+    box.github.app.permissions = held
+    alice.git("pull", "-q", "--ff-only")
+    return {"issued": issued}
+
+
+@pytest.mark.parametrize(
+    "number", range(len(AUDITOR)), ids=[f"{block.page}-{n}" for n, block in enumerate(AUDITOR)]
+)
+def test_an_auditors_one_liners_find_what_they_say(
+    box: Box, told: dict[str, str], number: int
+) -> None:
+    script = AUDITOR[number].text.replace("2026-11-23T10:00:00Z", told["issued"])
+    alice = box.person("alice")
+    said = typed(script, acting.person_environment(alice), alice.clone)
+    looked_for = {
+        "ssh-keygen -l": box.evidence_fingerprint,
+        "--reverse --grep='^Daypass-Event: ": "G Revert",
+        f"--reverse --grep='^Daypass-Grant: {GRANT}$'": "G Grant alice read on orders-db",
+        "key=Daypass-Approver,valueonly": f"{GRANT} G\n{box.accounts['bob'].id} ",
+        "ls-tree": f"access/grants/{GRANT}.json",
+        "--diff-filter=A": "kind: AccessRequest",
+        "Daypass-Event: denied": "Daypass-Reason: policy",
+        "--first-parent --format": "Carol",
+        "key=Daypass-Event,key=Daypass-Approver": "Daypass-Event: revoked",
+    }
+    wanted = [words for words in looked_for if words in script]
+    assert wanted, f"nothing says what this should find: {script}"
+    for words in wanted:
+        assert looked_for[words] in said, said
+
+
+def test_nobody_but_the_bot_claims_to_be_evidence(box: Box, told: dict[str, str]) -> None:
+    assert told
+    (block,) = [item for item in blocks("sh") if item.words == ("auditor-finds-nothing",)]
+    alice = box.person("alice")
+    setting = "git config gpg.ssh.allowedSignersFile access/allowed_signers\n"
+    environment = acting.person_environment(alice)
+    assert typed(setting + block.text, environment, alice.clone, code=1) == ""
+
+
+def test_the_heartbeat_is_found(box: Box, told: dict[str, str], tmp_path: Path) -> None:
+    assert told
+    (block,) = [item for item in blocks("sh") if item.words == ("heartbeat",)]
+    value = json.loads(typed(block.text, operator(box, tmp_path), tmp_path))["data"]["data"]
+    assert value["good"] is True
+    assert value["head"] == box.repository.store.git("rev-parse", "main").strip()
+    assert Instant.parse(value["at"])
+
+
+def written(page: str, word: str) -> Block:
+    (block,) = [item for item in blocks() if item.page == page and item.words == (word,)]
+    return block
+
+
+def test_a_database_is_set_up_as_the_page_says(fresh_box: Box, tmp_path: Path) -> None:
+    """The SQL and the commands of docs/database.md, with this machine's host and other names."""
+    box, postgres = fresh_box, fresh_box.postgres
+    sql = written("docs/database.md", "vault-user").text
+    renamed = re.sub(r"\bvault\b", "page_vault", sql).replace("orders_read", "page_read")
+    with postgres.connect() as connection:
+        for statement in renamed.split(";\n"):
+            connection.execute(statement.encode())
+    script = (
+        written("docs/database.md", "database")
+        .text.replace("orders.example.com:5432", f"{postgres.host}:{postgres.port}")
+        .replace("sslmode=verify-full", "sslmode=disable")
+        .replace('"username": "vault"', '"username": "page_vault"')
+        .replace("orders_read", "page_read")
+    )
+    shell = operator(box, tmp_path)
+    typed("bao secrets disable database", shell, tmp_path)
+    typed(script, shell, tmp_path)
+    read = "bao read -format=json database/creds/orders-ro-1h"
+    answer = json.loads(typed(read, shell, tmp_path))
+    assert answer["lease_duration"] == 3600
+    credential = answer["data"]
+    where = {"host": postgres.host, "port": postgres.port, "dbname": postgres.database}
+    login = {"user": credential["username"], "password": credential["password"]}
+    with psycopg.connect(**where, **login) as session:  # type: ignore[arg-type]  # strings and a port
+        assert session.execute("SELECT count(*) FROM orders").fetchone()
+        typed(f"bao lease revoke -sync {answer['lease_id']}", shell, tmp_path)
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    assert credential["username"] not in postgres.roles()
