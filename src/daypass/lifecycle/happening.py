@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.ledger.compose import revert_title, reverts
 from daypass.ledger.record import grant_trailers
-from daypass.model.event import Event, EventKind, Reason
+from daypass.model.event import TRAILERS, Event, EventKind, Reason
 from daypass.model.names import grant_path, request_path
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ _ASKED: Final = frozenset(
 )
 
 
+def _event(kind: EventKind, grant_id: str | None, *trailers: tuple[str, str], run: Run) -> Event:
+    """An event with its trailers in the order in which commits carry them."""
+    ordered = sorted((*trailers, *run.trailers()), key=lambda item: TRAILERS.index(item[0]))
+    return Event(kind, grant_id, tuple(ordered))
+
+
 def _asked(grant: Grant) -> tuple[tuple[str, str], ...]:
     return tuple(trailer for trailer in grant_trailers(grant) if trailer[0] in _ASKED)
 
@@ -104,7 +110,7 @@ def grant_title(grant: Grant) -> str:
 
 def issued(grant: Grant, run: Run) -> Happening:
     """A grant: its record appears on main."""
-    event = Event(EventKind.ISSUED, grant.id, (*grant_trailers(grant), *run.trailers()))
+    event = _event(EventKind.ISSUED, grant.id, *grant_trailers(grant), run=run)
     approvals = len(grant.approvals)
     body = (
         f"{grant.subject} may use {grant.access} on {grant.resource} until {grant.not_after}.\n"
@@ -133,16 +139,14 @@ def ended(
     judged: Judged | None = None,
 ) -> Happening:
     """An end that Vault confirmed: the revert of the grant's commit and of its request."""
-    event = Event(
+    event = _event(
         kind,
         grant.id,
-        (
-            *_asked(grant),
-            *_decision(judged),
-            ("Daypass-Ended-At", str(ended_at)),
-            ("Daypass-Reason", str(reason)),
-            *run.trailers(),
-        ),
+        *_asked(grant),
+        *_decision(judged),
+        ("Daypass-Ended-At", str(ended_at)),
+        ("Daypass-Reason", str(reason)),
+        run=run,
     )
     what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
     body = (
@@ -182,14 +186,12 @@ def revoke_failed(
     grant: Grant, reason: Reason, why: str, now: Instant, *, record_blob: str | None, run: Run
 ) -> Happening:
     """An end that Vault did not confirm: the record stays, and says so."""
-    event = Event(
+    event = _event(
         EventKind.REVOKE_FAILED,
         grant.id,
-        (
-            *_asked(grant),
-            ("Daypass-Reason", str(reason)),
-            *run.trailers(),
-        ),
+        *_asked(grant),
+        ("Daypass-Reason", str(reason)),
+        run=run,
     )
     return Happening(
         event,
@@ -216,7 +218,7 @@ def refused(refusal: Refusal, run: Run) -> Happening:
     trailers = tuple((name, value) for name, value in facts if value is not None)
     body = _replayable([f"- {line}" for line in refusal.why], refusal.decision_input).lstrip()
     return Happening(
-        Event(refusal.kind, refusal.grant_id, (*trailers, *run.trailers())),
+        _event(refusal.kind, refusal.grant_id, *trailers, run=run),
         f"{'Deny' if refusal.kind is EventKind.DENIED else 'Let lapse'}: {refusal.grant_id}",
         body,
         removes=(request_path(refusal.grant_id),),
@@ -226,7 +228,7 @@ def refused(refusal: Refusal, run: Run) -> Happening:
 
 def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happening:
     """A second delivery of the same grant: its record names the new token."""
-    event = Event(EventKind.DELIVERED_AGAIN, grant.id, (*grant_trailers(grant), *run.trailers()))
+    event = _event(EventKind.DELIVERED_AGAIN, grant.id, *grant_trailers(grant), run=run)
     return Happening(
         event,
         f"Deliver again: {grant_title(grant)}",
@@ -242,14 +244,12 @@ def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happenin
 
 def orphaned(accessor_digest: str, run: Run) -> Happening:
     """A token with daypass's marks that no grant on main knows, found and revoked."""
-    event = Event(
+    event = _event(
         EventKind.DRIFT,
         None,
-        (
-            ("Daypass-Accessor", accessor_digest),
-            ("Daypass-Reason", str(Reason.ORPHAN)),
-            *run.trailers(),
-        ),
+        ("Daypass-Accessor", accessor_digest),
+        ("Daypass-Reason", str(Reason.ORPHAN)),
+        run=run,
     )
     return Happening(
         event,
@@ -264,9 +264,8 @@ def orphaned(accessor_digest: str, run: Run) -> Happening:
 def repaired(restored: Mapping[str, bytes], forged: tuple[str, ...], run: Run) -> Happening:
     """The bot's folders, put back to what its last signed commit said."""
     paths = "\n".join(f"- {path}" for path in sorted((*restored, *forged)))
-    event = Event(
-        EventKind.DRIFT, None, (("Daypass-Reason", str(Reason.RECORD_CHANGED)), *run.trailers())
-    )
+    reason = ("Daypass-Reason", str(Reason.RECORD_CHANGED))
+    event = _event(EventKind.DRIFT, None, reason, run=run)
     return Happening(
         event,
         "Put back records that were changed by hand",
