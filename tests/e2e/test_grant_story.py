@@ -277,7 +277,7 @@ def test_a_record_edited_by_hand_is_put_back_and_freezes_granting(town: Town) ->
     done = town.apply()
     assert done.code == 5
     assert done.json()["alarms"] == [f"{path} was changed by hand"]
-    assert {line["what"] for line in done.json()["done"]} == {"drift", "revoked"}
+    assert {line["what"] for line in done.json()["done"]} == {"alarm", "drift", "revoked"}
     assert town.store.git("show", f"main:{path}") == before
     assert town.events(ending.id) == ["issued", "revoked"]
     assert town.events(waiting.id) == []
