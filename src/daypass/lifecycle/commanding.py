@@ -1,0 +1,199 @@
+"""Commanding: whose word it is, whether it counts, and what becomes of it.
+
+The evidence is left to the next run of apply. Everything here may be done twice.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from daypass.errors import DaypassError
+from daypass.lifecycle.answers import Answer, Result, answer_body, command_marker, result_of
+from daypass.lifecycle.authority import Word, word_on, word_on_halt
+from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
+from daypass.lifecycle.context import WORKERS, Answers
+from daypass.lifecycle.ending_early import carry_out
+from daypass.lifecycle.standing import look
+from daypass.model.grant import GrantState
+from daypass.model.intent import Intent, IntentKind
+from daypass.model.names import request_path
+from daypass.model.pullrequest import AccountType
+from daypass.policy.groups import GroupDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daypass.lifecycle.standing import Desk, Main
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Grant
+    from daypass.model.pullrequest import Comment
+
+# A run of apply that is under way can record a grant that a halt did not see: it looks again.
+_LOOKS: Final = 3
+_SILENT: Final = {
+    Word.COUNTS_NOT: "this account's word on it does not count",
+    Word.UNKNOWN: "GitHub could not say who is in the teams that decide it. Try again",
+}
+
+
+def obey_comment(desk: Desk, app_user_id: int, number: int, comment_id: int) -> Answer | None:
+    """Carry out the command that a comment begins with, and answer it with one comment.
+
+    The comment is read from GitHub anew, so that what counts is not an event's copy of it.
+
+    Args:
+        desk: what to act through.
+        app_user_id: the numeric id of the App's own account, which writes the answers.
+        number: of the pull request (or issue) that was commented on.
+        comment_id: of the comment.
+
+    Returns:
+        The answer, or None: it is no command, or was answered before.
+
+    Raises:
+        What the ports raise; then no answer was posted, and the command can be run again.
+    """
+    comments = desk.forge.comments(number)
+    comment = next((item for item in comments if item.id == comment_id), None)
+    command = read_comment(comment.body) if comment is not None else None
+    if comment is None or command is None or not _is_persons(desk, comment):
+        return None
+    marker = command_marker(comment_id)
+    if _is_answered(comments, marker, app_user_id):
+        return None
+    answer = _obey(desk, command, comment, number)
+    desk.forge.put_comment(number, marker, answer_body(answer))
+    return answer
+
+
+def obey_dispatch(desk: Desk, command: Command | Halt, account_id: int) -> tuple[Answer, ...]:
+    """Carry out what somebody dispatched. Raises what the ports raise."""
+    if not _is_user(desk, account_id):
+        why = "only a person's word counts"
+        kind = IntentKind.HALT if isinstance(command, Halt) else command.kind
+        return (Answer(None, kind, Result.REFUSED, why),)
+    if isinstance(command, Halt):
+        return _halt(desk, command, account_id)
+    main = look(desk, command.grant_id)
+    grant = main.grants.get(command.grant_id or "")
+    if grant is None:
+        return (_unknown(desk, main, command),)
+    return (_decide(desk, main, grant, command.kind, account_id),)
+
+
+def _obey(desk: Desk, command: Command, comment: Comment, number: int) -> Answer:
+    """What becomes of a person's comment that is a command."""
+    refuse = partial(Answer, command.grant_id, command.kind, Result.REFUSED)
+    if comment.edited or comment.author_id is None:
+        return refuse(
+            "the comment was edited, so whose words it holds is not sure. Write a new one"
+        )
+    main = look(desk, command.grant_id)
+    if command.grant_id is None:
+        here = [grant for grant in main.grants.values() if grant.pull_request == number]
+        if len(here) != 1:
+            return refuse(f"{len(here)} grants of this pull request are live: name one, /done ID")
+        grant = here[0]
+    elif command.grant_id not in main.grants:
+        return _unknown(desk, main, command)
+    else:
+        grant = main.grants[command.grant_id]
+    if grant.pull_request != number:
+        return refuse(f"it is of pull request {grant.pull_request}: write it there")
+    return _decide(desk, main, grant, command.kind, comment.author_id)
+
+
+def _decide(desk: Desk, main: Main, grant: Grant, kind: IntentKind, account_id: int) -> Answer:
+    """Whether the word counts; if it does, carry it out."""
+    refuse = partial(Answer, grant.id, kind, Result.REFUSED)
+    # Holders are known without a team: an outage of GitHub's teams does not keep them waiting.
+    asked = Answers(desk.forge).groups(main.catalogue) if kind is IntentKind.REVOKE else None
+    word = word_on(kind, account_id, grant, main.catalogue, asked or GroupDirectory())
+    if word is not Word.COUNTS:
+        return refuse(_SILENT[word])
+    if grant.not_after <= main.now:
+        return refuse(f"its time was up at {grant.not_after}")
+    if kind is IntentKind.REDELIVER and grant.state is GrantState.REVOKE_FAILED:
+        return refuse("it is being ended")
+    return carry_out(desk, grant, Intent(grant.id, kind, account_id, main.now))
+
+
+def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
+    done: dict[str, Answer] = {}
+    for _ in range(_LOOKS):
+        main = look(desk)
+        groups = Answers(desk.forge).groups(main.catalogue)
+        word = word_on_halt(account_id, main.catalogue, groups)
+        if word is not Word.COUNTS:
+            return (*done.values(), Answer(None, IntentKind.HALT, Result.REFUSED, _SILENT[word]))
+        aimed = [
+            grant
+            for name, grant in sorted(main.grants.items())
+            if name not in done
+            and grant.not_after > main.now
+            and _is_aimed_at(halt, grant, main.catalogue)
+        ]
+        intents = [Intent(grant.id, IntentKind.HALT, account_id, main.now) for grant in aimed]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            answers = pool.map(partial(_carry_out_or_tell, desk), aimed, intents)
+        done |= {grant.id: answer for grant, answer in zip(aimed, answers, strict=True)}
+        if desk.repository.fetch() == main.head:
+            break
+    return tuple(done.values())
+
+
+def _is_aimed_at(halt: Halt, grant: Grant, catalogue: Catalogue) -> bool:
+    if halt.aim is Aim.RESOURCE:
+        return grant.resource == halt.name
+    if halt.aim is Aim.SUBJECT:
+        return grant.subject == halt.name
+    # Today's type or the one it was given as: who was renamed from an agent must not slip through.
+    today = catalogue.identities.get(grant.subject)
+    then = grant.decision_input.get("subject")
+    return (today is not None and today.type == halt.name) or (
+        isinstance(then, dict) and then.get("type") == halt.name
+    )
+
+
+def _carry_out_or_tell(desk: Desk, grant: Grant, intent: Intent) -> Answer:
+    """One of many: what fails here must not keep the others from ending."""
+    try:
+        return carry_out(desk, grant, intent)
+    except DaypassError as error:
+        why = f"it could not be noted in Vault: {error.message}"
+        return Answer(grant.id, intent.kind, Result.REFUSED, why)
+
+
+def _unknown(desk: Desk, main: Main, command: Command) -> Answer:
+    """Why there is no live grant of that id."""
+    path = request_path(command.grant_id or "")
+    asked = any(
+        entry.path == path for entry in desk.repository.entries(main.head, "access/requests")
+    )
+    why = (
+        "it is merged and not yet issued. To take it back, delete its file by a pull request"
+        if asked
+        else "main knows no live grant of that id"
+    )
+    return Answer(command.grant_id, command.kind, Result.REFUSED, why)
+
+
+def _is_persons(desk: Desk, comment: Comment) -> bool:
+    return comment.author_id is not None and _is_user(desk, comment.author_id)
+
+
+def _is_user(desk: Desk, account_id: int) -> bool:
+    account = desk.forge.account(account_id)
+    return account is not None and account.type is AccountType.USER
+
+
+def _is_answered(comments: Sequence[Comment], marker: str, app_user_id: int) -> bool:
+    """Whether the App has answered for good: what was not confirmed is tried again."""
+    said = (
+        result_of(item.body)
+        for item in comments
+        if item.author_id == app_user_id and item.body.partition("\n")[0].strip() == marker
+    )
+    return next(said, None) not in (None, Result.UNCONFIRMED)

@@ -1,0 +1,105 @@
+"""Commands: the few words that people can say to daypass, and what they mean. Pure.
+
+What a comment holds is hostile until it is one of these forms, to the letter. Nothing of it goes
+anywhere but an id, which can only be an id: no shell, no expression and no answer ever sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from daypass.errors import UsageError
+from daypass.model.identity import IdentityType
+from daypass.model.intent import IntentKind
+from daypass.model.names import NAME_PATTERN, is_name
+
+# The whole first line. `\Z` is `fullmatch`'s; a line ends with a line feed and with nothing else
+# that Unicode calls one, so that nobody sees one line where this sees two.
+_COMMENT: Final = re.compile(rf"/(done|redeliver|revoke)(?:[ \t]+({NAME_PATTERN}))?[ \t]*\r?")
+_REVOKE: Final = re.compile(rf"revoke ({NAME_PATTERN})")
+_HALT: Final = re.compile(rf"halt --(type|subject|resource) ({NAME_PATTERN})")
+_FORMS: Final = "`halt --type T`, `halt --subject NAME`, `halt --resource NAME`, `revoke ID`"
+
+
+class Aim(StrEnum):
+    """What a halt goes by."""
+
+    TYPE = "type"  # of the subject's identity
+    SUBJECT = "subject"
+    RESOURCE = "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word about one grant. Without an id it means the only live grant of its pull request."""
+
+    kind: IntentKind
+    grant_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """End every live grant that it is aimed at."""
+
+    aim: Aim
+    name: str
+
+    def __str__(self) -> str:
+        return f"halt --{self.aim} {self.name}"
+
+
+def read_comment(body: str) -> Command | None:
+    """The command that a comment begins with; None for every other comment.
+
+    The first line is the command, and all of it. What follows is for people.
+    """
+    found = _COMMENT.fullmatch(body.partition("\n")[0])
+    if found is None:
+        return None
+    kind, grant_id = IntentKind(found[1]), found[2]
+    if grant_id is None and kind is not IntentKind.DONE:
+        return None
+    return Command(kind, grant_id)
+
+
+def write_comment(command: Command) -> str:
+    """The line that `read_comment` reads."""
+    return f"/{command.kind} {command.grant_id}" if command.grant_id else f"/{command.kind}"
+
+
+def read_dispatch(text: str) -> Command | Halt:
+    """The command in the input of a dispatched run.
+
+    Raises:
+        UsageError: it is none.
+    """
+    revoke, halt = _REVOKE.fullmatch(text), _HALT.fullmatch(text)
+    if revoke is not None:
+        return Command(IntentKind.REVOKE, revoke[1])
+    if halt is not None:
+        return halt_of(Aim(halt[1]), halt[2])
+    raise UsageError("that is no command that a dispatched run obeys", remedy=f"It obeys {_FORMS}.")
+
+
+def halt_of(aim: Aim, name: str) -> Halt:
+    """A halt.
+
+    Raises:
+        UsageError: the name cannot be one, or there is no such type.
+    """
+    if aim is Aim.TYPE and name not in set(IdentityType):
+        raise UsageError(
+            f"{name!a} is no type of identity", remedy=f"Types: {', '.join(IdentityType)}."
+        )
+    if not is_name(name):
+        raise UsageError(
+            f"{name!a} can be no {aim}",
+            remedy=f"It is the stem of a file in access/{_FOLDERS[aim]}.",
+        )
+    return Halt(aim, name)
+
+
+_FOLDERS: Final = {Aim.SUBJECT: "identities", Aim.RESOURCE: "resources", Aim.TYPE: "identities"}

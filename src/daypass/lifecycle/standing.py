@@ -1,0 +1,78 @@
+"""Standing: what main holds now, for commands: live grants, and the documents about them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError
+from daypass.ledger.history import read_tip
+from daypass.model.grant import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daypass.ledger.allowed_signers import Signers
+    from daypass.lifecycle.ports import Forge, Issuer, Registry, Repository
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.instant import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What commands act through. Vault lets this end tokens and note intents, and no more."""
+
+    issuer: Issuer
+    registry: Registry
+    repository: Repository
+    forge: Forge
+    signers: Signers  # whose signature makes a commit evidence: the keys of Vault's transit engine
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """main, as a command sees it."""
+
+    head: str
+    grants: dict[str, Grant]  # by the bot's last signed commit, whatever main says
+    catalogue: Catalogue
+    now: Instant
+
+
+def look(desk: Desk, only: str | None = None) -> Main:
+    """Fetch main and read it; of the grants, all or one."""
+    repository = desk.repository
+    repository.assert_complete()
+    head = repository.fetch()
+    tip = read_tip(repository.walk(head), desk.signers)
+    signed = tip.commit if tip is not None else None
+    return Main(
+        head=head,
+        grants=_grants(repository, signed, only) if signed is not None else {},
+        catalogue=_catalogue(repository, [head, *([signed] if signed is not None else [])]),
+        now=desk.issuer.now(),
+    )
+
+
+def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, Grant]:
+    """The bot's own records: signed by it, so one that cannot be read is a bug and not input."""
+    blobs = [
+        entry.blob
+        for entry in repository.entries(commit, "access/grants")
+        if entry.path.endswith(".json" if only is None else f"/{only}.json")
+    ]
+    contents = repository.blobs(sorted(set(blobs)))
+    grants = (Grant.from_document(json.loads(contents[blob])) for blob in blobs)
+    return {grant.id: grant for grant in grants}
+
+
+def _catalogue(repository: Repository, commits: Sequence[str]) -> Catalogue:
+    """The newest documents that can be read: a broken main must keep nobody from ending access."""
+    for commit in commits[:-1]:
+        try:
+            return load_catalogue(repository.entries(commit, "access"), repository.blobs)
+        except DocumentError:
+            continue
+    return load_catalogue(repository.entries(commits[-1], "access"), repository.blobs)
