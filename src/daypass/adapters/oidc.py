@@ -6,11 +6,14 @@ runner's bearer token would go along.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
@@ -24,6 +27,36 @@ TOKEN_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  -- a var
 _TIMEOUT: Final = 30.0  # seconds
 _LIMIT: Final = 64 * 1024  # bytes; a token is about 2 KB
 _SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What GitHub vouches for about a run."""
+
+    event: str  # what set it off, e.g. `issue_comment`
+    actor_id: int  # numeric id of the account that did
+    attempt: int  # from 1; a run that was started again keeps its first actor, whoever did that
+
+
+def facts_of(token: Secret) -> RunFacts:
+    """What a token says about its run.
+
+    Only for a token that Vault has just accepted: Vault has checked its signature, and nothing here
+    does. So who set a run off is GitHub's signed word, not what GITHUB_ACTOR_ID, a variable that
+    any step of the job can set anew, says.
+
+    Raises:
+        ForgeRefusedError: it does not say so.
+    """
+    payload = token.reveal().split(".")[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return RunFacts(
+            str(claims["event_name"]), int(claims["actor_id"]), int(claims["run_attempt"])
+        )
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        pass  # told below: these errors quote the token
+    raise _not_a_token("its token does not say who set the run off")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

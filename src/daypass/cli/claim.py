@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters import holder_token
 from daypass.adapters.clock import machine_now
 from daypass.adapters.handover import Command, File, Handful, StandardOutput
 from daypass.adapters.ssh_keys import open_sealed
@@ -106,7 +107,7 @@ def _open(
     """Open the delivery, which can be done once."""
     grant = claimable.grant
     try:
-        return open_delivery(client, token, grant)
+        return open_delivery(client, token, grant, lambda own: _keep(grant.id, own))
     except KeyboardInterrupt:
         receiver.abandon()
         raise ClaimError(
@@ -117,6 +118,15 @@ def _open(
     except BaseException:
         receiver.abandon()
         raise
+
+
+def _keep(grant_id: str, own: Secret) -> None:
+    """Keep the grant token, with which `daypass done` ends the grant without anybody's help."""
+    try:
+        holder_token.keep(grant_id, own)
+    except OSError as error:
+        # The claim goes on: its holder can still end it by a comment.
+        output.note(f"the grant's own token could not be kept ({error.strerror})")
 
 
 def _tell(claimable: Claimable, *, pinned: bool) -> None:

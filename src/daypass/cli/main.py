@@ -47,6 +47,13 @@ VERBS: Final[dict[str, Verb]] = {
         "receive a granted secret: run a command with it, or print it",
         takes_command=True,
     ),
+    "done": Verb("daypass.cli.done", "end a grant of yours now"),
+    "redeliver": Verb("daypass.cli.redeliver", "have a delivery that was missed delivered again"),
+    "revoke": Verb("daypass.cli.revoke", "end somebody's grant now"),
+    "halt": Verb(
+        "daypass.cli.halt", "end every live grant of a type of identity, a subject or a resource"
+    ),
+    "command": Verb("daypass.cli.command", "obey a comment or a dispatch: for access-commands"),
     "status": Verb("daypass.cli.status", "who holds what, until when"),
     "explain": Verb(
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
 from daypass.documents.document import read_document
-from daypass.errors import DocumentError, GitError
+from daypass.errors import DocumentError, ForgeRefusedError, GitError
 from daypass.lifecycle.happening import Run
 from daypass.model.names import SETTINGS_PATH
 from daypass.model.settings import Settings
@@ -17,11 +18,24 @@ from daypass.model.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from daypass.adapters.github.asking import Asker
+    from daypass.adapters.oidc import RunFacts
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.ports import Forge
+    from daypass.lifecycle.standing import Desk
     from daypass.model.secret import Secret
 
 REMOTE: Final = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """A run that obeys people's commands."""
+
+    desk: Desk
+    settings: Settings
+    facts: RunFacts  # GitHub's signed word about the run, which Vault has checked
+    dispatch: Callable[[str], None]  # asks, as the App, for a run of that workflow's file
 
 
 def read_settings(directory: Path) -> Settings:
@@ -115,6 +129,76 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
             ),
             settings,
         )
+
+
+@contextmanager
+def commands_bot(directory: Path) -> Iterator[Commands]:
+    """What people's commands are carried out through: a role of its own, which only takes away.
+
+    Raises what `bot` raises.
+    """
+    from daypass.adapters.github.asking import Asker
+    from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.oidc import facts_of, github_oidc
+    from daypass.adapters.vault.issuer import VaultIssuer
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.session import login_jwt
+    from daypass.adapters.vault.transit import app_jwt_signer, public_keys
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.lifecycle.standing import Desk
+
+    settings = read_settings(directory)
+    vault, evidence = settings.vault, settings.evidence
+    fetch = github_oidc(vault.audience)
+    tokens: list[Secret] = []
+
+    def identity() -> Secret:
+        tokens.append(fetch())
+        return tokens[-1]
+
+    with ExitStack() as stack:
+        session = stack.enter_context(
+            login_jwt(vault, identity, directory, role=vault.commands_role)
+        )
+        issuer = VaultIssuer(session)
+        sign = app_jwt_signer(session, vault.transit_mount, vault.app_key)
+        forge = stack.enter_context(GitHubForge.as_app(settings.github, sign, issuer.now))
+        keys = public_keys(session, vault.transit_mount, evidence.key).values()
+
+        def dispatch(workflow: str) -> None:
+            with Asker(settings.github, forge.installation_token()) as asker:
+                asker.dispatch(workflow, {})
+
+        desk = Desk(
+            issuer=issuer,
+            registry=VaultRegistry(session, vault.kv_mount),
+            repository=stack.enter_context(
+                open_repository(directory, settings, forge.installation_token)
+            ),
+            forge=forge,
+            signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
+        )
+        yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)
+
+
+@contextmanager
+def person_asking(settings: Settings) -> Iterator[Asker]:
+    """GitHub, to ask it for something as the person whose token lies at hand.
+
+    Raises:
+        ForgeRefusedError: there is no token.
+    """
+    from daypass.adapters.github.asking import Asker
+    from daypass.adapters.github.person import person_token
+
+    token = person_token(settings.github.server_url)
+    if token is None:
+        raise ForgeRefusedError(
+            "there is no GitHub token to ask with",
+            remedy="Log in: `gh auth login`, or set GH_TOKEN.",
+        )
+    with Asker(settings.github, token) as asker:
+        yield asker
 
 
 def person_repository(directory: Path, settings: Settings) -> GitRepository:

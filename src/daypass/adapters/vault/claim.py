@@ -16,7 +16,7 @@ from daypass.model.resource import IssueMode
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from daypass.adapters.vault.client import Answer, Client
@@ -64,13 +64,16 @@ def unwrap(client: Client, token: Secret) -> Answer | None:
     return None if answer.errors else answer
 
 
-def open_delivery(client: Client, token: Secret, grant: Grant) -> dict[str, Secret]:
+def open_delivery(
+    client: Client, token: Secret, grant: Grant, keep: Callable[[Secret], None] | None = None
+) -> dict[str, Secret]:
     """Open what was delivered for a grant, after comparing it with the evidence.
 
     Args:
         client: a client without a token of its own.
         token: the wrapping token, as the holder's key decrypted it.
         grant: the record from the evidence.
+        keep: is given the grant token of an on-claim delivery, with which its holder can end it.
 
     Returns:
         The credential, for example `username` and `password`. The names are Vault's.
@@ -87,7 +90,7 @@ def open_delivery(client: Client, token: Secret, grant: Grant) -> dict[str, Secr
     if opened is None:
         raise _spent(client, grant)  # somebody was faster, between the look and the opening
     if grant.issue is IssueMode.ON_CLAIM:
-        return _claim(client, opened, grant)
+        return _claim(client, opened, grant, keep)
     return _credential(opened.data, grant)
 
 
@@ -106,7 +109,20 @@ def _compare(state: WrappingState, grant: Grant) -> None:
     )
 
 
-def _claim(client: Client, opened: Answer, grant: Grant) -> dict[str, Secret]:
+def end_own(client: Client, token: Secret) -> bool:
+    """End a grant with its own token; whether Vault shows that the token is gone.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    path = "auth/token/revoke-self"
+    client.call("POST", path, token=token, accept=_REFUSED)
+    # Its policy lets a living token do this: refused means that there is none any more.
+    return bool(client.call("POST", path, token=token, accept=_REFUSED).errors)
+
+
+def _claim(
+    client: Client, opened: Answer, grant: Grant, keep: Callable[[Secret], None] | None
+) -> dict[str, Secret]:
     """Bring the credential into being with the grant token, which can do nothing else.
 
     It is read inside a wrapping token, which is opened at once: the policies of levels whose
@@ -115,6 +131,8 @@ def _claim(client: Client, opened: Answer, grant: Grant) -> dict[str, Secret]:
     value = opened.auth.get("client_token")
     if not isinstance(value, str) or not value:
         raise _unreadable(grant)
+    if keep is not None:
+        keep(Secret(value))
     path = f"{grant.mount}/creds/{grant.role}"
     refused = False
     wrapped: Answer | None = None

@@ -1,0 +1,54 @@
+"""The grant token that a holder keeps, to end the grant with: a file that only its owner can read.
+
+It lies in `$XDG_STATE_HOME/daypass/<id>.token` (default `~/.local/state`), alone, so that
+`VAULT_TOKEN=$(cat …) bao token revoke -self` does the same by hand. Its one use left is to end
+itself: any use ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from daypass.model.secret import Secret
+
+_LIMIT: Final = 4096  # bytes; a token has about 100
+
+
+def token_path(grant_id: str) -> Path:
+    """Where the token of that grant lies, if its holder has claimed it on this machine."""
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # The XDG specification: a path that is not absolute is to be ignored.
+    home = state if state.is_absolute() else Path.home() / ".local" / "state"
+    return home / "daypass" / f"{grant_id}.token"
+
+
+def keep(grant_id: str, token: Secret) -> None:
+    """Write it, in place of an older one. Raises OSError."""
+    path = token_path(grant_id)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
+            file.write(token.reveal())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def kept(grant_id: str) -> Secret | None:
+    """The token that was kept; None if there is none. Raises OSError."""
+    try:
+        with token_path(grant_id).open(encoding="ascii", errors="replace") as file:
+            value = file.read(_LIMIT).strip()
+    except FileNotFoundError:
+        return None
+    return Secret(value) if value else None
+
+
+def forget(grant_id: str) -> None:
+    """Remove it: the grant has ended."""
+    token_path(grant_id).unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""What `done`, `redeliver` and `revoke` share: find the grant, say the word, await the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.errors import DeniedError, ExitCode, ForgeUnavailableError, IndeterminateError
+from daypass.lifecycle.answers import Result, command_marker, plain, result_of
+from daypass.lifecycle.claim import look_up
+from daypass.lifecycle.commands import Command, write_comment
+from daypass.lifecycle.messages import escape
+
+if TYPE_CHECKING:
+    import argparse
+
+    from daypass.lifecycle.claim import Claimable
+    from daypass.model.intent import IntentKind
+    from daypass.model.pullrequest import Comment
+    from daypass.model.settings import Settings
+
+_WAIT_SECONDS: Final = 90  # a hosted runner takes some twenty to start
+_POLL_SECONDS: Final = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the three verbs share."""
+    output.add_format(parser)
+    parser.add_argument("grant", metavar="ID", help="the grant: the name of the request's file")
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=_WAIT_SECONDS,
+        help=f"how long to wait for daypass's answer; 0 to not wait (default: {_WAIT_SECONDS})",
+    )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256:...",
+        action="append",
+        default=[],
+        help="the evidence key, as you know it from elsewhere; without it the repository itself "
+        "says which key signs",
+    )
+
+
+def find(arguments: argparse.Namespace) -> Claimable:
+    """The live grant, by the evidence on main. Raises what `look_up` raises."""
+    directory = wiring.directory_of(arguments.directory)
+    here = wiring.read_settings(directory)
+    with wiring.person_repository(directory, here) as repository:
+        try:
+            repository.fetch()
+        except ForgeUnavailableError as error:
+            output.note(f"{error.message}: going by what this clone holds")
+        return look_up(arguments.grant, repository, arguments.fingerprint)
+
+
+def ask(
+    arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable, reason: str = ""
+) -> ExitCode:
+    """Comment on the grant's pull request, and wait for what daypass answers.
+
+    Raises:
+        ForgeRefusedError, ForgeUnavailableError: the comment could not be written.
+        DeniedError: daypass says that this is not this person's to say, or comes too late.
+        IndeterminateError: it did not answer in time.
+    """
+    settings, number = claimable.settings, claimable.grant.pull_request
+    words = write_comment(Command(kind, claimable.grant.id))
+    body = f"{words}\n\n{escape(reason)}\n" if reason.strip() else words
+    with wiring.person_asking(settings) as asker:
+        comment = asker.comment(number, body)
+    output.note(f"asked: {words} on pull request #{number} ({comment.url})")
+    answer = _await(settings, number, comment.id, arguments.wait) if arguments.wait else None
+    if answer is None and arguments.wait:
+        raise IndeterminateError(
+            f"daypass has not answered within {arguments.wait} s",
+            remedy=f"It goes on by itself: look at {comment.url} and `daypass status`. If no "
+            "run of access-commands shows in GitHub's Actions, that workflow is missing on main.",
+        )
+    result = result_of(answer.body) if answer else None
+    _show(arguments, comment, answer, result)
+    if answer is not None and result is Result.REFUSED:
+        raise DeniedError(plain(answer.body), remedy=f"Its answer: {answer.url}")
+    return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE
+
+
+def _await(settings: Settings, number: int, comment_id: int, seconds: int) -> Comment | None:
+    """The App's answer to a comment; None when there is none in time."""
+    marker, bot = command_marker(comment_id), settings.github.app_user_id
+    deadline = time.monotonic() + seconds
+    with wiring.person(settings) as forge:
+        while True:
+            for item in forge.comments(number):
+                if item.author_id == bot and item.body.partition("\n")[0].strip() == marker:
+                    return item
+            if time.monotonic() + _POLL_SECONDS > deadline:
+                return None
+            time.sleep(_POLL_SECONDS)
+
+
+def _show(
+    arguments: argparse.Namespace, asked: Comment, answer: Comment | None, result: Result | None
+) -> None:
+    if arguments.format == "json":
+        output.say_json(
+            {
+                "grant": arguments.grant,
+                "asked": asked.url,
+                "answer": answer.url if answer else None,
+                "result": str(result) if result else None,
+            }
+        )
+    elif answer is not None and result is not Result.REFUSED:
+        output.say(output.printable(plain(answer.body)))
+
+
+def _seconds(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
