@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 _TIMEOUT_SECONDS: Final = 600
+_REMOTE: Final = frozenset({"fetch", "push"})
 # Variables that git and its transports need from outside. All else stays out: GIT_DIR and the like
 # redirect git, GIT_TRACE_CURL writes tokens into logs, GIT_ASKPASS asks.
 _PASSED: Final = frozenset(
@@ -82,13 +83,13 @@ class Git:
         if not directory.is_dir():
             raise _no_repository(directory)
 
-    def environment(self, secrets: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
+    def environment(self, settings: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
         """The environment of a call.
 
-        `secrets` are configuration that must not stand on its command line, where every process of
-        the machine could read it.
+        `settings` are configuration for this call: not on its command line, where every process of
+        the machine could read the token among it.
         """
-        settings = (*_CONFIG, *secrets)
+        settings = (*_CONFIG, *settings)
         environment = {name: os.environ[name] for name in _PASSED & os.environ.keys()} | _FIXED
         environment["GIT_CONFIG_COUNT"] = str(len(settings))
         for number, (key, value) in enumerate(settings):
@@ -101,7 +102,7 @@ class Git:
         return ["git", "-C", str(self.directory), *words]
 
     def try_run(
-        self, *words: str, data: bytes = b"", secrets: Sequence[tuple[str, str]] = ()
+        self, *words: str, data: bytes = b"", settings: Sequence[tuple[str, str]] = ()
     ) -> subprocess.CompletedProcess[bytes]:
         """Run to the end and return what happened. Raises GitError if it cannot run or hangs."""
         try:
@@ -109,8 +110,9 @@ class Git:
                 self.command(*words),
                 input=data,
                 capture_output=True,
-                env=self.environment(secrets),
-                timeout=_TIMEOUT_SECONDS,
+                env=self.environment(settings),
+                # only a remote can keep git waiting, and waiting with a limit costs milliseconds
+                timeout=_TIMEOUT_SECONDS if words[0] in _REMOTE else None,
                 check=False,
             )
         except FileNotFoundError as error:
@@ -121,9 +123,11 @@ class Git:
                 remedy="Check the connection to the remote, then run the command again.",
             ) from error
 
-    def run(self, *words: str, data: bytes = b"", secrets: Sequence[tuple[str, str]] = ()) -> bytes:
+    def run(
+        self, *words: str, data: bytes = b"", settings: Sequence[tuple[str, str]] = ()
+    ) -> bytes:
         """Run and return standard output. Raises the error that `explain` makes of a failure."""
-        done = self.try_run(*words, data=data, secrets=secrets)
+        done = self.try_run(*words, data=data, settings=settings)
         if done.returncode:
             raise self.explain(words[0], done.stderr)
         return done.stdout

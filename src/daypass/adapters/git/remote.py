@@ -52,14 +52,14 @@ class Remote:
         """
         reference = f"+refs/heads/{self._branch}:{self.tracking_ref}"
         self._git.run(
-            "fetch", "--quiet", "--no-tags", self._name, reference, secrets=self._secrets("fetch")
+            "fetch", "--quiet", "--no-tags", self._name, reference, settings=self._secrets("fetch")
         )
 
     def fetch_pull_request(self, number: int) -> None:
         """Fetch the head of a pull request, as GitHub keeps it under `refs/pull/`."""
         reference = f"+refs/pull/{int(number)}/head:refs/daypass/pull/{int(number)}"
         self._git.run(
-            "fetch", "--quiet", "--no-tags", self._name, reference, secrets=self._secrets("fetch")
+            "fetch", "--quiet", "--no-tags", self._name, reference, settings=self._secrets("fetch")
         )
 
     def push(self, commit: str, expected: str) -> None:
@@ -79,7 +79,7 @@ class Remote:
             self._name,
             f"{commit}:{branch}",
             # git notes where main is now by the rules of fetch, and only if there is one for it
-            secrets=(
+            settings=(
                 *self._secrets("push"),
                 (f"remote.{self._name}.fetch", f"+{branch}:{self.tracking_ref}"),
             ),
@@ -102,8 +102,6 @@ class Remote:
         missing -= self._present
         if missing:
             self._git.run(
-                "-c",
-                "fetch.negotiationAlgorithm=noop",
                 "fetch",
                 "--quiet",
                 "--no-tags",
@@ -112,7 +110,7 @@ class Remote:
                 "--stdin",
                 self._name,
                 data="".join(f"{blob}\n" for blob in sorted(missing)).encode(),
-                secrets=self._secrets("fetch"),
+                settings=(*self._secrets("fetch"), ("fetch.negotiationAlgorithm", "noop")),
             )
             self._present.update(missing)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DIRECTORY: Final = b"40000"
 _ID_LENGTH: Final = 20
 # Below this a difference saves nothing.
-_SPLICE_FROM: Final = 4096
+_SPLICE_FROM: Final = 256
 
 
 class Item(NamedTuple):
