@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,9 @@ from daypass.errors import DaypassError
 from daypass.policy.groups import resolve_groups, teams_needed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
+
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.happening import Run
     from daypass.lifecycle.ports import (
@@ -49,11 +53,29 @@ class Answers:
 
     forge: Forge
     _brought: dict[str, tuple[PullRequest, ...]] = field(default_factory=dict)
+    _asked: dict[str, Future[tuple[PullRequest, ...]]] = field(default_factory=dict)
+
+    @contextmanager
+    def asking(self, commits: Iterable[str]) -> Iterator[None]:
+        """Ask for the pull requests of these commits side by side, while the caller goes on."""
+        unknown = [commit for commit in dict.fromkeys(commits) if commit not in self._brought]
+        pool = ThreadPoolExecutor(WORKERS)
+        self._asked = {
+            commit: pool.submit(self.forge.pull_requests_of, commit) for commit in unknown
+        }
+        try:
+            yield
+        finally:
+            self._asked = {}
+            pool.shutdown(cancel_futures=True)
 
     def pull_requests_of(self, commit: str) -> tuple[PullRequest, ...]:
-        """The merged pull requests that brought a commit."""
+        """The merged pull requests that brought a commit. Waits for an answer under way."""
         if commit not in self._brought:
-            self._brought[commit] = self.forge.pull_requests_of(commit)
+            asked = self._asked.pop(commit, None)
+            self._brought[commit] = (
+                asked.result() if asked is not None else self.forge.pull_requests_of(commit)
+            )
         return self._brought[commit]
 
     def groups(self, catalogue: Catalogue) -> GroupDirectory:

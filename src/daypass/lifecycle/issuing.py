@@ -43,11 +43,18 @@ class Issuing:
         if judge is None:
             return happenings
         actions = plan.of(Step.JUDGE, Step.REFUSE)
-        # One after the other, because what is granted counts in the limits of the next decision …
-        verdicts = [(action, self._verdict(judge, action)) for action in actions]
-        # … but minting waits for Vault and its database: side by side.
-        with ThreadPoolExecutor(WORKERS) as pool:
-            done = tuple(pool.map(lambda pair: self._carry_out(*pair), verdicts))
+        commits = (judge.commit_of(action) for action in actions)
+        # Judged one after the other, because what is granted counts in the limits of the next
+        # decision; asking GitHub, and minting, wait for servers: both go on beside it.
+        with (
+            answers.asking(commit for commit in commits if commit),
+            ThreadPoolExecutor(WORKERS) as pool,
+        ):
+            futures = [
+                pool.submit(self._carry_out, action, self._verdict(judge, action))
+                for action in actions
+            ]
+        done = (future.result() for future in futures)
         return [*happenings, *(item for item in done if item is not None)]
 
     def _resume(self, seen: Observation, plan: Plan) -> list[Happening]:

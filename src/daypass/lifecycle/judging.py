@@ -6,14 +6,12 @@ count. Then the decision point is asked, and its word is final.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from daypass.documents.repository import check_request, load_request
 from daypass.errors import DaypassError, DocumentError, PermanentError, SealingError
-from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Order
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
@@ -88,8 +86,6 @@ class Judge:
         if not files or world.catalogue is None:
             return None
         commits = ports.repository.introductions(world.head, [file.path for file in files])
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(lambda commit: _warm(answers, commit), sorted(set(commits.values()))))
         judge = cls(
             ports=ports,
             answers=answers,
@@ -105,6 +101,10 @@ class Judge:
             if action.grant is not None:
                 judge.remember(action.grant.subject, PastGrant.of(action.grant))
         return judge
+
+    def commit_of(self, action: Action) -> str | None:
+        """The commit of main that brought what is to be judged."""
+        return self.commits.get(action.request.path) if action.request is not None else None
 
     def remember(self, subject: str, grant: PastGrant) -> None:
         """A grant of this very run counts in the limits of the next decision."""
@@ -313,12 +313,6 @@ class _Case:
             policy_digest=policy_digest,
             decision_input=decision_input,
         )
-
-
-def _warm(answers: Answers, commit: str) -> None:
-    # A fault shows again, with its request, when the case is judged.
-    with suppress(DaypassError):
-        answers.pull_requests_of(commit)
 
 
 def _identity_of(pull_request: PullRequest, catalogue: Catalogue) -> Identity | None:

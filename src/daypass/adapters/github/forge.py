@@ -114,13 +114,10 @@ class GitHubForge:
         """The public keys that GitHub holds for an account, one OpenSSH line each.
 
         GitHub tells keys by login only, and a login can be given up and taken by somebody else: so
-        the login is asked for by the numeric id, now, whatever `account` says. A gone account has
-        no keys.
+        the login is asked for by the numeric id just before its keys are, whatever `account` says.
+        A gone account has no keys.
         """
-        today = self._account(account.id)
-        if today is None:
-            return ()
-        return wire.read_all(wire.key, self._transport.pages(f"/users/{today.login}/keys"))
+        return self._once.get(("keys", account.id), lambda: self._ssh_keys(account.id))
 
     def comments(self, number: int) -> tuple[Comment, ...]:
         """All comments of a pull request, oldest first."""
@@ -198,6 +195,12 @@ class GitHubForge:
             ),
             None,
         )
+
+    def _ssh_keys(self, account_id: int) -> tuple[str, ...]:
+        today = self._account(account_id)
+        if today is None:
+            return ()
+        return wire.read_all(wire.key, self._transport.pages(f"/users/{today.login}/keys"))
 
     def _account(self, account_id: int) -> Account | None:
         return wire.read(wire.account, self._transport.find(f"/user/{account_id}"))
