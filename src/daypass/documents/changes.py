@@ -68,7 +68,13 @@ def check_changes(changed: Changes) -> tuple[Finding, ...]:
     """What a pull request may not do, whatever its documents say."""
     return tuple(
         finding
-        for check in (_check_records, _check_live_requests, _check_renames, _check_mixed)
+        for check in (
+            _check_records,
+            _check_live_requests,
+            _check_renames,
+            _check_mixed,
+            _check_emergencies,
+        )
         for finding in check(changed)
     )
 
@@ -126,6 +132,17 @@ def _check_mixed(changed: Changes) -> Iterator[Finding]:
         foundation = any(_is_foundation(path) for path in others)
         what = "what decisions rest on" if foundation else "other files"
         yield _mixed((requests or emergency)[0], "requests", what, others)
+
+
+def _check_emergencies(changed: Changes) -> Iterator[Finding]:
+    added = [entry.path for entry in changed.added if entry.path.startswith(BREAK_GLASS)]
+    for path in [path for path in added if not path.endswith("/.gitkeep")][1:]:
+        yield Finding.of_file(
+            path,
+            "change-emergencies",
+            f"one pull request asks for more than one emergency ({added[0]} is another)",
+            "Keep one: each is merged, reviewed and answered for by itself.",
+        )
 
 
 def _mixed(path: str, these: str, what: str, others: Sequence[str]) -> Finding:

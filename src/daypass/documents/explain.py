@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Errors of jsonschema are taken as Any: their attributes are whatever the schema holds.
 _MAX_PROBLEMS: Final = 20
+_AS_SHOWN: Final = "Write it as the schema's examples show it."
 _LIMITS: Final = {
     "minLength": "the text is shorter than {} characters",
     "maxLength": "the text is longer than {} characters",
@@ -228,7 +229,7 @@ def _malformed(error: Any, at: tuple[Any, ...], told: _Told, *, of_key: bool = F
 
 def _mismatch(error: Any, keyword: str, at: tuple[Any, ...], told: _Told) -> Problem:
     found, wanted = error.instance, error.validator_value
-    hint = f"{told.description}{_for_example(told)}".strip()
+    hint = f"{told.description}{_for_example(told)}".strip() or _AS_SHOWN
     if keyword == "type":
         return Problem(
             at,
@@ -248,6 +249,10 @@ def _mismatch(error: Any, keyword: str, at: tuple[Any, ...], told: _Told) -> Pro
         return Problem(at, "schema-format", f"{shown(found)} is not a {wanted} that exists", hint)
     if keyword in _LIMITS:
         return Problem(at, "schema-limit", _LIMITS[keyword].format(wanted), hint)
+    ways = [way["required"] for way in wanted if "required" in way] if keyword == "oneOf" else []
+    if ways:
+        names = joined([name for way in ways for name in way])
+        return Problem(at, "schema-one-of", f"exactly one of {names} belongs here", hint)
     return Problem(at, "schema-value", f"{shown(found)} does not belong here", hint)
 
 
@@ -256,7 +261,7 @@ def _type_remedy(found: Any, wanted: str | Sequence[str], hint: str) -> str:
         return f'Put it in quotes: "{str(found).lower()}".'
     if "integer" in wanted and isinstance(found, str) and found.isascii() and found.isdigit():
         return f"Write {found} without quotes."
-    return hint or "Write it as the schema's examples show it."
+    return hint
 
 
 def _by_the_judge(value: Any, kind: Kind) -> Problem:
@@ -267,5 +272,5 @@ def _by_the_judge(value: Any, kind: Kind) -> Problem:
         tuple(error.instance_path),
         "schema-value",
         f"{shown(error.instance)} does not belong here",
-        hint or "Write it as the schema's examples show it.",
+        hint or _AS_SHOWN,
     )

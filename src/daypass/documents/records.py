@@ -18,6 +18,7 @@ from daypass.model.names import Kind
 
 if TYPE_CHECKING:
     from daypass.model.grant import Grant
+    from daypass.model.obligation import Obligation
 
 MAX_BYTES: Final = 256 * 1024  # a record holds the whole input of its decision
 _REMEDY: Final = (
@@ -34,14 +35,23 @@ def load_grant(path: str, data: bytes) -> Grant:
     return cast("Grant", load_record(path, data).model)
 
 
-def load_record(path: str, data: bytes) -> Document:
-    """Read a grant record as a document.
+def load_obligation(path: str, data: bytes) -> Obligation:
+    """Read the record of what is owed.
 
     Raises:
-        DocumentError: not strict JSON, or not what the schema of grants accepts.
+        DocumentError: not strict JSON, or not what the schema of obligations accepts.
+    """
+    return cast("Obligation", load_record(path, data, Kind.OBLIGATION).model)
+
+
+def load_record(path: str, data: bytes, kind: Kind = Kind.GRANT) -> Document:
+    """Read a record as a document.
+
+    Raises:
+        DocumentError: not strict JSON, or not what the schema of its kind accepts.
     """
     value = load_json(path, data)
-    problems = judge(value, Kind.GRANT)
+    problems = judge(value, kind)
     if problems:
         raise document_error(
             Finding.of_file(
@@ -52,7 +62,7 @@ def load_record(path: str, data: bytes) -> Document:
             )
             for problem in problems
         )
-    return checked(path, Parsed(value, None), Kind.GRANT)
+    return checked(path, Parsed(value, None), kind)
 
 
 def load_json(path: str, data: bytes) -> Any:
@@ -63,12 +73,15 @@ def load_json(path: str, data: bytes) -> Any:
     """
     text = decode(data, path, limit=MAX_BYTES)
     try:
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_int=_bounded,
         )
+        if "\\u" in text:
+            _refuse_escaped(value, path)
+        return value
     except (ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
         said = getattr(error, "msg", None) or str(error)
@@ -91,6 +104,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return value
+
+
+def _refuse_escaped(value: Any, path: str) -> None:
+    """What text may not hold, it may not hold by its escape either."""
+    try:
+        plain = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # `"\\ud800"` is JSON, and half a character: no text, which no schema can judge.
+        raise ValueError("an escape stands for half a character (a lone surrogate)") from error
+    decode(plain, path, limit=MAX_BYTES)
 
 
 def _refuse_constant(word: str) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
 from daypass.model.identity import IdentityType
-from daypass.model.resource import token_role_name
+from daypass.model.resource import break_glass_role_name, token_role_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,17 +51,19 @@ def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Pro
     for resource in resources.values():
         for level in resource.levels.values():
             for tier in level.tiers:
+                names = [token_role_name(resource.name, level.name, tier.length)]
+                if tier in level.emergency_tiers:
+                    names.append(break_glass_role_name(resource.name, level.name, tier.length))
                 mine = f"{resource.name}, level {level.name}"
-                name = token_role_name(resource.name, level.name, tier.length)
-                other = holder.setdefault(name, mine)
-                if other != mine:
+                twice = [name for name in names if holder.setdefault(name, mine) != mine]
+                if twice:
                     yield (
                         resource.name,
                         Problem(
                             ("spec", "levels", level.name),
                             "resource-role-twice",
-                            f"its token role `{name}` is that of {other} too: a grant of one "
-                            "would open the other",
+                            f"its token role `{twice[0]}` is that of {holder[twice[0]]} too: a "
+                            "grant of one would open the other",
                             "Rename the resource or the level.",
                         ),
                     )
@@ -78,6 +80,12 @@ def settings_problems(catalogue: Catalogue) -> Iterator[Problem]:
                     ("spec", "groups", name, index), "identity", member, catalogue.identities
                 )
     yield from _groups(("spec", "foundation", "owners"), settings.foundation_owners, settings)
+    if settings.break_glass is not None:
+        at = ("spec", "breakGlass")
+        yield from _groups((*at, "reviewers"), settings.break_glass.reviewers, settings)
+        for index, name in enumerate(settings.break_glass.invokers):
+            if name not in catalogue.identities:
+                yield from _group((*at, "invokers", index), name, settings)
 
 
 def resource_problems(resource: Resource, settings: Settings) -> Iterator[Problem]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final, cast
 from daypass.documents import references, strict_yaml
 from daypass.documents.document import Document, located, read_document
 from daypass.documents.finding import Finding, document_error
-from daypass.documents.requests import request_problems
+from daypass.documents.requests import break_glass_problems, request_problems
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
+from daypass.model.breakglass import BreakGlassRequest
 from daypass.model.canonical import digest
 from daypass.model.catalogue import Catalogue
 from daypass.model.identity import Identity
-from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind, request_path
+from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind, break_glass_path, request_path
 from daypass.model.policy import AccessPolicy
 from daypass.model.request import AccessRequest
 from daypass.model.resource import Resource
@@ -79,20 +80,27 @@ def load_request(path: str, data: bytes) -> AccessRequest:
     Raises:
         DocumentError: with findings that say line, column and remedy.
     """
-    document = read_document(path, data)
-    model = document.model
+    model = read_document(path, data).model
     if not isinstance(model, AccessRequest):
-        raise document_error(
-            [
-                Finding.of_file(
-                    path,
-                    "tree-place",
-                    "the path is not one of a request",
-                    "Requests lie in access/requests.",
-                )
-            ]
-        )
+        raise _misplaced(path, "a request", "Requests lie in access/requests.")
     return model
+
+
+def load_break_glass(path: str, data: bytes) -> BreakGlassRequest:
+    """One request of the emergency lane, checked by itself.
+
+    Raises:
+        DocumentError: with findings that say line, column and remedy.
+    """
+    model = read_document(path, data).model
+    if not isinstance(model, BreakGlassRequest):
+        raise _misplaced(path, "an emergency request", "They lie in access/break-glass.")
+    return model
+
+
+def _misplaced(path: str, what: str, remedy: str) -> DocumentError:
+    finding = Finding.of_file(path, "tree-place", f"the path is not one of {what}", remedy)
+    return document_error([finding])
 
 
 def check_request(
@@ -107,6 +115,14 @@ def check_request(
     """
     problems = list(request_problems(request, catalogue))
     return tuple(_located(problems, request_path(request.id), read_path))
+
+
+def check_break_glass(
+    request: BreakGlassRequest, catalogue: Catalogue, read_path: ReadPath | None = None
+) -> tuple[Finding, ...]:
+    """What an emergency request names in vain, its incident included. As `check_request`."""
+    problems = list(break_glass_problems(request, catalogue))
+    return tuple(_located(problems, break_glass_path(request.id), read_path))
 
 
 def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from daypass.documents.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Resource
@@ -46,6 +47,27 @@ def request_problems(request: AccessRequest, catalogue: Catalogue) -> Iterator[P
             f"Add `recipients` to access/identities/{subject.name}.yaml in a pull request of its "
             "own first.",
         )
+
+
+def break_glass_problems(request: BreakGlassRequest, catalogue: Catalogue) -> Iterator[Problem]:
+    """What an emergency request names in vain. Whether it is allowed is for the policies to say."""
+    lane = catalogue.settings.break_glass
+    if lane is None:
+        yield Problem(
+            ("kind",),
+            "break-glass-not-set-up",
+            "this repository has no emergency lane",
+            "Ask in access/requests. To have the lane, add `breakGlass` to access/daypass.yaml in "
+            "a pull request of its own.",
+        )
+    elif not lane.is_incident(request.incident):
+        yield Problem(
+            ("spec", "incident"),
+            "break-glass-incident",
+            f"`{request.incident}` is no incident: it does not match {lane.incident}",
+            "Name the incident that this belongs to; open one first.",
+        )
+    yield from request_problems(request.asked, catalogue)
 
 
 def _level_problems(request: AccessRequest, resource: Resource) -> Iterator[Problem]:

@@ -15,12 +15,14 @@ from daypass.model.names import Kind
 
 SCHEMA_FILES: Final = {
     Kind.ACCESS_REQUEST: "access-request.schema.json",
+    Kind.BREAK_GLASS_REQUEST: "break-glass-request.schema.json",
     Kind.RESOURCE: "resource.schema.json",
     Kind.IDENTITY: "identity.schema.json",
     Kind.ACCESS_POLICY: "access-policy.schema.json",
     Kind.POLICY_TEST: "policy-test.schema.json",
     Kind.SETTINGS: "settings.schema.json",
     Kind.GRANT: "grant.schema.json",
+    Kind.OBLIGATION: "obligation.schema.json",
 }
 
 

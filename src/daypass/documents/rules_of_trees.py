@@ -51,6 +51,12 @@ TREE_RULES: Final = (
         "A access/requests/alice-1.yaml\nM access/policies/production.yaml",
     ),
     Rule(
+        "change-emergencies",
+        "A pull request of the emergency lane holds one request: each is answered for by itself.",
+        "A access/break-glass/alice-1.yaml",
+        "A access/break-glass/alice-1.yaml\nA access/break-glass/alice-2.yaml",
+    ),
+    Rule(
         "change-record",
         "Only the bot writes grants and obligations.",
         "D access/requests/alice-1.yaml  # ends the grant",

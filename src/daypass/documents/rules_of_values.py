@@ -102,6 +102,24 @@ VALUE_RULES: Final = (
         "# no recipients, and the resource is critical",
     ),
     Rule(
+        "break-glass-not-set-up",
+        "Emergency requests are read where the settings have an emergency lane.",
+        "breakGlass: {invokers: [dba], reviewers: [security], incident: INC-[0-9]+}",
+        "# no breakGlass in access/daypass.yaml, and access/break-glass/alice-1.yaml",
+    ),
+    Rule(
+        "break-glass-incident",
+        "An emergency belongs to an incident, called as the settings say.",
+        "incident: INC-1042  # the settings say INC-[0-9]+",
+        "incident: lunch",
+    ),
+    Rule(
+        "break-glass-drill",
+        "A drill takes the whole way, and lasts a minute.",
+        "drill: true\nduration: 1m",
+        "drill: true\nduration: 1h",
+    ),
+    Rule(
         "resource-tier-twice",
         "A level has one tier of each length.",
         "tiers: {1h: orders-ro-1h, 8h: orders-ro-8h}",

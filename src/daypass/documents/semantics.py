@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.documents.problem import Problem
+from daypass.model.breakglass import DRILL_DURATION, BreakGlassRequest
 from daypass.model.grant import Grant
 from daypass.model.identity import Identity
 from daypass.model.names import Kind
+from daypass.model.obligation import Obligation
 from daypass.model.policy import AccessPolicy
 from daypass.model.policytest import PolicyTest
 from daypass.model.request import AccessRequest
@@ -17,16 +19,30 @@ from daypass.model.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Model = AccessRequest | Resource | Identity | AccessPolicy | PolicyTest | Settings | Grant
+Model = (
+    AccessRequest
+    | BreakGlassRequest
+    | Resource
+    | Identity
+    | AccessPolicy
+    | PolicyTest
+    | Settings
+    | Grant
+    | Obligation
+)
 _BUILDERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Model]]] = {
     Kind.ACCESS_REQUEST: AccessRequest.from_document,
+    Kind.BREAK_GLASS_REQUEST: BreakGlassRequest.from_document,
     Kind.RESOURCE: Resource.from_document,
     Kind.IDENTITY: Identity.from_document,
     Kind.ACCESS_POLICY: AccessPolicy.from_document,
     Kind.POLICY_TEST: PolicyTest.from_document,
     Kind.SETTINGS: Settings.from_document,
     Kind.GRANT: Grant.from_document,
+    Kind.OBLIGATION: Obligation.from_document,
 }
+
+_WITH_ID: Final = (AccessRequest, BreakGlassRequest, Grant, Obligation)
 
 
 def build(kind: Kind, value: Mapping[str, Any]) -> Model:
@@ -45,7 +61,7 @@ def check(model: Model, name: str, stem: str) -> Sequence[Problem]:
 
 def _check_name(model: Model, name: str, stem: str) -> Iterator[Problem]:
     if name != stem:
-        field = "id" if isinstance(model, (AccessRequest, Grant)) else "name"
+        field = "id" if isinstance(model, _WITH_ID) else "name"
         yield Problem(
             ("metadata", field),
             "document-name",
@@ -64,6 +80,14 @@ def _check_model(model: Model) -> Iterator[Problem]:
             "a request cannot continue itself",
             "Give this request a new id, and name the grant that it continues in `renews`.",
         )
+    elif isinstance(model, BreakGlassRequest) and model.drill:
+        if model.asked.duration != DRILL_DURATION:
+            yield Problem(
+                ("spec", "duration"),
+                "break-glass-drill",
+                f"a drill lasts {DRILL_DURATION}, and this is to last {model.asked.duration}",
+                f"Write `duration: {DRILL_DURATION}`; an emergency has no `drill`.",
+            )
     elif isinstance(model, Grant) and model.not_after <= model.not_before:
         yield Problem(
             ("spec", "notAfter"),

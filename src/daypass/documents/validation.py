@@ -11,7 +11,7 @@ from daypass.documents.blob import blob_id
 from daypass.documents.document import Document, located, read_document
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.problem import Problem
-from daypass.documents.records import load_json, load_record
+from daypass.documents.records import load_record
 from daypass.documents.resources import SCHEMA_FILES, schema_bytes
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
@@ -20,6 +20,7 @@ from daypass.model.names import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
     from daypass.model.request import AccessRequest
     from daypass.model.tree import TreeEntry
@@ -88,7 +89,7 @@ def validate(
                 cast("tuple[Finding, ...]", error.findings)
             )
         else:
-            sound.extend([document] if document is not None else [])
+            sound.append(document)
     if not broken:
         # While a document is broken, what names it would only seem to name nothing.
         findings.update(_check_whole(sound, read_path, catalogue))
@@ -118,16 +119,15 @@ def check_schemas(entries: Iterable[TreeEntry]) -> Iterable[Finding]:
 
 def _sound(
     entry: TreeEntry, kind: Kind, read_path: ReadPath, results: Results, examine: Examine
-) -> Document | None:
+) -> Document:
     known = results.get(entry)
     if known is not None:
         return known
     data = read_path(entry.path)
-    if kind is Kind.OBLIGATION:
-        load_json(entry.path, data)
-        return None
     document = (
-        load_record(entry.path, data) if kind is Kind.GRANT else read_document(entry.path, data)
+        load_record(entry.path, data, kind)
+        if kind in (Kind.GRANT, Kind.OBLIGATION)
+        else read_document(entry.path, data)
     )
     problems = examine(document)
     if problems:
@@ -156,6 +156,9 @@ def _check_requests(
     """Check requests against the catalogue: once for all that ask for the same."""
     known: dict[tuple[str, ...], bool] = {}
     for document in documents:
+        if document.kind is Kind.BREAK_GLASS_REQUEST:
+            emergency = cast("BreakGlassRequest", document.model)
+            yield from repository.check_break_glass(emergency, catalogue, read_path)
         if document.kind is not Kind.ACCESS_REQUEST:
             continue
         spec = document.value["spec"]

@@ -61,6 +61,16 @@ def request_path(grant_id: str) -> str:
     return f"access/requests/{grant_id}.yaml"
 
 
+def break_glass_path(grant_id: str) -> str:
+    """Where the emergency request of that id lies, relative to the repository's root."""
+    return f"access/break-glass/{grant_id}.yaml"
+
+
+def obligation_path(grant_id: str) -> str:
+    """Where the bot keeps what is owed for that grant, relative to the repository's root."""
+    return f"access/obligations/{grant_id}.json"
+
+
 def grant_path(grant_id: str) -> str:
     """Where the bot's record of that grant lies, relative to the repository's root."""
     return f"access/grants/{grant_id}.json"

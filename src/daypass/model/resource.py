@@ -41,6 +41,10 @@ class Recording(StrEnum):
     NONE = "none"
 
 
+# The emergency lane gives no more than this, whatever a resource, a level or a policy allows.
+EMERGENCY_CAP: Final = Duration(3600)
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """A Vault role whose `default_ttl` and `max_ttl` both are this long."""
@@ -67,6 +71,12 @@ class Level:
     def tier_for(self, duration: Duration) -> Tier | None:
         """The shortest tier that lasts at least that long; None when there is none."""
         return next((tier for tier in self.tiers if tier.length >= duration), None)
+
+    @property
+    def emergency_tiers(self) -> tuple[Tier, ...]:
+        """The tiers that the emergency lane can need: no longer ones than serve its cap."""
+        longest = self.tier_for(EMERGENCY_CAP)
+        return tuple(tier for tier in self.tiers if tier.length <= EMERGENCY_CAP or tier is longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +146,8 @@ _ROLE_PREFIX: Final = "daypass"
 def token_role_name(resource: str, level: str, tier: Duration) -> str:
     """The Vault token role (and policy) through which grants of that tier are minted."""
     return f"{_ROLE_PREFIX}-{resource}-{level}-{tier}"
+
+
+def break_glass_role_name(resource: str, level: str, tier: Duration) -> str:
+    """The same for the emergency lane, whose token roles and policies are its own."""
+    return f"{_ROLE_PREFIX}-bg-{resource}-{level}-{tier}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,6 +61,19 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlassSettings:
+    """The emergency lane: who may take it, who reviews it, and what an incident is called."""
+
+    invokers: tuple[str, ...]  # groups, and names of identities
+    reviewers: tuple[str, ...]  # groups
+    incident: str  # a pattern that the whole incident must match; it holds no parentheses
+
+    def is_incident(self, text: str) -> bool:
+        """Whether that is the name of an incident."""
+        return re.fullmatch(self.incident, text, re.ASCII) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of `access/daypass.yaml`."""
 
@@ -70,6 +84,7 @@ class Settings:
     foundation_owners: tuple[str, ...]  # groups that must approve changes of policies, settings, …
     foundation_at_least: int
     claim_window: Duration  # how long a delivery waits to be claimed, at the most
+    break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -90,7 +105,16 @@ class Settings:
             foundation_owners=tuple(foundation["owners"]),
             foundation_at_least=foundation.get("atLeast", 1),
             claim_window=Duration.parse(spec.get("claimWindow", "1h")),
+            break_glass=_break_glass(spec["breakGlass"]) if "breakGlass" in spec else None,
         )
+
+
+def _break_glass(spec: Mapping[str, Any]) -> BreakGlassSettings:
+    try:
+        re.compile(spec["incident"], re.ASCII)
+    except re.error as error:
+        raise ValueError(f"breakGlass.incident is no pattern: {error.msg}") from error
+    return BreakGlassSettings(tuple(spec["invokers"]), tuple(spec["reviewers"]), spec["incident"])
 
 
 def _github(spec: Mapping[str, Any]) -> GitHubSettings:

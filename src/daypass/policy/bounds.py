@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.model.grant import Lane
 from daypass.model.instant import Instant
+from daypass.model.resource import EMERGENCY_CAP
 from daypass.policy.calendar import left_in_window
 from daypass.policy.facts import Stage
 from daypass.policy.verdict import words
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy
     from daypass.policy.input import DecisionInput
 
-BREAK_GLASS_SECONDS: Final = 3600
+BREAK_GLASS_SECONDS: Final = EMERGENCY_CAP.seconds
 
 
 class Bound(NamedTuple):

@@ -82,6 +82,21 @@ spec:
   duration: 2h
   reason: Orders are stuck
 """
+EMERGENCY_LANE = """  breakGlass: {invokers: [bob], reviewers: [dba], incident: "INC-[0-9]+"}
+"""
+EMERGENCY = """apiVersion: daypass.dev/v1
+kind: BreakGlassRequest
+metadata:
+  id: bob-1
+spec:
+  subject: bob
+  resource: orders
+  access: read
+  duration: 1h
+  incident: INC-7
+  reason: Orders are down
+"""
+EMERGENCY_PATH = "access/break-glass/bob-1.yaml"
 REQUEST_PATH = "access/requests/alice-1.yaml"
 RESOURCE_PATH = "access/resources/orders.yaml"
 ALICE_PATH = "access/identities/alice.yaml"

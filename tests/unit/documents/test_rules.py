@@ -11,6 +11,9 @@ from documents_world import (
     ALICE_PATH,
     DEPLOYER,
     DEPLOYER_PATH,
+    EMERGENCY,
+    EMERGENCY_LANE,
+    EMERGENCY_PATH,
     GRANT,
     GRANT_PATH,
     POLICY,
@@ -19,6 +22,7 @@ from documents_world import (
     REQUEST_PATH,
     RESOURCE,
     RESOURCE_PATH,
+    SETTINGS,
     SETTINGS_PATH,
     SOUND,
     entries,
@@ -45,6 +49,7 @@ SCHEMAS = {
 }
 TIMES = """  limits: {times: {timeZone: Europe/Zurik, from: "08:00", to: "18:00"}}
 """
+LANE: dict[str, str | bytes | None] = {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE}
 # The rule, the place of its finding, and the files that replace those of the sound repository.
 BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
     ("document-kind", f"{REQUEST_PATH}:2:7", {REQUEST_PATH: REQUEST.replace("AccessR", "R")}),
@@ -191,6 +196,32 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         "schemas/resource.schema.json",
         {**SCHEMAS, "schemas/resource.schema.json": None},
     ),
+    ("break-glass-not-set-up", f"{EMERGENCY_PATH}:2:7", {EMERGENCY_PATH: EMERGENCY}),
+    (
+        "break-glass-incident",
+        f"{EMERGENCY_PATH}:10:13",
+        {**LANE, EMERGENCY_PATH: EMERGENCY.replace("INC-7", "lunch")},
+    ),
+    (
+        "break-glass-drill",
+        f"{EMERGENCY_PATH}:9:13",
+        {**LANE, EMERGENCY_PATH: EMERGENCY + "  drill: true\n"},
+    ),
+    (
+        "schema-pattern",
+        f"{EMERGENCY_PATH}:9:13",
+        {**LANE, EMERGENCY_PATH: EMERGENCY.replace("1h", "61m")},
+    ),
+    (
+        "reference-group",
+        f"{SETTINGS_PATH}:13:27",
+        {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE.replace("[bob]", "[nobody]")},
+    ),
+    (
+        "document-value",
+        f"{SETTINGS_PATH}:5:3",
+        {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE.replace("INC-[0-9]+", "INC-[0-9")},
+    ),
 ]
 # Rules whose case is elsewhere: the bytes of test_strict_yaml, git's modes, pull requests.
 ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} | {"tree-mode"}
@@ -225,6 +256,11 @@ CHANGED: list[tuple[str, str, dict[str, str | None]]] = [
         "change-mixed",
         "access/break-glass/x.yaml",
         {"access/requests/bob-1.yaml": "x", "access/break-glass/x.yaml": "x"},
+    ),
+    (
+        "change-emergencies",
+        "access/break-glass/y.yaml",
+        {"access/break-glass/x.yaml": "x", "access/break-glass/y.yaml": "y"},
     ),
     ("change-record", "access/grants/bob-1.json", {"access/grants/bob-1.json": "x"}),
     ("change-record", GRANT_PATH, {GRANT_PATH: "x"}),
@@ -263,6 +299,7 @@ def test_every_rule_that_the_code_names_is_in_the_catalogue_and_has_a_case() -> 
 def test_the_sound_repository_has_no_findings() -> None:
     assert judged() == ()
     assert judged({GRANT_PATH: GRANT, **SCHEMAS}) == ()
+    assert judged({**LANE, EMERGENCY_PATH: EMERGENCY}) == ()
 
 
 @pytest.mark.parametrize(("rule", "place", "files"), BROKEN, ids=[case[0] for case in BROKEN])

@@ -84,12 +84,22 @@ def commands_policy(settings: Settings) -> str:
     return policy(f"{vault.commands_role}: what `daypass command` may do. Made by daypass.", rules)
 
 
+def monitor_policy(settings: Settings) -> str:
+    """The policy of `daypass doctor`, for a monitor outside."""
+    notes = f"{settings.vault.kv_mount}/data/{FOLDER}/notes/heartbeat"
+    rules = (
+        PathRule(notes, ("read",), why="when the last good run was"),
+        PathRule("sys/leases/count", ("read",), why="whether Vault has given up ending something"),
+    )
+    return policy("daypass-monitor: what `daypass doctor` may do. Made by daypass.", rules)
+
+
 def _mint(role: TieredRole, settings: Settings) -> PathRule:
     on_claim = role.issue is IssueMode.ON_CLAIM
     return PathRule(
         f"auth/token/create/{role.name}",
         ("update",),
-        why=f"mint grants of {role.resource}, {role.level}, up to {role.length}: {role.issue}",
+        why=f"mint grants of {role.resource}, {role.level}, up to {role.cap}: {role.issue}",
         required=("policies", "ttl", "explicit_max_ttl", "num_uses", "meta"),
         allowed={
             "policies": [[role.name]],

@@ -53,5 +53,6 @@ def _command(step: Step) -> str:
 def _expected(setup: Setup) -> Iterable[str]:
     """What the database's administrator lays in; `daypass vault doctor` looks whether it is so."""
     yield "\n# Not daypass's: each secrets engine's role, whose default_ttl and max_ttl both are\n"
-    for role in setup.roles:
-        yield f"#   {role.mount}/roles/{role.role}  {role.length}\n"
+    wanted = {(role.mount, role.role, role.length) for role in setup.roles}
+    for mount, role, length in sorted(wanted):
+        yield f"#   {mount}/roles/{role}  {length}\n"

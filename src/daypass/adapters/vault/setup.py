@@ -7,14 +7,14 @@ at by `doctor`, and never written.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import bot_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import DocumentError
-from daypass.model.resource import token_role_name
+from daypass.model.resource import EMERGENCY_CAP, break_glass_role_name, token_role_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +35,10 @@ _PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:/[A-Za-z0-9_
 _RESERVED: Final = frozenset({"sys", "auth", "identity", "cubbyhole"})
 
 
+# For the token of whoever watches from outside: it reads the heartbeat, and no more.
+MONITOR_POLICY: Final = "daypass-monitor"
+
+
 @dataclass(frozen=True, slots=True)
 class TieredRole:
     """One (resource, level, tier): a token role and a policy of one name, and what it reads."""
@@ -46,6 +50,7 @@ class TieredRole:
     issue: IssueMode
     mount: str
     role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
+    cap: Duration  # how long its tokens live at the most: `length`, or less in the emergency lane
 
     @property
     def credential_path(self) -> str:
@@ -90,6 +95,7 @@ def desired(settings: Settings, resources: Iterable[Resource]) -> Setup:
             *(_token_role(role) for role in roles),
             Policy(vault.apply_role, bot_policy.bot_policy(settings, roles)),
             Policy(vault.commands_role, bot_policy.commands_policy(settings)),
+            Policy(MONITOR_POLICY, bot_policy.monitor_policy(settings)),
             Mount("sys/auth", vault.jwt_mount, "jwt"),
             _jwt_config(settings),
             _jwt_role(settings, vault.apply_role, WORKFLOW, _APPLY_EVENTS),
@@ -103,15 +109,26 @@ def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[Tiered
     for resource in sorted(resources, key=lambda item: item.name):
         for level in sorted(resource.levels.values(), key=lambda item: item.name):
             for tier in level.tiers:
-                role = _role(settings, resource, level, tier)
                 where = f"{resource.name}, level {level.name}, tier {tier.length}"
-                if role.name in seen:
-                    raise DocumentError(
-                        f"{where} and {seen[role.name]} would both be {role.name} in Vault",
-                        remedy="Rename one of the two: their rights would be one.",
-                    )
-                seen[role.name] = where
-                yield role
+                for role in _roles_of_tier(settings, resource, level, tier):
+                    if role.name in seen:
+                        raise DocumentError(
+                            f"{where} and {seen[role.name]} would both be {role.name} in Vault",
+                            remedy="Rename one of the two: their rights would be one.",
+                        )
+                    seen[role.name] = where
+                    yield role
+
+
+def _roles_of_tier(
+    settings: Settings, resource: Resource, level: Level, tier: Tier
+) -> Iterable[TieredRole]:
+    """The tier's routine role and, where there is an emergency lane that needs it, that lane's."""
+    routine = _role(settings, resource, level, tier)
+    yield routine
+    if settings.break_glass is not None and tier in level.emergency_tiers:
+        name = break_glass_role_name(resource.name, level.name, tier.length)
+        yield replace(routine, name=name, cap=min(tier.length, EMERGENCY_CAP))
 
 
 def _own_policies(settings: Settings) -> dict[str, str]:
@@ -155,6 +172,7 @@ def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> T
         issue=level.issue,
         mount=level.mount,
         role=tier.role,
+        cap=tier.length,
     )
 
 
@@ -172,7 +190,7 @@ def _token_role(role: TieredRole) -> Document:
             "orphan": True,
             "renewable": False,
             "path_suffix": "",
-            "token_explicit_max_ttl": role.length.seconds,
+            "token_explicit_max_ttl": role.cap.seconds,
             "token_no_default_policy": True,
             "token_period": 0,
             "token_type": "service",

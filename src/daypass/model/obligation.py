@@ -1,0 +1,84 @@
+"""Obligation: what is still owed after a grant has ended. The bot's own record, in JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from daypass.model.instant import Instant
+from daypass.model.names import API_VERSION, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What is owed. There is one kind so far: somebody not involved reviews an emergency.
+REVIEW: Final = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A review that is due for one grant of the emergency lane."""
+
+    grant_id: str
+    subject: str
+    account_id: int  # numeric GitHub id of whoever broke the glass
+    resource: str
+    access: str
+    incident: str
+    drill: bool
+    pull_request: int
+    since: Instant  # when the grant was issued
+    due: Instant
+    reported: bool = False  # that it is overdue stands in the evidence
+
+    def is_overdue(self, now: Instant) -> bool:
+        """Whether its time has passed. While it has, its subject receives nothing."""
+        return self.due <= now
+
+    def overdue(self) -> Obligation:
+        """The same, after its lateness was recorded."""
+        return replace(self, reported=True)
+
+    def to_bytes(self) -> bytes:
+        """The record as it lies in git: indented JSON, keys in a fixed order."""
+        return (json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n").encode()
+
+    def to_document(self) -> dict[str, Any]:
+        """The record as a document of kind Obligation."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": str(Kind.OBLIGATION),
+            "metadata": {"id": self.grant_id},
+            "spec": {
+                "owed": REVIEW,
+                "subject": {"identity": self.subject, "accountId": self.account_id},
+                "resource": self.resource,
+                "access": self.access,
+                "incident": self.incident,
+                "drill": self.drill,
+                "pullRequest": self.pull_request,
+                "recording": "required",
+                "since": str(self.since),
+                "due": str(self.due),
+            },
+            "status": {"state": "overdue" if self.reported else "due"},
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Build from a record that its schema has accepted (or that the bot signed)."""
+        spec = document["spec"]
+        return cls(
+            grant_id=document["metadata"]["id"],
+            subject=spec["subject"]["identity"],
+            account_id=spec["subject"]["accountId"],
+            resource=spec["resource"],
+            access=spec["access"],
+            incident=spec["incident"],
+            drill=spec["drill"],
+            pull_request=spec["pullRequest"],
+            since=Instant.parse(spec["since"]),
+            due=Instant.parse(spec["due"]),
+            reported=document["status"]["state"] == "overdue",
+        )

@@ -1,0 +1,116 @@
+"""The emergency lane's token roles and policies: its own, and never longer than an hour."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from daypass.adapters.vault.setup import desired
+from daypass.adapters.vault.steps import Document, Policy
+from daypass.errors import DocumentError
+from daypass.model.instant import Duration
+from daypass.model.resource import (
+    Approvers,
+    IssueMode,
+    Level,
+    Recording,
+    Resource,
+    Sensitivity,
+    Tier,
+)
+from daypass.model.settings import (
+    BreakGlassSettings,
+    EvidenceSettings,
+    GitHubSettings,
+    Settings,
+    VaultSettings,
+)
+
+SETTINGS = Settings(
+    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
+    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
+    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
+    groups={},
+    foundation_owners=("security",),
+    foundation_at_least=1,
+    claim_window=Duration.parse("1h"),
+    break_glass=BreakGlassSettings(("dba",), ("security",), "INC-[0-9]+"),
+)
+
+
+def resource(name: str, *tiers: str, level: str = "read") -> Resource:
+    made = Level(
+        name=level,
+        engine="database",
+        mount="database",
+        tiers=tuple(Tier(Duration.parse(tier), f"role-{tier}") for tier in tiers),
+        issue=IssueMode.ON_MERGE,
+    )
+    return Resource(
+        name=name,
+        type="database",
+        environment="production",
+        sensitivity=Sensitivity.LOW,
+        business_owner="a",
+        lifecycle_owner="b",
+        levels={level: made},
+        max_duration=Duration.parse("8h"),
+        recording=Recording.NONE,
+        approvers=Approvers((), 1, owner=True),
+    )
+
+
+def caps(*resources: Resource, settings: Settings = SETTINGS) -> dict[str, int]:
+    """Each token role, and the seconds that its tokens live at the most."""
+    setup = desired(settings, resources)
+    prefix = "auth/token/roles/"
+    bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
+    return {
+        path.removeprefix(prefix): body["token_explicit_max_ttl"]
+        for path, body in bodies.items()
+        if path.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize(
+    ("tiers", "emergency"),
+    [
+        (("1h", "8h"), {"1h": 3600}),
+        (("8h",), {"8h": 3600}),
+        (("30m", "2h", "8h"), {"30m": 1800, "2h": 3600}),
+        (("5m",), {"5m": 300}),
+    ],
+)
+def test_emergency_roles_are_capped_at_an_hour(
+    tiers: tuple[str, ...], emergency: dict[str, int]
+) -> None:
+    found = caps(resource("orders", *tiers))
+    lane = {name: cap for name, cap in found.items() if name.startswith("daypass-bg-")}
+    assert lane == {f"daypass-bg-orders-read-{tier}": cap for tier, cap in emergency.items()}
+    assert all(
+        cap == Duration.parse(name.rpartition("-")[2]).seconds
+        for name, cap in found.items()
+        if name not in lane
+    )
+
+
+def test_without_the_lane_there_are_no_roles_for_it() -> None:
+    found = caps(resource("orders", "1h"), settings=dataclasses.replace(SETTINGS, break_glass=None))
+    assert set(found) == {"daypass-orders-read-1h"}
+
+
+def test_each_role_hands_out_its_own_policy_and_that_reads_one_credential() -> None:
+    setup = desired(SETTINGS, [resource("orders", "1h")])
+    bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
+    name = "daypass-bg-orders-read-1h"
+    assert bodies[f"auth/token/roles/{name}"]["allowed_policies"] == [name]
+    texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert texts[name].count("path ") == 1
+    assert 'path "database/creds/role-1h"' in texts[name]
+    assert f'path "auth/token/create/{name}"' in texts["daypass-apply"]
+
+
+def test_a_resource_cannot_take_the_lanes_names() -> None:
+    with pytest.raises(DocumentError, match="daypass-bg-orders-read-1h"):
+        desired(SETTINGS, [resource("orders", "1h"), resource("bg-orders", "1h")])
