@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench lock pin clean
+.PHONY: help demo test check bench fuzz lock pin clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ check: $(VENV)/.dev  ## lint, types, layers, workflows, documents
 
 bench: $(VENV)/.dev  ## all measures, as ratios
 	$(BIN)/python -m bench
+
+fuzz: $(VENV)/.dev  ## 100,000 hostile inputs to the loader, in bounded memory (INPUTS=N)
+	$(BIN)/python tests/fuzz/fuzz_loader.py --inputs $(or $(INPUTS),100000)
 
 lock: $(VENV)/.dev  ## compile the locks anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -252,7 +252,7 @@ def _mismatch(error: Any, keyword: str, at: tuple[Any, ...], told: _Told) -> Pro
     ways = [way["required"] for way in wanted if "required" in way] if keyword == "oneOf" else []
     if ways:
         names = joined([name for way in ways for name in way])
-        return Problem(at, "schema-one-of", f"exactly one of {names} belongs here", hint)
+        return Problem(at, "schema-value", f"exactly one of {names} belongs here", hint)
     return Problem(at, "schema-value", f"{shown(found)} does not belong here", hint)
 
 

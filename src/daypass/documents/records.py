@@ -81,7 +81,6 @@ def load_json(path: str, data: bytes) -> Any:
         )
         if "\\u" in text:
             _refuse_escaped(value, path)
-        return value
     except (ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
         said = getattr(error, "msg", None) or str(error)
@@ -97,6 +96,7 @@ def load_json(path: str, data: bytes) -> Any:
                 )
             ]
         ) from error
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
