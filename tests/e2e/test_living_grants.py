@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
+from support import acting
 from support.town import Asked, Town
 
 if TYPE_CHECKING:
@@ -189,3 +191,47 @@ def test_a_mass_revocation_by_mistake_stops_and_says_why(town: Town) -> None:
     assert town.apply("schedule").code == 0
     assert not any("mass-revocation" in title for title in alarms(town))
     assert town.events("many-0") == ["issued"]
+
+
+def test_a_grant_on_claim_that_nobody_came_for_lapses(town: Town, box: Box) -> None:
+    settings = "access/daypass.yaml"
+    text = town.store.git("show", f"main:{settings}")
+    alice = town.box.person("alice")
+    changed = text + "  claimWindow: 1m\n"
+    number = alice.propose("soon", {settings: changed.encode()}, "Claim within a minute")
+    town.merge(Asked("soon", number, alice), approvers=("dave",))
+    spec = {"by": "bob", "resource": "ledger-db", "duration": "1h", "ticket": "OPS-1"}
+    asked = town.grant("never-claimed", approvers=("dave", "carol"), **spec)
+    done = town.apply()
+    assert town.events(asked.id) == ["issued"], done.said
+    roles = box.postgres.roles()
+    deadline = Instant.parse(town.record(asked.id)["notBefore"]).plus(63)
+    while Instant.from_seconds(time.time()) < deadline:
+        time.sleep(0.5)
+    assert town.apply("schedule").code == 0
+    assert town.events(asked.id) == ["issued", "lapsed"]
+    assert "Daypass-Reason: never-claimed" in town.message(asked.id, "lapsed")
+    assert town.live_tokens(asked.id) == []
+    assert box.postgres.roles() <= roles
+
+
+def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
+    made = box.bao.client.write(
+        "auth/token/create", {"policies": ["daypass-monitor"], "no_default_policy": True}
+    )
+    assert made is not None
+    token = made["auth"]["client_token"]
+    carol = box.person("carol")
+    assert town.apply("schedule").code == 0
+    well = acting.daypass(carol, "doctor", VAULT_TOKEN=token)
+    assert (well.code, "well:" in well.stdout) == (0, True), well.said
+    beat = box.bao.client.read("daypass/data/daypass/notes/heartbeat")
+    assert beat is not None
+    old = beat["data"]["data"] | {"goodAt": "2026-01-01T00:00:00Z"}
+    box.bao.client.write("daypass/data/daypass/notes/heartbeat", {"data": old})
+    late = acting.daypass(carol, "doctor", "--heartbeat", "30m", VAULT_TOKEN=token)
+    assert late.code == 1
+    assert "more than 30m ago" in late.stdout
+    metrics = acting.daypass(carol, "status", "--format", "openmetrics")
+    assert metrics.stdout.endswith("# EOF\n")
+    assert "daypass_revoke_failed 0" in metrics.stdout

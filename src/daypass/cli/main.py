@@ -54,6 +54,7 @@ VERBS: Final[dict[str, Verb]] = {
         "daypass.cli.halt", "end every live grant of a type of identity, a subject or a resource"
     ),
     "command": Verb("daypass.cli.command", "obey a comment or a dispatch: for access-commands"),
+    "doctor": Verb("daypass.cli.doctor", "is the bot alive, and is nothing stuck"),
     "status": Verb("daypass.cli.status", "who holds what, until when"),
     "explain": Verb(
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"

@@ -9,6 +9,7 @@ from daypass.cli import output, wiring
 from daypass.documents.records import load_grant
 from daypass.errors import ExitCode
 from daypass.model.names import FOLDERS, Kind
+from daypass.report.openmetrics import openmetrics
 from daypass.report.status import holdings, render_table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _FOLDER = next(folder for folder, kind in FOLDERS.items() if kind is Kind.GRANT)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--format", choices=("text", "json", "openmetrics"), default="text")
     parser.add_argument("--subject", metavar="NAME", help="only what this identity holds")
     parser.add_argument("--resource", metavar="NAME", help="only who holds this resource")
     parser.add_argument(
@@ -47,7 +48,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         ),
         machine_now(),
     )
-    if arguments.format == "json":
+    if arguments.format == "openmetrics":
+        output.say(openmetrics(grants, machine_now()).rstrip("\n"))
+    elif arguments.format == "json":
         output.say_json([row.to_json() for row in rows])
     else:
         output.say(render_table(rows, lambda line: output.styled(line, "bold", "red")))

@@ -16,11 +16,13 @@ from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_orphans
+from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.lifecycle.unclaimed import find_unclaimed
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 # A run looks again when main moved while it worked, so that what was merged meanwhile does not wait
 # for the schedule; whoever keeps main moving cannot keep a run going for ever.
 _PASSES: Final = 3
-HEARTBEAT_NOTE: Final = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             break
     raise_alarms(ports, outcome)
     outcome.head = ports.repository.head()
-    ports.registry.write_note(
-        HEARTBEAT_NOTE,
-        {
-            "at": str(ports.issuer.now()),
-            "head": outcome.head,
-            "run": ports.run.id,
-            "good": not outcome.failures and not outcome.alarms,
-        },
-    )
+    leave_heartbeat(ports, outcome)
     return outcome
 
 
@@ -144,7 +137,9 @@ class _Pass:
             registry.write_note(DOUBTS_NOTE, found.doubts)
         for grant_id, text in found.alarms.items():
             self.outcome.alarm(f"doubt.{grant_id}", text)
-        ends = self._narrow(Plan(found.ends)).actions
+        ending |= {action.grant_id for action in found.ends}
+        unclaimed = find_unclaimed(self.ports, seen, ending)
+        ends = self._narrow(Plan((*found.ends, *unclaimed))).actions
         return Plan((*ends, *plan.actions))
 
     def _refuse_mass_revocation(self, plan: Plan) -> None:

@@ -1,0 +1,51 @@
+"""Heartbeat: what each run leaves in Vault, so that somebody outside can see when none comes.
+
+A schedule that GitHub drops leaves no trace of its own; only the age of the last good run shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.instant import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.outcome import Outcome
+
+HEARTBEAT_NOTE: Final = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When the last run was, and the last one that left nothing to do and nothing to look at."""
+
+    at: Instant
+    good_at: Instant | None
+    head: str
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
+        """What a run has left."""
+        good = note.get("goodAt")
+        return cls(Instant.parse(note["at"]), Instant.parse(good) if good else None, note["head"])
+
+
+def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
+    """Note this run, and keep the time of the last good one if this was none."""
+    now = str(ports.issuer.now())
+    good = not outcome.failures and not outcome.causes
+    before = ports.registry.read_note(HEARTBEAT_NOTE) or {}
+    ports.registry.write_note(
+        HEARTBEAT_NOTE,
+        {
+            "at": now,
+            "goodAt": now if good else before.get("goodAt"),
+            "head": outcome.head,
+            "run": ports.run.id,
+        },
+    )

@@ -1,0 +1,42 @@
+"""OpenMetrics text of who holds what, for a monitor that reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+
+
+def openmetrics(grants: Iterable[Grant], now: Instant) -> str:
+    """The exposition, ending in `# EOF`.
+
+    Args:
+        grants: the records on main.
+        now: for the ages; this machine's time is good enough for a graph.
+    """
+    grants = tuple(grants)
+    held = Counter((grant.resource, grant.access, str(grant.lane)) for grant in grants)
+    failed = [grant for grant in grants if grant.state == "revoke-failed"]
+    overdue = [now.since(grant.not_after) for grant in grants if grant.not_after < now]
+    lines = [
+        "# TYPE daypass_grants gauge",
+        "# HELP daypass_grants Grants on main.",
+        *(
+            f'daypass_grants{{resource="{resource}",access="{access}",lane="{lane}"}} {count}'
+            for (resource, access, lane), count in sorted(held.items())
+        ),
+        "# TYPE daypass_revoke_failed gauge",
+        "# HELP daypass_revoke_failed Grants whose end Vault has not confirmed.",
+        f"daypass_revoke_failed {len(failed)}",
+        "# TYPE daypass_unrecorded_end_seconds gauge",
+        "# UNIT daypass_unrecorded_end_seconds seconds",
+        "# HELP daypass_unrecorded_end_seconds Age of the oldest end that no run has recorded.",
+        f"daypass_unrecorded_end_seconds {max(overdue, default=0.0):.0f}",
+        "# EOF",
+    ]
+    return "\n".join(lines) + "\n"
