@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
+from bench.figures import Figure, show
 from daypass.model.catalogue import Catalogue
 from daypass.model.grant import Approval, Lane
 from daypass.model.identity import Identity
@@ -196,7 +197,7 @@ def rego(data: dict[str, Any]) -> Callable[[], object] | None:
     return action
 
 
-def main() -> int:
+def measure() -> list[Figure]:
     policies = [policy(number) for number in range(POLICIES)]
     given = facts(world(policies))
     compiled = compile_policies(policies)
@@ -204,19 +205,30 @@ def main() -> int:
         raise SystemExit("the decision is no permit: the bench is broken")
     (compiling,) = best(1, lambda: compile_policies(policies))
     whole, floor = best(20, lambda: decide(given, compiled), bare(given.to_json()))
-    print(f"decide, {POLICIES} policies: {1 / whole:,.0f} decisions/s ({whole * 1e3:.2f} ms each)")
-    print(f"bare CEL, the same {POLICIES} expressions: {floor * 1e3:.2f} ms")
-    print(f"ratio: {whole / floor:.1f} x bare CEL (goal: at most {GOAL:.0f} x)")
-    print(f"compiling {POLICIES} policies, once a run: {compiling * 1e3:.1f} ms")
+    found = [
+        Figure(
+            f"decisions with {POLICIES} policies",
+            f"{1 / whole:,.0f}/s ({whole * 1e3:.2f} ms each; compiling once a run: "
+            f"{compiling * 1e3:.1f} ms)",
+            f"the same {POLICIES} expressions in bare CEL, {floor * 1e3:.2f} ms",
+            f"{whole / floor:.2f} x bare CEL's time",
+            f"at most {GOAL:.0f} x",
+            whole <= GOAL * floor,
+        )
+    ]
     other = rego(given.to_json())
-    if other is None:
-        print("regopy is not installed: no comparison with Rego")
-    else:
+    if other is not None:
         (taken,) = best(1, other)
-        print(f"regopy, an equal rule {POLICIES} times: {taken * 1e3:.1f} ms")
-        print(f"ratio: decide takes {whole / taken:.3f} x of regopy's time")
-    return 0 if whole <= GOAL * floor else 1
+        found.append(
+            Figure(
+                f"decisions with {POLICIES} policies",
+                f"{whole * 1e3:.2f} ms each",
+                f"an equal rule {POLICIES} times in Rego (regopy), {taken * 1e3:.1f} ms",
+                f"{taken / whole:.0f} x as fast as regopy",
+            )
+        )
+    return found
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    show(measure())

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.figures import Figure, show
 from daypass.adapters.git import GitRepository
 from daypass.adapters.vault.session import login_token
 from daypass.adapters.vault.transit import TransitSigner
@@ -223,8 +224,8 @@ def by_transit(folder: Path, others: int) -> tuple[Taken, float]:
             return whole, time.perf_counter() - began
 
 
-def measure(others: int) -> float:
-    """Print one world's figures; returns how many times faster the commits are than the loop's."""
+def beside(others: int) -> list[Figure]:
+    """The figures of a world in which so many other grants are live."""
     key = Ed25519PrivateKey.generate()
     local = DiskSigner(key)
     with tempfile.TemporaryDirectory(prefix="daypass-bench-") as name:
@@ -233,27 +234,34 @@ def measure(others: int) -> float:
         signed = timed(local, others, lambda place, ids: by_git(place, ids, *words))
         daypass = timed(local, others, lambda place, ids: by_daypass(place, ids, local))
         transit, calls = by_transit(Path(name) / "openbao", others)
-    print(f"{GRANTS} expired grants beside {others} live ones, one commit each, one push")
-    for name, taken in (
-        ("git revert in a loop", loop),
-        ("git revert in a loop, signed by a key on disk", signed),
-        ("daypass, signed by a key in memory", daypass),
-        ("daypass, signed by OpenBao", transit),
-    ):
-        print(f"  {name}: {taken.commits:.3f} s, with the push {taken.whole:.3f} s")
-    print(f"  of daypass, signed by OpenBao, the bare signing calls: {calls:.3f} s")
-    for name, base in (("loop", loop), ("signed loop", signed)):
-        for which, taken in (("key in memory", daypass), ("OpenBao", transit)):
-            commits, whole = base.commits / taken.commits, base.whole / taken.whole
-            print(f"  ratio, {which} to the {name}: {commits:.0f} x, with the push {whole:.0f} x")
-    return loop.commits / daypass.commits
+    what = f"{GRANTS} reverts beside {others} live grants, a signed commit each"
+    return [
+        Figure(
+            f"{what}, signed by {signer}{note}",
+            f"{taken.commits:.3f} s, with the one push {taken.whole:.3f} s",
+            f"`git revert` in a loop{how}, {base.commits:.2f} s, with its push {base.whole:.2f} s",
+            f"{base.commits / taken.commits:.0f} x as fast, with the push "
+            f"{base.whole / taken.whole:.0f} x",
+            goal,
+            base.commits >= GOAL * taken.commits if goal else None,
+        )
+        for signer, note, taken, how, base, goal in (
+            ("a key in memory", "", daypass, "", loop, f">= {GOAL:.0f} x, pushes apart"),
+            (
+                "OpenBao",
+                f" (its bare signing calls: {calls:.3f} s)",
+                transit,
+                ", signed by a key on disk",
+                signed,
+                "",
+            ),
+        )
+    ]
 
 
-def main() -> int:
-    ratios = [measure(others) for others in OTHERS]
-    print(f"goal: the loop takes at least {GOAL:.0f} x as long, git's own push apart")
-    return 0 if min(ratios) >= GOAL else 1
+def measure() -> list[Figure]:
+    return [figure for others in OTHERS for figure in beside(others)]
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    show(measure())

@@ -15,7 +15,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.figures import Figure, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIZES = (1_000, 10_000)
+IMPORTS_GOAL = 3
+FIRST_GOAL = 5
+SECOND_GOAL = 50
 SOURCE = Path(__file__).resolve().parents[1]
 DAYPASS = Path(sys.executable).with_name("daypass")
 ENVIRONMENT = {
@@ -62,41 +72,57 @@ main()
 """
 
 
-def main() -> None:
-    """Run all measures of `daypass validate`."""
-    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or [1_000, 10_000]
+def measure() -> list[Figure]:
+    """All measures of `daypass validate`; sizes from the command line when it is run alone."""
+    return of_sizes(SIZES)
+
+
+def of_sizes(sizes: Sequence[int]) -> list[Figure]:
     compileall.compile_dir(SOURCE / "src", quiet=1)
     with tempfile.TemporaryDirectory() as folder:
-        one_changed_file(Path(folder) / "one")
+        figures = one_changed_file(Path(folder) / "one")
         for size in sizes:
-            many_requests(Path(folder) / str(size), size)
+            figures += many_requests(Path(folder) / str(size), size)
+    return figures
 
 
-def one_changed_file(root: Path) -> None:
+def one_changed_file(root: Path) -> list[Figure]:
     """One new request in a pull request, whole process, beside two imports."""
     _house(root, 0)
     _git(root, "switch", "-q", "-c", "ask")
     _write(root, 1)
     imports = _median([sys.executable, "-c", "import yaml, jsonschema"], root)
-    print("daypass validate, one changed file (goal: < 3 x `python -c 'import yaml, jsonschema'`)")
-    for what, words in (
-        ("the whole tree", []),
-        ("the file", ["access/requests/r-1.yaml"]),
-        ("the pull request, --base main", ["--base", "main"]),
-        ("the pull request, --no-cache", ["--base", "main", "--no-cache"]),
-    ):
-        took = _median([str(DAYPASS), "validate", "--format", "text", *words], root)
-        print(f"  {what}: {took / imports:.2f} x  ({took * 1000:.0f} ms of {imports * 1000:.0f})")
+    return [
+        _beside_imports(
+            what, _median([str(DAYPASS), "validate", "--format", "text", *words], root), imports
+        )
+        for what, words in (
+            ("the whole tree", []),
+            ("the file", ["access/requests/r-1.yaml"]),
+            ("the pull request (`--base main`)", ["--base", "main"]),
+            ("the pull request, nothing cached", ["--base", "main", "--no-cache"]),
+        )
+    ]
 
 
-def many_requests(root: Path, size: int) -> None:
+def _beside_imports(what: str, took: float, imports: float) -> Figure:
+    return Figure(
+        f"`daypass validate` with one changed file, {what}, whole process",
+        f"{took * 1000:.0f} ms",
+        f"`python -c 'import yaml, jsonschema'`, {imports * 1000:.0f} ms",
+        f"{took / imports:.2f} x",
+        f"< {IMPORTS_GOAL} x",
+        took < IMPORTS_GOAL * imports,
+    )
+
+
+def many_requests(root: Path, size: int) -> list[Figure]:
     """A first run, and a second with ten changed files, beside check-jsonschema."""
     _house(root, size)
     files = sorted(str(path) for path in (root / "access" / "requests").glob("*.yaml"))
     schema = root / "schemas" / "access-request.schema.json"
     arguments = ["--schemafile", str(schema), *files]
     checked = _run([sys.executable, "-c", CHECK_JSONSCHEMA, *arguments], root)
-    installed = _run([str(DAYPASS.with_name("check-jsonschema")), *arguments], root)
     validate = [str(DAYPASS), "validate", "--format", "text"]
     first = min(_first_run(root, validate) for _ in range(3))
     seconds = []
@@ -105,16 +131,20 @@ def many_requests(root: Path, size: int) -> None:
             path = root / "access" / "requests" / f"r-{index}.yaml"
             path.write_text(path.read_text() + f"# changed {number}\n")
         seconds.append(_run(validate, root))
-    second = min(seconds)
-    print(f"daypass validate, {size:,} requests: {first:.2f} s, then {second:.2f} s")
-    for what, took in (
-        ("check-jsonschema with the same C parser", checked),
-        ("check-jsonschema as it is installed", installed),
-    ):
-        print(
-            f"  beside {what} ({took:.2f} s): first run {took / first:.1f} x as fast (goal 5 x), "
-            f"second run with 10 changed files {took / second:.1f} x (goal 50 x)"
+    return [
+        Figure(
+            f"`daypass validate`, {size:,} requests, {run}",
+            f"{took:.2f} s",
+            f"check-jsonschema with the same C parser, {checked:.2f} s",
+            f"{checked / took:.1f} x as fast",
+            f">= {goal} x",
+            checked >= goal * took,
         )
+        for run, took, goal in (
+            ("first run", first, FIRST_GOAL),
+            ("second run with 10 changed files", min(seconds), SECOND_GOAL),
+        )
+    ]
 
 
 def _first_run(root: Path, command: list[str]) -> float:
@@ -162,4 +192,4 @@ def _git(root: Path, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    show(of_sizes([int(word) for word in sys.argv[1:]] or SIZES))

@@ -1,0 +1,55 @@
+"""All measures, or those that are named: `python -m bench [NAME…] [--json FILE]`.
+
+Prints each figure beside its peer or floor of the same run, then one table in Markdown. Exits with
+1 when a goal was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.figures import show, table
+
+if TYPE_CHECKING:
+    from bench.figures import Figure
+
+MEASURES = ("expiry", "delivery", "batch", "reverts", "validate", "decide")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(MEASURES))
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(MEASURES)
+    if unknown:
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
+    found: list[tuple[str, Figure]] = []
+    for name in arguments.names or MEASURES:
+        began = time.perf_counter()
+        figures = importlib.import_module(f"bench.{name}").measure()
+        print(f"# {command(name)} ({time.perf_counter() - began:.0f} s)")
+        show(figures)
+        found += [(name, figure) for figure in figures]
+    print()
+    print(table([(command(name), figure) for name, figure in found]))
+    if arguments.json is not None:
+        rows: list[dict[str, Any]] = [
+            figure.to_json(command(name)) | {"name": name} for name, figure in found
+        ]
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    return 1 if any(figure.met is False for _, figure in found) else 0
+
+
+def command(name: str) -> str:
+    return f"python -m bench {name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
