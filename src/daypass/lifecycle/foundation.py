@@ -50,14 +50,18 @@ def prove_to_head(
             f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten",
         )
     catalogue = _catalogue(repository, trusted)
+    sound = catalogue is not None
     for stretch in _stretches(ports, answers, trusted, head):
         if catalogue is None:
             return (f"the documents of {trusted[:12]} are broken, so nobody can approve changes",)
         fault = _prove(ports, answers, stretch, catalogue, now)
         if fault is not None:
             return (f"{stretch.last[:12]} changes what decisions rest on: {fault}. {_WAY_OUT}",)
-        catalogue = _catalogue(repository, stretch.last) or catalogue
-    if remember:
+        found = _catalogue(repository, stretch.last)
+        sound = found is not None
+        catalogue = found or catalogue
+    # Broken documents name nobody who could approve their mending: only sound ones are trusted.
+    if remember and sound:
         ports.registry.write_note(TRUST_NOTE, {"commit": head})
     return ()
 
