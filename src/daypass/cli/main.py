@@ -110,11 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     verb = find_verb(words)
     try:
-        words, command = split_command(verb, words)
-        arguments = build_parser(verb).parse_args(words)
-        if VERBS[arguments.verb].takes_command:
-            arguments.command = command
-        return int(_module(VERBS[arguments.verb].module).run(arguments))
+        return _run(verb, words)
     except DaypassError as error:
         output.show_error(error)
         return int(error.exit_code)
@@ -123,10 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader (`| head`) went away: that is its right, and no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return int(ExitCode.DONE)
     except OSError as error:
         output.show_error(output.from_os_error(error))
+        _give_up_output()
         return int(ExitCode.FAILED)
     except Exception as error:
         # A bug. Its text may hold anything, a secret included: only its type and place are shown.
@@ -134,6 +131,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         output.show_error(output.from_bug(error))
         return int(ExitCode.FAILED)
+
+
+def _run(verb: str | None, words: list[str]) -> int:
+    words, command = split_command(verb, words)
+    arguments = build_parser(verb).parse_args(words)
+    if VERBS[arguments.verb].takes_command:
+        arguments.command = command
+    code = int(_module(VERBS[arguments.verb].module).run(arguments))
+    sys.stdout.flush()  # here, where what cannot be written is still an error that we explain
+    return code
+
+
+def _give_up_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains of it as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def find_verb(words: Sequence[str]) -> str | None:
