@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
+from daypass.cli.pinning import assert_pinned
 from daypass.documents.document import read_document
 from daypass.errors import DocumentError, ForgeRefusedError, GitError
 from daypass.lifecycle.happening import Run
@@ -85,6 +86,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
         ForgeRefusedError: this is no job that may ask GitHub who it is.
         VaultRefusedError, VaultUnavailableError: the log-in failed.
     """
+    from daypass.adapters.attestation import SourceReader
     from daypass.adapters.github.forge import GitHubForge
     from daypass.adapters.notify import Webhook
     from daypass.adapters.oidc import github_oidc
@@ -97,6 +99,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
     from daypass.lifecycle.context import Ports
 
     settings = read_settings(directory)
+    assert_pinned(settings, directory)
     vault, evidence = settings.vault, settings.evidence
     with ExitStack() as stack:
         identity = github_oidc(vault.audience)
@@ -116,6 +119,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
                 issuer=issuer,
                 registry=registry,
                 notifier=Webhook(registry.read_note),
+                context=SourceReader(directory, os.environ),
                 signer=TransitSigner(
                     session, vault.transit_mount, evidence.key, evidence.fingerprint
                 ),
@@ -148,6 +152,7 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
     from daypass.lifecycle.standing import Desk
 
     settings = read_settings(directory)
+    assert_pinned(settings, directory)
     vault, evidence = settings.vault, settings.evidence
     fetch = github_oidc(vault.audience)
     tokens: list[Secret] = []

@@ -54,6 +54,8 @@ class Box:
         self.public_keys: dict[str, str] = {}
         self.evidence_key = b""
         self.app_key: Secret = github.app.generate_key()
+        # What an administrator sets on GitHub: known to jobs from outside of the repository.
+        self.variables = {"DAYPASS_VAULT_ADDRESS": bao.address}
         self._repository: Repository | None = None
 
     @classmethod
@@ -77,6 +79,8 @@ class Box:
                 stack.callback(_stop_if_started, server)
             box = cls(directory, bao.result(), postgres.result(), github)
             box._furnish(pin)
+            if pin is not None:
+                box.variables["DAYPASS_PIN"] = hashlib.sha256(pin.encode()).hexdigest()
             stack.pop_all()
             return box
 
@@ -129,6 +133,7 @@ class Box:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
             "CI": "true",
+            "DAYPASS_VAULT_ADDRESS": self.bao.address,
             **run.env,
         }
 

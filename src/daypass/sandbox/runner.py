@@ -188,6 +188,7 @@ class Runner:
         (folder / "event.json").write_text(json.dumps(whole))
         _write_variables(folder / "variables", {**run.env, **self._environment})
         _write_variables(folder / "secrets", {"GITHUB_TOKEN": run.token.reveal()})
+        _write_variables(folder / "configuration", self.box.variables)
         command = [
             *(_act(), event, "--json", "-C", str(checkout)),
             *("-W", str(checkout / ".github" / "workflows" / f"{workflow}.yml")),
@@ -197,7 +198,7 @@ class Runner:
             *self._local_actions(checkout),
             *("--actor", run.run.actor.login, "--defaultbranch", "main"),
             *("--env-file", str(folder / "variables"), "--secret-file", str(folder / "secrets")),
-            *("--var-file", os.devnull, "--input-file", os.devnull),
+            *("--var-file", str(folder / "configuration"), "--input-file", os.devnull),
         ]
         try:
             done = subprocess.run(  # noqa: S603  -- our own wheel's program
