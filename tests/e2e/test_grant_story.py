@@ -176,7 +176,7 @@ def refused(town: Town) -> dict[str, Asked]:
     bob.approve(after.number)
 
     late = town.grant("lapsed")
-    merged_at = (datetime.now(UTC) - timedelta(hours=25)).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251  -- the box's past
+    merged_at = (datetime.now(UTC) - timedelta(hours=25)).strftime("%Y-%m-%dT%H:%M:%SZ")
     pull = town.box.repository.pulls[late.number]
     pull.merged_at = merged_at
     for review in pull.reviews:
@@ -336,7 +336,7 @@ def test_at_its_time_it_stops_at_the_server_and_the_run_reverts_it(
 ) -> None:
     credential = brief.orders_credential["credential"]
     end = brief.not_after.nanoseconds / 1e9
-    time.sleep(max(0.0, end - 2 - time.time()))  # noqa: TID251  -- a person's own clock
+    time.sleep(max(0.0, end - 2 - time.time()))
     town.log_in(credential).close()  # until the last moment
     session = town.log_in(credential)
     ended = _ended(session)
@@ -362,7 +362,7 @@ def _ended(session: psycopg.Connection[Any]) -> float:
             try:
                 session.execute("select 1")
             except psycopg.OperationalError:
-                return time.time()  # noqa: TID251  -- a person's own clock
+                return time.time()
             time.sleep(0.02)
     raise AssertionError("the session lives on")
 

@@ -143,7 +143,7 @@ def test_this_repository_pins_what_it_locks() -> None:
 def test_the_wheel_can_be_built_again_with_the_same_hash(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from support.release import make_release  # noqa: PLC0415  -- beside what it is compared with
+    from support.release import make_release
 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     (wheel,) = make_release(tmp_path).wheels.glob("*.whl")

@@ -126,7 +126,7 @@ def test_the_schedule_reverts_what_has_expired(site: Site, pushed: tuple[int, Wo
     store = site.box.repository.store
     record = json.loads(store.git("show", "main:access/grants/wf-push.json"))
     not_after = Instant.parse(record["spec"]["notAfter"]).seconds
-    time.sleep(max(0.0, not_after + 1 - time.time()))  # noqa: TID251  -- until it is over
+    time.sleep(max(0.0, not_after + 1 - time.time()))
     run = site.runner.schedule()
     assert run.jobs == {RECONCILE: "success"}, run.log
     assert "| expired | `wf-push` |" in run.summary

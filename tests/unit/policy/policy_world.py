@@ -65,6 +65,11 @@ def settings(**spec: Any) -> Settings:
                     "security": ["frank", "erin"],
                     "contractors": ["team:contractors"],
                 },
+                "breakGlass": {
+                    "invokers": ["alice"],
+                    "reviewers": ["security"],
+                    "incident": "INC-[0-9]+",
+                },
                 **spec,
             }
         }

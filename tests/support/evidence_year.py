@@ -1,0 +1,222 @@
+"""A year of evidence: as many grants as are asked for, signed, in an order that could have been.
+
+The same number gives the same repository, to the byte. It is written in one stroke: a request, its
+grant and its end are commits of their own, at the times at which they would have been made.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from daypass.adapters.git import GitRepository
+from daypass.adapters.git.tree import TreeEditor
+from daypass.ledger import sshsig
+from daypass.ledger.commitobject import CommitDraft, with_signature
+from daypass.ledger.compose import compose
+from daypass.lifecycle.happening import Run, ended, issued, revoke_failed
+from daypass.model.canonical import digest, digest_bytes
+from daypass.model.event import EventKind, Reason
+from daypass.model.grant import Approval, Grant, Lane, Wrapping
+from daypass.model.instant import Duration, Instant
+from daypass.model.names import ALLOWED_SIGNERS_PATH, request_path
+from daypass.model.resource import IssueMode
+from support.local_signer import LocalSigner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = Instant.parse("2026-01-05T08:00:00Z")
+YEAR = 365 * 86400
+AUTHOR = ("daypass", "bot@daypass.example")
+RUN = Run("4711/1", "example/daypass/.github/workflows/access-apply.yml@refs/heads/main")
+PEOPLE = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy"]
+RESOURCES = {
+    "orders-db-replica": "low",
+    "orders-db": "high",
+    "payments-db": "critical",
+    "billing-db": "high",
+    "customers-db": "critical",
+    "bastion-eu": "moderate",
+    "bastion-us": "moderate",
+    "cluster-production": "high",
+    "cluster-staging": "low",
+    "dns-zone": "high",
+    "artifact-store": "moderate",
+    "search-index": "low",
+}
+
+
+@dataclass(frozen=True)
+class _Step:
+    at: int
+    order: int
+    what: str
+    grant: Grant
+
+
+def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
+    """A clone whose main tells of that many grants, `live` of which have not ended."""
+    _git(folder, "init", "-q", "-b", "main")
+    _git(folder, "config", "gc.auto", "0")
+    signer = LocalSigner()
+    (folder / "access").mkdir(exist_ok=True)
+    (folder / ALLOWED_SIGNERS_PATH).write_text(signer.allowed().to_line() + "\n")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", "Begin")
+    repository = GitRepository(folder, remote="origin", branch="main", author=AUTHOR, token=None)
+    head = _write(repository, repository.resolve("HEAD"), _steps(grants, live), signer)
+    _git(folder, "update-ref", "refs/heads/main", head)
+    _git(folder, "update-ref", "refs/remotes/origin/main", head)
+    _git(folder, "reset", "-q", "--hard")
+    return repository
+
+
+def _steps(count: int, live: int) -> list[_Step]:
+    chance = random.Random(5)
+    steps = []
+    for number in range(count):
+        grant = _grant(number, count, chance)
+        begin, end = grant.not_before.seconds, grant.not_after.seconds
+        steps += [
+            _Step(begin - chance.randrange(8, 40), number, "ask", grant),
+            _Step(begin + 2, number, "issue", grant),
+        ]
+        early = chance.random() < 0.25
+        over = begin + (end - begin) // 2 if early else end + chance.randrange(20, 600)
+        if chance.random() < 0.01:
+            steps.append(_Step(over, number, "fail", grant))
+            over += 900
+        if number < count - live:
+            steps.append(_Step(over, number, "done" if early else "expire", grant))
+    steps.sort(key=lambda step: (step.at, step.order))
+    last = max(step.at for step in steps if step.what in ("ask", "issue"))
+    return [step for step in steps if step.at <= last + 120 or step.what != "fail"]
+
+
+def _grant(number: int, count: int, chance: random.Random) -> Grant:
+    resource = chance.choices(list(RESOURCES), weights=range(len(RESOURCES), 0, -1))[0]
+    subject, *others = chance.sample(PEOPLE, 4)
+    sensitivity = RESOURCES[resource]
+    word = 2 if sensitivity in ("high", "critical") else 1 if sensitivity == "moderate" else 0
+    lane = Lane.BREAK_GLASS if chance.random() < 0.006 else Lane.ROUTINE
+    hours = chance.choice((1, 1, 1, 2, 4, 8))
+    begin = START.plus(600 + number * (YEAR // count) + chance.randrange(max(YEAR // count, 1)))
+    grant_id = f"{subject}-{resource}-{number:05d}"
+    asked = {
+        "version": 1,
+        "request": {"id": grant_id, "durationSeconds": hours * 3600, "lane": str(lane)},
+        "subject": {"name": subject, "type": "human", "status": "active"},
+        "resource": {
+            "name": resource,
+            "type": "database" if resource.endswith(("db", "replica")) else "ssh",
+            "sensitivity": sensitivity,
+            "environment": "production",
+            "recording": "none",
+            "maxDurationSeconds": 8 * 3600,
+        },
+    }
+    base = Grant(
+        id=grant_id,
+        lane=lane,
+        subject=subject,
+        requester=subject,
+        requester_id=900_000_000 + PEOPLE.index(subject),
+        resource=resource,
+        access=chance.choice(("read", "read", "write", "admin")),
+        engine="database",
+        mount="database",
+        role=f"{resource}-{hours}h",
+        token_role=f"daypass-{resource}-{hours}h",
+        tier=Duration(hours * 3600),
+        issue=IssueMode.ON_MERGE,
+        request_blob="b" * 40,
+        request_commit="c" * 40,
+        pull_request=number + 1,
+        not_before=begin,
+        not_after=begin.plus(hours * 3600),
+        accessor=digest_bytes(grant_id.encode()),
+        wrapping=Wrapping("database/creds/x", str(begin), 3600, digest_bytes(b"x")),
+        recipients=("SHA256:abc",),
+        approvals=(),
+        decision_input=asked,
+        decision_digest=digest(asked),
+        policy_digest=digest_bytes(b"policies"),
+    )
+    if lane is Lane.BREAK_GLASS:
+        return base
+    approvals = tuple(
+        Approval(
+            900_000_000 + PEOPLE.index(name),
+            name,
+            number * 10 + place,
+            "d" * 40,
+            begin.plus(-chance.randrange(60, 7200)),
+        )
+        for place, name in enumerate(others[:word])
+    )
+    return replace(base, approvals=approvals)
+
+
+def _write(repository: GitRepository, head: str, steps: list[_Step], signer: LocalSigner) -> str:
+    """All commits, in one pack: those of people unsigned, those of the bot signed, each in time."""
+    editor = TreeEditor(repository._demand(head), repository._tree, repository._pack)
+    public_key = signer.public_key()
+    sequence, seconds = 0, START.seconds
+    previous: str | None = None
+    asked: dict[str, str] = {}
+    granted: dict[str, str] = {}
+    for step in steps:
+        seconds = max(step.at, seconds)
+        grant = step.grant
+        if step.what == "ask":
+            content = f"kind: AccessRequest\nid: {grant.id}\n".encode()
+            tree = editor.apply({request_path(grant.id): content})
+            message = f"Ask for {grant.id}\n"
+            draft = CommitDraft(tree, head, "Alice", "alice@example.com", seconds, message)
+            head = asked[grant.id] = repository._pack.add("commit", draft.payload())
+            continue
+        grant = replace(grant, request_commit=asked[grant.id])
+        happening = _happening(step.what, grant, granted, seconds)
+        sequence += 1
+        message = compose(happening.title, happening.body, happening.event, sequence, previous)
+        tree = editor.apply(dict(happening.writes) | dict.fromkeys(happening.removes))
+        payload = CommitDraft(tree, head, *AUTHOR, seconds, message).payload()
+        signature = signer.sign(sshsig.bytes_to_sign(payload))
+        armoured = sshsig.armoured_signature(public_key, signature)
+        head = previous = repository._pack.add("commit", with_signature(payload, armoured))
+        if step.what == "issue":
+            granted[grant.id] = head
+    repository._flush()
+    return head
+
+
+def _happening(what: str, grant: Grant, granted: dict[str, str], seconds: int) -> Any:
+    now = Instant.from_seconds(seconds)
+    if what == "issue":
+        return issued(grant, RUN)
+    if what == "fail":
+        why = "a lease of its role is overdue"
+        return revoke_failed(grant, Reason.UNCONFIRMED, why, now, record_blob=None, run=RUN)
+    kind, reason = EventKind.EXPIRED, Reason.TIME
+    at = grant.not_after
+    if what == "done":
+        kind, reason, at = EventKind.REVOKED, Reason.DONE, now
+    return ended(grant, granted[grant.id], kind, reason, at, record_blob=None, run=RUN)
+
+
+def _git(folder: Path, *words: str) -> None:
+    date = f"{START.seconds - 3600} +0000"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": date,
+        "GIT_COMMITTER_DATE": date,
+        **{f"GIT_{who}_NAME": "Alice" for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": "alice@example.com" for who in ("AUTHOR", "COMMITTER")},
+    }
+    subprocess.run(["git", *words], cwd=folder, env=environment, check=True, capture_output=True)
