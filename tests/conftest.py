@@ -40,7 +40,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def database_engine(bao: OpenBao, postgres: Postgres) -> str:
     """The mount of OpenBao's database engine over that PostgreSQL, with the tiered roles."""
-    from daypass.sandbox.database_engine import (
+    from daypass.sandbox.database_engine import (  # noqa: PLC0415  -- unit tests need no server
         set_up_database_engine,
     )
 

@@ -366,7 +366,7 @@ def test_a_full_disk_stops_a_run_that_the_next_one_carries_on(
 @pytest.mark.parametrize("words", [("status",), ("validate",), ("audit", "log")], ids=words_of)
 def test_an_output_that_cannot_be_written_is_no_success(town: Town, words: tuple[str, ...]) -> None:
     alice = town.box.person("alice")
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w") as full:  # noqa: PTH123  -- a device
         done = subprocess.run(
             [*acting.DAYPASS, *words],
             check=False,

@@ -24,7 +24,7 @@ ROLE = "daypass-orders-db-read-1h"
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    from daypass.sandbox.box import Box
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
 
     with Box.create(tmp_path_factory.mktemp("living") / "box") as made:
         made.vault_bootstrap()

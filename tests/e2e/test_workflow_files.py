@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from daypass import __version__
+from daypass.adapters.vault.setup import COMMANDS_WORKFLOW
 from support.release import REQUIREMENTS, ROOT, Release
 
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -19,6 +20,8 @@ FILES = sorted(WORKFLOWS.glob("*.yml"))
 ACCESS = [path for path in FILES if path.name.startswith("access-")]
 TRIGGERS = {
     "access-apply.yml": {"push", "schedule", "workflow_dispatch"},
+    "access-commands.yml": {"issue_comment", "workflow_dispatch"},
+    "access-commands-run.yml": {"workflow_call"},
     "access-reconcile.yml": {"workflow_call"},
     "access-validate.yml": {"pull_request", "merge_group"},
     "ci.yml": {"push", "pull_request"},
@@ -83,14 +86,19 @@ def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
             assert step["with"]["persist-credentials"] is False
 
 
-def test_only_the_job_that_mints_may_ask_for_an_identity() -> None:
+def test_only_the_jobs_that_mint_and_that_end_may_ask_for_an_identity() -> None:
     asking = {
         path.name
         for path in FILES
         for job in load(path)["jobs"].values()
         if "id-token" in job.get("permissions", {})
     }
-    assert asking == {"access-apply.yml", "access-reconcile.yml"}
+    assert asking == {
+        "access-apply.yml",
+        "access-reconcile.yml",
+        "access-commands.yml",
+        "access-commands-run.yml",
+    }
     for path in FILES:
         for job in load(path)["jobs"].values():
             granted = job["permissions"]
@@ -117,8 +125,23 @@ def test_a_run_that_mints_is_never_cancelled(name: str) -> None:
     assert "${{" not in concurrency["group"]
 
 
-def test_the_job_that_mints_uses_no_third_party_action_and_the_pinned_release() -> None:
-    found = steps(WORKFLOWS / "access-reconcile.yml")
+def test_no_word_of_a_person_is_lost_and_none_is_put_into_an_expression() -> None:
+    """A pending run is cancelled by a newer one of its group: each has a group of its own."""
+    for name in ("access-commands.yml", "access-commands-run.yml"):
+        concurrency = load(WORKFLOWS / name)["concurrency"]
+        assert concurrency["cancel-in-progress"] is False
+        assert concurrency["group"].endswith("-${{ github.run_id }}")
+        text = (WORKFLOWS / name).read_text()
+        assert "inputs.command" not in text
+        assert text.count("github.event.comment.body") == text.count("startsWith(")
+    assert triggers(WORKFLOWS / "access-commands.yml")["issue_comment"] == {"types": ["created"]}
+    (job,) = load(WORKFLOWS / "access-commands.yml")["jobs"].values()
+    assert job["uses"] == "./" + COMMANDS_WORKFLOW
+
+
+@pytest.mark.parametrize("name", ["access-reconcile.yml", "access-commands-run.yml"])
+def test_a_job_that_logs_in_uses_no_third_party_action_and_the_pinned_release(name: str) -> None:
+    found = steps(WORKFLOWS / name)
     assert [step["uses"].partition("@")[0] for step in found if "uses" in step] == [
         "actions/checkout"
     ]
@@ -143,7 +166,7 @@ def test_this_repository_pins_what_it_locks() -> None:
 def test_the_wheel_can_be_built_again_with_the_same_hash(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from support.release import make_release
+    from support.release import make_release  # noqa: PLC0415  -- beside what it is compared with
 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     (wheel,) = make_release(tmp_path).wheels.glob("*.whl")

@@ -149,7 +149,7 @@ def work(count: int, seed: int, under_way: Path) -> int:
 
 
 def _examples(attempt: Callable[[bytes], None], count: int, seed: int) -> None:
-    from hypothesis import seed as seeded
+    from hypothesis import seed as seeded  # noqa: PLC0415  -- the name is taken here
 
     run = settings(
         max_examples=count,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    from daypass.sandbox.box import Box
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
 
     with Box.create(tmp_path_factory.mktemp("commands") / "box") as box:
         box.vault_bootstrap()

@@ -218,10 +218,10 @@ def test_github_down_does_not_keep_a_holder_from_ending_it(
 
 
 def test_with_vault_down_nothing_is_half_done(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from command_runs import Commands as Runs
+    from command_runs import Commands as Runs  # noqa: PLC0415  -- beside the box of this test
 
-    from daypass.sandbox.box import Box
-    from support.town import Town
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
+    from support.town import Town  # noqa: PLC0415  -- as above
 
     with Box.create(tmp_path_factory.mktemp("down") / "box") as box:
         box.vault_bootstrap()

@@ -112,7 +112,7 @@ class TestWriting:
             for commit in repository.write_commits(
                 repository.head(), iter(commits()), LocalSigner(), START
             ):
-                known.append(commit)
+                known.append(commit)  # noqa: PERF402  -- the next message reads it
             messages = [item.raw.split(b"\n\n", 1)[1] for item in repository.walk(known[-1])]
         assert messages[0] == f"after ['{known[1]}']\n".encode()
 

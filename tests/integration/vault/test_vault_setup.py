@@ -41,7 +41,7 @@ def empty(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OpenBao]:
     """A Vault of this module's own: these tests change roles and policies."""
-    from daypass.sandbox.openbao import OpenBao
+    from daypass.sandbox.openbao import OpenBao  # noqa: PLC0415  -- unit tests need no server
 
     with OpenBao.start(tmp_path_factory.mktemp("empty")) as server:
         yield server

@@ -156,7 +156,7 @@ GRANT = json.dumps(
 class Forgetful:
     """Results that are never known."""
 
-    def get(self, entry: TreeEntry) -> Document | None:
+    def get(self, entry: TreeEntry) -> Document | None:  # noqa: ARG002  -- the interface's name
         return None
 
     def put(self, entry: TreeEntry, document: Document) -> None:

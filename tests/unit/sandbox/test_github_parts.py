@@ -52,7 +52,7 @@ def test_permissions_have_levels(
 
 
 def test_a_fault_is_used_up_and_fits_only_its_path() -> None:
-    import re
+    import re  # noqa: PLC0415  -- one pattern
 
     faults = Faults()
     faults.add(Fault("GET", re.compile("/pulls/"), 500, 2, {}, after=False))
