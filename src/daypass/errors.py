@@ -114,6 +114,10 @@ class ForgeRefusedError(PermanentError):
     """GitHub refused a login or a call."""
 
 
+class ContextError(TemporaryError):
+    """A context source does not answer, or not in a way that a decision could rest on."""
+
+
 class GitError(PermanentError):
     """git could not do what was asked: no repository, a shallow or dirty clone, a broken object."""
 

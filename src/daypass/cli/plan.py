@@ -11,6 +11,7 @@ from daypass.documents.repository import load_catalogue
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
+from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.plan import make_plan
 from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
@@ -72,7 +73,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
     with wiring.bot(directory) as (ports, _):
         if arguments.open:
-            return _open(ports.repository, ports.forge, comment=arguments.comment)
+            inquiry = Inquiry(ports.context)
+            return _open(ports.repository, ports.forge, inquiry, comment=arguments.comment)
         seen = observe(ports, Answers(ports.forge), remember=False)
         return _show_actions(make_plan(seen.world).actions, seen.world.frozen, arguments.format)
 
@@ -87,7 +89,9 @@ def _of_trees(repository: GitRepository, base: str) -> Preview:
     )
 
 
-def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Preview:
+def _of_pull_request(
+    repository: GitRepository, forge: Forge, number: int, inquiry: Inquiry | None = None
+) -> Preview:
     main = repository.fetch()
     pull_request = forge.pull_request(number)
     repository.fetch_pull_request(number, pull_request.head_sha)
@@ -100,15 +104,16 @@ def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Pr
         machine_now(),
         groups=Answers(forge).groups(catalogue),
         pull_request=pull_request,
+        inquiry=inquiry,
     )
 
 
-def _open(repository: Any, forge: Forge, *, comment: bool) -> ExitCode:
+def _open(repository: Any, forge: Forge, inquiry: Inquiry, *, comment: bool) -> ExitCode:
     """The plan of each open pull request. One that cannot be read does not hide the others."""
     code = ExitCode.DONE
     for number in forge.open_pull_requests():
         try:
-            preview = _of_pull_request(repository, forge, number)
+            preview = _of_pull_request(repository, forge, number, inquiry)
             if not preview.is_about_access:
                 continue
             output.say(output.styled(f"#{number}", "bold"))
@@ -158,6 +163,9 @@ def _show_forecast(item: Forecast, *, annotate: bool) -> None:
         output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
         if annotate:
             output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
+    for why in item.unknown:
+        text = f"{why.policy}/{why.rule}: {why.message}"
+        output.say(f"  {output.styled('not known', 'yellow')} {output.printable(text)}")
     for need in item.still_needed:
         output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
     if item.already:
@@ -169,7 +177,7 @@ def _show_forecast(item: Forecast, *, annotate: bool) -> None:
         output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
     for warning in item.warnings:
         output.say(f"  warning   {output.printable(f'{warning.policy}: {warning.message}')}")
-    if not (item.would_deny or item.still_needed):
+    if not (item.would_deny or item.unknown or item.still_needed):
         output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
 
 

@@ -25,8 +25,10 @@ _LINE: Final = 70
 _HASHES: Final = {b"sha512": hashlib.sha512, b"sha256": hashlib.sha256}
 
 
-def bytes_to_sign(payload: bytes, hash_name: bytes = b"sha512") -> bytes:
-    """What the Ed25519 key signs for `payload` in the namespace `git`.
+def bytes_to_sign(
+    payload: bytes, hash_name: bytes = b"sha512", namespace: bytes = NAMESPACE
+) -> bytes:
+    """What the Ed25519 key signs for `payload` in the namespace (default: `git`).
 
     Raises:
         ValueError: `hash_name` is neither `sha512` nor `sha256`.
@@ -34,7 +36,7 @@ def bytes_to_sign(payload: bytes, hash_name: bytes = b"sha512") -> bytes:
     if hash_name not in _HASHES:
         _bad(f"the hash is {_shown(hash_name)}, not sha512 or sha256")
     digest = _HASHES[hash_name](payload).digest()
-    return _MAGIC + _string(NAMESPACE) + _string(b"") + _string(hash_name) + _string(digest)
+    return _MAGIC + _string(namespace) + _string(b"") + _string(hash_name) + _string(digest)
 
 
 def armoured_signature(public_key: bytes, signature: bytes) -> bytes:
@@ -57,18 +59,19 @@ def armoured_signature(public_key: bytes, signature: bytes) -> bytes:
     return b"\n".join((BEGIN, *lines, END)) + b"\n"
 
 
-def verified_key(armoured: bytes, payload: bytes) -> bytes:
+def verified_key(armoured: bytes, payload: bytes, namespace: bytes = NAMESPACE) -> bytes:
     """The raw public key (32 bytes) by which `payload` was signed.
 
     Says nothing about whose key that is: ask `Signers`.
 
     Raises:
-        ValueError: not a signature in that form, not of the namespace `git`, not Ed25519, or not
-            of these bytes.
+        ValueError: not a signature in that form, not of the namespace, not Ed25519, or not of
+            these bytes.
     """
-    key, hash_name, signature = _parse(_dearmour(armoured))
+    key, hash_name, signature = _parse(_dearmour(armoured), namespace)
+    signed = bytes_to_sign(payload, hash_name, namespace)
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, bytes_to_sign(payload, hash_name))
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     except (InvalidSignature, ValueError) as error:
         raise ValueError("the signature is not one of these bytes by that key") from error
     return key
@@ -130,14 +133,14 @@ class _Reader:
             _bad("the signature carries more than it should")
 
 
-def _parse(blob: bytes) -> tuple[bytes, bytes, bytes]:
+def _parse(blob: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes]:
     reader = _Reader(blob)
     if reader.take(len(_MAGIC)) != _MAGIC or reader.take(4) != _VERSION:
         _bad("not an SSHSIG signature of version 1")
     key = public_key_from_blob(reader.string())
     namespace = reader.string()
-    if namespace != NAMESPACE:
-        _bad(f"the signature is for the namespace {_shown(namespace)}, not git")
+    if namespace != wanted:
+        _bad(f"the signature is for the namespace {_shown(namespace)}, not {_shown(wanted)}")
     # `reserved`: to be ignored by specification; the bytes that are signed hold an empty one.
     reader.string()
     hash_name = reader.string()

@@ -17,6 +17,7 @@ from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_orphans
 from daypass.lifecycle.heartbeat import leave_heartbeat
+from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
@@ -98,7 +99,7 @@ class _Pass:
     _ended: dict[str, Action] = field(default_factory=dict)
 
     def run(self) -> None:
-        answers = Answers(self.ports.forge)
+        answers = Answers(self.ports.forge, Inquiry(self.ports.context))
         seen = observe(self.ports, answers)
         plan = self._reevaluated(seen, self._narrow(make_plan(seen.world)), answers)
         self._refuse_mass_revocation(plan)
@@ -109,6 +110,8 @@ class _Pass:
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
         if not seen.world.frozen:
             happenings += issuing.run(seen, plan, answers)
+        for name, text in answers.inquiry.faults.items():
+            self.outcome.alarm(f"context.{name}", text)
         aftermath.abandon(plan)
         self._record(seen, happenings, aftermath)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
@@ -132,7 +135,7 @@ class _Pass:
         ending = {action.grant_id for action in plan.of(Step.END, Step.AGAIN, Step.RESUME)}
         doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
         groups = answers.groups(world.ruling)
-        found = reevaluate(world, world.ruling, groups, ending, doubts)
+        found = reevaluate(world, world.ruling, groups, ending, doubts, answers.inquiry)
         if found.doubts != doubts:
             registry.write_note(DOUBTS_NOTE, found.doubts)
         for grant_id, text in found.alarms.items():

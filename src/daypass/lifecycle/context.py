@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
+from daypass.lifecycle.inquiry import Inquiry
 from daypass.policy.groups import resolve_groups, teams_needed
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.happening import Run
     from daypass.lifecycle.ports import (
+        ContextReader,
         Forge,
         Issuer,
         Notifier,
@@ -43,15 +45,17 @@ class Ports:
     forge: Forge
     sealer: Sealer
     notifier: Notifier
+    context: ContextReader
     signers: Signers  # whose signature makes a commit evidence: the keys of Vault's transit engine
     run: Run
 
 
 @dataclass(slots=True)
 class Answers:
-    """GitHub's answers, each asked for once in a run."""
+    """GitHub's answers, and those of the context sources, each asked for once in a run."""
 
     forge: Forge
+    inquiry: Inquiry = field(default_factory=Inquiry)
     _brought: dict[str, tuple[PullRequest, ...]] = field(default_factory=dict)
     _asked: dict[str, Future[tuple[PullRequest, ...]]] = field(default_factory=dict)
 

@@ -22,6 +22,7 @@ from daypass.policy.input import build_input
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from daypass.lifecycle.inquiry import Inquiry
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision, RuleOutcome
     from daypass.model.grant import Grant
@@ -46,6 +47,7 @@ class Forecast:
     request: AccessRequest
     decision: Decision
     would_deny: tuple[RuleOutcome, ...]  # whoever approves
+    unknown: tuple[RuleOutcome, ...]  # what rests on answers that were not asked for here
     still_needed: tuple[str, ...]
     already: tuple[str, ...]
     refused_reviews: tuple[RefusedReview, ...]
@@ -70,6 +72,7 @@ class Forecast:
             "until": self.until,
             "effectNow": str(self.decision.effect),
             "wouldDeny": [item.to_json() for item in self.would_deny],
+            "unknownHere": [item.to_json() for item in self.unknown],
             "stillNeeded": list(self.still_needed),
             "approved": list(self.already),
             "approvedUnasked": list(self.beside),
@@ -88,6 +91,7 @@ def forecast(
     pull_request: PullRequest | None,
     live: Iterable[Grant],
     now: Instant,
+    inquiry: Inquiry,
 ) -> Forecast:
     """Ask the decision point about a request as it would stand after its merge.
 
@@ -98,6 +102,7 @@ def forecast(
         pull_request: as GitHub tells it now, or None where GitHub is not asked.
         live: the grants on main.
         now: a time to decide at; for display and limits of the clock only.
+        inquiry: the context sources, or none of them where they are not asked.
     """
     subject = catalogue.identities[request.subject]
     count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
@@ -107,11 +112,11 @@ def forecast(
         Asked(request, Lane.ROUTINE, author),
         catalogue,
         count,
-        Surroundings(now, groups, history),
+        Surroundings(now, groups, history, inquiry.about(request, catalogue, now)),
     )
     decision = decide(facts, catalogue.policies.values())
     needs = describe_requirements(facts, catalogue.policies.values())
-    unknown_here = pull_request is None
+    unknown_here = pull_request is None or (inquiry.reader is None and facts.context)
     return Forecast(
         request=request,
         decision=decision,
@@ -120,6 +125,13 @@ def forecast(
             for item in decision.reasons
             if item.rule not in _OF_APPROVAL
             and not (unknown_here and item.effect is Effect.INDETERMINATE)
+        ),
+        unknown=tuple(
+            item
+            for item in decision.reasons
+            if item.rule not in _OF_APPROVAL
+            and unknown_here
+            and item.effect is Effect.INDETERMINATE
         ),
         still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),

@@ -32,7 +32,7 @@ from daypass.policy.input import build_input
 from daypass.policy.provenance import ProvenanceFault, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from daypass.lifecycle.context import Answers, Ports
@@ -97,10 +97,19 @@ class Judge:
             contents=ports.repository.blobs(sorted({file.blob for file in files})),
             past=past_grants(ports, world),
         )
+        answers.inquiry.prepare(judge.requests(), judge.catalogue)
         for action in plan.of(Step.RESUME):
             if action.grant is not None:
                 judge.remember(action.grant.subject, PastGrant.of(action.grant))
         return judge
+
+    def requests(self) -> Iterator[AccessRequest]:
+        """What is to be judged, as far as it can be read."""
+        for path in self.commits:
+            file = self.world.requests.get(path.removeprefix(_REQUESTS).removesuffix(".yaml"))
+            if file is not None and file.blob in self.contents:
+                with suppress(DocumentError):
+                    yield load_request(file.path, self.contents[file.blob])
 
     def commit_of(self, action: Action) -> str | None:
         """The commit of main that brought what is to be judged."""
@@ -208,7 +217,10 @@ class _Case:
         count = count_approvals(pull_request, subject, run.catalogue, run.groups, run.world.now)
         asked = Asked(request, Lane.ROUTINE, pull_request.author)
         surroundings = Surroundings(
-            run.world.now, run.groups, tuple(run.past.get(subject.name, ()))
+            run.world.now,
+            run.groups,
+            tuple(run.past.get(subject.name, ())),
+            run.answers.inquiry.about(request, run.catalogue, run.world.now),
         )
         value = build_input(asked, run.catalogue, count, surroundings)
         decision = decide(value, run.policies)

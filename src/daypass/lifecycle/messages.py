@@ -112,6 +112,7 @@ def _plan_of(item: Forecast) -> list[str]:
         f"- lasts: {escape(item.until)}; then Vault ends it by itself",
     ]
     lines += [f"- :no_entry: would be denied: {escape(why.message)}" for why in item.would_deny]
+    lines += [f"- :grey_question: not known here: {escape(why.message)}" for why in item.unknown]
     lines += [f"- approval: {escape(need)}" for need in item.still_needed]
     if item.already:
         lines.append(f"- approved by: {escape(', '.join(item.already))}")
@@ -125,6 +126,6 @@ def _plan_of(item: Forecast) -> list[str]:
         for review in item.refused_reviews
     ]
     lines += [f"- :warning: {escape(why.policy)}: {escape(why.message)}" for why in item.warnings]
-    if not (item.would_deny or item.still_needed):
+    if not (item.would_deny or item.unknown or item.still_needed):
         lines.append("- ready: nothing more is needed")
     return [*lines, ""]

@@ -9,6 +9,7 @@ from daypass.documents.records import load_grant
 from daypass.documents.repository import check_request, load_request
 from daypass.errors import DocumentError
 from daypass.lifecycle.forecast import Forecast, forecast
+from daypass.lifecycle.inquiry import Inquiry
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def preview_trees(
     *,
     groups: GroupDirectory,
     pull_request: PullRequest | None = None,
+    inquiry: Inquiry | None = None,
 ) -> Preview:
     """The plan of merging `head`, whose common ancestor with main is `base`."""
     before = _requests(repository, base)
@@ -87,6 +89,7 @@ def preview_trees(
         pull_request,
         live,
         now,
+        inquiry or Inquiry(),
     )
     return Preview(forecasts, ends, wrong)
 
@@ -98,6 +101,7 @@ def _judge(
     pull_request: PullRequest | None,
     live: Mapping[str, Grant],
     now: Instant,
+    inquiry: Inquiry,
 ) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     forecasts, wrong = [], []
     for path, content in files:
@@ -110,7 +114,9 @@ def _judge(
         if findings:
             wrong += [f"{path}: {finding.message}" for finding in findings]
         else:
-            forecasts.append(forecast(request, catalogue, groups, pull_request, live.values(), now))
+            forecasts.append(
+                forecast(request, catalogue, groups, pull_request, live.values(), now, inquiry)
+            )
     return tuple(forecasts), tuple(wrong)
 
 

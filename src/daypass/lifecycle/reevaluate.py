@@ -24,6 +24,7 @@ from daypass.policy.input import build_live_input
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from daypass.lifecycle.inquiry import Inquiry
     from daypass.lifecycle.world import World
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision
@@ -55,6 +56,7 @@ def reevaluate(
     groups: GroupDirectory,
     ending: Iterable[str],
     doubts: Mapping[str, str],
+    inquiry: Inquiry,
 ) -> Reevaluation:
     """Decide again for every live grant that this run is not ending anyway.
 
@@ -64,16 +66,19 @@ def reevaluate(
         groups: with today's members.
         ending: ids that end in this run for another reason.
         doubts: as the run before left them.
+        inquiry: the context sources.
     """
     policies = compile_policies(catalogue.policies.values())
-    surroundings = Surroundings(world.now, groups)
     skipped = frozenset(ending)
+    inquiry.prepare((item for item in world.grants.values() if item.id not in skipped), catalogue)
     ends: list[Action] = []
     alarms: dict[str, str] = {}
     standing: dict[str, str] = {}
     for grant in world.grants.values():
         if grant.id in skipped:
             continue
+        context = inquiry.about(grant, catalogue, world.now)
+        surroundings = Surroundings(world.now, groups, context=context)
         try:
             facts = build_live_input(grant, catalogue, surroundings)
         except ValueError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from daypass.model.context import ContextSource
 from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Settings:
     foundation_at_least: int
     claim_window: Duration  # how long a delivery waits to be claimed, at the most
     break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
+    context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -106,6 +108,10 @@ class Settings:
             foundation_at_least=foundation.get("atLeast", 1),
             claim_window=Duration.parse(spec.get("claimWindow", "1h")),
             break_glass=_break_glass(spec["breakGlass"]) if "breakGlass" in spec else None,
+            context={
+                name: ContextSource.from_spec(name, source)
+                for name, source in spec.get("context", {}).get("sources", {}).items()
+            },
         )
 
 

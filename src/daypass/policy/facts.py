@@ -248,7 +248,10 @@ class HistoryFacts(Facts):
 
 @dataclass(frozen=True, slots=True)
 class ContextFacts(Facts):
-    """One answer of a context source: posture, on-call, whatever the settings declare."""
+    """One answer of a context source: posture, on-call, whatever the settings declare.
+
+    `required` says that high and critical resources are not given without it.
+    """
 
     status: str
     value: Any = None
@@ -262,6 +265,7 @@ def _keys(cls: type) -> tuple[tuple[str, str], ...]:
     return tuple((item.name, _camel(item.name)) for item in fields(cls))
 
 
+    required: bool = False
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from daypass.policy.context import unasked
 from daypass.policy.facts import (
     ApprovalFacts,
     ApprovalsFacts,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from daypass.model.resource import Resource
     from daypass.policy.approvals import ApprovalCount
     from daypass.policy.asked import Asked, PastGrant, Surroundings
+    from daypass.policy.facts import ContextFacts
     from daypass.policy.groups import GroupDirectory
 
 
@@ -198,3 +201,13 @@ def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
         sensitivity=str(resource.sensitivity) if resource else None,
         labels=dict(resource.labels) if resource else {},
     )
+def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str, ContextFacts]:
+    """Every answer, and every declared source that was not asked, by name."""
+    sources = catalogue.settings.context
+    found = {**unasked(sources), **surroundings.context}
+    return {
+        name: replace(item, required=name in sources and sources[name].required)
+        for name, item in sorted(found.items())
+    }
+
+

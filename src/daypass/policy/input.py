@@ -25,6 +25,7 @@ from daypass.policy.facts import (
 from daypass.policy.gather import (
     approvals_facts,
     approver_groups,
+    context_facts,
     history_facts,
     request_facts,
     requester_facts,
@@ -140,7 +141,7 @@ def build_input(
         groups=approver_groups(catalogue, resource, groups),
         unknown_groups=unknown_groups(groups),
         history=history_facts(surroundings, request.id, catalogue),
-        context=dict(surroundings.context),
+        context=context_facts(surroundings, catalogue),
     )
 
 
@@ -169,5 +170,5 @@ def build_live_input(
         groups=approver_groups(catalogue, resource, groups),
         unknown_groups=unknown_groups(groups),
         history=HistoryFacts(Status.KNOWN),  # asked only at issue
-        context=dict(surroundings.context),
+        context=context_facts(surroundings, catalogue),
     )

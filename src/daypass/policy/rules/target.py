@@ -8,7 +8,7 @@ from daypass.model.instant import Instant
 from daypass.model.resource import Sensitivity
 from daypass.policy.rules.parties import is_person
 from daypass.policy.rules.rule import BuiltInRule
-from daypass.policy.verdict import Verdict, failed, passed
+from daypass.policy.verdict import Verdict, failed, passed, unknown
 
 if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
@@ -55,6 +55,16 @@ def _recipients_pinned(facts: DecisionInput) -> Verdict:
     return passed(f"{subject.pinned_recipients} recipient(s) are pinned for {subject.name}")
 
 
+def _context_known(facts: DecisionInput) -> Verdict:
+    wanted = {name: item for name, item in facts.context.items() if item.required}
+    if not wanted or not pins_recipients(facts):
+        return passed("no context has to be known at this sensitivity")
+    gaps = [f"{name} is {item.status}" for name, item in wanted.items() if item.status != "known"]
+    if gaps:
+        return unknown(f"required context: {', '.join(gaps)}. Ask again when its source answers")
+    return passed(f"{', '.join(wanted)} known")
+
+
 def _not_far_ahead(facts: DecisionInput) -> Verdict:
     if facts.request.not_before is None:
         return passed("it begins when it is issued")
@@ -93,6 +103,15 @@ RULES: Final = (
         requirements=("threat 34",),
         check=_recipients_pinned,
         at_issue_only=True,
+    ),
+    BuiltInRule(
+        name="context-known",
+        purpose="While a context source that the settings call `required` is unknown or stale, "
+        "nothing of high or critical sensitivity is given. What is live has a grace.",
+        passes="the posture of alice-laptop was told two minutes ago",
+        fails="the server of device postures answers 503, or its last answer is a day old",
+        requirements=("R6", "threat 37"),
+        check=_context_known,
     ),
     BuiltInRule(
         name="not-far-ahead",
