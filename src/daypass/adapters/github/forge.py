@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-import threading
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import github
 
 from daypass.adapters.github import pulls, wire
+from daypass.adapters.github.sharing import Latest, Once
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import Transport
 from daypass.errors import ForgeRefusedError
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
     from types import TracebackType
 
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Account, Comment, PullRequest
     from daypass.model.settings import GitHubSettings
 
-T = TypeVar("T")
 _MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
 _SLUG: Final = re.compile(r"[A-Za-z0-9._-]+")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
@@ -39,7 +38,7 @@ class GitHubForge:
         self._settings = settings
         self._auth = auth
         self._transport = Transport(settings.api_url, auth)
-        self._once = _Once()
+        self._once = Once()
 
     @classmethod
     def as_app(
@@ -120,33 +119,20 @@ class GitHubForge:
         return self._once.get(("keys", account.id), lambda: self._ssh_keys(account.id))
 
     def comments(self, number: int) -> tuple[Comment, ...]:
-        """All comments of a pull request, oldest first."""
-        path = f"{self._repository}/issues/{number}/comments"
-        found = wire.read_all(wire.comment, self._transport.pages(path))
-        return tuple(sorted(found, key=lambda comment: comment.id))
+        """All comments of a pull request, oldest first, as they are now."""
+        return self._discussion(number).now()
 
     def post_comment(self, number: int, marker: str, body: str) -> Comment:
         """Post a comment unless the App already posted one with that marker (its first line).
 
-        Returns the one that stands. Of two posted at once, the later one is deleted.
+        Returns the one that stands. Of two posted at once, the later one is deleted: so what was
+        seen of the discussion earlier in this run is good enough to begin with.
         """
-        if _MARKER.fullmatch(marker) is None:
-            raise ValueError("a marker looks like <!-- daypass:what:which -->")
-        standing = self._marked(number, marker)
-        if standing is not None:
-            return standing
-        whole = body if body.partition("\n")[0] == marker else f"{marker}\n{body}"
-        path = f"{self._repository}/issues/{number}/comments"
-        posted = wire.read(wire.comment, self._transport.post(path, {"body": whole}))
-        oldest = self._marked(number, marker)
-        if oldest is None or oldest.id >= posted.id:
-            return posted
-        self._transport.delete(f"{self._repository}/issues/comments/{posted.id}")
-        return oldest
+        return self._post(number, marker, body, self._discussion(number).at_some_time())
 
     def put_comment(self, number: int, marker: str, body: str) -> Comment:
         """The same, and if one stands that says something else, it is edited to say this."""
-        standing = self.post_comment(number, marker, body)
+        standing = self._post(number, marker, body, self.comments(number))
         whole = f"{marker}\n{body}"
         if standing.body.replace("\r\n", "\n").strip() == whole.strip():
             return standing
@@ -184,13 +170,36 @@ class GitHubForge:
     def _repository(self) -> str:
         return f"/repos/{self._settings.full_name}"
 
-    def _marked(self, number: int, marker: str) -> Comment | None:
+    def _post(self, number: int, marker: str, body: str, known: tuple[Comment, ...]) -> Comment:
+        if _MARKER.fullmatch(marker) is None:
+            raise ValueError("a marker looks like <!-- daypass:what:which -->")
+        standing = self._marked(known, marker)
+        if standing is not None:
+            return standing
+        whole = body if body.partition("\n")[0] == marker else f"{marker}\n{body}"
+        path = f"{self._repository}/issues/{number}/comments"
+        posted = wire.read(wire.comment, self._transport.post(path, {"body": whole}))
+        oldest = self._marked(self.comments(number), marker)
+        if oldest is None or oldest.id >= posted.id:
+            return posted
+        self._transport.delete(f"{self._repository}/issues/comments/{posted.id}")
+        return oldest
+
+    def _discussion(self, number: int) -> Latest[tuple[Comment, ...]]:
+        return self._once.get(("comments", number), lambda: Latest(lambda: self._comments(number)))
+
+    def _comments(self, number: int) -> tuple[Comment, ...]:
+        path = f"{self._repository}/issues/{number}/comments"
+        found = wire.read_all(wire.comment, self._transport.pages(path))
+        return tuple(sorted(found, key=lambda comment: comment.id))
+
+    def _marked(self, comments: tuple[Comment, ...], marker: str) -> Comment | None:
         """The App's oldest comment with that marker. Anybody else's with it counts for nothing."""
         bot = self._settings.app_user_id
         return next(
             (
                 comment
-                for comment in self.comments(number)
+                for comment in comments
                 if comment.author_id == bot and comment.body.partition("\n")[0].strip() == marker
             ),
             None,
@@ -204,25 +213,6 @@ class GitHubForge:
 
     def _account(self, account_id: int) -> Account | None:
         return wire.read(wire.account, self._transport.find(f"/user/{account_id}"))
-
-
-class _Once:
-    """Answers kept for a run. Threads that ask for the same thing at once wait for one answer."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[Hashable, threading.Lock] = {}
-        self._answers: dict[Hashable, Any] = {}
-
-    def get(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """The answer to that key; an error is not kept."""
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            if key not in self._answers:
-                self._answers[key] = ask()
-            answer: T = self._answers[key]
-            return answer
 
 
 def _sha(text: str) -> str:
