@@ -8,32 +8,38 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 from daypass.adapters.git import GitRepository
 from daypass.adapters.git.tree import TreeEditor
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
 from daypass.ledger.compose import compose
-from daypass.lifecycle.happening import Run, ended, issued, revoke_failed
+from daypass.lifecycle.happening import Happening, Run, ended, issued, revoke_failed
 from daypass.model.canonical import digest, digest_bytes
-from daypass.model.event import EventKind, Reason
+from daypass.model.event import Event, EventKind, Reason
 from daypass.model.grant import Approval, Grant, Lane, Wrapping
 from daypass.model.instant import Duration, Instant
-from daypass.model.names import ALLOWED_SIGNERS_PATH, request_path
+from daypass.model.names import (
+    ALLOWED_SIGNERS_PATH,
+    break_glass_path,
+    obligation_path,
+    request_path,
+)
 from daypass.model.resource import IssueMode
 from support.local_signer import LocalSigner
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 START = Instant.parse("2026-01-05T08:00:00Z")
 YEAR = 365 * 86400
 AUTHOR = ("daypass", "bot@daypass.example")
 RUN = Run("4711/1", "example/daypass/.github/workflows/access-apply.yml@refs/heads/main")
-PEOPLE = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy"]
+PEOPLE = (
+    *("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"),
+    *("mallory", "niaj", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter"),
+)
 RESOURCES = {
     "orders-db-replica": "low",
     "orders-db": "high",
@@ -63,7 +69,9 @@ def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
     _git(folder, "init", "-q", "-b", "main")
     _git(folder, "config", "gc.auto", "0")
     signer = LocalSigner()
-    (folder / "access").mkdir(exist_ok=True)
+    # The bot's folders are the bot's: what a person puts there is a fault.
+    ignore = shutil.ignore_patterns(".gitkeep")
+    shutil.copytree(Path(__file__).parents[2] / "access", folder / "access", ignore=ignore)
     (folder / ALLOWED_SIGNERS_PATH).write_text(signer.allowed().to_line() + "\n")
     _git(folder, "add", "-A")
     _git(folder, "commit", "-q", "-m", "Begin")
@@ -76,7 +84,7 @@ def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
 
 
 def _steps(count: int, live: int) -> list[_Step]:
-    chance = random.Random(5)
+    chance = random.Random(5)  # noqa: S311  -- for variety, not for secrets
     steps = []
     for number in range(count):
         grant = _grant(number, count, chance)
@@ -92,6 +100,8 @@ def _steps(count: int, live: int) -> list[_Step]:
             over += 900
         if number < count - live:
             steps.append(_Step(over, number, "done" if early else "expire", grant))
+            if grant.lane is Lane.BREAK_GLASS and chance.random() < 0.9:
+                steps.append(_Step(over + 7200, number, "review", grant))
     steps.sort(key=lambda step: (step.at, step.order))
     last = max(step.at for step in steps if step.what in ("ask", "issue"))
     return [step for step in steps if step.at <= last + 120 or step.what != "fail"]
@@ -108,7 +118,12 @@ def _grant(number: int, count: int, chance: random.Random) -> Grant:
     grant_id = f"{subject}-{resource}-{number:05d}"
     asked = {
         "version": 1,
-        "request": {"id": grant_id, "durationSeconds": hours * 3600, "lane": str(lane)},
+        "request": {
+            "id": grant_id,
+            "durationSeconds": hours * 3600,
+            "lane": str(lane),
+            "ticket": "INC-1",
+        },
         "subject": {"name": subject, "type": "human", "status": "active"},
         "resource": {
             "name": resource,
@@ -167,23 +182,29 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
     public_key = signer.public_key()
     sequence, seconds = 0, START.seconds
     previous: str | None = None
+    lying: set[str] = set()
     asked: dict[str, str] = {}
     granted: dict[str, str] = {}
     for step in steps:
         seconds = max(step.at, seconds)
         grant = step.grant
         if step.what == "ask":
+            asked_at = path_of(grant)
             content = f"kind: AccessRequest\nid: {grant.id}\n".encode()
-            tree = editor.apply({request_path(grant.id): content})
+            tree = editor.apply({asked_at: content})
             message = f"Ask for {grant.id}\n"
             draft = CommitDraft(tree, head, "Alice", "alice@example.com", seconds, message)
+            lying.add(asked_at)
             head = asked[grant.id] = repository._pack.add("commit", draft.payload())
             continue
         grant = replace(grant, request_commit=asked[grant.id])
         happening = _happening(step.what, grant, granted, seconds)
         sequence += 1
         message = compose(happening.title, happening.body, happening.event, sequence, previous)
-        tree = editor.apply(dict(happening.writes) | dict.fromkeys(happening.removes))
+        lying.update(happening.writes)
+        gone = lying.intersection(happening.removes)
+        lying -= gone
+        tree = editor.apply(dict(happening.writes) | dict.fromkeys(gone))
         payload = CommitDraft(tree, head, *AUTHOR, seconds, message).payload()
         signature = signer.sign(sshsig.bytes_to_sign(payload))
         armoured = sshsig.armoured_signature(public_key, signature)
@@ -194,13 +215,21 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
     return head
 
 
-def _happening(what: str, grant: Grant, granted: dict[str, str], seconds: int) -> Any:
+def path_of(grant: Grant) -> str:
+    return (request_path if grant.lane is Lane.ROUTINE else break_glass_path)(grant.id)
+
+
+def _happening(what: str, grant: Grant, granted: dict[str, str], seconds: int) -> Happening:
     now = Instant.from_seconds(seconds)
     if what == "issue":
         return issued(grant, RUN)
     if what == "fail":
         why = "a lease of its role is overdue"
         return revoke_failed(grant, Reason.UNCONFIRMED, why, now, record_blob=None, run=RUN)
+    if what == "review":
+        approver = f"900000004 5 {granted[grant.id]} {now}"
+        event = Event(EventKind.REVIEWED, grant.id, (("Daypass-Approver", approver),))
+        return Happening(event, f"Review {grant.id}", "", removes=(obligation_path(grant.id),))
     kind, reason = EventKind.EXPIRED, Reason.TIME
     at = grant.not_after
     if what == "done":

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import output
+from daypass.cli import audit_report, output
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -64,6 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a head of main that was noted elsewhere, in full; faults up to it are known, and do "
         "not count again",
     )
+    audit_report.add_arguments(
+        verbs.add_parser(
+            "report",
+            help="answer the auditor's questions: HTML, Markdown, CSV or JSON Lines",
+            description="Answer the auditor's questions from the evidence of this clone. The same "
+            "head gives the same bytes.",
+            allow_abbrev=False,
+        )
+    )
     for child in (log, verify):
         child.add_argument(
             "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
@@ -82,6 +91,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         head = repository.resolve(arguments.revision)
         if arguments.audit == "log":
             return _log(repository, head, arguments)
+        if arguments.audit == "report":
+            return audit_report.run(repository, head, arguments)
         return _verify(repository, head, arguments)
 
 

@@ -1,0 +1,245 @@
+"""`daypass audit report`: the auditor's questions, asked of a clone, in four formats."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daypass import __version__
+from daypass.cli import output
+from daypass.errors import DocumentError, ExitCode, UsageError
+from daypass.model.instant import Instant
+from daypass.model.names import SETTINGS_PATH
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+    from daypass.adapters.git import GitRepository
+    from daypass.model.catalogue import Catalogue
+    from daypass.report.ground import Ground
+    from daypass.report.heading import Report
+
+FORMATS: Final = ("html", "markdown", "csv", "jsonl")
+_ENDINGS: Final = {".html": "html", ".md": "markdown", ".csv": "csv", ".jsonl": "jsonl"}
+_TITLE: Final = "Privileged access report"
+_CONTROLS_TITLE: Final = "Controls and what shows that they hold"
+_NO_CATALOGUE: Final = "the documents in access/ do not load at this head"
+_FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `audit report`."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="default: by the ending of --output, else markdown to a terminal and html to a file",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write there instead of to standard output; for csv without --question a directory, "
+        "into which every table is written",
+    )
+    parser.add_argument(
+        "--since", metavar="INSTANT", help="begin there (default: the first commit)"
+    )
+    parser.add_argument("--until", metavar="INSTANT", help="end there (default: --at)")
+    parser.add_argument(
+        "--at",
+        metavar="INSTANT",
+        help="what “now” is (default: --until, else the time of the head's commit), so that the "
+        "same head gives the same bytes",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--question", metavar="NAME", help="only this one; see --list")
+    what.add_argument(
+        "--controls",
+        action="store_true",
+        help="each control that daypass answers to, and what here shows that it holds, or not",
+    )
+    what.add_argument("--list", action="store_true", help="list the questions")
+    parser.add_argument(
+        "--revision", metavar="REV", default="HEAD", help="report on this head (default: HEAD)"
+    )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256:…",
+        action="append",
+        default=[],
+        help="as for `daypass audit verify` (may be repeated)",
+    )
+    parser.add_argument("--anchor", metavar="COMMIT", help="as for `daypass audit verify`")
+
+
+def run(repository: GitRepository, head: str, words: argparse.Namespace) -> ExitCode:
+    """Make the report. Ends with 6 when the evidence does not hold; it is written all the same.
+
+    Raises:
+        UsageError: a time that cannot be read, a question that nobody asks, csv of many tables.
+    """
+    from daypass.ledger.verify import Verdict
+    from daypass.report.questions import QUESTIONS
+
+    if words.list:
+        for name in QUESTIONS:
+            output.say(name)
+        return ExitCode.DONE
+    format_ = _format(words)
+    _check(words, format_)
+    ground = _ground(repository, head, words)
+    report = _report(ground, words)
+    _write(report, format_, words)
+    broken = ground.verification.verdict is Verdict.BROKEN
+    if broken:
+        output.note("the evidence does not hold: run `daypass audit verify`")
+    return ExitCode.EVIDENCE if broken else ExitCode.DONE
+
+
+def _format(words: argparse.Namespace) -> str:
+    if words.format:
+        return str(words.format)
+    if words.output:
+        return _ENDINGS.get(Path(words.output).suffix, "html")
+    return "markdown" if sys.stdout.isatty() else "html"
+
+
+def _check(words: argparse.Namespace, format_: str) -> None:
+    """What can be said before any history is read. Raises UsageError."""
+    from daypass.report.questions import QUESTIONS
+
+    if words.question is not None and words.question not in QUESTIONS:
+        raise UsageError(
+            f"there is no question {output.printable(words.question)}",
+            remedy=f"One of: {', '.join(QUESTIONS)}.",
+        )
+    if format_ == "csv" and not (words.question or words.controls or words.output):
+        raise UsageError(
+            "a CSV file holds one table, and a report has many",
+            remedy="Name one with --question NAME, or a directory with --output DIR.",
+        )
+    for fingerprint in words.fingerprint:
+        if _FINGERPRINT.fullmatch(fingerprint) is None:
+            raise UsageError(
+                f"{output.printable(fingerprint)} is no fingerprint",
+                remedy="Give it as `ssh-keygen -l` prints it: SHA256: and 43 characters.",
+            )
+    if words.anchor is not None and _COMMIT.fullmatch(words.anchor) is None:
+        raise UsageError(
+            f"{output.printable(words.anchor)} is no full commit id",
+            remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
+        )
+
+
+def _instant(flag: str, text: str | None) -> Instant | None:
+    if text is None:
+        return None
+    try:
+        return Instant.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag} {output.printable(text)} is no time",
+            remedy="Write it as 2026-11-23T09:00:00Z: RFC 3339, with an offset.",
+        ) from error
+
+
+def _ground(repository: GitRepository, head: str, words: argparse.Namespace) -> Ground:
+    from daypass.ledger.verify import verify
+    from daypass.report.ground import Ground, Window
+    from daypass.report.reading import read_evidence
+
+    since, until = _instant("--since", words.since), _instant("--until", words.until)
+    at = _instant("--at", words.at)
+    verification = verify(repository, head, fingerprints=words.fingerprint, anchor=words.anchor)
+    evidence = read_evidence(repository, verification, check_inputs=words.controls)
+    at = at or until or evidence.head_at
+    window = Window(since, until or at, at)
+    if since is not None and window.until < since:
+        raise UsageError(
+            f"the window from {since} to {window.until} ends before it begins",
+            remedy="Give an earlier --since, or a later --until.",
+        )
+    catalogue, problem = _catalogue(repository, head)
+    return Ground(
+        repository=_repository_name(catalogue),
+        evidence=evidence,
+        window=window,
+        catalogue=catalogue,
+        catalogue_problem=problem,
+        verification=verification,
+        version=__version__,
+    )
+
+
+def _catalogue(repository: GitRepository, head: str) -> tuple[Catalogue | None, str | None]:
+    from daypass.documents.repository import load_catalogue
+
+    try:
+        return load_catalogue(repository.entries(head, "access"), repository.blobs), None
+    except DocumentError:
+        return None, f"{_NO_CATALOGUE} (`daypass validate` says why)"
+
+
+def _repository_name(catalogue: Catalogue | None) -> str:
+    if catalogue is None:
+        return f"(not told by {SETTINGS_PATH})"
+    return catalogue.settings.github.full_name
+
+
+def _report(ground: Ground, words: argparse.Namespace) -> Report:
+    from daypass.report.heading import make_report
+    from daypass.report.questions import QUESTIONS
+
+    if words.controls:
+        from daypass.report.controls import controls
+
+        return make_report(ground, _CONTROLS_TITLE, (controls(ground),))
+    names = [words.question] if words.question else list(QUESTIONS)
+    return make_report(ground, _TITLE, tuple(QUESTIONS[name](ground) for name in names))
+
+
+def _write(report: Report, format_: str, words: argparse.Namespace) -> None:
+    if format_ == "csv" and not (words.question or words.controls):
+        _write_tables(report, Path(words.output))
+        return
+    pieces = _pieces(report, format_)
+    if words.output is None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper, whatever typeshed allows for
+        sys.stdout.writelines(pieces)
+        return
+    _write_file(Path(words.output), pieces)
+
+
+def _pieces(report: Report, format_: str) -> Iterable[str]:
+    if format_ == "html":
+        from daypass.report.formats.html import page
+
+        return page(report)
+    if format_ == "markdown":
+        from daypass.report.formats import markdown
+
+        return markdown.report_lines(report)
+    if format_ == "jsonl":
+        from daypass.report.formats import json_lines
+
+        return json_lines.report_lines(report)
+    from daypass.report.formats.csv_table import answer_csv
+
+    return (answer_csv(answer) for answer in report.answers)
+
+
+def _write_tables(report: Report, folder: Path) -> None:
+    from daypass.report.formats.csv_table import answer_csv, summary_csv
+
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_file(folder / "report.csv", [summary_csv(report)])
+    for answer in report.answers:
+        _write_file(folder / f"{answer.name}.csv", [answer_csv(answer)])
+
+
+def _write_file(path: Path, pieces: Iterable[str] | Iterator[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(pieces)

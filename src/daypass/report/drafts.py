@@ -1,0 +1,172 @@
+"""Drafts: one grant's events, taken newest first, put together to a story at its beginning."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.event import EventKind
+from daypass.model.instant import Instant
+from daypass.report.story import Counted, End, Failure, GrantStory, Moment, Review
+
+if TYPE_CHECKING:
+    from daypass.model.event import RecordedEvent
+    from daypass.report.story import RecordFacts
+
+_APPROVER: Final = re.compile(r"([0-9]{1,18}) ([0-9]{1,18}) ([0-9a-f]{40}) (\S+)")
+_REQUESTER: Final = re.compile(r"(\S+) ([0-9]{1,18})")
+_ENDS: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
+
+
+class Draft:
+    """The events of one grant so far. They are few; the trailers are read when it is finished."""
+
+    __slots__ = ("later", "withdrawn_by")
+
+    def __init__(self) -> None:
+        self.later: list[RecordedEvent] = []  # newest first, the beginning left out
+        self.withdrawn_by: Moment | None = None
+
+    def finish(
+        self,
+        issued: RecordedEvent,
+        merged: Moment | None,
+        asked_at: Instant | None,
+        record: RecordFacts | None,
+    ) -> GrantStory:
+        """The story of the grant that this event issued."""
+        event = issued.event
+        names = dict(record.names) if record else {}
+        requester, requester_id = requester_of(issued)
+        moments: dict[EventKind, list[Moment]] = {}
+        for item in reversed(self.later):
+            moments.setdefault(item.event.kind, []).append(moment_of(item))
+        began = moment_of(issued)
+        return GrantStory(
+            id=event.grant or "",
+            subject=text(issued, "Daypass-Subject") or "",
+            requester=requester,
+            requester_id=requester_id,
+            resource=text(issued, "Daypass-Resource") or "",
+            access=text(issued, "Daypass-Access") or "",
+            pull_request=pull_request_of(issued),
+            asked_at=asked_at,
+            merged=merged,
+            approvals=approvals_of(issued, names),
+            issued=began,
+            not_before=instant(issued, "Daypass-Not-Before") or began.at,
+            not_after=instant(issued, "Daypass-Not-After"),
+            policy_digest=text(issued, "Daypass-Policy"),
+            decision_digest=decision_of(issued)[1],
+            lane=_lane(issued, record),
+            record=record,
+            withdrawn=self.withdrawn_by,
+            deliveries=tuple(moments.get(EventKind.DELIVERED_AGAIN, ())),
+            sessions=tuple(moments.get(EventKind.SESSION, ())),
+            failures=self._failures(),
+            end=self._end(),
+            reviews=self._reviews(),
+            overdue=tuple(moments.get(EventKind.REVIEW_OVERDUE, ())),
+            gaps=tuple(moments.get(EventKind.EVIDENCE_GAP, ())),
+        )
+
+    def _failures(self) -> tuple[Failure, ...]:
+        return tuple(
+            Failure(text(item, "Daypass-Reason") or "", moment_of(item))
+            for item in reversed(self.later)
+            if item.event.kind is EventKind.REVOKE_FAILED
+        )
+
+    def _reviews(self) -> tuple[Review, ...]:
+        return tuple(
+            _review(item) for item in reversed(self.later) if item.event.kind is EventKind.REVIEWED
+        )
+
+    def _end(self) -> End | None:
+        found = next((item for item in self.later if item.event.kind in _ENDS), None)
+        if found is None:
+            return None
+        moment = moment_of(found)
+        return End(
+            found.event.kind,
+            text(found, "Daypass-Reason") or "",
+            # An end whose time cannot be read was at the latest when it was written down.
+            instant(found, "Daypass-Ended-At") or moment.at,
+            moment,
+        )
+
+
+def _lane(issued: RecordedEvent, record: RecordFacts | None) -> str | None:
+    """The lane: evidence names the emergency lane only."""
+    named = text(issued, "Daypass-Lane")
+    return named or (str(record.lane) if record else None)
+
+
+def _review(recorded: RecordedEvent) -> Review:
+    moment = moment_of(recorded)
+    said = approvals_of(recorded, {})
+    return (
+        Review(said[0].account_id, said[0].at, moment) if said else Review(None, moment.at, moment)
+    )
+
+
+def moment_of(recorded: RecordedEvent) -> Moment:
+    """The commit of an event, and its time."""
+    return Moment(recorded.commit, Instant.from_seconds(recorded.recorded_at))
+
+
+def text(recorded: RecordedEvent, name: str) -> str | None:
+    """The first value of a trailer; equal ones share their memory."""
+    value = recorded.event.first(name)
+    return sys.intern(value) if value is not None else None
+
+
+def instant(recorded: RecordedEvent, name: str) -> Instant | None:
+    """A trailer's time; None if it is not there or cannot be read."""
+    value = recorded.event.first(name)
+    try:
+        return Instant.parse(value) if value is not None else None
+    except ValueError:
+        return None
+
+
+def requester_of(recorded: RecordedEvent) -> tuple[str | None, int | None]:
+    """Identity and account of the requester, as far as the trailer says."""
+    match = _REQUESTER.fullmatch(recorded.event.first("Daypass-Requester") or "")
+    if match is None:
+        return None, None
+    return (None if match[1] == "-" else sys.intern(match[1])), int(match[2])
+
+
+def request_commit_of(recorded: RecordedEvent) -> str | None:
+    """The commit that brought the request to main."""
+    return (recorded.event.first("Daypass-Request") or "").partition(" ")[0] or None
+
+
+def decision_of(recorded: RecordedEvent) -> tuple[str | None, str | None]:
+    """Effect and digest of the decision."""
+    effect, _space, digest = (recorded.event.first("Daypass-Decision") or "").partition(" ")
+    return (sys.intern(effect) or None), (digest or None)
+
+
+def pull_request_of(recorded: RecordedEvent) -> int | None:
+    """The number of the pull request."""
+    value = recorded.event.first("Daypass-Pull-Request") or ""
+    return int(value) if value.isascii() and value.isdigit() else None
+
+
+def approvals_of(recorded: RecordedEvent, names: dict[int, str]) -> tuple[Counted, ...]:
+    """The approvals that counted; one that cannot be read does not count."""
+    found = []
+    for value in recorded.event.values("Daypass-Approver"):
+        match = _APPROVER.fullmatch(value)
+        if match is None:
+            continue
+        try:
+            at = Instant.parse(match[4])
+        except ValueError:
+            continue
+        account = int(match[1])
+        found.append(Counted(account, names.get(account), int(match[2]), match[3], at))
+    return tuple(found)

@@ -1,0 +1,227 @@
+"""Facts: main's commits, read once and newest first, as stories. Pure: it is handed what it reads.
+
+What is kept grows with the grants, not with the commits: of a commit that is no event, only those
+are remembered that an event names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.ledger.commitobject import parse_commit
+from daypass.model.event import EventKind
+from daypass.model.instant import Instant
+from daypass.report.drafts import (
+    Draft,
+    decision_of,
+    instant,
+    moment_of,
+    pull_request_of,
+    request_commit_of,
+    requester_of,
+    text,
+)
+from daypass.report.story import Authored, Evidence, Moment, Note, Oddity, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.ledger.commitobject import ParsedCommit, RawCommit
+    from daypass.model.event import RecordedEvent
+    from daypass.report.story import GrantStory, RecordFacts
+
+_REFUSALS: Final = frozenset({EventKind.DENIED, EventKind.REJECTED, EventKind.WITHDRAWN})
+_OF_GRANT: Final = frozenset(
+    {
+        EventKind.DELIVERED_AGAIN,
+        EventKind.EXPIRED,
+        EventKind.LAPSED,
+        EventKind.REVOKED,
+        EventKind.REVOKE_FAILED,
+        EventKind.SESSION,
+        EventKind.REVIEWED,
+        EventKind.REVIEW_OVERDUE,
+        EventKind.EVIDENCE_GAP,
+    }
+)
+
+
+class FactsBuilder:
+    """Takes main's commits from its head back, each once, and tells what they say together.
+
+    Args:
+        requests: non-event commits that changed or removed the request of a grant: id → commits.
+        foundation: commits that changed what decisions rest on, and the paths that they changed.
+        side_times: the author's times of commits beside main, seconds since the epoch.
+        records: what the record says that each issuing commit brought.
+    """
+
+    def __init__(
+        self,
+        *,
+        requests: Mapping[str, tuple[str, ...]],
+        foundation: Mapping[str, tuple[str, ...]],
+        side_times: Mapping[str, int],
+        records: Mapping[str, RecordFacts],
+    ) -> None:
+        self._foundation_paths = foundation
+        self._side_times = side_times
+        self._records = records
+        self._requests: dict[str, list[str]] = {}
+        for grant, commits in requests.items():
+            for commit in commits:
+                self._requests.setdefault(commit, []).append(grant)
+        self._drafts: dict[str, Draft] = {}
+        self._issued: list[tuple[RecordedEvent, Draft]] = []
+        self._wanted: dict[str, Moment | None] = {}  # request commits that an event names
+        self._refusals: list[Refusal] = []
+        self._notes: list[Note] = []
+        self._foundation: list[Authored] = []
+        self._oddities: list[Oddity] = []
+        self._head: Moment | None = None
+        self._oldest: RawCommit | None = None
+        self._commits = 0
+        self._events = 0
+
+    def take(self, commit: RawCommit, event: RecordedEvent | None) -> None:
+        """The next commit, and the event that it records."""
+        self._commits += 1
+        sha = commit.sha
+        self._oldest = commit
+        if event is not None:
+            self._take_event(event)
+        paths = self._foundation_paths.get(sha)
+        if self._head is None or paths is not None or sha in self._wanted or sha in self._requests:
+            parsed = parse_commit(commit.raw)
+            moment = _moment(sha, parsed)
+            self._head = self._head or moment
+            self._note_commit(moment, parsed, paths, by_bot=event is not None)
+
+    def odd(self, commit: RawCommit, what: str) -> None:
+        """A signed commit whose event cannot be read."""
+        self._oddities.append(Oddity(_moment(commit.sha, parse_commit(commit.raw)), what))
+
+    def finish(self) -> Evidence:
+        """The whole, once every commit was taken."""
+        if self._head is None or self._oldest is None:
+            raise ValueError("no commit was taken")
+        grants = [self._story(event, draft) for event, draft in self._issued]
+        for grant, draft in self._drafts.items():
+            self._refuse_unissued(grant, draft)
+        return Evidence(
+            head=self._head.commit,
+            head_at=self._head.at,
+            first_at=_moment(self._oldest.sha, parse_commit(self._oldest.raw)).at,
+            commits=self._commits,
+            events=self._events,
+            grants=tuple(sorted(grants, key=lambda item: (item.not_before, item.id))),
+            refusals=tuple(sorted(self._refusals, key=lambda item: (item.moment.at, item.id))),
+            notes=tuple(reversed(self._notes)),
+            foundation=tuple(reversed(self._foundation)),
+            oddities=tuple(reversed(self._oddities)),
+        )
+
+    def _take_event(self, recorded: RecordedEvent) -> None:
+        self._events += 1
+        kind, grant = recorded.event.kind, recorded.event.grant
+        if kind is EventKind.ISSUED and grant is not None:
+            self._take_issued(recorded, grant)
+        elif kind in _REFUSALS:
+            self._refusals.append(_refusal(recorded))
+        elif kind in _OF_GRANT and grant is not None:
+            self._drafts.setdefault(grant, Draft()).later.append(recorded)
+        else:
+            self._notes.append(_note(recorded))
+
+    def _take_issued(self, recorded: RecordedEvent, grant: str) -> None:
+        draft = self._drafts.pop(grant, None) or Draft()
+        self._issued.append((recorded, draft))
+        commit = request_commit_of(recorded)
+        if commit is not None:
+            self._wanted.setdefault(commit, None)
+        if instant(recorded, "Daypass-Not-After") is None:
+            self._oddities.append(
+                Oddity(
+                    moment_of(recorded),
+                    f"the end of {grant} cannot be read: it counts as access without an end",
+                )
+            )
+
+    def _note_commit(
+        self,
+        moment: Moment,
+        parsed: ParsedCommit,
+        paths: tuple[str, ...] | None,
+        *,
+        by_bot: bool,
+    ) -> None:
+        if moment.commit in self._wanted:
+            self._wanted[moment.commit] = moment
+        if paths is not None:
+            self._foundation.append(Authored(moment, _author(parsed), paths, by_bot))
+        if by_bot:
+            return
+        for grant in self._requests.get(moment.commit, ()):
+            draft = self._drafts.setdefault(grant, Draft())
+            # The first one after its issue counts, and the walk goes back: the last one taken.
+            draft.withdrawn_by = moment
+
+    def _story(self, recorded: RecordedEvent, draft: Draft) -> GrantStory:
+        request = request_commit_of(recorded)
+        reviewed = recorded.event.first("Daypass-Approver") or ""
+        words = reviewed.split(" ")
+        seconds = self._side_times.get(words[2]) if len(words) == 4 else None  # noqa: PLR2004  -- id, review, commit, time
+        return draft.finish(
+            recorded,
+            self._wanted.get(request) if request else None,
+            Instant.from_seconds(seconds) if seconds is not None else None,
+            self._records.get(recorded.commit),
+        )
+
+    def _refuse_unissued(self, grant: str, draft: Draft) -> None:
+        """What was never issued: a request that lapsed, or events whose beginning is missing."""
+        for recorded in draft.later:
+            if recorded.event.kind is EventKind.LAPSED:
+                self._refusals.append(_refusal(recorded))
+            else:
+                what = f"{recorded.event.kind} of {grant}, which no event issued"
+                self._oddities.append(Oddity(moment_of(recorded), what))
+
+
+def _moment(sha: str, parsed: ParsedCommit) -> Moment:
+    return Moment(sha, Instant.from_seconds(parsed.committed_at or 0))
+
+
+def _author(parsed: ParsedCommit) -> str:
+    line = next((value for key, value in parsed.headers if key == b"author"), b"")
+    return line.partition(b"> ")[0].decode("utf-8", "replace") + ">" if line else "nobody"
+
+
+def _refusal(recorded: RecordedEvent) -> Refusal:
+    effect, digest = decision_of(recorded)
+    return Refusal(
+        id=recorded.event.grant or "",
+        kind=recorded.event.kind,
+        reason=text(recorded, "Daypass-Reason"),
+        subject=text(recorded, "Daypass-Subject"),
+        resource=text(recorded, "Daypass-Resource"),
+        access=text(recorded, "Daypass-Access"),
+        requester=requester_of(recorded)[0],
+        pull_request=pull_request_of(recorded),
+        effect=effect,
+        decision_digest=digest,
+        policy_digest=text(recorded, "Daypass-Policy"),
+        moment=moment_of(recorded),
+    )
+
+
+def _note(recorded: RecordedEvent) -> Note:
+    return Note(
+        kind=recorded.event.kind,
+        reason=text(recorded, "Daypass-Reason"),
+        subject=text(recorded, "Daypass-Subject"),
+        policy_digest=text(recorded, "Daypass-Policy"),
+        accessor=text(recorded, "Daypass-Accessor"),
+        grant=recorded.event.grant,
+        moment=moment_of(recorded),
+    )

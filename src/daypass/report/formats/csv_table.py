@@ -1,0 +1,54 @@
+"""CSV (RFC 4180), one table a file, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.instant import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from daypass.report.answer import Answer, Cell
+    from daypass.report.heading import Report
+
+# A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection). Full-width
+# forms count too: some spreadsheets fold them.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_QUOTED: Final = frozenset('",\r\n')
+
+
+def answer_csv(answer: Answer) -> str:
+    """One answer: a line of keys, then its rows. Times are RFC 3339, lengths seconds."""
+    head: list[Cell] = [column.key for column in answer.columns]
+    return "".join(map(_line, (head, *answer.rows)))
+
+
+def summary_csv(report: Report) -> str:
+    """The heading and what each question came to: `part,name,value,summary`."""
+    rows: list[tuple[Cell, ...]] = [("part", "name", "value", "summary")]
+    rows += [("heading", line.key, line.value, None) for line in report.heading]
+    rows += [("question", item.name, str(item.standing), item.summary) for item in report.answers]
+    return "".join(map(_line, rows))
+
+
+def _line(cells: Sequence[Cell] | Iterable[Cell]) -> str:
+    return ",".join(map(cell, cells)) + "\r\n"
+
+
+def cell(value: Cell) -> str:
+    """A value as one cell. Only text can be a formula: a number of ours is one, minus and all."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, int | Instant):
+        return str(value)
+    text = "; ".join(value) if isinstance(value, tuple) else value
+    text = text.replace("\0", "")
+    # Leading blanks are cut off by importers, and what follows then stands first.
+    if text.lstrip(" \u00a0\ufeff").startswith(_FORMULA) or text.startswith(_FORMULA):
+        text = "'" + text
+    if _QUOTED.isdisjoint(text) and text == text.strip():
+        return text
+    return '"' + text.replace('"', '""') + '"'

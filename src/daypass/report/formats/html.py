@@ -1,0 +1,123 @@
+"""One HTML page that needs nothing else: no request, no script from elsewhere, works from a disk.
+
+Jinja2 escapes everything. The policy in the page's head lets only its own style and script run,
+each named by its digest, so that even what slipped through could not act.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from daypass.ledger.verify import Verdict
+from daypass.model.instant import Instant
+from daypass.report.answer import NOT_RECORDED, Shape, Standing, span
+from daypass.report.timeline import BAR_HEIGHT, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daypass.report.answer import Answer, Cell
+    from daypass.report.heading import Report
+
+_MOST_ROWS: Final = {"grants": 20_000}
+_ROWS: Final = 1_000  # of any other table: the rest is in the other formats, and the page says so
+_OPEN: Final = 200  # rows that are laid out at once; the rest waits in a part that opens
+_SHORT: Final = 12
+_MARKS: Final = {
+    Standing.NONE: "none",
+    Standing.NOTED: "noted",
+    Standing.ATTENTION: "look",
+    Standing.UNKNOWN: "unknown",
+}
+_BADGES: Final = {
+    Verdict.HOLDS: "good",
+    Verdict.SELF_ATTESTED: "unknown",
+    Verdict.BROKEN: "bad",
+}
+
+
+def page(report: Report) -> Iterator[str]:
+    """The page, in pieces."""
+    style, script = _asset("report.css"), _asset("report.js")
+    answers = [_shown(answer) for answer in report.answers]
+    yield from _template().generate(
+        report=report,
+        heading={line.key: line.value for line in report.heading},
+        verdict=report.ground.verification.verdict,
+        badge=_BADGES[report.ground.verification.verdict],
+        answers=answers,
+        picture=draw(report.ground) if any(item["name"] == "grants" for item in answers) else None,
+        bar_height=BAR_HEIGHT,
+        style=Markup(style),  # noqa: S704  -- a file of this package, not of anybody's making
+        script=Markup(script),  # noqa: S704  -- likewise
+        policy="default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'",
+    )
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    most = _MOST_ROWS.get(answer.name, _ROWS)
+    kept = [at for at, column in enumerate(answer.columns) if not column.detail]
+    columns = [answer.columns[at] for at in kept]
+    rows = [
+        [_cell(row[at], column.shape) for at, column in zip(kept, columns, strict=True)]
+        for row in answer.rows[:most]
+    ]
+    return {
+        "name": answer.name,
+        "title": answer.title,
+        "question": answer.question,
+        "mark": _MARKS[answer.standing],
+        "standing": str(answer.standing),
+        "summary": answer.summary,
+        "note": answer.note,
+        "columns": columns,
+        "count": len(answer.rows),
+        "omitted": len(answer.rows) - len(rows),
+        "first": rows[:_OPEN],
+        "rest": rows[_OPEN:],
+        "details": len(kept) < len(answer.columns),
+    }
+
+
+def _cell(cell: Cell, shape: Shape) -> str | tuple[str, float]:
+    """What is shown; for a length of time also the number that it sorts by."""
+    if cell is None:
+        return NOT_RECORDED
+    if isinstance(cell, str):
+        return cell[:_SHORT] if shape is Shape.COMMIT else cell
+    if isinstance(cell, Instant):
+        return str(cell)[:19].replace("T", " ")
+    if isinstance(cell, tuple):
+        return ", ".join(cell) or NOT_RECORDED
+    if shape is Shape.SECONDS:
+        return span(cell), cell
+    return str(cell)
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _asset(name: str) -> str:
+    return files("daypass.report").joinpath("templates", name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,143 @@
+"""What the rules did: exceptions in force, denials, and who changed the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from daypass.model.decision import Enforcement
+from daypass.model.event import EventKind
+from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
+
+if TYPE_CHECKING:
+    from daypass.report.ground import Ground
+
+_SHOWN_PATHS = 4
+
+
+def exceptions(ground: Ground) -> Answer:
+    """What stands outside the rule: policies that do not enforce or ask nobody, static secrets."""
+    rows: list[tuple[Cell, ...]] = []
+    used = Counter(story.resource for story in ground.grants)
+    catalogue = ground.catalogue
+    if catalogue is not None:
+        for name, policy in sorted(catalogue.policies.items()):
+            if policy.enforcement is not Enforcement.ENFORCE:
+                rows.append(("policy that does not enforce", name, str(policy.enforcement), None))
+            elif policy.approvals_not_required is not None:
+                rows.append(("policy that asks for no approval", name, "enforce", None))
+        rows += [
+            ("legacy static secret", name, str(resource.sensitivity), used[name])
+            for name, resource in sorted(catalogue.resources.items())
+            if resource.type == "legacy-static"
+        ]
+    unknown = catalogue is None
+    kinds = Counter(str(row[0]) for row in rows)
+    return Answer(
+        name="exceptions",
+        title="Exceptions",
+        question="Which exceptions are in force, and what came of them?",
+        standing=Standing.UNKNOWN if unknown else Standing.ATTENTION if rows else Standing.NONE,
+        summary=f"Cannot be told: {ground.catalogue_problem}"
+        if unknown
+        else "; ".join(f"{kind}: {number}" for kind, number in sorted(kinds.items())) + "."
+        if rows
+        else "None.",
+        columns=(
+            Column("kind", "Kind", Shape.TEXT),
+            Column("name", "Name", Shape.NAME),
+            Column("what", "What", Shape.NAME),
+            Column("grants", "Grants in the window", Shape.COUNT),
+        ),
+        rows=tuple(rows),
+        note="No kind of document can except anybody from a built-in rule. Which grants rest on a "
+        "policy that asks for no approval: see “Without an independent approver”.",
+    )
+
+
+def denials(ground: Ground) -> Answer:
+    """Every request that was not granted."""
+    rows = tuple(
+        (
+            item.moment.at,
+            item.id,
+            str(item.kind),
+            item.reason,
+            item.requester or item.subject,
+            item.subject,
+            item.resource,
+            item.access,
+            item.effect,
+            item.pull_request,
+            item.moment.commit,
+        )
+        for item in ground.refusals
+    )
+    kinds = Counter(f"{item.kind} ({item.reason})" for item in ground.refusals)
+    summary = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
+    return Answer(
+        name="denials",
+        title="Denials",
+        question="What was denied, rejected, withdrawn or left to lapse, and whose was it?",
+        standing=Standing.NOTED if rows else Standing.NONE,
+        summary=summary + "." if rows else "None in this window.",
+        columns=(
+            Column("at", "When", Shape.INSTANT),
+            Column("request", "Request", Shape.NAME),
+            Column("kind", "What", Shape.STATE),
+            Column("reason", "Reason", Shape.NAME),
+            Column("requester", "Asked by", Shape.NAME),
+            Column("subject", "Subject", Shape.NAME),
+            Column("resource", "Resource", Shape.NAME),
+            Column("access", "Access", Shape.NAME),
+            Column("effect", "Decision", Shape.NAME),
+            Column("pullRequest", "PR", Shape.COUNT),
+            Column("commit", "Commit", Shape.COMMIT),
+        ),
+        rows=rows,
+        note="`daypass explain ID` replays a decision from its recorded input.",
+    )
+
+
+def policy_changes(ground: Ground) -> Answer:
+    """Each change of what decisions rest on, and each policy-changed event."""
+    holds = ground.window.holds
+    rows: list[tuple[Cell, ...]] = []
+    for item in ground.evidence.foundation:
+        if holds(item.moment.at):
+            shown = item.paths[:_SHOWN_PATHS]
+            more = len(item.paths) - len(shown)
+            paths = (*shown, f"and {more} more") if more else shown
+            by = "daypass" if item.by_bot else item.author
+            rows.append((item.moment.at, "change", by, paths, None, item.moment.commit))
+    rows += [
+        (note.moment.at, "recorded", note.subject, (), note.policy_digest, note.moment.commit)
+        for note in ground.notes(EventKind.POLICY_CHANGED)
+    ]
+    rows.sort(key=lambda row: (str(row[0]), str(row[-1])))
+    policies = sum(
+        any(path.startswith("access/policies/") for path in item.paths)
+        for item in ground.evidence.foundation
+        if holds(item.moment.at)
+    )
+    return Answer(
+        name="policy-changes",
+        title="Changes of the rules",
+        question="Who changed policies, resources, identities, settings or workflows?",
+        standing=Standing.NOTED if rows else Standing.NONE,
+        summary=f"{counted(len(rows), 'change')}, {policies} of policies."
+        if rows
+        else "None in this window.",
+        columns=(
+            Column("at", "When", Shape.INSTANT),
+            Column("kind", "Kind", Shape.NAME),
+            Column("author", "Author, as the commit says", Shape.TEXT),
+            Column("paths", "Paths", Shape.TEXT),
+            Column("policy", "Policy digest", Shape.DIGEST),
+            Column("commit", "Commit", Shape.COMMIT),
+        ),
+        rows=tuple(rows),
+        note="Anybody can write any author into a commit: who approved the pull request that "
+        "brought it is asked of GitHub by every run of apply, which grants nothing on what is not "
+        "proven.",
+    )
