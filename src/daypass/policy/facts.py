@@ -257,6 +257,7 @@ class ContextFacts(Facts):
     value: Any = None
     source: str | None = None
     age_seconds: int | None = None
+    required: bool = False
 
 
 @cache
@@ -265,7 +266,6 @@ def _keys(cls: type) -> tuple[tuple[str, str], ...]:
     return tuple((item.name, _camel(item.name)) for item in fields(cls))
 
 
-    required: bool = False
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

@@ -187,6 +187,16 @@ def history_facts(
     return HistoryFacts(Status.KNOWN, tuple(sorted(facts, key=lambda item: item.id)))
 
 
+def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str, ContextFacts]:
+    """Every answer, and every declared source that was not asked, by name."""
+    sources = catalogue.settings.context
+    found = {**unasked(sources), **surroundings.context}
+    return {
+        name: replace(item, required=name in sources and sources[name].required)
+        for name, item in sorted(found.items())
+    }
+
+
 def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
     return PastGrantFacts(
         id=grant.id,
@@ -201,13 +211,3 @@ def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
         sensitivity=str(resource.sensitivity) if resource else None,
         labels=dict(resource.labels) if resource else {},
     )
-def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str, ContextFacts]:
-    """Every answer, and every declared source that was not asked, by name."""
-    sources = catalogue.settings.context
-    found = {**unasked(sources), **surroundings.context}
-    return {
-        name: replace(item, required=name in sources and sources[name].required)
-        for name, item in sorted(found.items())
-    }
-
-
