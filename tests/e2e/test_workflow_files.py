@@ -140,7 +140,7 @@ def test_no_word_of_a_person_is_lost_and_none_is_put_into_an_expression() -> Non
 
 
 @pytest.mark.parametrize("name", ["access-reconcile.yml", "access-commands-run.yml"])
-def test_a_job_that_logs_in_uses_no_third_party_action_and_the_pinned_release(name: str) -> None:
+def test_the_job_that_mints_uses_no_third_party_action_and_the_pinned_release(name: str) -> None:
     found = steps(WORKFLOWS / name)
     assert [step["uses"].partition("@")[0] for step in found if "uses" in step] == [
         "actions/checkout"
