@@ -45,10 +45,9 @@ def prove_to_head(
     repository = ports.repository
     if trusted == head:
         return ()
-    if not repository.is_ancestor(trusted, head):
-        return (
-            f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten",
-        )
+    rewritten = _rewritten(repository, trusted, head)
+    if rewritten is not None:
+        return (rewritten,)
     catalogue = _catalogue(repository, trusted)
     sound = catalogue is not None
     for stretch in _stretches(ports, answers, trusted, head):
@@ -64,6 +63,20 @@ def prove_to_head(
     if remember and sound:
         ports.registry.write_note(TRUST_NOTE, {"commit": head})
     return ()
+
+
+def _rewritten(repository: Repository, trusted: str, head: str) -> str | None:
+    """Why what is on main's own line was not built on the trusted commit; None when it was."""
+    if not repository.is_ancestor(trusted, head):
+        return f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten"
+    if any(commit.sha == trusted for commit in repository.walk(head)):
+        return None
+    # A merge the wrong way round: its first parent is a state of long ago, and each commit of that
+    # line did come by an approved pull request once.
+    return (
+        f"main's own line no longer goes through the trusted commit {trusted[:12]}: "
+        f"something older was made its past. {_WAY_OUT}"
+    )
 
 
 def trusted_catalogue(ports: Ports) -> Catalogue | None:
