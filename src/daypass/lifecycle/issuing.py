@@ -115,6 +115,9 @@ class Issuing:
         except DaypassError as error:
             self.outcome.fail(action.grant_id, error)
             return None
+        except Exception as error:  # noqa: BLE001  -- one request's bug must stop nobody else's
+            self.outcome.stumble(action.grant_id, error)
+            return None
 
     def _carry_out(self, action: Action, verdict: Verdict | None) -> Happening | None:
         """What is to be written about one request. Runs in a thread of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from daypass.errors import ExitCode
+from daypass.errors import ExitCode, PermanentError
 from daypass.model.alarm import Alarm
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ class Outcome:
     def fail(self, grant_id: str, error: DaypassError) -> None:
         """Note one thing that could not be done; the next run tries again."""
         self.failures.append((grant_id, error))
+
+    def stumble(self, grant_id: str, error: Exception) -> None:
+        """Note a bug that one id ran into: where it arose, without its text, which may be secret.
+
+        The run goes on with the others, and a person must look.
+        """
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f" at {frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}" if frame else ""
+        text = f"daypass met something it did not expect: {type(error).__name__}{place}"
+        remedy = "This is a bug in daypass: please report it. Nothing was granted."
+        self.fail(grant_id, PermanentError(text, remedy=remedy))
+        self.alarm(f"bug.{grant_id}", f"{grant_id}: {text}")
 
     @property
     def alarms(self) -> list[str]:

@@ -18,6 +18,8 @@ _INSTANT = re.compile(
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+# The end of the year 9999 in UTC: nothing later can be written down again as it was read.
+_LAST_SECONDS: Final = 253_402_300_799
 _UNIT_SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -33,7 +35,8 @@ class Instant:
         """Read RFC 3339, for example `2026-11-23T09:00:00Z`; an offset is required.
 
         Raises:
-            ValueError: the text is anything else, or a date that does not exist.
+            ValueError: the text is anything else, a date that does not exist, or one before 1970
+                or after 9999 in UTC.
         """
         match = _INSTANT.fullmatch(text)
         if match is None:
@@ -41,6 +44,8 @@ class Instant:
         whole, fraction, zone = match.groups()
         moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
         seconds = int(moment.timestamp())
+        if not 0 <= seconds <= _LAST_SECONDS:
+            raise ValueError(f"{text!r} does not lie between 1970 and 9999, in UTC")
         return cls(seconds * NANOSECONDS + int((fraction or "").ljust(9, "0")))
 
     @classmethod

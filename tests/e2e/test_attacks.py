@@ -1,0 +1,89 @@
+"""Attacks that were tried, and got through once: each on the whole way, on real servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from daypass.sandbox.box import Box
+from support.town import Town
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMES = (
+    "9999-12-31T23:59:59-23:59",  # in UTC it lies in a year that no calendar here has
+    "0001-01-01T00:00:00+23:59",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+)
+ORDERS = "access/resources/orders-db.yaml"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with Box.create(tmp_path_factory.mktemp("box")) as box:
+        box.vault_bootstrap()
+        town = Town(box)
+        assert town.apply().code == 0
+        yield town
+
+
+@pytest.fixture
+def own_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """For what cannot be mended afterwards."""
+    with Box.create(tmp_path_factory.mktemp("own")) as box:
+        box.vault_bootstrap()
+        town = Town(box)
+        assert town.apply().code == 0
+        yield town
+
+
+@pytest.mark.parametrize("instant", TIMES)
+def test_a_time_out_of_this_world_stops_nobody_else(town: Town, instant: str) -> None:
+    name = f"far-{TIMES.index(instant)}"
+    town.grant(name, duration="1h", notBefore=instant)
+    honest = town.grant(f"{name}-honest", duration="1h")
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events(honest.id) == ["issued"]
+    assert town.events(name) == ["denied"]
+
+
+def approvers(town: Town, at_least: int) -> None:
+    """A change of what decisions rest on, in good order."""
+    carol, dave = town.box.person("carol"), town.box.person("dave")
+    document = yaml.safe_load(town.store.git("show", f"main:{ORDERS}"))
+    document["spec"]["approvers"]["atLeast"] = at_least
+    document["spec"]["approvers"]["groups"] = ["dba", "orders-team"]
+    changes = {ORDERS: yaml.safe_dump(document).encode()}
+    number = carol.propose(f"approvers-{at_least}", changes, f"{at_least} approvers")
+    dave.approve(number)
+    carol.merge(number)
+    assert town.apply().code == 0
+
+
+def test_a_merge_the_wrong_way_round_brings_back_no_old_policy(own_town: Town) -> None:
+    """Somebody who may push past the rules makes an old, approved state main's past again.
+
+    Each commit that changes anything on that line did come by an approved pull request.
+    """
+    town, mallory = own_town, own_town.box.person("mallory")
+    approvers(town, 1)
+    old = town.store.git("rev-parse", "refs/pull/1/head").strip()
+    approvers(town, 2)
+    mallory.git("fetch", "-q", "origin", "main", "refs/pull/1/head")
+    words = ("-p", old, "-p", town.head(), "-m", "Merge main")
+    merged = mallory.git("commit-tree", f"{old}^{{tree}}", *words).strip()
+    bypass = town.box.repository.rules.bypass
+    bypass.add(mallory.account.id)
+    mallory.git("push", "-q", "origin", f"{merged}:refs/heads/main")
+    bypass.discard(mallory.account.id)
+    asked = town.grant("easier-now", duration="1h")
+    done = town.apply()
+    assert done.code == 5, done.said
+    assert town.events(asked.id) == []
+    assert not town.live_tokens(asked.id)
+    assert "trusted commit" in done.said
