@@ -53,6 +53,10 @@ VERBS: Final[dict[str, Verb]] = {
     "halt": Verb(
         "daypass.cli.halt", "end every live grant of a type of identity, a subject or a resource"
     ),
+    "break-glass": Verb(
+        "daypass.cli.break_glass", "take access in an emergency: now, and reviewed afterwards"
+    ),
+    "review": Verb("daypass.cli.review", "review an emergency that somebody else took"),
     "command": Verb("daypass.cli.command", "obey a comment or a dispatch: for access-commands"),
     "doctor": Verb("daypass.cli.doctor", "is the bot alive, and is nothing stuck"),
     "status": Verb("daypass.cli.status", "who holds what, until when"),

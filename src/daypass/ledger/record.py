@@ -22,6 +22,7 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
         ("Daypass-Approver", f"{item.account_id} {item.review_id} {item.commit} {item.at}")
         for item in grant.approvals
     )
+    lane = () if grant.lane_word is None else (("Daypass-Lane", grant.lane_word),)
     return (
         ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
         ("Daypass-Pull-Request", str(grant.pull_request)),
@@ -29,6 +30,7 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
         ("Daypass-Subject", grant.subject),
         ("Daypass-Resource", grant.resource),
         ("Daypass-Access", grant.access),
+        *lane,
         ("Daypass-Decision", f"permit {grant.decision_digest}"),
         ("Daypass-Policy", grant.policy_digest),
         *approvers,

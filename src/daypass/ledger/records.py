@@ -131,8 +131,9 @@ def compare(recorded: RecordedEvent, content: bytes) -> Iterator[Fault]:
         return
     if grant.id != event.grant:
         yield Fault(FaultCode.RECORD_MISMATCH, recorded.commit, f"the record is that of {grant.id}")
-    # Approvers are named even if the record has none: trailers must not add them.
-    for name in dict.fromkeys((*(name for name, _value in implied), "Daypass-Approver")):
+    # Named even if the record has none: trailers must not add an approver, or another lane.
+    always = ("Daypass-Approver", "Daypass-Lane")
+    for name in dict.fromkeys((*(name for name, _value in implied), *always)):
         values = tuple(value for key, value in implied if key == name)
         said = event.values(name)
         if said != values and (said or event.kind is EventKind.ISSUED):

@@ -69,6 +69,10 @@ class Aftermath:
             refusal, slot = self.issuing.refused[grant_id]
             delivering.notify(refusal, slot, forge, registry)
             return "; ".join(refusal.why)
+        if kind is EventKind.REVIEWED:
+            return "nothing is owed for it any more"
+        if kind is EventKind.REVIEW_OVERDUE:
+            return "its invoker receives nothing until it is reviewed"
         action = self.ended.get(grant_id)
         if action is None:
             return "put back, or revoked: see the commit"

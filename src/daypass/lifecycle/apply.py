@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import LimitError
 from daypass.ledger import compose, history
-from daypass.lifecycle import ending, happening, recorder
+from daypass.lifecycle import ending, happening, recorder, reviewing
+from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.context import Answers
@@ -23,14 +24,18 @@ from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.unclaimed import find_unclaimed
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.happening import Happening
-    from daypass.lifecycle.ports import Repository
+    from daypass.lifecycle.happening import Happening, Refusal
+    from daypass.lifecycle.ports import Repository, Slot
+    from daypass.lifecycle.recorder import Recorded
     from daypass.model.event import Event, RecordedEvent
     from daypass.model.settings import Settings
 
@@ -97,10 +102,11 @@ class _Pass:
     outcome: Outcome
     _head: str = ""
     _ended: dict[str, Action] = field(default_factory=dict)
+    _refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)  # emergencies
 
     def run(self) -> None:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
-        seen = observe(self.ports, answers)
+        seen = self._admit(observe(self.ports, answers), answers)
         plan = self._reevaluated(seen, self._narrow(make_plan(seen.world)), answers)
         self._refuse_mass_revocation(plan)
         for reason in seen.world.frozen:
@@ -108,7 +114,9 @@ class _Pass:
         issuing = Issuing(self.ports, self.settings, self.outcome)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended)
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
+        happenings += self._review(seen, answers)
         if not seen.world.frozen:
+            happenings += [issuing.refuse(*refused) for refused in self._refused]
             happenings += issuing.run(seen, plan, answers)
         for name, text in answers.inquiry.faults.items():
             self.outcome.alarm(f"context.{name}", text)
@@ -116,6 +124,37 @@ class _Pass:
         self._record(seen, happenings, aftermath)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
         aftermath.forget_intents(seen)
+
+    def _admit(self, seen: Observation, answers: Answers) -> Observation:
+        """Merge the emergencies that may be; what is seen then, if there were any."""
+        catalogue = seen.world.catalogue
+        if catalogue is None or catalogue.settings.break_glass is None or seen.world.frozen:
+            return seen
+        only = self.limits.only
+        admission = Admission(self.ports, answers, seen.world, catalogue, self.outcome, only)
+        admission.run()
+        self._refused = admission.refused
+        return observe(self.ports, answers) if admission.merged else seen
+
+    def _review(self, seen: Observation, answers: Answers) -> list[Happening]:
+        """What is owed for emergencies: reviews that were given, and those that are late."""
+        world = seen.world
+        if not world.obligations or world.ruling is None:
+            return []
+        groups = answers.groups(world.ruling)
+        return Reviewing(self.ports, seen, world.ruling, groups, self.outcome).run()
+
+    def _alert(self, seen: Observation, recorded: Iterable[Recorded]) -> None:
+        """Call the reviewers of what is owed now, before anything is delivered."""
+        owed = dict(seen.world.obligations)
+        for item in recorded:
+            owed_for = item.happening.owes
+            if owed_for is not None:
+                owed[owed_for.grant_id] = owed_for
+            elif item.happening.event.kind is EventKind.REVIEWED:
+                owed.pop(item.happening.event.grant or "", None)
+        reviewing.raise_issues(self.ports, self.settings, owed, self.outcome)
+        reviewing.alarm_overdue(seen.world.now, owed.values(), self.outcome)
 
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""
@@ -212,6 +251,7 @@ class _Pass:
         """Write and push everything of this pass, then follow up what is on main."""
         self._head = seen.world.head
         if not happenings:
+            self._alert(seen, ())
             return
         recording = recorder.record(
             self.ports.repository,
@@ -228,6 +268,7 @@ class _Pass:
             self.ports.registry.write_note(
                 TIP_NOTE, {"sequence": last.sequence, "commit": last.commit}
             )
+        self._alert(seen, recording.recorded)
         aftermath.follow(recording)
 
 

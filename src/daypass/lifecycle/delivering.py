@@ -51,6 +51,8 @@ def notify(refusal: Refusal, slot: Slot | None, forge: Forge, registry: Registry
             messages.refusal_marker(refusal.grant_id),
             messages.refusal(refusal),
         )
+        if not refusal.merged:
+            forge.close_issue(refusal.pull_request)
     if slot is not None and slot.state is SlotState.REFUSED:
         close(slot, registry)
 

@@ -15,7 +15,12 @@ from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
 from daypass.model.grant import Grant, Lane, Wrapping
-from daypass.model.resource import IssueMode, token_role_name
+from daypass.model.resource import (
+    EMERGENCY_CAP,
+    IssueMode,
+    break_glass_role_name,
+    token_role_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,9 +56,22 @@ class Order:
     decision_input: Mapping[str, Any]
     approvals: tuple[Approval, ...]
     recipients: tuple[str, ...]
+    lane: Lane
     slot: (
         Slot | None
     )  # left by a run that was killed before it minted, or after what it minted died
+
+    @property
+    def token_role(self) -> str:
+        """The Vault token role that it is minted through: each lane has its own."""
+        name = break_glass_role_name if self.lane is Lane.BREAK_GLASS else token_role_name
+        return name(self.resource.name, self.level.name, self.tier.length)
+
+    @property
+    def seconds(self) -> int:
+        """How long it lasts. The emergency lane's cap is code, whatever was decided."""
+        cap = EMERGENCY_CAP.seconds if self.lane is Lane.BREAK_GLASS else self.decision.seconds
+        return min(self.decision.seconds, cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +160,13 @@ def _end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
 def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrder:
     return MintOrder(
         grant_id=order.request.id,
-        token_role=token_role_name(order.resource.name, order.level.name, order.tier.length),
+        token_role=order.token_role,
         engine=order.level.engine,
         mount=order.level.mount,
         role=order.tier.role,
-        ttl=order.decision.seconds,
+        ttl=order.seconds,
         issue=IssueMode(order.decision.obligations.issue),
-        wrap_ttl=min(claim_window, order.decision.seconds),
+        wrap_ttl=min(claim_window, order.seconds),
         meta={
             _GRANT_MARK: order.request.id,
             "daypass_repository": str(repository_id),
@@ -162,7 +180,7 @@ def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
     author = order.pull_request.author
     return Grant(
         id=order.request.id,
-        lane=Lane.ROUTINE,
+        lane=order.lane,
         subject=order.subject.name,
         requester=order.requester.name if order.requester else None,
         requester_id=author.id if author else 0,
@@ -171,7 +189,7 @@ def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
         engine=order.level.engine,
         mount=order.level.mount,
         role=order.tier.role,
-        token_role=token_role_name(order.resource.name, order.level.name, order.tier.length),
+        token_role=order.token_role,
         tier=order.tier.length,
         issue=IssueMode(order.decision.obligations.issue),
         request_blob=order.file.blob,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from daypass.ledger.compose import revert_title, reverts
 from daypass.ledger.record import grant_trailers
 from daypass.model.event import TRAILERS, Event, EventKind, Reason
-from daypass.model.names import grant_path, request_path
+from daypass.model.grant import Lane
+from daypass.model.names import break_glass_path, grant_path, obligation_path, request_path
+from daypass.model.obligation import Obligation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.plan import Judged
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Happening:
     removes: tuple[str, ...] = ()  # paths, where they are still there
     requires: Mapping[str, str | None] = field(default_factory=dict)  # path → blob; None: absent
     is_note: bool = False  # says something that changes no file
+    owes: Obligation | None = None  # what it leaves owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,18 @@ class Refusal:
     input_digest: str | None = None
     policy_digest: str | None = None
     decision_input: str = ""  # canonical JSON, kept so that the denial can be replayed
+    lane: Lane = Lane.ROUTINE
+    merged: bool = True  # False: its pull request is open, and is closed with the notice
+
+    @property
+    def path(self) -> str:
+        """Where the request lies, or was to lie."""
+        return _asked_at(self.grant_id, self.lane)
 
     def to_json(self) -> dict[str, Any]:
         """As a slot keeps it, so that a killed run's refusal is finished word for word."""
-        return asdict(self) | {"kind": str(self.kind), "reason": str(self.reason)}
+        words = {"kind": str(self.kind), "reason": str(self.reason), "lane": str(self.lane)}
+        return asdict(self) | words
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -74,6 +86,7 @@ class Refusal:
             kind=EventKind(rest.pop("kind")),
             reason=Reason(rest.pop("reason")),
             why=tuple(rest.pop("why")),
+            lane=Lane(rest.pop("lane", Lane.ROUTINE)),
             **rest,
         )
 
@@ -87,6 +100,7 @@ _ASKED: Final = frozenset(
         "Daypass-Subject",
         "Daypass-Resource",
         "Daypass-Access",
+        "Daypass-Lane",
         "Daypass-Not-After",
         "Daypass-Accessor",
     }
@@ -103,9 +117,19 @@ def _asked(grant: Grant) -> tuple[tuple[str, str], ...]:
     return tuple(trailer for trailer in grant_trailers(grant) if trailer[0] in _ASKED)
 
 
+def _asked_at(grant_id: str, lane: Lane) -> str:
+    return break_glass_path(grant_id) if lane is Lane.BREAK_GLASS else request_path(grant_id)
+
+
+def _request_paths(grant_id: str) -> tuple[str, str]:
+    """Where requests of that id can lie. An id is used once, whatever the lane: both go."""
+    return (request_path(grant_id), break_glass_path(grant_id))
+
+
 def grant_title(grant: Grant) -> str:
     """The subject line of a grant's commit; its revert quotes it."""
-    return f"Grant {grant.subject} {grant.access} on {grant.resource} ({grant.id})"
+    word = {Lane.ROUTINE: "Grant", Lane.BREAK_GLASS: "Break glass:"}[grant.lane]
+    return f"{word} {grant.subject} {grant.access} on {grant.resource} ({grant.id})"
 
 
 def issued(grant: Grant, run: Run) -> Happening:
@@ -118,12 +142,31 @@ def issued(grant: Grant, run: Run) -> Happening:
         f"with {approvals} approval{'' if approvals == 1 else 's'} that counted.\n"
         "Vault ends it at that time by itself, whether or not daypass runs."
     )
+    if grant.base is not None:
+        body += (
+            f"\n\nMain was ruled by other documents before the merge, at {grant.base.commit}.\n"
+            f"They permitted it too, with policies {grant.base.policy_digest}\n"
+            f"on the input {grant.base.input_digest}. The stricter of both counted."
+        )
+    writes = {grant_path(grant.id): grant.to_bytes()}
+    owed = Obligation.of(grant)
+    if owed is not None:
+        drill = "This is a drill. " if owed.drill else ""
+        body += (
+            f"\n\n{drill}Nobody approved it before: it is the emergency lane, in incident "
+            f"{owed.incident}.\nSomebody not involved reviews it until {owed.due}."
+        )
+        writes[obligation_path(grant.id)] = owed.to_bytes()
     return Happening(
         event,
         grant_title(grant),
         body,
-        writes={grant_path(grant.id): grant.to_bytes()},
-        requires={request_path(grant.id): grant.request_blob, grant_path(grant.id): None},
+        writes=writes,
+        requires={
+            _asked_at(grant.id, grant.lane): grant.request_blob,
+            grant_path(grant.id): None,
+        },
+        owes=owed,
     )
 
 
@@ -160,7 +203,7 @@ def ended(
         event,
         revert_title(grant_title(grant)),
         body,
-        removes=(request_path(grant.id), grant_path(grant.id)),
+        removes=(*_request_paths(grant.id), grant_path(grant.id)),
         requires={grant_path(grant.id): record_blob},
     )
 
@@ -210,6 +253,7 @@ def refused(refusal: Refusal, run: Run) -> Happening:
         ("Daypass-Subject", refusal.subject),
         ("Daypass-Resource", refusal.resource),
         ("Daypass-Access", refusal.access),
+        ("Daypass-Lane", None if refusal.lane is Lane.ROUTINE else str(refusal.lane)),
     ]
     if refusal.effect is not None:
         facts.append(("Daypass-Decision", f"{refusal.effect} {refusal.input_digest}"))
@@ -221,8 +265,9 @@ def refused(refusal: Refusal, run: Run) -> Happening:
         _event(refusal.kind, refusal.grant_id, *trailers, run=run),
         f"{'Deny' if refusal.kind is EventKind.DENIED else 'Let lapse'}: {refusal.grant_id}",
         body,
-        removes=(request_path(refusal.grant_id),),
-        requires={request_path(refusal.grant_id): refusal.blob},
+        removes=_request_paths(refusal.grant_id) if refusal.merged else (),
+        requires={refusal.path: refusal.blob if refusal.merged else None},
+        is_note=not refusal.merged,
     )
 
 
@@ -236,9 +281,55 @@ def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happenin
         "was minted anew. A grant is delivered again once at the most.",
         writes={grant_path(grant.id): grant.to_bytes()},
         requires={
-            request_path(grant.id): grant.request_blob,
+            _asked_at(grant.id, grant.lane): grant.request_blob,
             grant_path(grant.id): record_blob,
         },
+    )
+
+
+def reviewed(
+    owed: Obligation,
+    comment: Comment,
+    reviewer: str,
+    issued_commit: str,
+    *,
+    record_blob: str | None,
+    run: Run,
+) -> Happening:
+    """Somebody not involved has looked at an emergency: nothing is owed for it any more."""
+    approver = f"{comment.author_id} {comment.id} {issued_commit} {comment.created_at}"
+    event = _event(
+        EventKind.REVIEWED, owed.grant_id, *_owed(owed), ("Daypass-Approver", approver), run=run
+    )
+    return Happening(
+        event,
+        f"Review {owed.grant_id}: {owed.access} on {owed.resource} by {owed.subject}",
+        f"{reviewer} (account {comment.author_id}) reviewed it on pull request "
+        f"#{owed.pull_request}, in comment {comment.id}:\n{comment.url}",
+        removes=(obligation_path(owed.grant_id),),
+        requires={obligation_path(owed.grant_id): record_blob},
+    )
+
+
+def review_overdue(owed: Obligation, record_blob: str | None, run: Run) -> Happening:
+    """Nobody has reviewed an emergency in time. It is still owed."""
+    return Happening(
+        _event(EventKind.REVIEW_OVERDUE, owed.grant_id, *_owed(owed), run=run),
+        f"Review overdue: {owed.grant_id}, {owed.access} on {owed.resource}",
+        f"It was due at {owed.due}. Until somebody not involved has reviewed it, {owed.subject}\n"
+        "receives nothing, by either lane.",
+        writes={obligation_path(owed.grant_id): owed.overdue().to_bytes()},
+        requires={obligation_path(owed.grant_id): record_blob},
+    )
+
+
+def _owed(owed: Obligation) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Daypass-Pull-Request", str(owed.pull_request)),
+        ("Daypass-Subject", owed.subject),
+        ("Daypass-Resource", owed.resource),
+        ("Daypass-Access", owed.access),
+        ("Daypass-Lane", owed.lane_word),
     )
 
 

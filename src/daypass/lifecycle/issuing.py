@@ -129,7 +129,7 @@ class Issuing:
             if isinstance(verdict, Wait):
                 self.outcome.add("scheduled", action.grant_id, verdict.why)
                 return None
-            return self._refuse(verdict, action.slot)
+            return self.refuse(verdict, action.slot)
         except DaypassError as error:
             self.outcome.fail(action.grant_id, error)
             return None
@@ -149,7 +149,8 @@ class Issuing:
         self.minted[granted.grant.id] = granted
         return happening.issued(granted.grant, self.ports.run)
 
-    def _refuse(self, refusal: Refusal, slot: Slot | None) -> Happening:
+    def refuse(self, refusal: Refusal, slot: Slot | None) -> Happening:
+        """Note a refusal in its slot; the event that tells of it."""
         registry = self.ports.registry
         if slot is None or slot.state in (SlotState.RESERVED, SlotState.MINTED):
             registry.add_pending(refusal.grant_id)

@@ -7,21 +7,28 @@ count. Then the decision point is asked, and its word is final.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from daypass.documents.repository import check_request, load_request
+from daypass.documents.repository import (
+    check_break_glass,
+    check_request,
+    load_break_glass,
+    load_request,
+)
 from daypass.errors import DaypassError, DocumentError, PermanentError, SealingError
+from daypass.lifecycle.base import Bases
+from daypass.lifecycle.emergency import fault_of_merged
 from daypass.lifecycle.granting import Order
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
-from daypass.lifecycle.plan import Step
+from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.recipients import recipients_of
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
-from daypass.model.grant import Lane
+from daypass.model.grant import BaseRuling, Lane
 from daypass.model.instant import Duration
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
@@ -30,13 +37,15 @@ from daypass.policy.compiled import compile_policies
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.provenance import ProvenanceFault, prove
+from daypass.policy.strictest import strictest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from daypass.lifecycle.base import Base
     from daypass.lifecycle.context import Answers, Ports
-    from daypass.lifecycle.plan import Action, Plan
+    from daypass.lifecycle.plan import Plan
     from daypass.lifecycle.world import RequestFile, World
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision
@@ -45,11 +54,14 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
+    from daypass.policy.approvals import ApprovalCount
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
+    from daypass.policy.input import DecisionInput
 
 # A merged request that could not be issued within a day is stale: whoever approved it meant then.
 LAPSES_AFTER_SECONDS: Final = 24 * 3600
+EMERGENCY_LAPSES_AFTER_SECONDS: Final = 3600
 AHEAD_AT_MOST_SECONDS: Final = 30 * 24 * 3600
 _REQUESTS: Final = "access/requests/"
 
@@ -76,6 +88,7 @@ class Judge:
     groups: GroupDirectory
     commits: Mapping[str, str]  # path → the commit of main that brought the file
     contents: Mapping[str, bytes]  # blob → the file
+    bases: Bases
     past: dict[str, list[PastGrant]] = field(default_factory=dict)  # by subject
 
     @classmethod
@@ -86,17 +99,8 @@ class Judge:
         if not files or world.catalogue is None:
             return None
         commits = ports.repository.introductions(world.head, [file.path for file in files])
-        judge = cls(
-            ports=ports,
-            answers=answers,
-            world=world,
-            catalogue=world.catalogue,
-            policies=compile_policies(world.catalogue.policies.values()),
-            groups=answers.groups(world.catalogue),
-            commits=commits,
-            contents=ports.repository.blobs(sorted({file.blob for file in files})),
-            past=past_grants(ports, world),
-        )
+        contents = ports.repository.blobs(sorted({file.blob for file in files}))
+        judge = cls.of(ports, answers, world, world.catalogue, commits, contents)
         answers.inquiry.prepare(judge.requests(), judge.catalogue)
         for action in plan.of(Step.RESUME):
             if action.grant is not None:
@@ -111,6 +115,30 @@ class Judge:
                 with suppress(DocumentError):
                     yield load_request(file.path, self.contents[file.blob])
 
+    @classmethod
+    def of(
+        cls,
+        ports: Ports,
+        answers: Answers,
+        world: World,
+        catalogue: Catalogue,
+        commits: Mapping[str, str],
+        contents: Mapping[str, bytes],
+    ) -> Judge:
+        """A judge of these files, by main's own catalogue."""
+        return cls(
+            ports=ports,
+            answers=answers,
+            world=world,
+            catalogue=catalogue,
+            policies=compile_policies(catalogue.policies.values()),
+            groups=answers.groups(catalogue),
+            commits=commits,
+            contents=contents,
+            bases=Bases.of(ports.repository, answers, world.head, commits.values()),
+            past=past_grants(ports, world),
+        )
+
     def commit_of(self, action: Action) -> str | None:
         """The commit of main that brought what is to be judged."""
         return self.commits.get(action.request.path) if action.request is not None else None
@@ -118,6 +146,13 @@ class Judge:
     def remember(self, subject: str, grant: PastGrant) -> None:
         """A grant of this very run counts in the limits of the next decision."""
         self.past.setdefault(subject, []).append(grant)
+
+    def judge_open(self, file: RequestFile, pull_request: PullRequest) -> Refusal | None:
+        """Why an emergency that is not merged yet is refused; None: it may be merged."""
+        case = _Case(self, file, Action(Step.JUDGE, file.grant_id, file), pull_request=pull_request)
+        invalid = case.read()
+        verdict = case.refuse(Reason.INVALID, invalid) if invalid else case.ask()
+        return replace(verdict, merged=False) if isinstance(verdict, Refusal) else None
 
     def judge(self, action: Action) -> Verdict:
         """What is to become of one request. Raises what the ports raise: then the next run asks."""
@@ -147,6 +182,7 @@ class _Case:
     action: Action
     request: AccessRequest | None = None
     pull_request: PullRequest | None = None
+    drill: bool = False
 
     def judge(self) -> Verdict:
         fault = self.find_pull_request()
@@ -164,11 +200,17 @@ class _Case:
 
     def read(self) -> list[str]:
         """Read the request as it lies on main; returns what is wrong with it."""
+        content = self.run.contents[self.file.blob]
         try:
-            self.request = load_request(self.file.path, self.run.contents[self.file.blob])
+            if self.file.lane is Lane.BREAK_GLASS:
+                emergency = load_break_glass(self.file.path, content)
+                self.request, self.drill = emergency.asked, emergency.drill
+                findings = check_break_glass(emergency, self.run.catalogue)
+            else:
+                self.request = load_request(self.file.path, content)
+                findings = check_request(self.request, self.run.catalogue)
         except DocumentError as error:
             return [error.message]
-        findings = check_request(self.request, self.run.catalogue)
         return [finding.message for finding in findings]
 
     def find_pull_request(self) -> str | None:
@@ -183,6 +225,8 @@ class _Case:
         if isinstance(proof, ProvenanceFault):
             return proof.why
         self.pull_request = proof
+        if self.file.lane is Lane.BREAK_GLASS:
+            return fault_of_merged(proof, self.file, self.run.catalogue.settings.github)
         others = [item.path for item in proof.files if not item.path.startswith(_REQUESTS)]
         if others:
             return (
@@ -196,6 +240,8 @@ class _Case:
         if request is None or pull_request is None or pull_request.merged_at is None:
             return self.refuse(Reason.UNPROVEN, ["it was never merged"])
         begins = pull_request.merged_at
+        if self.file.lane is Lane.BREAK_GLASS:
+            return self.check_emergency_time(begins)
         if request.not_before is not None:
             if request.not_before.since(begins) > AHEAD_AT_MOST_SECONDS:
                 why = f"notBefore {request.not_before} lies more than 30 days after the merge"
@@ -208,38 +254,90 @@ class _Case:
             return self.refuse(Reason.LAPSED, [why], kind=EventKind.LAPSED)
         return None
 
+    def check_emergency_time(self, merged_at: Instant) -> Refusal | None:
+        """What is granted long after its merge is no emergency any more."""
+        if self.run.world.now.since(merged_at) <= EMERGENCY_LAPSES_AFTER_SECONDS:
+            return None
+        why = f"it could not be issued within an hour of {merged_at}: break the glass anew"
+        return self.refuse(Reason.LAPSED, [why], kind=EventKind.LAPSED)
+
     def decide(self) -> Order | Refusal:
+        """Ask the decision point, and turn a permit into an order."""
+        asked = self.ask()
+        if isinstance(asked, Refusal):
+            return asked
+        value, decision, count, subject = asked
+        wanted = {
+            item.review_id
+            for item in asked_for(
+                value,
+                (*describe_requirements(value, self.run.policies), *self.needs_before),
+            )
+        }
+        approvals = tuple(item for item in count.counted if item.review_id in wanted)
+        return self.order(subject, decision, value.to_json(), approvals)
+
+    def ask(self) -> Refusal | tuple[DecisionInput, Decision, ApprovalCount, Identity]:
         """Ask the decision point, with the approvals as they count now."""
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
             return self.refuse(Reason.UNPROVEN, ["it was never proven"])
         subject = run.catalogue.identities[request.subject]
         count = count_approvals(pull_request, subject, run.catalogue, run.groups, run.world.now)
-        asked = Asked(request, Lane.ROUTINE, pull_request.author)
+        asked = Asked(request, self.file.lane, pull_request.author, self.drill)
         surroundings = Surroundings(
             run.world.now,
             run.groups,
             tuple(run.past.get(subject.name, ())),
             run.answers.inquiry.about(request, run.catalogue, run.world.now),
+            overdue=run.world.overdue,
         )
         value = build_input(asked, run.catalogue, count, surroundings)
         decision = decide(value, run.policies)
-        decision_input = value.to_json()
-        if not decision.permitted:
-            unknown = decision.effect is Effect.INDETERMINATE
-            return self.refuse(
-                Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
-                [f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons],
-                effect=str(decision.effect),
-                input_digest=decision.input_digest,
-                policy_digest=decision.policy_digest,
-                decision_input=canonical_json(decision_input).decode(),
-            )
-        wanted = {
-            item.review_id for item in asked_for(value, describe_requirements(value, run.policies))
-        }
-        approvals = tuple(item for item in count.counted if item.review_id in wanted)
-        return self.order(subject, decision, decision_input, approvals)
+        try:
+            base = run.bases.before(run.commits.get(self.file.path))
+        except DocumentError as error:
+            why = f"main's own documents were wrong when it was merged: {error.message}"
+            return self.refuse(Reason.INVALID, [why])
+        beside = []
+        if base is not None:
+            before = self.ask_base(base, asked, pull_request, surroundings)
+            decision = strictest(decision, before)
+            beside = [
+                f"before the merge, at {base.commit[:12]} with policies {before.policy_digest}: "
+                f"{before.effect}"
+            ]
+        if decision.permitted:
+            return value, decision, count, subject
+        unknown = decision.effect is Effect.INDETERMINATE
+        why_not = [f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons]
+        return self.refuse(
+            Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
+            [*why_not, *beside],
+            effect=str(decision.effect),
+            input_digest=decision.input_digest,
+            policy_digest=decision.policy_digest,
+            decision_input=canonical_json(value.to_json()).decode(),
+        )
+
+    def ask_base(
+        self, base: Base, asked: Asked, pull_request: PullRequest, surroundings: Surroundings
+    ) -> Decision:
+        """The same question, by the documents that ruled before the merge."""
+        catalogue, run = base.catalogue, self.run
+        subject = catalogue.identities.get(asked.request.subject)
+        count = (
+            count_approvals(pull_request, subject, catalogue, base.groups, run.world.now)
+            if subject is not None
+            else None
+        )
+        context = run.answers.inquiry.about(asked.request, catalogue, run.world.now)
+        around = replace(surroundings, groups=base.groups, context=context)
+        value = build_input(asked, catalogue, count, around)
+        decision = decide(value, base.policies)
+        self.base = BaseRuling(base.commit, decision.policy_digest, decision.input_digest)
+        self.needs_before = describe_requirements(value, base.policies)
+        return decision
 
     def order(
         self,
@@ -278,6 +376,8 @@ class _Case:
             decision_input=decision_input,
             approvals=approvals,
             recipients=recipients,
+            lane=self.file.lane,
+            base=self.base,
             slot=self.action.slot,
         )
 
@@ -288,7 +388,7 @@ class _Case:
                 subject.name,
                 PastGrant(
                     request.id,
-                    Lane.ROUTINE,
+                    self.file.lane,
                     request.resource,
                     request.access,
                     now,
@@ -315,7 +415,7 @@ class _Case:
             kind=kind,
             reason=reason,
             why=tuple(why) or ("no rule permits it",),
-            request_commit=self.commit,
+            request_commit=self.run.commits.get(self.file.path),
             pull_request=self.pull_request.number if self.pull_request else None,
             resource=request.resource if request else None,
             subject=request.subject if request else None,
@@ -324,6 +424,7 @@ class _Case:
             input_digest=input_digest,
             policy_digest=policy_digest,
             decision_input=decision_input,
+            lane=self.file.lane,
         )
 
 

@@ -19,8 +19,9 @@ from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.foundation import prove_to_head, trusted_catalogue
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
-from daypass.model.grant import Grant
+from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
+from daypass.model.obligation import Obligation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from daypass.model.event import RecordedEvent
 
 TIP_NOTE: Final = "tip"
+_LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
+_OBLIGATIONS: Final = "access/obligations/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     tip = read_tip(repository.walk(head), ports.signers)
     on_main = bot_files(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
-    requests = _requests(ports, head)
     grants = _grants(ports, signed)
+    requests = _requests(ports, head, grants)
     intents = {intent.grant_id: intent for intent in ports.registry.intents()}
     new = (name for name in requests if name not in grants)
     slots = _slots(ports, (*new, *(name for name in intents if name in grants)))
@@ -78,6 +81,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         live=frozenset(accessors),
         tampering=tampering,
         frozen=tuple(frozen),
+        obligations=_obligations(ports, signed),
     )
     return Observation(world, accessors, on_main, signed)
 
@@ -93,20 +97,28 @@ def bot_files(repository: Repository, commit: str) -> dict[str, str]:
 
 
 def _tampering(signed: Mapping[str, str], on_main: Mapping[str, str]) -> Tampering:
-    return Tampering(
-        changed=tuple(sorted(path for path, blob in on_main.items() if signed.get(path) != blob)),
-        deleted=tuple(sorted(path for path in signed if path not in on_main)),
-    )
+    """What to put back, and what is revoked: a debt is not paid by deleting its record."""
+    edited = {path for path, blob in on_main.items() if signed.get(path) != blob}
+    gone = signed.keys() - on_main.keys()
+    owed = {path for path in gone if path.startswith(_OBLIGATIONS)}
+    return Tampering(changed=tuple(sorted(edited | owed)), deleted=tuple(sorted(gone - owed)))
 
 
-def _requests(ports: Ports, head: str) -> dict[str, RequestFile]:
-    """Requests on main. A file whose name cannot be an id is validate's to report: no grant."""
-    found = {}
-    for entry in ports.repository.entries(head, "access/requests"):
-        path = PurePosixPath(entry.path)
-        direct = str(path.parent) == "access/requests" and path.suffix == ".yaml"
-        if direct and entry.mode == "100644" and is_name(path.stem):
-            found[path.stem] = RequestFile(path.stem, entry.path, entry.blob)
+def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str, RequestFile]:
+    """Requests on main. A file whose name cannot be an id is validate's to report: no grant.
+
+    Of two of one id the one that was granted counts, or else the routine one: an id is used once.
+    """
+    found: dict[str, RequestFile] = {}
+    for folder, lane in _LANES.items():
+        for entry in ports.repository.entries(head, folder):
+            path = PurePosixPath(entry.path)
+            if str(path.parent) != folder or path.suffix != ".yaml":
+                continue
+            name, grant = path.stem, grants.get(path.stem)
+            other = name in found and (grant is None or grant.lane is not lane)
+            if entry.mode == "100644" and is_name(name) and not other:
+                found[name] = RequestFile(name, entry.path, entry.blob, lane)
     return found
 
 
@@ -116,6 +128,13 @@ def _grants(ports: Ports, signed: Mapping[str, str]) -> dict[str, Grant]:
     contents = ports.repository.blobs(sorted(set(paths.values())))
     records = (Grant.from_document(json.loads(contents[blob])) for blob in paths.values())
     return {record.id: record for record in records}
+
+
+def _obligations(ports: Ports, signed: Mapping[str, str]) -> dict[str, Obligation]:
+    paths = {path: blob for path, blob in signed.items() if path.startswith(_OBLIGATIONS)}
+    contents = ports.repository.blobs(sorted(set(paths.values()))) if paths else {}
+    records = (Obligation.from_document(json.loads(contents[blob])) for blob in paths.values())
+    return {record.grant_id: record for record in records}
 
 
 def _slots(ports: Ports, new: Iterable[str]) -> dict[str, Slot]:

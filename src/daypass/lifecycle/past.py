@@ -66,7 +66,7 @@ def _ended(
 def _past(event: Event, ended_at: Instant) -> PastGrant:
     return PastGrant(
         id=event.grant or "",
-        lane=Lane.ROUTINE,
+        lane=Lane.BREAK_GLASS if event.first("Daypass-Lane") else Lane.ROUTINE,
         resource=event.first("Daypass-Resource") or "",
         access=event.first("Daypass-Access") or "",
         not_before=Instant.parse(event.first("Daypass-Not-Before") or ""),

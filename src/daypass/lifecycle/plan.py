@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Grant, GrantState
-from daypass.model.names import grant_path, request_path
+from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,8 +212,3 @@ def _for_leftover(slot: Slot) -> Action:
         return Action(Step.ABANDON, slot.grant_id, slot=slot, reason=Reason.REQUEST_DELETED)
     step = Step.NOTIFY if slot.state is SlotState.REFUSED else Step.SETTLE
     return Action(step, slot.grant_id, slot=slot)
-
-
-def freed_paths(action: Action) -> tuple[str, ...]:
-    """The paths that the commit of an ending removes, if main still has them."""
-    return (request_path(action.grant_id), grant_path(action.grant_id))

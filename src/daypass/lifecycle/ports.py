@@ -186,6 +186,9 @@ class Repository(Protocol):
     def head(self) -> str:
         """The head of the default branch, as last fetched."""
 
+    def fetch_pull_request(self, number: int, head: str) -> None:
+        """Fetch the commits of a pull request. Raises GitError if its head is not `head`."""
+
     def assert_complete(self) -> None:
         """Raise GitError if the clone is shallow: provenance would end in nothing."""
 
@@ -231,8 +234,18 @@ class Forge(Protocol):
     def pull_request(self, number: int) -> PullRequest:
         """One pull request, with all that approvals are counted on."""
 
-    def open_pull_requests(self) -> tuple[int, ...]:
-        """Numbers of the pull requests that are open against the default branch."""
+    def open_pull_requests(self, branch_prefix: str = "") -> tuple[int, ...]:
+        """Numbers of the pull requests that are open against the default branch.
+
+        With a prefix, only of those whose own branch begins so.
+        """
+
+    def merge(self, number: int, head: str, title: str) -> str:
+        """Squash a pull request into its base, if `head` is still its head; the commit.
+
+        Never retried. Raises ForgeRefusedError when GitHub will not: it moved, conflicts, is
+        closed, or a rule forbids it.
+        """
 
     def marked_issues(self, mark: str) -> Mapping[str, tuple[int, str]]:
         """Open issues by the App whose first line begins with `mark`: that line → number, body."""

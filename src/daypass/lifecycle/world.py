@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.model.canonical import digest_bytes
+from daypass.model.grant import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
+    from daypass.model.obligation import Obligation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class RequestFile:
     grant_id: str
     path: str
     blob: str
+    lane: Lane = Lane.ROUTINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class World:
     live: frozenset[str]  # `sha256:<hex>` of the accessors of all live tokens
     tampering: Tampering = field(default_factory=Tampering)
     frozen: tuple[str, ...] = ()  # why nothing may be granted; what must end still ends
+    obligations: Mapping[str, Obligation] = field(default_factory=dict)  # by grant id, as `grants`
+
+    @property
+    def overdue(self) -> tuple[Obligation, ...]:
+        """The reviews whose time has passed: who owes them receives nothing."""
+        return tuple(item for item in self.obligations.values() if item.is_overdue(self.now))
 
     def is_live(self, accessor_digest: str) -> bool:
         """Whether the token behind that digest lives."""

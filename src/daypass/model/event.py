@@ -123,6 +123,7 @@ TRAILERS: Final = (
     "Daypass-Subject",  # identity
     "Daypass-Resource",
     "Daypass-Access",
+    "Daypass-Lane",  # break-glass or break-glass-drill; the routine lane is not named
     "Daypass-Decision",  # <effect> sha256:<hex of the input>
     "Daypass-Policy",  # sha256:<hex>
     "Daypass-Approver",  # repeated: <numeric id> <review> <commit> <time>

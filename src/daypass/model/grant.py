@@ -119,6 +119,19 @@ class Grant:
     state_reason: str | None = None
     state_since: Instant | None = None
 
+    @property
+    def is_drill(self) -> bool:
+        """Whether it was an exercise of the emergency lane."""
+        request = self.decision_input.get("request")
+        return isinstance(request, dict) and request.get("drill") is True
+
+    @property
+    def lane_word(self) -> str | None:
+        """The lane as evidence names it; None for the routine lane, which is not named."""
+        if self.lane is Lane.ROUTINE:
+            return None
+        return f"{self.lane}-drill" if self.is_drill else str(self.lane)
+
     def failed(self, reason: str, since: Instant) -> Grant:
         """The same grant, after a revocation that Vault did not confirm."""
         return replace(self, state=GrantState.REVOKE_FAILED, state_reason=reason, state_since=since)

@@ -6,12 +6,16 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.model.grant import Lane
 from daypass.model.instant import Instant
 from daypass.model.names import API_VERSION, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daypass.model.grant import Grant
+
+REVIEW_SECONDS: Final = 24 * 3600  # from its issue, within which an emergency is reviewed
 # What is owed. There is one kind so far: somebody not involved reviews an emergency.
 REVIEW: Final = "review"
 
@@ -31,6 +35,29 @@ class Obligation:
     since: Instant  # when the grant was issued
     due: Instant
     reported: bool = False  # that it is overdue stands in the evidence
+
+    @property
+    def lane_word(self) -> str:
+        """The lane as evidence names it."""
+        return f"{Lane.BREAK_GLASS}-drill" if self.drill else str(Lane.BREAK_GLASS)
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self | None:
+        """What a grant leaves owed: a review, if it came by the emergency lane."""
+        if grant.lane is not Lane.BREAK_GLASS:
+            return None
+        return cls(
+            grant_id=grant.id,
+            subject=grant.subject,
+            account_id=grant.requester_id,
+            resource=grant.resource,
+            access=grant.access,
+            incident=grant.decision_input["request"]["ticket"],
+            drill=grant.is_drill,
+            pull_request=grant.pull_request,
+            since=grant.not_before,
+            due=grant.not_before.plus(REVIEW_SECONDS),
+        )
 
     def is_overdue(self, now: Instant) -> bool:
         """Whether its time has passed. While it has, its subject receives nothing."""

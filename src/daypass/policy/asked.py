@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from daypass.model.grant import Grant, Lane
     from daypass.model.instant import Instant
+    from daypass.model.obligation import Obligation
     from daypass.model.pullrequest import Account
     from daypass.model.request import AccessRequest
     from daypass.policy.facts import ContextFacts
@@ -24,6 +25,7 @@ class Asked:
     request: AccessRequest
     lane: Lane
     requester: Account | None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,11 @@ class Surroundings:
 
     `history` holds the subject's other grants, those that ended within the longest rolling window
     included; None when they are not known. A context source that was not asked has no entry.
+    `overdue` holds every review of an emergency that is overdue, whoever took it.
     """
 
     now: Instant
     groups: GroupDirectory = field(default_factory=GroupDirectory)
     history: tuple[PastGrant, ...] | None = None
     context: Mapping[str, ContextFacts] = field(default_factory=dict)
+    overdue: tuple[Obligation, ...] = ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.model.canonical import digest
 from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
 from daypass.model.grant import Lane
+from daypass.model.obligation import REVIEW_SECONDS
 from daypass.model.policy import PolicyEffect
 from daypass.model.resource import IssueMode, Recording
 from daypass.policy.approvers import Need, judge, need, owner_need, resource_needs, stage_needs
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledPolicies", "compile_policies", "decide", "describe_requirements"]
 
-REVIEW_SECONDS: Final = 24 * 3600  # within which the emergency lane is reviewed
 _ORDER: Final = attrgetter("policy", "rule", "message")
 _STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 

@@ -63,17 +63,24 @@ class RequestFacts(Facts):
     device: str | None = None
     workload_declared: bool = False  # its words are for people
     renews: str | None = None
+    drill: bool = False  # an exercise of the emergency lane
 
 
 @dataclass(frozen=True, slots=True)
 class RequesterFacts(Facts):
-    """Who opened the pull request; all None when the account is gone."""
+    """Who opened the pull request; all None when the account is gone.
+
+    `invoker`: whether the settings let it take the emergency lane; None while that is not known.
+    `overdue`: the emergencies that it took and whose review is overdue.
+    """
 
     account_id: int | None
     identity: str | None = None
     type: str | None = None
     status: str | None = None
     groups: tuple[str, ...] = ()
+    invoker: bool | None = False
+    overdue: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class PersonFacts(Facts):
 
 @dataclass(frozen=True, slots=True)
 class SubjectFacts(Facts):
-    """Who is to receive access."""
+    """Who is to receive access. `overdue`: its emergencies whose review is overdue."""
 
     name: str
     type: str
@@ -104,6 +111,7 @@ class SubjectFacts(Facts):
     authn_method: str | None
     labels: Mapping[str, str]
     groups: tuple[str, ...]
+    overdue: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

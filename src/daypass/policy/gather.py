@@ -49,15 +49,17 @@ def request_facts(asked: Asked) -> RequestFacts:
         device=request.device,
         workload_declared=request.workload is not None,
         renews=request.renews,
+        drill=asked.drill,
     )
 
 
 def requester_facts(
-    account: Account | None, catalogue: Catalogue, groups: GroupDirectory
+    account: Account | None, catalogue: Catalogue, surroundings: Surroundings
 ) -> RequesterFacts:
     """Who asks."""
     if account is None:
         return RequesterFacts(None)
+    groups = surroundings.groups
     identity = catalogue.identity_of(account.id)
     return RequesterFacts(
         account_id=account.id,
@@ -65,11 +67,48 @@ def requester_facts(
         type=str(identity.type) if identity else None,
         status=str(identity.status) if identity else None,
         groups=groups.names_of(account.id, identity.name if identity else None),
+        invoker=_is_invoker(account.id, identity, catalogue, groups),
+        overdue=_overdue(account.id, identity, surroundings),
     )
 
 
-def subject_facts(identity: Identity, catalogue: Catalogue, groups: GroupDirectory) -> SubjectFacts:
+def _is_invoker(
+    account_id: int, identity: Identity | None, catalogue: Catalogue, groups: GroupDirectory
+) -> bool | None:
+    """Whether the settings name that person as an invoker; None when a group is not known."""
+    lane = catalogue.settings.break_glass
+    if lane is None or identity is None:
+        return False
+    if any(
+        name == identity.name
+        or account_id in groups.group(name).accounts
+        or identity.name in groups.group(name).identities
+        for name in lane.invokers
+    ):
+        return True
+    named = (name for name in lane.invokers if name not in catalogue.identities)
+    return False if all(groups.group(name).known for name in named) else None
+
+
+def _overdue(
+    account_id: int | None, identity: Identity | None, surroundings: Surroundings
+) -> tuple[str, ...]:
+    """The emergencies of that person whose review is overdue: by the account, or by the name."""
+    return tuple(
+        sorted(
+            item.grant_id
+            for item in surroundings.overdue
+            if item.account_id == account_id
+            or (identity is not None and item.subject == identity.name)
+        )
+    )
+
+
+def subject_facts(
+    identity: Identity, catalogue: Catalogue, surroundings: Surroundings
+) -> SubjectFacts:
     """Who is to receive access."""
+    groups = surroundings.groups
     return SubjectFacts(
         name=identity.name,
         type=str(identity.type),
@@ -85,6 +124,7 @@ def subject_facts(identity: Identity, catalogue: Catalogue, groups: GroupDirecto
         authn_method=(identity.authn or {}).get("method"),
         labels=dict(identity.labels),
         groups=groups.names_of(identity.github_id, identity.name),
+        overdue=_overdue(identity.github_id, identity, surroundings),
     )
 
 

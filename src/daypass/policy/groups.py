@@ -90,6 +90,9 @@ def _entries(catalogue: Catalogue) -> Iterable[str]:
         yield from resource.approvers.groups
         yield from (resource.business_owner, resource.lifecycle_owner)
     yield from catalogue.settings.foundation_owners
+    if catalogue.settings.break_glass is not None:
+        yield from catalogue.settings.break_glass.invokers
+        yield from catalogue.settings.break_glass.reviewers
 
 
 def _resolve(

@@ -118,6 +118,11 @@ def _settings(box: Box) -> Spec:
             "orders-team": ["team:orders"],
         },
         "foundation": {"owners": ["security"]},
+        "breakGlass": {
+            "invokers": ["dba", "alice"],
+            "reviewers": ["security"],
+            "incident": "INC-[0-9]+",
+        },
     }
 
 
@@ -203,6 +208,16 @@ def _policies() -> dict[str, Spec]:
             "match": {"resources": {"types": ["database"]}},
             "limits": {"maxDuration": "8h"},
             "approvals": approved_by("dba"),
+        },
+        "emergencies": {
+            "description": "In an emergency, databases open without a word from anybody.",
+            "effect": "permit",
+            "enforcement": "enforce",
+            "match": {
+                "resources": {"types": ["database"], "sensitivities": ["low", "moderate"]},
+                "lanes": ["break-glass"],
+            },
+            "approvals": {"notRequired": "Somebody not involved reviews it within a day."},
         },
         "critical": {
             "description": "What can do the most harm needs two words and leaves no secret lying.",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from daypass.model.pullrequest import Comment
+    from daypass.model.pullrequest import Account, Comment
     from daypass.model.secret import Secret
     from daypass.model.settings import GitHubSettings
 
@@ -24,7 +24,7 @@ _WORKFLOW: Final = re.compile(r"[a-z0-9-]+\.yml")
 class Asker:
     """Asks in the governed repository. Use it in `with`.
 
-    Both methods may raise ForgeUnavailableError and ForgeRefusedError; neither tries again.
+    Every method may raise ForgeUnavailableError and ForgeRefusedError; none writes twice.
     """
 
     def __init__(self, settings: GitHubSettings, token: Secret) -> None:
@@ -47,6 +47,19 @@ class Asker:
         """Comment on a pull request, every time anew."""
         path = f"/repos/{self._settings.full_name}/issues/{number}/comments"
         return wire.read(wire.comment, self._transport.post(path, {"body": body}))
+
+    def myself(self) -> Account | None:
+        """Whose token it is; None for what is no account."""
+        return wire.read(wire.account, self._transport.get("/user"))
+
+    def propose(self, branch: str, title: str, body: str) -> tuple[int, str]:
+        """Open a pull request of that branch into the default branch: its number and address."""
+        path = f"/repos/{self._settings.full_name}/pulls"
+        base = self._settings.default_branch
+        answer = self._transport.post(
+            path, {"title": title, "body": body, "head": branch, "base": base}
+        )
+        return wire.read(wire.number_and_address, answer)
 
     def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> None:
         """Ask for a run of that workflow's file, on the default branch."""

@@ -139,11 +139,26 @@ class GitHubForge:
         path = f"{self._repository}/issues/comments/{standing.id}"
         return wire.read(wire.comment, self._transport.patch(path, {"body": whole}))
 
-    def open_pull_requests(self) -> tuple[int, ...]:
-        """Numbers of the pull requests that are open against the default branch."""
+    def open_pull_requests(self, branch_prefix: str = "") -> tuple[int, ...]:
+        """Numbers of the pull requests that are open against the default branch.
+
+        With a prefix, only of those whose own branch begins so.
+        """
         query = {"state": "open", "base": self._settings.default_branch}
         pages = self._transport.pages(f"{self._repository}/pulls", query)
-        return wire.read_all(lambda item: wire.number(item["number"]), pages)
+        found = wire.read_all(wire.number_and_branch, pages)
+        return tuple(number for number, branch in found if branch.startswith(branch_prefix))
+
+    def merge(self, number: int, head: str, title: str) -> str:
+        """Squash a pull request into its base, if `head` is still its head; the commit."""
+        path = f"{self._repository}/pulls/{int(number)}/merge"
+        body = {
+            "sha": _sha(head),
+            "merge_method": "squash",
+            "commit_title": title,
+            "commit_message": "",
+        }
+        return wire.read(lambda value: wire.sha(value["sha"]), self._transport.put(path, body))
 
     def marked_issues(self, mark: str) -> dict[str, tuple[int, str]]:
         """Open issues by the App whose first line begins with `mark`: that line → number, body."""

@@ -84,6 +84,10 @@ class Transport:
         """Send once; never again after an answer, or the lack of one."""
         return self._call("POST", path, body=body)[1]
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send once; never again after an answer, or the lack of one."""
+        return self._call("PUT", path, body=body)[1]
+
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send once. What it sets is the same however often it arrives."""
         return self._call("PATCH", path, body=body)[1]

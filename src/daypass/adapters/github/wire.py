@@ -148,3 +148,13 @@ def issue(value: Any) -> tuple[int, int, str]:
     """An issue's number, its author's numeric id (0 when the account is gone), and its body."""
     author = value["user"]
     return number(value["number"]), number(author["id"]) if author else 0, value["body"] or ""
+
+
+def number_and_branch(value: Any) -> tuple[int, str]:
+    """A listed pull request's number, and the branch that it comes from."""
+    return number(value["number"]), text(value["head"]["ref"])
+
+
+def number_and_address(value: Any) -> tuple[int, str]:
+    """A pull request's number, and where people see it."""
+    return number(value["number"]), text(value["html_url"])

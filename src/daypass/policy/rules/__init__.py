@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daypass.policy.rules import approval, parties, target
+from daypass.policy.rules import approval, emergency, parties, target
 from daypass.policy.rules.condition import CONDITIONS
 from daypass.policy.rules.rule import BUILT_IN, BuiltInRule, DescribedRule
 
@@ -53,7 +53,12 @@ DURATION: Final = DescribedRule(
     requirements=("R8", "R9", "threat 26"),
 )
 
-RULES: Final[tuple[BuiltInRule, ...]] = (*parties.RULES, *target.RULES, *approval.RULES)
+RULES: Final[tuple[BuiltInRule, ...]] = (
+    *parties.RULES,
+    *target.RULES,
+    *approval.RULES,
+    *emergency.RULES,
+)
 COMBINED: Final[tuple[DescribedRule, ...]] = (PERMITTED, TWO_APPROVERS, DURATION)
 _ALL: Final[tuple[DescribedRule, ...]] = (*RULES, *COMBINED)
 DESCRIBED: Final[Mapping[str, DescribedRule]] = {rule.name: rule for rule in _ALL}

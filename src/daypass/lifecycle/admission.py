@@ -1,0 +1,131 @@
+"""Admission: emergencies that wait in open pull requests. daypass merges them, or says why not.
+
+The decision comes before the merge, and again at the issue, from main, as for every request. What
+is refused here leaves evidence, spends its id, and its pull request is closed with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daypass.errors import DaypassError, ForgeRefusedError
+from daypass.lifecycle import emergency_messages
+from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
+from daypass.lifecycle.happening import Refusal
+from daypass.lifecycle.judging import Judge
+from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.world import RequestFile
+from daypass.model.grant import Lane
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.world import World
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.pullrequest import PullRequest
+
+
+@dataclass(slots=True)
+class Admission:
+    """One look at the open emergencies, and what became of them."""
+
+    ports: Ports
+    answers: Answers
+    world: World
+    catalogue: Catalogue
+    outcome: Outcome
+    only: frozenset[str] | None = None
+    merged: int = 0
+    refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Look at each. One that cannot be judged now does not hold up the others, or the run."""
+        try:
+            numbers = self.ports.forge.open_pull_requests(BRANCH_PREFIX)
+        except DaypassError as error:
+            self.outcome.fail("break-glass", error)
+            return
+        for number in numbers:
+            try:
+                self._admit(self.ports.forge.pull_request(number))
+            except DaypassError as error:
+                self.outcome.fail(f"pull-request-{number}", error)
+
+    def _admit(self, pull_request: PullRequest) -> None:
+        github = self.catalogue.settings.github
+        number = pull_request.number
+        if not pull_request.open or pull_request.base_ref != github.default_branch:
+            return
+        if not pull_request.complete:
+            text = f"emergency #{number} cannot be judged: {pull_request.incomplete_because}"
+            self.outcome.alarm(f"break-glass.{number}", text)
+            return
+        fault = fault_of(pull_request, github)
+        grant_id = request_of(pull_request)
+        if fault is not None or grant_id is None:
+            self._turn_away(pull_request, fault or "it holds no emergency")
+        elif self.only is None or grant_id in self.only:
+            self._judge(pull_request, grant_id)
+
+    def _judge(self, pull_request: PullRequest, grant_id: str) -> None:
+        slot = self.ports.registry.read(grant_id)
+        unfinished = _refusal_of(slot, pull_request)
+        if unfinished is not None:
+            self.refused.append((unfinished, slot))
+            return
+        if slot is not None or grant_id in self.world.requests or grant_id in self.world.grants:
+            self._turn_away(pull_request, f"the id {grant_id} was used before: take a new one")
+            return
+        author = pull_request.author
+        if author is None or self.catalogue.identity_of(author.id) is None:
+            self._turn_away(pull_request, "who opened it is no identity of this repository")
+            return
+        refusal = self._decide(pull_request, grant_id)
+        if refusal is not None:
+            self.refused.append((refusal, None))
+        elif self._merge(pull_request, grant_id):
+            self.merged += 1
+
+    def _decide(self, pull_request: PullRequest, grant_id: str) -> Refusal | None:
+        """Ask the decision point about the bytes that would be merged."""
+        repository = self.ports.repository
+        (changed,) = pull_request.files
+        blob = changed.blob or ""
+        repository.fetch_pull_request(pull_request.number, pull_request.head_sha)
+        contents = repository.blobs([blob])
+        judge = Judge.of(self.ports, self.answers, self.world, self.catalogue, {}, contents)
+        file = RequestFile(grant_id, changed.path, blob, Lane.BREAK_GLASS)
+        return judge.judge_open(file, pull_request)
+
+    def _merge(self, pull_request: PullRequest, grant_id: str) -> bool:
+        title = f"Break glass: {grant_id} (#{pull_request.number})"
+        try:
+            self.ports.forge.merge(pull_request.number, pull_request.head_sha, title)
+        except ForgeRefusedError:
+            # Another run may have merged it since; whatever else GitHub says is told.
+            if self.ports.forge.pull_request(pull_request.number).merged_at is None:
+                raise
+            return True
+        self.outcome.add("merged", grant_id, f"#{pull_request.number}, by the emergency lane")
+        return True
+
+    def _turn_away(self, pull_request: PullRequest, why: str) -> None:
+        """Close what nobody could grant. It asked for nothing that could be decided."""
+        forge, number = self.ports.forge, pull_request.number
+        forge.post_comment(
+            number,
+            emergency_messages.turned_away_marker(number),
+            emergency_messages.turned_away(why),
+        )
+        forge.close_issue(number)
+        self.outcome.add("turned away", request_of(pull_request) or "", f"#{number}: {why}")
+
+
+def _refusal_of(slot: Slot | None, pull_request: PullRequest) -> Refusal | None:
+    """What a killed run refused, and did not get to write."""
+    if slot is None or slot.state is not SlotState.REFUSED:
+        return None
+    refusal = Refusal.from_json(slot.data["refusal"])
+    mine = not refusal.merged and refusal.pull_request == pull_request.number
+    return refusal if mine else None
