@@ -82,8 +82,8 @@ class Browser:
         """Send a command of the DevTools protocol."""
         return self._post("/goog/cdp/execute", {"cmd": command, "params": words})
 
-    def prefer(self, scheme: str, media: str = "screen") -> None:
-        """`light` or `dark`, on a screen or in print."""
+    def prefer(self, scheme: str, media: str = "") -> None:
+        """`light` or `dark`; on a screen, in `print`, or on whatever the page is shown."""
         self.devtools(
             "Emulation.setEmulatedMedia",
             media=media,

@@ -113,7 +113,7 @@ def _grant(number: int, count: int, chance: random.Random) -> Grant:
     sensitivity = RESOURCES[resource]
     word = 2 if sensitivity in ("high", "critical") else 1 if sensitivity == "moderate" else 0
     lane = Lane.BREAK_GLASS if chance.random() < 0.006 else Lane.ROUTINE
-    hours = chance.choice((1, 1, 1, 2, 4, 8))
+    hours = chance.choice((1, 1, 1, 2, 4, 8)) if lane is Lane.ROUTINE else 1
     begin = START.plus(600 + number * (YEAR // count) + chance.randrange(max(YEAR // count, 1)))
     grant_id = f"{subject}-{resource}-{number:05d}"
     asked = {

@@ -23,7 +23,7 @@ from daypass.report.timeline import BAR_HEIGHT, draw
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from daypass.report.answer import Answer, Cell
+    from daypass.report.answer import Answer, Cell, Column
     from daypass.report.heading import Report
 
 _MOST_ROWS: Final = {"grants": 20_000}
@@ -79,12 +79,23 @@ def _shown(answer: Answer) -> dict[str, Any]:
         "summary": answer.summary,
         "note": answer.note,
         "columns": columns,
+        "layout": _layout(columns),
         "count": len(answer.rows),
         "omitted": len(answer.rows) - len(rows),
         "first": rows[:_OPEN],
         "rest": rows[_OPEN:],
         "details": len(kept) < len(answer.columns),
     }
+
+
+def _layout(columns: list[Column]) -> str:
+    """Classes of the table that say which columns wrap and which are numbers."""
+    letters = {Shape.TEXT: "w", Shape.COUNT: "n", Shape.SECONDS: "n", Shape.COMMIT: "c"}
+    return " ".join(
+        f"{letters[column.shape]}{at}"
+        for at, column in enumerate(columns, start=1)
+        if column.shape in letters
+    )
 
 
 def _cell(cell: Cell, shape: Shape) -> str | tuple[str, float]:

@@ -9,6 +9,7 @@ from daypass.report.answer import Answer, Column, Shape, Standing, counted
 from daypass.report.story import State
 
 if TYPE_CHECKING:
+    from daypass.model.instant import Instant
     from daypass.report.answer import Cell
     from daypass.report.ground import Ground
     from daypass.report.story import GrantStory
@@ -49,6 +50,14 @@ def ended_by(story: GrantStory) -> str | None:
     if story.end.reason in _BY:
         return _BY[Reason(story.end.reason)]
     return story.end.reason or None
+
+
+def outcome(story: GrantStory, at: Instant) -> str:
+    """How it ended and why (`expired`, `revoked: done`), or its state while it lives."""
+    if story.end is None:
+        return str(story.state_at(at))
+    plain = story.end.reason in ("", Reason.TIME)
+    return str(story.end.kind) if plain else f"{story.end.kind}: {story.end.reason}"
 
 
 def access_now(ground: Ground) -> Answer:
@@ -97,7 +106,7 @@ def grants(ground: Ground) -> Answer:
             story.not_before,
             story.not_after,
             story.end.ended_at if story.end else None,
-            str(story.end.kind) if story.end else str(story.state_at(ground.window.at)),
+            outcome(story, ground.window.at),
             ended_by(story),
             story.pull_request,
             story.issued.commit,
@@ -126,7 +135,7 @@ def grants(ground: Ground) -> Answer:
             Column("notAfter", "Until", Shape.INSTANT, detail=True),
             Column("endedAt", "Ended", Shape.INSTANT),
             Column("outcome", "Outcome", Shape.STATE),
-            Column("endedBy", "Ended by", Shape.TEXT),
+            Column("endedBy", "Ended by", Shape.TEXT, detail=True),
             Column("pullRequest", "PR", Shape.COUNT),
             Column("issuedBy", "Issued in", Shape.COMMIT),
             Column("endedIn", "Ended in", Shape.COMMIT),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daypass.report.ground import Ground
 
 _OWNERS: Final = 2
-_PEOPLE: Final = frozenset({"human", "vendor"})
+_PEOPLE: Final = frozenset(str(kind) for kind in IdentityType if kind.is_person)
 
 
 def is_living(ground: Ground, name: str | None) -> bool:
@@ -117,14 +117,20 @@ def non_human(ground: Ground) -> Answer:
 
 
 def _unlisted(ground: Ground, live: Counter[str], used: Counter[str]) -> list[tuple[Cell, ...]]:
-    """Subjects of grants in the window that the head does not know any more."""
+    """Subjects that the head does not know any more, and that have access or are no people."""
+    types: dict[str, str] = {}
+    for story in ground.grants:
+        if story.subject not in ground.identities:
+            types[story.subject] = ground.type_of(story) or ""
     rows: list[tuple[Cell, ...]] = []
-    for name in sorted({story.subject for story in ground.grants} - set(ground.identities)):
-        holds = "has access and " if live[name] else ""
-        finding = f"{holds}is not in access/identities"
-        types = {ground.type_of(story) for story in ground.grants if story.subject == name}
-        kind = joined(sorted(item for item in types if item))
-        rows.append((name, kind, None, (), None, None, used[name], live[name], finding))
+    for name, kind in sorted(types.items()):
+        if live[name]:
+            finding = "has access and is not in access/identities"
+        elif kind not in _PEOPLE:
+            finding = "is not in access/identities any more"
+        else:
+            continue  # somebody who left, and whose access has ended
+        rows.append((name, kind or None, None, (), None, None, used[name], live[name], finding))
     return rows
 
 

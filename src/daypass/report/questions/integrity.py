@@ -101,10 +101,10 @@ def drift(ground: Ground) -> Answer:
 def ungoverned(ground: Ground) -> Answer:
     """Paths that nobody governs, as far as the evidence met any."""
     orphans = [note for note in ground.notes(EventKind.DRIFT) if note.reason == Reason.ORPHAN]
-    known = {story.resource for story in ground.grants}
-    lost = sorted(known - set(ground.catalogue.resources)) if ground.catalogue else []
+    held = {story.resource for story in ground.live}
+    lost = sorted(held - set(ground.catalogue.resources)) if ground.catalogue else []
     rows: list[tuple[Cell, ...]] = [
-        ("resource that access/resources does not know any more", name, None) for name in lost
+        ("access to what access/resources does not know", name, None) for name in lost
     ]
     rows += [("token without a grant", None, note.moment.commit) for note in orphans]
     return Answer(
