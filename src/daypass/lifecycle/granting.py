@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Issuer, Minted, Registry, Sealed, Sealer, Slot
     from daypass.lifecycle.world import RequestFile
     from daypass.model.decision import Decision
-    from daypass.model.grant import Approval
+    from daypass.model.grant import Approval, BaseRuling
     from daypass.model.identity import Identity
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
@@ -57,6 +57,7 @@ class Order:
     approvals: tuple[Approval, ...]
     recipients: tuple[str, ...]
     lane: Lane
+    base: BaseRuling | None
     slot: (
         Slot | None
     )  # left by a run that was killed before it minted, or after what it minted died
@@ -210,4 +211,5 @@ def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
         decision_digest=order.decision.input_digest,
         policy_digest=order.decision.policy_digest,
         renews=order.request.renews,
+        base=order.base,
     )

@@ -17,7 +17,8 @@ from daypass.documents.repository import (
     load_request,
 )
 from daypass.errors import DaypassError, DocumentError, PermanentError, SealingError
-from daypass.lifecycle.base import Bases
+from daypass.lifecycle.base import Bases, Ruling
+from daypass.lifecycle.deciding import Decided, decide_merged
 from daypass.lifecycle.emergency import fault_of_merged
 from daypass.lifecycle.granting import Order
 from daypass.lifecycle.happening import Refusal
@@ -28,36 +29,25 @@ from daypass.lifecycle.recipients import recipients_of
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
-from daypass.model.grant import BaseRuling, Lane
+from daypass.model.grant import Lane
 from daypass.model.instant import Duration
-from daypass.policy.approvals import count_approvals
-from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, PastGrant, Surroundings
 from daypass.policy.compiled import compile_policies
-from daypass.policy.decide import decide, describe_requirements
-from daypass.policy.input import build_input
 from daypass.policy.provenance import ProvenanceFault, prove
-from daypass.policy.strictest import strictest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
 
-    from daypass.lifecycle.base import Base
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.plan import Plan
     from daypass.lifecycle.world import RequestFile, World
     from daypass.model.catalogue import Catalogue
-    from daypass.model.decision import Decision
-    from daypass.model.grant import Approval
     from daypass.model.identity import Identity
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
-    from daypass.policy.approvals import ApprovalCount
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
-    from daypass.policy.input import DecisionInput
 
 # A merged request that could not be issued within a day is stale: whoever approved it meant then.
 LAPSES_AFTER_SECONDS: Final = 24 * 3600
@@ -263,93 +253,54 @@ class _Case:
 
     def decide(self) -> Order | Refusal:
         """Ask the decision point, and turn a permit into an order."""
-        asked = self.ask()
-        if isinstance(asked, Refusal):
-            return asked
-        value, decision, count, subject = asked
-        wanted = {
-            item.review_id
-            for item in asked_for(
-                value,
-                (*describe_requirements(value, self.run.policies), *self.needs_before),
-            )
-        }
-        approvals = tuple(item for item in count.counted if item.review_id in wanted)
-        return self.order(subject, decision, value.to_json(), approvals)
+        decided = self.ask()
+        return decided if isinstance(decided, Refusal) else self.order(decided)
 
-    def ask(self) -> Refusal | tuple[DecisionInput, Decision, ApprovalCount, Identity]:
+    def ask(self) -> Refusal | Decided:
         """Ask the decision point, with the approvals as they count now."""
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
             return self.refuse(Reason.UNPROVEN, ["it was never proven"])
-        subject = run.catalogue.identities[request.subject]
-        count = count_approvals(pull_request, subject, run.catalogue, run.groups, run.world.now)
         asked = Asked(request, self.file.lane, pull_request.author, self.drill)
-        surroundings = Surroundings(
-            run.world.now,
-            run.groups,
-            tuple(run.past.get(subject.name, ())),
-            run.answers.inquiry.about(request, run.catalogue, run.world.now),
-            overdue=run.world.overdue,
-        )
-        value = build_input(asked, run.catalogue, count, surroundings)
-        decision = decide(value, run.policies)
         try:
             base = run.bases.before(run.commits.get(self.file.path))
         except DocumentError as error:
             why = f"main's own documents were wrong when it was merged: {error.message}"
             return self.refuse(Reason.INVALID, [why])
-        beside = []
-        if base is not None:
-            before = self.ask_base(base, asked, pull_request, surroundings)
-            decision = strictest(decision, before)
-            beside = [
-                f"before the merge, at {base.commit[:12]} with policies {before.policy_digest}: "
-                f"{before.effect}"
-            ]
+        head = Ruling(run.world.head, run.catalogue, run.policies, run.groups)
+        decided = decide_merged(asked, pull_request, head, base, self.surroundings)
+        decision = decided.decision
         if decision.permitted:
-            return value, decision, count, subject
+            return decided
         unknown = decision.effect is Effect.INDETERMINATE
-        why_not = [f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons]
         return self.refuse(
             Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
-            [*why_not, *beside],
+            decided.why,
             effect=str(decision.effect),
             input_digest=decision.input_digest,
             policy_digest=decision.policy_digest,
-            decision_input=canonical_json(value.to_json()).decode(),
+            decision_input=canonical_json(decided.facts.to_json()).decode(),
         )
 
-    def ask_base(
-        self, base: Base, asked: Asked, pull_request: PullRequest, surroundings: Surroundings
-    ) -> Decision:
-        """The same question, by the documents that ruled before the merge."""
-        catalogue, run = base.catalogue, self.run
-        subject = catalogue.identities.get(asked.request.subject)
-        count = (
-            count_approvals(pull_request, subject, catalogue, base.groups, run.world.now)
-            if subject is not None
-            else None
+    def surroundings(self, ruling: Ruling) -> Surroundings:
+        """What this run knows, by those documents."""
+        run, request = self.run, self.request
+        if request is None:
+            return Surroundings(run.world.now, ruling.groups)
+        return Surroundings(
+            run.world.now,
+            ruling.groups,
+            tuple(run.past.get(request.subject, ())),
+            run.answers.inquiry.about(request, ruling.catalogue, run.world.now),
+            overdue=run.world.overdue,
         )
-        context = run.answers.inquiry.about(asked.request, catalogue, run.world.now)
-        around = replace(surroundings, groups=base.groups, context=context)
-        value = build_input(asked, catalogue, count, around)
-        decision = decide(value, base.policies)
-        self.base = BaseRuling(base.commit, decision.policy_digest, decision.input_digest)
-        self.needs_before = describe_requirements(value, base.policies)
-        return decision
 
-    def order(
-        self,
-        subject: Identity,
-        decision: Decision,
-        decision_input: Mapping[str, Any],
-        approvals: tuple[Approval, ...],
-    ) -> Order | Refusal:
+    def order(self, decided: Decided) -> Order | Refusal:
         """Turn a permit into an order, unless there is no key to deliver to."""
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
             return self.refuse(Reason.UNPROVEN, ["it was never proven"])
+        decision, subject = decided.decision, run.catalogue.identities[request.subject]
         resource = run.catalogue.resources[request.resource]
         try:
             recipients = recipients_of(subject, resource, run.ports.forge, run.ports.sealer)
@@ -373,11 +324,11 @@ class _Case:
             level=level,
             tier=tier,
             decision=decision,
-            decision_input=decision_input,
-            approvals=approvals,
+            decision_input=decided.facts.to_json(),
+            approvals=decided.approvals,
             recipients=recipients,
             lane=self.file.lane,
-            base=self.base,
+            base=decided.base,
             slot=self.action.slot,
         )
 

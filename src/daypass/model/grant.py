@@ -86,6 +86,25 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseRuling:
+    """How main decided before the merge, where its documents differ from those of now."""
+
+    commit: str
+    policy_digest: str
+    input_digest: str
+    effect: str = "permit"  # of a grant: else there is none
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record carries it."""
+        return {"commit": self.commit, "policy": self.policy_digest, "digest": self.input_digest}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value["commit"], value["policy"], value["digest"])
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """One grant: what was issued to whom, on whose word, until when."""
 
@@ -115,6 +134,7 @@ class Grant:
     decision_digest: str
     policy_digest: str
     renews: str | None = None
+    base: BaseRuling | None = None  # None: it is what HEAD held
     state: GrantState = GrantState.ACTIVE
     state_reason: str | None = None
     state_since: Instant | None = None
@@ -176,6 +196,7 @@ class Grant:
                     "digest": self.decision_digest,
                     "policy": self.policy_digest,
                     "input": dict(self.decision_input),
+                    **({"base": self.base.to_json()} if self.base else {}),
                 },
             },
             "status": {
@@ -218,6 +239,9 @@ class Grant:
             decision_digest=spec["decision"]["digest"],
             policy_digest=spec["decision"]["policy"],
             renews=request["renews"],
+            base=BaseRuling.from_json(spec["decision"]["base"])
+            if "base" in spec["decision"]
+            else None,
             state=GrantState(status["state"]),
             state_reason=status["reason"],
             state_since=Instant.parse(since) if since else None,

@@ -1,0 +1,99 @@
+"""Deciding: one question to the decision point, and where the base of a merge differs, two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.model.grant import BaseRuling
+from daypass.policy.approvals import count_approvals
+from daypass.policy.approvers import asked_for
+from daypass.policy.decide import decide, describe_requirements
+from daypass.policy.input import build_input
+from daypass.policy.strictest import strictest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daypass.lifecycle.base import Ruling
+    from daypass.model.decision import Decision
+    from daypass.model.grant import Approval
+    from daypass.model.pullrequest import PullRequest
+    from daypass.policy.asked import Asked, Surroundings
+    from daypass.policy.input import DecisionInput
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, and all that its record says of it."""
+
+    facts: DecisionInput
+    decision: Decision
+    approvals: tuple[Approval, ...]  # those whose word was asked for
+    base: BaseRuling | None = None  # what ruled before the merge, where it differs
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """Why it is no permit, a line each, for people and for the body of the evidence."""
+        lines = [f"{item.policy}/{item.rule}: {item.message}" for item in self.decision.reasons]
+        if self.base is not None:
+            lines.append(
+                f"decided by main before the merge too, at {self.base.commit[:12]}, with policies "
+                f"{self.base.policy_digest} on the input {self.base.input_digest}: "
+                f"{self.base.effect}"
+            )
+        return tuple(lines)
+
+
+def decide_merged(
+    asked: Asked,
+    pull_request: PullRequest,
+    head: Ruling,
+    base: Ruling | None,
+    around: Callable[[Ruling], Surroundings],
+) -> Decided:
+    """Decide by what rules now, and by what ruled before the merge where that differs.
+
+    Args:
+        asked: the request as it lies on main.
+        pull_request: the one that brought it.
+        head: main's documents.
+        base: those of the commit before the merge; None when they are the same.
+        around: what a run knows at the moment of the decision, by those documents.
+    """
+    now = _by(head, asked, pull_request, around)
+    if base is None:
+        return now
+    before = _by(base, asked, pull_request, around)
+    effect = str(before.decision.effect)
+    digests = (before.decision.policy_digest, before.decision.input_digest)
+    approvals = dict.fromkeys((*now.approvals, *before.approvals))
+    return Decided(
+        now.facts,
+        strictest(now.decision, before.decision),
+        tuple(approvals),
+        BaseRuling(base.commit, *digests, effect),
+    )
+
+
+def _by(
+    ruling: Ruling,
+    asked: Asked,
+    pull_request: PullRequest,
+    around: Callable[[Ruling], Surroundings],
+) -> Decided:
+    surroundings = around(ruling)
+    subject = ruling.catalogue.identities.get(asked.request.subject)
+    count = (
+        count_approvals(pull_request, subject, ruling.catalogue, ruling.groups, surroundings.now)
+        if subject is not None
+        else None
+    )
+    facts = build_input(asked, ruling.catalogue, count, surroundings)
+    needs = describe_requirements(facts, ruling.policies)
+    wanted = {item.review_id for item in asked_for(facts, needs)}
+    return Decided(
+        facts,
+        decide(facts, ruling.policies),
+        tuple(item for item in (count.counted if count else ()) if item.review_id in wanted),
+    )
