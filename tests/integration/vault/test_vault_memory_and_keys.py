@@ -93,6 +93,39 @@ def test_the_pending_list_stays_short(registry: VaultRegistry, house: House) -> 
     assert house.root.call("LIST", "vt-kv/metadata/daypass/pending", accept={404}).keys == ()
 
 
+def test_a_batch_is_put_on_the_pending_list_in_few_writes(
+    registry: VaultRegistry, house: House
+) -> None:
+    ids = tuple(f"batch-{number:02d}" for number in range(40))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(registry.add_pending, ids))
+    entries = house.root.call("LIST", "vt-kv/metadata/daypass/pending").keys
+    assert len(entries) < len(ids)
+    assert registry.pending() == ids
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(registry.remove_pending, ids[1:]))
+    left = registry.pending()
+    assert ids[0] in left  # whoever is killed here leaves what was not done …
+    assert set(left) <= set(ids)
+    registry.remove_pending(ids[0])
+    for name in left:  # … and the next run takes the rest off
+        registry.remove_pending(name)
+    assert registry.pending() == ()
+
+
+def test_a_run_never_takes_what_another_one_has_yet_to_do_off_the_list(
+    bot: Session, registry: VaultRegistry
+) -> None:
+    other = VaultRegistry(bot, "vt-kv")
+    registry.add_pending("p-shared")
+    assert registry.pending() == ("p-shared",)
+    other.add_pending("p-shared")  # after the first one looked: a second delivery, for example
+    registry.remove_pending("p-shared")
+    assert other.pending() == ("p-shared",)
+    other.remove_pending("p-shared")
+    assert registry.pending() == ()
+
+
 def test_notes_are_replaced(registry: VaultRegistry) -> None:
     assert registry.read_note("heartbeat") is None
     registry.write_note("heartbeat", {"at": "1"})

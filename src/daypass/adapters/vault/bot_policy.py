@@ -164,7 +164,7 @@ def _memory(mount: str) -> Iterable[PathRule]:
             why="remember how far each grant has come",
         ),
         PathRule(f"{mount}/data/{FOLDER}/notes/*", ("create", "read", "update")),
-        PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "update")),
+        PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "read", "update")),
         *_intents(mount),
         PathRule(f"{mount}/metadata/{FOLDER}/pending", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/", ("list",)),

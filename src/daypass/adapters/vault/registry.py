@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures
+from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.model.intent import Intent
@@ -32,6 +33,11 @@ class VaultRegistry:
         """Use this session, and the KV v2 mount of that name."""
         self._session = session
         self._mount = mount
+        self._pending = PendingList(
+            session,
+            data=self._path("data", "pending"),
+            metadata=self._path("metadata", "pending"),
+        )
 
     def read(self, grant_id: str) -> Slot | None:
         """The slot of that id, or None when the id was never used.
@@ -75,17 +81,15 @@ class VaultRegistry:
 
     def pending(self) -> tuple[str, ...]:
         """Ids with work under way, sorted: a few, whatever the history."""
-        path = self._path("metadata", "pending")
-        answer = self._session.call("LIST", path, accept=_NOT_FOUND)
-        return tuple(sorted(answer.keys))
+        return self._pending.read()
 
     def add_pending(self, grant_id: str) -> None:
         """Put an id on the list of work under way. Idempotent; comes before its slot is written."""
-        self._session.call("POST", self._path("data", "pending", grant_id), {"data": {}})
+        self._pending.add(_checked(grant_id))
 
     def remove_pending(self, grant_id: str) -> None:
-        """Take an id off that list, with all its versions: the list stays short. Idempotent."""
-        self._session.call("DELETE", self._path("metadata", "pending", grant_id))
+        """Take an id off that list, as far as this run has read or written it. Idempotent."""
+        self._pending.remove(grant_id)
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         """A small note outside the slots: `heartbeat`, `tip`, `trust`. None: never written."""
@@ -129,12 +133,7 @@ class VaultRegistry:
         below = f"{self._mount}/{branch}/{FOLDER}/{folder}"
         if name is None:
             return below
-        if not is_name(name):
-            raise VaultRefusedError(
-                f"{name!r} can be no name in Vault",
-                remedy="Ids and names are lower-case ASCII letters, digits and hyphens, 1 to 63.",
-            )
-        return f"{below}/{name}"
+        return f"{below}/{_checked(name)}"
 
     def _not_written(
         self, grant_id: str, answer: Answer, path: str
@@ -146,3 +145,12 @@ class VaultRegistry:
             )
         error = failures.refused(self._session.client.address, f"POST {path}", answer.status, ())
         return VaultRefusedError(error.message, remedy=error.remedy)
+
+
+def _checked(name: str) -> str:
+    if not is_name(name):
+        raise VaultRefusedError(
+            f"{name!r} can be no name in Vault",
+            remedy="Ids and names are lower-case ASCII letters, digits and hyphens, 1 to 63.",
+        )
+    return name
