@@ -235,3 +235,18 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     metrics = acting.daypass(carol, "status", "--format", "openmetrics")
     assert metrics.stdout.endswith("# EOF\n")
     assert "daypass_revoke_failed 0" in metrics.stdout
+
+
+def test_the_plan_shows_all_of_it_and_touches_nothing(town: Town, box: Box) -> None:
+    asked = granted(town, "planned")
+    change(town, "again", "access/identities/alice.yaml", "status: active", "status: suspended")
+    before = (town.head(), sorted(box.bao.client.list("auth/token/accessors")))
+    with acting.job(box, "schedule") as here:
+        shown = here.daypass("plan", "--format", "json").json()
+    steps = {(item["step"], item["grant"], item["reason"]) for item in shown["actions"]}
+    assert ("end", asked.id, "re-evaluated") in steps
+    assert town.head() == before[0]
+    assert set(before[1]) <= {*box.bao.client.list("auth/token/accessors")}
+    assert town.events(asked.id) == ["issued"]
+    assert town.apply("schedule").code == 0
+    assert town.events(asked.id) == ["issued", "revoked"]

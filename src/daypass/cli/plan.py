@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, wiring
+from daypass.cli import output, policydiff, wiring
 from daypass.documents.repository import load_catalogue
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
+from daypass.lifecycle.drift import find_orphans
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
-from daypass.lifecycle.plan import make_plan
 from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
+from daypass.lifecycle.whole_plan import whole_plan
 
 if TYPE_CHECKING:
     import argparse
 
     from daypass.adapters.git.repository import GitRepository
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.drift import Orphan
     from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Forge
+    from daypass.model.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the same of every open pull request that asks for access, as the bot",
     )
+    which.add_argument(
+        "--policy-diff",
+        metavar="REV",
+        help="which live grants, and which decisions of the past, would come out otherwise under "
+        "HEAD's policies, resources and identities than under those of REV",
+    )
+    parser.add_argument(
+        "--last",
+        metavar="N",
+        type=int,
+        default=100,
+        help="with --policy-diff: how many decisions of the past to look at (default: 100)",
+    )
     parser.add_argument(
         "--comment",
         action="store_true",
@@ -64,6 +82,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings = wiring.read_settings(directory)
         with wiring.open_repository(directory, settings, None) as repository:
             return _show(_of_trees(repository, arguments.base), arguments.format)
+    if arguments.policy_diff is not None:
+        settings = wiring.read_settings(directory)
+        with wiring.open_repository(directory, settings, None) as repository:
+            return policydiff.run(
+                repository, arguments.policy_diff, arguments.last, arguments.format, _summarise
+            )
     if arguments.pr is not None:
         settings = wiring.read_settings(directory)
         with (
@@ -71,12 +95,28 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             wiring.person_repository(directory, settings) as repository,
         ):
             return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
-    with wiring.bot(directory) as (ports, _):
+    with wiring.bot(directory) as (ports, settings):
         if arguments.open:
             inquiry = Inquiry(ports.context)
             return _open(ports.repository, ports.forge, inquiry, comment=arguments.comment)
-        seen = observe(ports, Answers(ports.forge), remember=False)
-        return _show_actions(make_plan(seen.world).actions, seen.world.frozen, arguments.format)
+        return _show_work(_work(ports, settings), arguments.format)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What apply would do now, and what it would tell people to look at."""
+
+    actions: tuple[Action, ...]
+    orphans: tuple[Orphan, ...]
+    looks: tuple[str, ...]
+
+
+def _work(ports: Ports, settings: Settings) -> _Work:
+    answers = Answers(ports.forge, Inquiry(ports.context))
+    seen = observe(ports, answers, remember=False)
+    whole = whole_plan(ports, seen, answers, only=None, remember=False)
+    orphans = find_orphans(ports, seen, settings.github.repository_id)
+    return _Work(whole.plan.actions, orphans, (*seen.world.frozen, *whole.doubts.values()))
 
 
 def _of_trees(repository: GitRepository, base: str) -> Preview:
@@ -181,7 +221,7 @@ def _show_forecast(item: Forecast, *, annotate: bool) -> None:
         output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
 
 
-def _show_actions(actions: tuple[Action, ...], frozen: tuple[str, ...], form: str) -> ExitCode:
+def _show_work(work: _Work, form: str) -> ExitCode:
     if form == "json":
         output.say_json(
             {
@@ -190,19 +230,27 @@ def _show_actions(actions: tuple[Action, ...], frozen: tuple[str, ...], form: st
                         "step": str(action.step),
                         "grant": action.grant_id,
                         "reason": str(action.reason) if action.reason else None,
+                        "why": list(action.judged.why) if action.judged else [],
                     }
-                    for action in actions
+                    for action in work.actions
                 ],
-                "frozen": list(frozen),
+                "orphans": [
+                    {"grant": orphan.grant_id, "accessor": orphan.digest} for orphan in work.orphans
+                ],
+                "lookHere": list(work.looks),
             }
         )
         return ExitCode.DONE
-    for reason in frozen:
-        output.say(output.styled("frozen    ", "red") + output.printable(reason))
-    for action in actions:
+    for text in work.looks:
+        output.say(output.styled("look here ", "red") + output.printable(text))
+    for action in work.actions:
         reason = f"  ({action.reason})" if action.reason else ""
         output.say(f"{action.step:<10}{action.grant_id}{reason}")
-    if not actions:
+        for why in action.judged.why if action.judged else ():
+            output.say(f"          {output.printable(why)}")
+    for orphan in work.orphans:
+        output.say(f"revoke    {output.printable(orphan.grant_id)}  (no grant on main knows it)")
+    if not (work.actions or work.orphans or work.looks):
         output.say("nothing to do: main and Vault agree")
     return ExitCode.DONE
 

@@ -22,10 +22,9 @@ from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
 from daypass.lifecycle.outcome import Outcome
-from daypass.lifecycle.plan import Action, Plan, Step, make_plan
-from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.reviewing import Reviewing
-from daypass.lifecycle.unclaimed import find_unclaimed
+from daypass.lifecycle.whole_plan import whole_plan
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
@@ -107,7 +106,10 @@ class _Pass:
     def run(self) -> None:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
         seen = self._admit(observe(self.ports, answers), answers)
-        plan = self._reevaluated(seen, self._narrow(make_plan(seen.world)), answers)
+        whole = whole_plan(self.ports, seen, answers, only=self.limits.only, remember=True)
+        plan = whole.plan
+        for grant_id, text in whole.doubts.items():
+            self.outcome.alarm(f"doubt.{grant_id}", text)
         self._refuse_mass_revocation(plan)
         for reason in seen.world.frozen:
             self.outcome.alarm(f"frozen.{digest_bytes(reason.encode())[7:15]}", reason)
@@ -159,30 +161,6 @@ class _Pass:
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""
         return self.ports.repository.fetch() != self._head
-
-    def _narrow(self, plan: Plan) -> Plan:
-        only = self.limits.only
-        if only is None:
-            return plan
-        return Plan(tuple(action for action in plan.actions if action.grant_id in only))
-
-    def _reevaluated(self, seen: Observation, plan: Plan, answers: Answers) -> Plan:
-        """The plan, and the ends of what would not be given today."""
-        world, registry = seen.world, self.ports.registry
-        if world.ruling is None or not world.grants:
-            return plan
-        ending = {action.grant_id for action in plan.of(Step.END, Step.AGAIN, Step.RESUME)}
-        doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
-        groups = answers.groups(world.ruling)
-        found = reevaluate(world, world.ruling, groups, ending, doubts, answers.inquiry)
-        if found.doubts != doubts:
-            registry.write_note(DOUBTS_NOTE, found.doubts)
-        for grant_id, text in found.alarms.items():
-            self.outcome.alarm(f"doubt.{grant_id}", text)
-        ending |= {action.grant_id for action in found.ends}
-        unclaimed = find_unclaimed(self.ports, seen, ending)
-        ends = self._narrow(Plan((*found.ends, *unclaimed))).actions
-        return Plan((*ends, *plan.actions))
 
     def _refuse_mass_revocation(self, plan: Plan) -> None:
         unbidden = [action.grant_id for action in plan.actions if action.is_unbidden]

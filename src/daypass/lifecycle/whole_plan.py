@@ -1,0 +1,69 @@
+"""The whole plan: what closes the differences, and what today's decisions and the clock end.
+
+`apply` carries it out and `plan` shows it: both ask here, so that one never knows of an end that
+the other does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daypass.lifecycle.plan import Plan, Step, make_plan
+from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.lifecycle.unclaimed import find_unclaimed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.observe import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class WholePlan:
+    """The plan, and what a person should know about grants that cannot be decided again."""
+
+    plan: Plan
+    doubts: Mapping[str, str] = field(default_factory=dict)  # grant id → in words
+
+
+def whole_plan(
+    ports: Ports,
+    seen: Observation,
+    answers: Answers,
+    *,
+    only: frozenset[str] | None,
+    remember: bool,
+) -> WholePlan:
+    """Plan, and decide again for every live grant.
+
+    Args:
+        ports: the notes of doubts are read, and written if asked; unclaimed tokens are looked up.
+        seen: what was observed.
+        answers: today's groups and context.
+        only: ids to plan for; None for all.
+        remember: whether since when a grant is in doubt is noted in Vault.
+
+    Raises what the ports raise.
+    """
+    plan = _narrow(make_plan(seen.world), only)
+    world, registry = seen.world, ports.registry
+    if world.ruling is None or not world.grants:
+        return WholePlan(plan)
+    ending = {action.grant_id for action in plan.of(Step.END, Step.AGAIN, Step.RESUME)}
+    doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
+    groups = answers.groups(world.ruling)
+    found = reevaluate(world, world.ruling, groups, ending, doubts, answers.inquiry)
+    if remember and found.doubts != doubts:
+        registry.write_note(DOUBTS_NOTE, found.doubts)
+    ending |= {action.grant_id for action in found.ends}
+    unclaimed = find_unclaimed(ports, seen, ending)
+    ends = _narrow(Plan((*found.ends, *unclaimed)), only).actions
+    return WholePlan(Plan((*ends, *plan.actions)), found.alarms)
+
+
+def _narrow(plan: Plan, only: frozenset[str] | None) -> Plan:
+    if only is None:
+        return plan
+    return Plan(tuple(action for action in plan.actions if action.grant_id in only))
