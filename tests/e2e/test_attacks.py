@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from daypass.sandbox.box import Box
+from daypass.sandbox.organisation import request
+from daypass.sandbox.person import Proposal
 from support.town import Town
 
 if TYPE_CHECKING:
@@ -87,3 +90,43 @@ def test_a_merge_the_wrong_way_round_brings_back_no_old_policy(own_town: Town) -
     assert town.events(asked.id) == []
     assert not town.live_tokens(asked.id)
     assert "trusted commit" in done.said
+
+
+def test_approving_it_for_another_branch_is_no_approval_for_main(town: Town) -> None:
+    """Whoever reviewed it there saw only what that branch did not have yet.
+
+    The head, and with it the commit of the review, is the same before and after the base changes.
+    """
+    alice, bob = town.box.person("alice"), town.box.person("bob")
+    hidden = request("hidden-admin", access="admin", duration="1h")
+    shown = request("shown-read", duration="1m")
+    alice.push([Proposal("wip", hidden, "Work in progress")])
+    alice.push([Proposal("wip-next", shown, "A minute of reading")], onto="origin/wip")
+    pulls = f"/repos/{town.box.repository.full_name}/pulls"
+    body = {"title": "A minute of reading", "head": "wip-next", "base": "wip"}
+    number = int(alice.api("POST", pulls, body)["number"])
+    seen = [item["filename"] for item in bob.api("GET", f"{pulls}/{number}/files")]
+    assert seen == ["access/requests/shown-read.yaml"]
+    bob.approve(number)
+    time.sleep(1)  # GitHub tells whole seconds
+    alice.api("PATCH", f"{pulls}/{number}", {"base": "main"})
+    alice.merge(number)
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events("hidden-admin") == ["denied"]
+    assert not town.live_tokens("hidden-admin")
+
+
+def test_an_approval_after_the_base_was_changed_counts(town: Town) -> None:
+    alice, bob = town.box.person("alice"), town.box.person("bob")
+    alice.push([Proposal("wip-open", request("wip-open", duration="1h"), "Work in progress")])
+    alice.push([Proposal("wip-base", {"notes.txt": b"n\n"}, "Elsewhere")])
+    pulls = f"/repos/{town.box.repository.full_name}/pulls"
+    body = {"title": "Reading", "head": "wip-open", "base": "wip-base"}
+    number = int(alice.api("POST", pulls, body)["number"])
+    alice.api("PATCH", f"{pulls}/{number}", {"base": "main"})
+    time.sleep(1)
+    bob.approve(number)
+    alice.merge(number)
+    assert town.apply().code == 0
+    assert town.events("wip-open") == ["issued"]

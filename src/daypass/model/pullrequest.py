@@ -109,6 +109,7 @@ class PullRequest:
     reviews: tuple[Review, ...]
     complete: bool
     incomplete_because: str = ""
+    base_changed_at: Instant | None = None  # when it was last aimed at another branch
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,9 @@ def count_approvals(
 
     Of each reviewer the latest verdict counts that was given before the merge (before `now` while
     the pull request is open; GitHub tells whole seconds, so one given in the merge's own second
-    still came before it). It counts if it is APPROVED, on the head of the pull request, by a
-    person who neither wrote nor pushed any of it, and has no part in what is asked.
+    still came before it). It counts if it is APPROVED, on the head of the pull request, after that
+    was last aimed at another branch, by a person who neither wrote nor pushed any of it, and has no
+    part in what is asked.
     """
     excluded = _parties(subject, catalogue)
     fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
@@ -217,6 +218,19 @@ def _in_time(review: Review, pull_request: PullRequest, now: Instant) -> bool:
     return review.submitted_at is not None and review.submitted_at <= until
 
 
+def _seen_elsewhere(review: Review, pull_request: PullRequest) -> tuple[str, str] | None:
+    """Why it is not about what was merged: another commit, or another branch to compare with."""
+    if review.commit is None or review.commit != pull_request.head_sha:
+        seen = "a commit that is gone" if review.commit is None else review.commit[:12]
+        return "not-the-head", f"it is on {seen}, and the head is {pull_request.head_sha[:12]}"
+    # The head stays what it is when the base changes, and so does the commit of the review: but
+    # its reviewer was shown what was new on that other branch, which may have been far less.
+    changed, given = pull_request.base_changed_at, review.submitted_at
+    if changed is not None and (given is None or given <= changed):
+        return "other-base", "it was given before the pull request was aimed at this branch"
+    return None
+
+
 def _latest_verdicts(pull_request: PullRequest, now: Instant) -> list[Review]:
     latest: dict[int, tuple[tuple[Instant, int], Review]] = {}
     for review in pull_request.reviews:
@@ -243,9 +257,9 @@ def _problem(
         return "account-gone", "the account is gone"
     if review.state in _NO_APPROVAL:
         return _NO_APPROVAL[review.state]
-    if review.commit is None or review.commit != pull_request.head_sha:
-        seen = "a commit that is gone" if review.commit is None else review.commit[:12]
-        return "not-the-head", f"it is on {seen}, and the head is {pull_request.head_sha[:12]}"
+    elsewhere = _seen_elsewhere(review, pull_request)
+    if elsewhere is not None:
+        return elsewhere
     if reviewer.type is not AccountType.USER:
         return "not-a-person", "the account is no person's"
     if reviewer.id in excluded:

@@ -148,6 +148,7 @@ def push_a_branch(github: GitHub, repository: Repository, actor: Account) -> Non
         f"from {repository.store.branch('main')}\n"
         "M 100644 inline c.yaml\ndata 2\nc\n\nM 100644 inline a.yaml\ndata 2\nA\n\n"
         "R b.yaml d.yaml\n"
+        f"reset refs/heads/other\nfrom {repository.store.branch('main')}\n"
     )
     repository.store.git("fast-import", "--quiet", data=stream.encode())
     head = repository.store.branch("ask")
@@ -180,6 +181,10 @@ def ask(judge: Judge) -> dict[str, Any]:
     }
     judge("GET", PULL + "/commits", **number)
     judge("PATCH", PULL, {"title": "Ask for it"}, **number)
+    for base in ("other", "main"):
+        judge("PATCH", PULL, {"base": base}, **number)
+    moved = judge("GET", ISSUE + "/events", **number)
+    assert [item["event"] for item in moved] == ["base_ref_changed"] * 2
     return number
 
 

@@ -45,6 +45,7 @@ def serve(github: responses.RequestsMock, **over: Any) -> None:
     github.get(f"{path}/files", json=over.get("files", [answers.changed()]))
     github.get(f"{path}/commits", json=over.get("commits", [answers.commit()]))
     github.get(f"{path}/reviews", json=over.get("reviews", [answers.review()]))
+    github.get(f"{REPO}/issues/3/events", json=over.get("events", []))
     if "activity" in over:
         github.get(f"{REPO}/activity", **over["activity"])
     else:
@@ -68,6 +69,19 @@ def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
     assert (got.base_repository_id, got.base_ref) == (77, "main")
     asked = next(call.request.url for call in github.calls if "activity" in str(call.request.url))
     assert "ref=refs%2Fheads%2Fask" in str(asked)
+
+
+def test_the_last_change_of_its_base_is_told(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    """By a person, or by GitHub itself when the base was merged and deleted."""
+    kinds = ("labeled", "base_ref_changed", "automatic_base_change_succeeded", "closed")
+    events = [
+        {"event": kind, "created_at": f"2026-11-22T10:1{place}:00Z"}
+        for place, kind in enumerate(kinds)
+    ]
+    serve(github, events=events)
+    assert forge.pull_request(3).base_changed_at == Instant.parse("2026-11-22T10:12:00Z")
 
 
 @pytest.mark.parametrize(

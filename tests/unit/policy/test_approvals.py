@@ -79,6 +79,14 @@ def test_what_does_not_count_says_why(given, code):
     assert codes(result) == [code]
 
 
+@pytest.mark.parametrize(("later", "counts"), [(-1, []), (0, []), (1, [2])])
+def test_an_approval_of_what_another_branch_would_get_is_none(later, counts):
+    """In the very second of the change nobody can say what its reviewer saw."""
+    result = count(review("bob", at=OPENED.plus(60 + later)), base_changed_at=OPENED.plus(60))
+    assert ids(result) == counts
+    assert codes(result) == ([] if counts else ["other-base"])
+
+
 @pytest.mark.parametrize("state", [ReviewState.COMMENTED, ReviewState.PENDING])
 def test_a_comment_is_no_verdict_and_hides_none(state):
     later = review("bob", state, at=NOW.plus(-100), number=9999)

@@ -12,16 +12,19 @@ from daypass.model.pullrequest import PullRequest
 
 if TYPE_CHECKING:
     from daypass.adapters.github.transport import Transport
+    from daypass.model.instant import Instant
 
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
 _MOST_COMMITS: Final = 250
 _MOST_FILES: Final = 3000
+# Somebody aimed it at another branch, or GitHub did so because its base was merged and deleted.
+_BASE_CHANGES: Final = frozenset({"base_ref_changed", "automatic_base_change_succeeded"})
 # A branch with more pushes than this is no access request.
 _MOST_ACTIVITIES: Final = 2000
 
 
 def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
-    """Ask GitHub for a pull request, its files, commits, reviews and pushes.
+    """Ask GitHub for a pull request, its files, commits, reviews, pushes and changes of base.
 
     Raises:
         ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or refuses.
@@ -32,6 +35,8 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     commits = wire.read_all(wire.commit, transport.pages(f"{path}/commits"))
     reviews = wire.read_all(wire.review, transport.pages(f"{path}/reviews"))
     record = _pushes(transport, pull)
+    events = transport.pages(f"/repos/{repository}/issues/{number}/events")
+    base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
 
     def pull_request(value: Any) -> PullRequest:
         gap = _cut(value, len(files), len(commits)) or record.gap
@@ -57,6 +62,7 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
             reviews=reviews,
             complete=not gap,
             incomplete_because=gap,
+            base_changed_at=max(base_changes, default=None),
         )
 
     return wire.read(pull_request, pull)
@@ -97,6 +103,13 @@ def _pushes(transport: Transport, pull: Any) -> PushRecord:
         return pushes_of(span, itertools.islice(activities, _MOST_ACTIVITIES))
     except ForgeRefusedError:
         return PushRecord((), "GitHub does not show who pushed to its branch")
+
+
+def _base_change(value: Any) -> Instant | None:
+    """When the event changed the base; None for every other event."""
+    if wire.text(value["event"]) not in _BASE_CHANGES:
+        return None
+    return wire.instant(value["created_at"])
 
 
 def _span(value: Any) -> tuple[Span, str | None]:

@@ -77,6 +77,14 @@ def add_labels(call: Call) -> Answer:
     return Answer(call.hub.views.issue(call.repository, found)["labels"])
 
 
+@routes.add("GET", _ISSUE + "/events", needs=_READ)
+def events(call: Call) -> Answer:
+    """What happened to it, oldest first; of all that GitHub lists, the changes of a base."""
+    pull = call.repository.pulls.get(call.issue.number)
+    found = list(pull.events) if pull is not None else []
+    return call.page(found, lambda item: call.hub.views.issue_event(call.repository, item))
+
+
 @routes.add("GET", _ISSUE + "/comments", needs=_READ)
 def comments(call: Call) -> Answer:
     """Its comments, oldest first."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from daypass.sandbox.github.routing import RefusalError
-from daypass.sandbox.github.state import Issue, PullRequest, Repository
+from daypass.sandbox.github.state import Issue, IssueEvent, PullRequest, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,6 +77,23 @@ def open_pull_request(
     repository.pulls[issue.number] = pull
     show_head(repository, pull)
     return pull
+
+
+def retarget(
+    hub: Hub, repository: Repository, pull: PullRequest, actor: Account, base_ref: str
+) -> None:
+    """Have a pull request merge into another branch; its reviews stay as they are, as on GitHub.
+
+    Raises:
+        RefusalError: 422 when it is closed, or there is no such branch.
+    """
+    base_sha = repository.store.branch(base_ref)
+    if not pull.open or base_sha is None:
+        raise RefusalError(422, "Validation Failed: the base cannot be changed to that")
+    pull.base_ref, pull.base_sha = base_ref, base_sha
+    event = IssueEvent(hub.directory.new_id(), actor, "base_ref_changed", hub.clock.stamp())
+    pull.events.append(event)
+    show_head(repository, pull)
 
 
 def bring(repository: Repository, source: Repository, branch: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Activity,
         Comment,
         Issue,
+        IssueEvent,
         PullRequest,
         Repository,
         Review,
@@ -247,6 +248,21 @@ class PullViews(Views):
             "updated_at": comment.updated_at,
             "author_association": self.association(repository, comment.author),
             "performed_via_github_app": None,
+        }
+
+    def issue_event(self, repository: Repository, event: IssueEvent) -> Json:
+        """An `issue-event-for-issue`."""
+        return {
+            "id": event.id,
+            "node_id": node_id("IssueEvent", event.id),
+            "url": f"{self.api_url}/repos/{repository.full_name}/issues/events/{event.id}",
+            "actor": self.user(event.actor),
+            "event": event.event,
+            "commit_id": None,
+            "commit_url": None,
+            "created_at": event.at,
+            "performed_via_github_app": None,
+            "lock_reason": None,  # no kind of event in GitHub's description does without one
         }
 
     def activity(self, activity: Activity) -> Json:

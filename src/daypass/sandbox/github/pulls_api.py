@@ -72,7 +72,7 @@ def pull(call: Call) -> Answer:
 
 @routes.add("PATCH", _PULL, needs=_WRITE)
 def edit_pull(call: Call) -> Answer:
-    """Change title or text, close, or open again."""
+    """Change title, text or base, close, or open again."""
     with call.repository.lock:
         found, actor = call.pull, call.actor
         if actor is not found.issue.author and not call.may_write:
@@ -80,6 +80,9 @@ def edit_pull(call: Call) -> Answer:
         found.issue.title = call.text("title", found.issue.title)
         if "body" in call.fields:
             found.issue.body = call.optional_text("body")
+        base = call.optional_text("base")
+        if base not in (None, found.base_ref):
+            merging.retarget(call.hub, call.repository, found, actor, call.text("base"))
         state = call.optional_text("state")
         if state == "closed" and found.open:
             merging.close(call.hub, found, actor)

@@ -52,6 +52,16 @@ class Issue:
     labels: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class IssueEvent:
+    """Something that happened to an issue or a pull request."""
+
+    id: int
+    actor: Account
+    event: str  # base_ref_changed
+    at: str
+
+
 @dataclass(eq=False, slots=True)
 class PullRequest:
     """What is a pull request's own, beyond its issue."""
@@ -69,6 +79,7 @@ class PullRequest:
     merged_by: Account | None = None
     merge_commit_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
+    events: list[IssueEvent] = field(default_factory=list)
 
     @property
     def number(self) -> int:
