@@ -1,4 +1,4 @@
-"""`daypass status`: who holds what, until when."""
+"""`daypass status`: who holds what, until when, and whose emergencies wait for their review."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
-from daypass.documents.records import load_grant
+from daypass.documents.records import load_grant, load_obligation
 from daypass.errors import ExitCode
 from daypass.model.names import FOLDERS, Kind
 from daypass.report.openmetrics import openmetrics
-from daypass.report.status import holdings, render_table
+from daypass.report.status import holdings, owed_json, render_owed, render_table
 
 if TYPE_CHECKING:
     import argparse
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.grant import Grant
-
-_FOLDER = next(folder for folder, kind in FOLDERS.items() if kind is Kind.GRANT)
+    from daypass.model.obligation import Obligation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +38,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with wiring.person_repository(directory, settings) as repository:
         commit = repository.resolve("HEAD") if arguments.local else repository.fetch()
         grants = tuple(_grants(repository, commit))
+        owed = [
+            item
+            for item in _owed(repository, commit)
+            if arguments.subject in (None, item.subject)
+            and arguments.resource in (None, item.resource)
+        ]
+    now = machine_now()
     rows = holdings(
         (
             grant
@@ -46,20 +52,39 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             if arguments.subject in (None, grant.subject)
             and arguments.resource in (None, grant.resource)
         ),
-        machine_now(),
+        now,
     )
     if arguments.format == "openmetrics":
-        output.say(openmetrics(grants, machine_now()).rstrip("\n"))
+        output.say(openmetrics(grants, now).rstrip("\n"))
     elif arguments.format == "json":
-        output.say_json([row.to_json() for row in rows])
+        output.say_json(
+            [*(row.to_json() for row in rows), *(owed_json(item, now) for item in owed)]
+        )
     else:
-        output.say(render_table(rows, lambda line: output.styled(line, "bold", "red")))
+        output.say(render_table(rows, _alarm))
+        for line in render_owed(owed, now, _alarm):
+            output.say(line)
     return ExitCode.DONE
 
 
+def _alarm(line: str) -> str:
+    return output.styled(line, "bold", "red")
+
+
 def _grants(repository: Repository, commit: str) -> Iterator[Grant]:
+    records = _records(repository, commit, Kind.GRANT)
+    return (load_grant(path, content) for path, content in records)
+
+
+def _owed(repository: Repository, commit: str) -> Iterator[Obligation]:
+    records = _records(repository, commit, Kind.OBLIGATION)
+    return (load_obligation(path, content) for path, content in records)
+
+
+def _records(repository: Repository, commit: str, kind: Kind) -> list[tuple[str, bytes]]:
+    folder = next(folder for folder, of in FOLDERS.items() if of is kind)
     entries = [
-        entry for entry in repository.entries(commit, _FOLDER) if entry.path.endswith(".json")
+        entry for entry in repository.entries(commit, folder) if entry.path.endswith(".json")
     ]
-    blobs = repository.blobs([entry.blob for entry in entries])
-    return (load_grant(entry.path, blobs[entry.blob]) for entry in entries)
+    blobs = repository.blobs([entry.blob for entry in entries]) if entries else {}
+    return [(entry.path, blobs[entry.blob]) for entry in entries]

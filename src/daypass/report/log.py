@@ -20,6 +20,7 @@ _COLUMNS: Final[tuple[str, ...]] = (
     "SUBJECT",
     "RESOURCE",
     "ACCESS",
+    "LANE",
     "UNTIL",
     "COMMIT",
 )
@@ -69,6 +70,7 @@ def _row(recorded: RecordedEvent) -> tuple[str, ...]:
         event.first("Daypass-Subject") or "-",
         event.first("Daypass-Resource") or "-",
         event.first("Daypass-Access") or "-",
+        event.first("Daypass-Lane") or ("routine" if event.grant else "-"),
         event.first(until) or "-",
         recorded.commit[:_SHORT],
     )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.model.grant import GrantState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.obligation import Obligation
 
 _HEADINGS: Final = ("GRANT", "SUBJECT", "RESOURCE", "ACCESS", "SINCE", "UNTIL", "LEFT", "STATE")
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -51,7 +52,8 @@ class Holding:
         if self.failed:
             since = f" since {self.grant.state_since}" if self.grant.state_since else ""
             return f"revoke-failed: it may still work{since} ({self.grant.state_reason})"
-        return self.state if self.left > 0 else _OVER
+        lane = f" ({self.grant.lane_word})" if self.grant.lane_word else ""
+        return (self.state if self.left > 0 else _OVER) + lane
 
     def to_json(self) -> dict[str, Any]:
         """For programs. Times in RFC 3339, `leftSeconds` negative once its time is up."""
@@ -61,6 +63,7 @@ class Holding:
             "subject": grant.subject,
             "resource": grant.resource,
             "access": grant.access,
+            "lane": grant.lane_word or str(grant.lane),
             "notBefore": str(grant.not_before),
             "notAfter": str(grant.not_after),
             "leftSeconds": int(self.left),
@@ -102,6 +105,37 @@ def render_table(rows: Sequence[Holding], alarm: Callable[[str], str]) -> str:
     ]
     shown = (alarm(line) if row.failed else line for row, line in zip(rows, lines[1:], strict=True))
     return "\n".join([lines[0], *shown])
+
+
+def owed_json(owed: Obligation, now: Instant) -> dict[str, Any]:
+    """A review that is owed, for programs: nothing is held any more, or nothing by this row."""
+    return {
+        "grant": owed.grant_id,
+        "subject": owed.subject,
+        "resource": owed.resource,
+        "access": owed.access,
+        "lane": owed.lane_word,
+        "state": "review-overdue" if owed.is_overdue(now) else "review-due",
+        "due": str(owed.due),
+        "incident": owed.incident,
+        "pullRequest": owed.pull_request,
+    }
+
+
+def render_owed(
+    owed: Iterable[Obligation], now: Instant, alarm: Callable[[str], str]
+) -> Iterator[str]:
+    """One line for each review that is owed, the one that is due first before the others."""
+    for item in sorted(owed, key=lambda item: (item.due, item.grant_id)):
+        what = f"{item.grant_id}: {item.subject}, {item.access} on {item.resource}"
+        where = f"{item.incident}, pull request #{item.pull_request}"
+        if item.is_overdue(now):
+            yield alarm(
+                f"review overdue since {_minute(item.due)}  {what} ({where}): "
+                f"{item.subject} receives nothing until it is given"
+            )
+        else:
+            yield f"review due until {_minute(item.due)}  {what} ({where})"
 
 
 def time_left(seconds: float) -> str:

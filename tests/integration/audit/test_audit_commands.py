@@ -34,7 +34,8 @@ def audit(bot: Bot, *words: str) -> int:
 def test_the_log_is_a_table_newest_first(told: Bot, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit(told, "log", "--format", "text") == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    columns = ["WHEN", "EVENT", "GRANT", "SUBJECT", "RESOURCE", "ACCESS", "UNTIL", "COMMIT"]
+    columns = ["WHEN", "EVENT", "GRANT", "SUBJECT", "RESOURCE", "ACCESS", "LANE"]
+    columns += ["UNTIL", "COMMIT"]
     assert header.split() == columns
     assert [row.split()[1:3] for row in rows] == [
         ["expired", "one"],
@@ -48,6 +49,7 @@ def test_the_log_is_a_table_newest_first(told: Bot, capsys: pytest.CaptureFixtur
         "alice",
         "orders-db",
         "read",
+        "routine",
         "2026-11-23T10:00:00Z",
         told.git("log", "--format=%h", "--abbrev=12", "--grep=Grant: one", "--reverse").split()[0],
     ]
