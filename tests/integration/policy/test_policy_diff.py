@@ -1,0 +1,125 @@
+"""`daypass plan --policy-diff`: what a change of policies would have decided otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from daypass.sandbox.box import Box
+from support import acting
+from support.town import Town
+
+POLICY = "access/policies/databases.yaml"
+RESOURCE = "access/resources/orders-db.yaml"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    with Box.create(tmp_path_factory.mktemp("box") / "box") as box:
+        box.vault_bootstrap()
+        town = Town(box)
+        town.grant("lives", duration="4h")
+        town.grant("no-ticket", approvers=(), duration="1h")
+        town.grant("too-long", duration="8h", approvers=())
+        assert town.apply().code == 0
+        assert town.events("no-ticket") == ["denied"]
+        yield town
+
+
+class Draft:
+    """alice's clone with a commit that changes documents, as the check of her PR sees it."""
+
+    def __init__(self, town: Town, *edits: tuple[str, str, str]) -> None:
+        self.alice = town.box.person("alice")
+        self.alice.git("fetch", "-q")
+        self.alice.git("checkout", "-q", "-B", "draft", "origin/main")
+        for path, old, new in edits:
+            file = self.alice.clone / path
+            text = file.read_text()
+            assert old in text
+            file.write_text(text.replace(old, new))
+        self.alice.git("commit", "-q", "-a", "--allow-empty", "-m", "Draft")
+
+    def plan(self, *words: str, **environment: str):
+        command = ("plan", "--policy-diff", "origin/main", *words)
+        return acting.daypass(self.alice, *command, **environment)
+
+
+def test_nothing_changed_nothing_is_said(town, tmp_path):
+    summary = tmp_path / "summary"
+    done = Draft(town).plan("--format", "github", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.code == 0, done.said
+    assert done.stdout.startswith("no policy, resource, identity or setting differs")
+    assert not summary.exists()
+
+
+def test_a_shorter_time_ends_what_is_live_and_shortens_what_was_given(town):
+    done = Draft(town, (POLICY, "maxDuration: 8h", "maxDuration: 1h")).plan("--format", "json")
+    assert done.code == 0, done.said
+    found = done.json()
+    assert found["changed"] == [POLICY]
+    assert (found["live"], found["decided"], found["unreadable"]) == (1, 3, 0)
+    turns = {(item["grant"], item["kind"]): item for item in found["otherwise"]}
+    assert set(turns) == {("lives", "live"), ("lives", "issued")}
+    issued = turns["lives", "issued"]
+    assert (issued["before"]["seconds"], issued["after"]["seconds"]) == (14400, 3600)
+    assert not any(item["loosens"] for item in found["otherwise"])
+
+
+def test_a_new_demand_ends_what_does_not_meet_it(town):
+    demand = "  require: {ticket: 'OPS-[0-9]+'}\n  approvals:"
+    done = Draft(town, (POLICY, "  approvals:", demand)).plan()
+    assert done.code == 0, done.said
+    assert "live lives (read on orders-db for alice): permit for 3h 5" in done.stdout
+    assert "databases/ticket: a ticket that matches OPS-[0-9]+; none is given" in done.stdout
+    assert "1 of 1 live grants and 1 of the last 3 decisions would come out otherwise" in (
+        done.stdout
+    )
+
+
+def test_loosening_is_a_warning_and_stands_in_the_summary(town, tmp_path):
+    """The resource and the policy ask for nobody of a group that must approve: denied → …"""
+    summary = tmp_path / "summary"
+    draft = Draft(
+        town,
+        (POLICY, "maxDuration: 8h", "maxDuration: 9h"),
+        (RESOURCE, "recording: none", "recording: none\n  labels: {}"),
+    )
+    broken = draft.plan("--format", "github", GITHUB_STEP_SUMMARY=str(summary))
+    assert broken.code == 3  # `labels` does not belong there: wrong documents decide nothing
+
+    tight = (POLICY, "maxDuration: 8h", "maxDuration: 1h")
+    draft = Draft(town, tight)
+    draft.alice.git("checkout", "-q", "-B", "loose", "draft")
+    (draft.alice.clone / POLICY).write_text(
+        (draft.alice.clone / POLICY).read_text().replace("maxDuration: 1h", "maxDuration: 8h")
+    )
+    draft.alice.git("commit", "-q", "-a", "-m", "Loosen")
+    done = acting.daypass(
+        draft.alice,
+        *("plan", "--policy-diff", "draft", "--format", "github"),
+        GITHUB_STEP_SUMMARY=str(summary),
+    )
+    assert done.code == 0, done.said
+    assert "::warning title=daypass: this change loosens::issued lives" in done.stdout
+    text = summary.read_text()
+    assert ":warning: looser" in text
+    assert "permit for 1h" in text
+
+
+def test_so_many_decisions_and_no_more(town):
+    shorter = (POLICY, "maxDuration: 8h", "maxDuration: 1h")
+    found = Draft(town, shorter).plan("--last", "1", "--format", "json").json()
+    assert found["decided"] == 1
+    assert Draft(town, shorter).plan("--last", "0", "--format", "json").json()["decided"] == 0
+
+
+def test_what_a_requester_wrote_into_a_commit_is_no_decision(town):
+    """Trailers without the bot's signature are text."""
+    draft = Draft(town, (POLICY, "maxDuration: 8h", "maxDuration: 1h"))
+    digest = "sha256:" + "0" * 64
+    forged = (
+        'Deny: x\n\n    {"version": 1}\n\nDaypass-Event: denied\nDaypass-Grant: x\n'
+        f"Daypass-Decision: deny {digest}\n"
+    )
+    draft.alice.git("commit", "-q", "--allow-empty", "-m", forged)
+    assert draft.plan("--format", "json").json()["decided"] == 3
