@@ -71,6 +71,7 @@ def test_every_tier_has_a_role_and_a_policy_of_one_path() -> None:
         "daypass-orders-read-8h",
         "daypass-apply",
         "daypass-commands",
+        "daypass-monitor",
     }
     assert policies["daypass-orders-read-8h"].count("path ") == 1
     assert 'path "database/creds/role-8h"' in policies["daypass-orders-read-8h"]

@@ -57,19 +57,18 @@ def compare(session: Session, setup: Setup) -> Iterator[Found]:
 
 
 def superfluous(session: Session, setup: Setup) -> tuple[tuple[str, str], ...]:
-    """Token roles and policies with daypass's prefix that access/ no longer names.
+    """Token roles and policies with daypass's prefix that the set-up does not lay in.
 
     Returns (title, path) of each; deleting the path removes it.
     """
-    vault = setup.settings.vault
-    wanted = {role.name for role in setup.roles} | {vault.apply_role, vault.commands_role}
+    wanted = {step.path for step in setup.steps}
     found: list[tuple[str, str]] = []
     for kind, folder in (("token role", "auth/token/roles"), ("policy", "sys/policies/acl")):
         names = session.call("LIST", folder, accept=_NOT_FOUND).keys
         found += [
             (f"{kind} {name}", f"{folder}/{name}")
             for name in sorted(names)
-            if name.startswith(PREFIX) and name not in wanted
+            if name.startswith(PREFIX) and f"{folder}/{name}" not in wanted
         ]
     return tuple(found)
 
