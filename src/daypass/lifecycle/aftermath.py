@@ -141,5 +141,7 @@ class Aftermath:
     def forget_intents(self, seen: Observation) -> None:
         """Intents for what had ended before this run looked."""
         world = seen.world
-        for grant_id in world.intents.keys() - world.grants.keys() - world.slots.keys():
+        # An id that main still asks for may have been issued in this very pass: its intent waits.
+        known = world.grants.keys() | world.slots.keys() | world.requests.keys()
+        for grant_id in world.intents.keys() - known:
             self.ports.registry.remove_intent(grant_id)
