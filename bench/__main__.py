@@ -19,7 +19,7 @@ from bench.figures import show, table
 if TYPE_CHECKING:
     from bench.figures import Figure
 
-MEASURES = ("expiry", "delivery", "batch", "reverts", "validate", "decide")
+MEASURES = ("expiry", "delivery", "batch", "reverts", "validate", "decide", "hostile")
 
 
 def main() -> int:
