@@ -138,7 +138,8 @@ def measure() -> list[Figure]:
         Figure(
             f"refuse {len(DOCUMENTS)} hostile documents",
             f"at most {max(times):.1f} ms and {max(peaks):.0f} MiB; the median "
-            f"{quantile(times, 0.5):.2f} ms; the first in a process at most {max(firsts):.0f} ms (it imports what explains)",
+            f"{quantile(times, 0.5):.2f} ms; the first in a process at most "
+            f"{max(firsts):.0f} ms (it imports what explains)",
             goal=f"< {MILLISECONDS} ms, < {MEBIBYTES} MiB",
             met=max(times) < MILLISECONDS and max(peaks) < MEBIBYTES,
         )
