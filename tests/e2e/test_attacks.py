@@ -11,6 +11,7 @@ import yaml
 from daypass.sandbox.box import Box
 from daypass.sandbox.organisation import request
 from daypass.sandbox.person import Proposal
+from support import acting
 from support.town import Town
 
 if TYPE_CHECKING:
@@ -130,3 +131,40 @@ def test_an_approval_after_the_base_was_changed_counts(town: Town) -> None:
     alice.merge(number)
     assert town.apply().code == 0
     assert town.events("wip-open") == ["issued"]
+
+
+def merge_raw(town: Town, branch: str, path: bytes, content: bytes) -> None:
+    """Merge one file whose name only git itself can spell."""
+    mallory = town.box.person("mallory")
+    mallory.git("fetch", "-q", "origin")
+    who = mallory.git("var", "GIT_COMMITTER_IDENT").strip()
+    quoted = b'"' + b"".join(b"\\%03o" % byte for byte in path) + b'"'
+    stream = (
+        f"commit refs/box/{branch}\ncommitter {who}\ndata 3\nraw\nfrom "
+        f"{mallory.git('rev-parse', 'origin/main').strip()}\n"
+    ).encode() + b"M 100644 inline %s\ndata %d\n%s\n" % (quoted, len(content), content)
+    mallory.git("fast-import", "--quiet", "--force", data=stream)
+    mallory.git("push", "-q", "origin", f"refs/box/{branch}:refs/heads/{branch}")
+    mallory.merge(mallory.open_pull_request(branch, "A file"))
+
+
+def test_a_record_whose_name_is_no_text_is_taken_out_and_stops_nobody(town: Town) -> None:
+    merge_raw(town, "raw-record", b"access/grants/\xff.json", b"{}")
+    asked = town.grant("after-the-raw-record", duration="1h")
+    first, second = town.apply(), town.apply()
+    assert first.code == 5, first.said
+    assert "udcff.json was changed by hand" in first.said
+    assert second.code == 0, second.said
+    assert town.events(asked.id) == ["issued"]
+    verified = town.verify()
+    assert verified.json()["faults"], verified.said
+
+
+def test_a_request_whose_name_is_no_text_stops_nobody(town: Town) -> None:
+    merge_raw(town, "raw-request", b"access/requests/\xfe.yaml", b"a: b\n")
+    asked = town.grant("after-the-raw-request", duration="1h")
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events(asked.id) == ["issued"]
+    status = acting.daypass(town.box.person("alice"), "validate")
+    assert status.code == 3, status.said

@@ -48,7 +48,9 @@ def note(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """A value as indented JSON to standard output."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # A file's name can hold bytes that are no UTF-8; what stands for one becomes JSON's escape.
+    say(text.encode("utf-8", "backslashreplace").decode())
 
 
 def show_error(error: DaypassError) -> None:

@@ -21,7 +21,7 @@ from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
-from daypass.lifecycle.outcome import Outcome
+from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.whole_plan import whole_plan
@@ -112,7 +112,7 @@ class _Pass:
             self.outcome.alarm(f"doubt.{grant_id}", text)
         self._refuse_mass_revocation(plan)
         for reason in seen.world.frozen:
-            self.outcome.alarm(f"frozen.{digest_bytes(reason.encode())[7:15]}", reason)
+            self.outcome.alarm(f"frozen.{digest_bytes(writable(reason).encode())[7:15]}", reason)
         issuing = Issuing(self.ports, self.settings, self.outcome)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended)
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]

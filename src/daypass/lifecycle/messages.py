@@ -17,7 +17,8 @@ _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
 
 def escape(text: str) -> str:
     """Text as Markdown that shows exactly that text, on one line, and notifies nobody."""
-    line = " ".join(text.split())
+    whole = text.encode("utf-8", "backslashreplace").decode()  # names of files can be any bytes
+    line = " ".join(whole.split())
     return _MARKUP.sub(r"\\\1", line).replace("@", "&#64;")
 
 

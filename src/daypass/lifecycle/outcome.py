@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from daypass.errors import DaypassError
 
 
+def writable(text: str) -> str:
+    """The text as it can be sent and stored: a file's name can hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing that a run did. `verb` is a past participle: granted, denied, expired."""
@@ -64,7 +69,7 @@ class Outcome:
         `standing` alarms are over when a run no longer raises them; the others tell of something
         that happened once, and are over when somebody has looked.
         """
-        self.causes.setdefault(cause, Alarm(cause, text, standing))
+        self.causes.setdefault(cause, Alarm(cause, writable(text), standing))
 
     @property
     def exit_code(self) -> ExitCode:

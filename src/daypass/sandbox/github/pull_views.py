@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -164,7 +165,7 @@ class PullViews(Views):
 
     def file(self, repository: Repository, head: str, change: FileChange) -> Json:
         """A `diff-entry`, without the patch text."""
-        path = quote(change.path)
+        path = quote(os.fsencode(change.path))
         moved = {} if change.previous_path is None else {"previous_filename": change.previous_path}
         return {
             "sha": change.blob,
