@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.instant import Instant
@@ -12,9 +13,9 @@ if TYPE_CHECKING:
     from daypass.report.answer import Answer, Cell
     from daypass.report.heading import Report
 
-# A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection). Full-width
-# forms count too: some spreadsheets fold them.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection), after blanks
+# that an importer may cut off. Full-width forms count too: some spreadsheets fold them.
+_FORMULA: Final = re.compile("[\\s\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _QUOTED: Final = frozenset('",\r\n')
 
 
@@ -46,8 +47,7 @@ def cell(value: Cell) -> str:
         return str(value)
     text = "; ".join(value) if isinstance(value, tuple) else value
     text = text.replace("\0", "")
-    # Leading blanks are cut off by importers, and what follows then stands first.
-    if text.lstrip(" \u00a0\ufeff").startswith(_FORMULA) or text.startswith(_FORMULA):
+    if _FORMULA.match(text):
         text = "'" + text
     if _QUOTED.isdisjoint(text) and text == text.strip():
         return text

@@ -25,12 +25,12 @@ function sortBy(heading) {
     if (unknown(one) || unknown(other)) return unknown(one) - unknown(other);
     return up ? compare(one, other) : -compare(one, other);
   });
+  const sizes = bodies(section).map((body) => body.rows.length);
   let from = 0;
-  for (const body of bodies(section)) {
-    const to = from + body.rows.length;
-    body.replaceChildren(...rows.slice(from, to).map(([, row]) => row));
-    from = to;
-  }
+  bodies(section).forEach((body, number) => {
+    body.append(...rows.slice(from, from + sizes[number]).map(([, row]) => row));
+    from += sizes[number];
+  });
   for (const other of section.querySelectorAll("th")) {
     other.removeAttribute("aria-sort");
     if (other.cellIndex === at) other.setAttribute("aria-sort", up ? "ascending" : "descending");

@@ -1,0 +1,109 @@
+"""Controls: every one of the table, and each that can fail, made to fail."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from report_world import HOUR, approval, ended, failure, ground, identity, record, refusal, story
+
+from daypass.ledger.verify import Verdict as Evidence
+from daypass.model.event import EventKind
+from daypass.report.answer import Standing
+from daypass.report.controls import controls
+from daypass.report.controls.control import Verdict
+from daypass.report.controls.table import CONTROLS
+
+if TYPE_CHECKING:
+    from daypass.report.ground import Ground
+
+
+def verdicts(found: Ground) -> dict[str, str]:
+    return {str(row[0]): str(row[3]) for row in controls(found).rows}
+
+
+def test_every_requirement_is_there_once() -> None:
+    assert [item.id for item in CONTROLS] == [
+        f"R{number}" for number in range(1, 36) if number not in (14, 33)
+    ]
+    assert all(item.frameworks for item in CONTROLS)
+    ids = re.compile(
+        r"CSF [A-Z]{2}\.[A-Z]{2}-\d\d|800-53 [A-Z]{2}-\d+(\(\d+\))?|800-207 .+"
+        r"|OWASP NHI\d+|AI RMF .+"
+    )
+    assert all(ids.fullmatch(text) for item in CONTROLS for text in item.frameworks)
+
+
+def test_of_nothing_nothing_holds_but_what_the_documents_show() -> None:
+    found = verdicts(ground())
+    assert {name for name, verdict in found.items() if verdict == Verdict.HOLDS} == set()
+    assert Verdict.FAILS not in found.values()
+
+
+FAILING = {
+    "R1": ground(documents=False),
+    "R2": ground(identities=(identity("ci", "ci", owners=["alice", "gone"]),)),
+    "R5": ground(story(record=record(input_matches=False))),
+    "R8": ground(story(lasts=2 * HOUR)),
+    "R9": ground(story(record=record(renews="never-there"))),
+    "R12": ground(story(approvals=(approval("alice"), approval("bob")))),
+    "R13": ground(story(record=record(sensitivity="critical"))),
+    "R16": ground(identities=(identity("bot", "agent", owners=["alice", "bob"]),)),
+    "R18": ground(
+        story(subject="acme"),
+        identities=(
+            identity("acme", "vendor", vendor={"sponsor": "alice", "contractEnd": "2026-01-01"}),
+        ),
+    ),
+    "R19": ground(
+        story("one", record=record(resource_type="shared-account")),
+        story("two", begins=-60, record=record(resource_type="shared-account")),
+    ),
+    "R20": ground(
+        story("one", subject="ci", record=record(subject_type="ci")),
+        story("two", subject="ci", record=record(subject_type="ci", environment="staging")),
+    ),
+    "R21": ground(story(begins=-30 * HOUR, lane="break-glass", end=ended(-29 * HOUR))),
+    "R24": ground(story(begins=-2 * HOUR, end=ended(-HOUR), record=record(recording="required"))),
+    "R25": ground(story(begins=-2 * HOUR, end=ended(-HOUR), merged=None)),
+    "R26": ground(verdict=Evidence.BROKEN),
+    "R28": ground(
+        identities=(identity("old", "service", owners=["alice", "bob"], rotation={"every": "30d"}),)
+    ),
+    "R29": ground(story(subject="ci"), identities=(identity("ci", "ci", owners=["gone", "lost"]),)),
+    "R30": ground(story(subject="eve"), identities=(identity("eve", status="offboarded"),)),
+}
+
+
+@pytest.mark.parametrize("control", FAILING)
+def test_what_does_not_hold_is_said_not_to(control: str) -> None:
+    assert verdicts(FAILING[control])[control] == Verdict.FAILS
+    assert controls(FAILING[control]).standing is Standing.ATTENTION
+
+
+HOLDING = {
+    "R2": ground(identities=(identity("ci", "ci", owners=["alice", "bob"]),)),
+    "R3": ground(refusals=(refusal(EventKind.DENIED, "policy"),)),
+    "R5": ground(story()),
+    "R8": ground(story()),
+    "R10": ground(story(end=ended(-60, kind=EventKind.REVOKED, reason="done"))),
+    "R11": ground(story(failures=(failure(-60),))),
+    "R12": ground(story()),
+    "R13": ground(
+        story(record=record(sensitivity="high"), approvals=(approval("bob"), approval("carol")))
+    ),
+    "R23": ground(story(end=ended(-60, kind=EventKind.REVOKED, reason="re-evaluated"))),
+    "R25": ground(story(begins=-2 * HOUR, end=ended(-HOUR))),
+    "R26": ground(verdict=Evidence.HOLDS),
+    "R30": ground(identities=(identity("eve", status="offboarded"),)),
+}
+
+
+@pytest.mark.parametrize("control", HOLDING)
+def test_what_was_put_to_the_test_holds(control: str) -> None:
+    assert verdicts(HOLDING[control])[control] == Verdict.HOLDS
+
+
+def test_evidence_that_only_vouches_for_itself_proves_nothing() -> None:
+    assert verdicts(ground())["R26"] == Verdict.UNKNOWN
