@@ -15,7 +15,7 @@ from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode, token_role_name
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
-from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.asked import Asked, Held, PastGrant, Surroundings
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
 
@@ -107,12 +107,14 @@ def forecast(
     subject = catalogue.identities[request.subject]
     count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
     author = pull_request.author if pull_request else None
+    live = tuple(live)
     history = tuple(PastGrant.of(grant) for grant in live if grant.subject == subject.name)
+    held = tuple(Held(grant.id, grant.subject, grant.resource) for grant in live)
     facts = build_input(
         Asked(request, Lane.ROUTINE, author),
         catalogue,
         count,
-        Surroundings(now, groups, history, inquiry.about(request, catalogue, now)),
+        Surroundings(now, groups, history, inquiry.about(request, catalogue, now), held=held),
     )
     decision = decide(facts, catalogue.policies.values())
     needs = describe_requirements(facts, catalogue.policies.values())

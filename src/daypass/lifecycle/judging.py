@@ -31,7 +31,7 @@ from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
-from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.asked import Asked, Held, PastGrant, Surroundings
 from daypass.policy.compiled import compile_policies
 from daypass.policy.provenance import ProvenanceFault, prove
 
@@ -293,6 +293,12 @@ class _Case:
             tuple(run.past.get(request.subject, ())),
             run.answers.inquiry.about(request, ruling.catalogue, run.world.now),
             overdue=run.world.overdue,
+            held=tuple(
+                Held(grant.id, subject, grant.resource)
+                for subject, grants in run.past.items()
+                for grant in grants
+                if grant.live
+            ),
         )
 
     def order(self, decided: Decided) -> Order | Refusal:

@@ -55,12 +55,22 @@ class PastGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A live grant of anybody."""
+
+    grant: str
+    subject: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a run knows at the moment of the decision.
 
     `history` holds the subject's other grants, those that ended within the longest rolling window
     included; None when they are not known. A context source that was not asked has no entry.
-    `overdue` holds every review of an emergency that is overdue, whoever took it.
+    `overdue` holds every review of an emergency that is overdue, whoever took it. `held` holds
+    every live grant of the repository; None when they are not known.
     """
 
     now: Instant
@@ -68,3 +78,4 @@ class Surroundings:
     history: tuple[PastGrant, ...] | None = None
     context: Mapping[str, ContextFacts] = field(default_factory=dict)
     overdue: tuple[Obligation, ...] = ()
+    held: tuple[Held, ...] | None = None

@@ -125,6 +125,7 @@ def _input(case: Case, catalogue: Catalogue) -> DecisionInput:
             name: ContextFacts(Status.KNOWN, value, _SOURCE, 0)
             for name, value in case.context.items()
         },
+        held=(),
     )
     asked = Asked(case.request, case.lane, pull_request.author)
     return build_input(asked, catalogue, count, surroundings)

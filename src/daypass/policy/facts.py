@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+SHARED_ACCOUNT: Final = "shared-account"  # the type of a resource that has one holder at a time
 
 
 class Status(StrEnum):
@@ -95,7 +98,11 @@ class PersonFacts(Facts):
 
 @dataclass(frozen=True, slots=True)
 class SubjectFacts(Facts):
-    """Who is to receive access. `overdue`: its emergencies whose review is overdue."""
+    """Who is to receive access.
+
+    `overdue`: its emergencies whose review is overdue. `keys_shared_with`: of what is no person,
+    the people who have pinned one of its keys.
+    """
 
     name: str
     type: str
@@ -112,6 +119,7 @@ class SubjectFacts(Facts):
     labels: Mapping[str, str]
     groups: tuple[str, ...]
     overdue: tuple[str, ...] = ()
+    keys_shared_with: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -241,17 +249,30 @@ class PastGrantFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True)
+class HolderFacts(Facts):
+    """Somebody's live grant of a shared account."""
+
+    grant: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryFacts(Facts):
-    """The subject's other grants, or that they are not known."""
+    """The subject's other grants, or that they are not known.
+
+    `holders`: who holds the resource, if it is a shared account.
+    """
 
     status: str
     grants: tuple[PastGrantFacts, ...] = ()
+    holders: tuple[HolderFacts, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
         grants = tuple(PastGrantFacts.from_json(item) for item in value["grants"])
-        return cls(value["status"], grants)
+        holders = tuple(HolderFacts.from_json(item) for item in value.get("holders", ()))
+        return cls(value["status"], grants, holders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from daypass.policy.context import unasked
 from daypass.policy.facts import (
+    SHARED_ACCOUNT,
     ApprovalFacts,
     ApprovalsFacts,
     GroupFacts,
     HistoryFacts,
+    HolderFacts,
     LevelFacts,
     MemberFacts,
     PastGrantFacts,
@@ -125,7 +127,27 @@ def subject_facts(
         labels=dict(identity.labels),
         groups=groups.names_of(identity.github_id, identity.name),
         overdue=_overdue(identity.github_id, identity, surroundings),
+        keys_shared_with=_keys_shared_with(identity, catalogue),
     )
+
+
+def _keys_shared_with(identity: Identity, catalogue: Catalogue) -> tuple[str, ...]:
+    """The people who have pinned a key of something that is no person."""
+    if identity.type.is_person:
+        return ()
+    own = {_key(line) for line in identity.recipients}
+    return tuple(
+        sorted(
+            person.name
+            for person in catalogue.identities.values()
+            if person.type.is_person and own.intersection(map(_key, person.recipients))
+        )
+    )
+
+
+def _key(line: str) -> tuple[str, ...]:
+    """A public key without its comment: an SSH key has two words, an age key one."""
+    return tuple(line.split()[:2])
 
 
 def _person(name: str, catalogue: Catalogue) -> PersonFacts:
@@ -214,17 +236,27 @@ def unknown_groups(groups: GroupDirectory) -> tuple[str, ...]:
 
 
 def history_facts(
-    surroundings: Surroundings, request_id: str, catalogue: Catalogue
+    surroundings: Surroundings, request_id: str, catalogue: Catalogue, resource: Resource | None
 ) -> HistoryFacts:
-    """The subject's other grants, with what policies match on."""
-    if surroundings.history is None:
+    """The subject's other grants, with what policies match on; and who holds a shared account."""
+    shared = resource is not None and resource.type == SHARED_ACCOUNT
+    if surroundings.history is None or (shared and surroundings.held is None):
         return HistoryFacts(Status.UNKNOWN)
     facts = [
         _past_grant(grant, catalogue.resources.get(grant.resource))
         for grant in surroundings.history
         if grant.id != request_id
     ]
-    return HistoryFacts(Status.KNOWN, tuple(sorted(facts, key=lambda item: item.id)))
+    holders = [
+        HolderFacts(item.grant, item.subject)
+        for item in surroundings.held or ()
+        if shared and resource and item.resource == resource.name and item.grant != request_id
+    ]
+    return HistoryFacts(
+        Status.KNOWN,
+        tuple(sorted(facts, key=lambda item: item.id)),
+        tuple(sorted(holders, key=lambda item: item.grant)),
+    )
 
 
 def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str, ContextFacts]:

@@ -140,7 +140,7 @@ def build_input(
         approvals=approvals_facts(approvals, groups),
         groups=approver_groups(catalogue, resource, groups),
         unknown_groups=unknown_groups(groups),
-        history=history_facts(surroundings, request.id, catalogue),
+        history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),
     )
 

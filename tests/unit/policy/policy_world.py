@@ -77,7 +77,9 @@ def settings(**spec: Any) -> Settings:
 
 
 def identity(name: str, **spec: Any) -> Identity:
-    body = {"type": "human", "status": "active", "recipients": ["age1x"], **spec}
+    body = {"type": "human", "status": "active", "recipients": [f"age1{name}"], **spec}
+    if body["type"] in ("service", "ci", "workload"):
+        body.setdefault("authn", {"method": "spiffe", "spiffe": f"spiffe://example.org/{name}"})
     if name in IDS and "github" not in spec:
         body["github"] = {"id": IDS[name], "login": name}
     return Identity.from_document({"metadata": {"name": name}, "spec": body})
@@ -208,7 +210,7 @@ def facts(
     now = around.pop("now", NOW)
     subject = world.identities.get(asked.subject)
     count = count_approvals(pull, subject, world, groups, now) if subject else None
-    surroundings = Surroundings(now, groups, **{"history": (), **around})
+    surroundings = Surroundings(now, groups, **{"history": (), "held": (), **around})
     return build_input(Asked(asked, lane, pull.author), world, count, surroundings)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daypass.policy.rules import approval, emergency, parties, target
+from daypass.policy.rules import approval, credentials, emergency, parties, target
 from daypass.policy.rules.condition import CONDITIONS
 from daypass.policy.rules.rule import BUILT_IN, BuiltInRule, DescribedRule
 
@@ -56,6 +56,7 @@ DURATION: Final = DescribedRule(
 RULES: Final[tuple[BuiltInRule, ...]] = (
     *parties.RULES,
     *target.RULES,
+    *credentials.RULES,
     *approval.RULES,
     *emergency.RULES,
 )

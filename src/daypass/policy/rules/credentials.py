@@ -1,0 +1,87 @@
+"""Built-in rules about what a credential would rest on, or be shared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.model.identity import IdentityType
+from daypass.policy.facts import SHARED_ACCOUNT, Status
+from daypass.policy.rules.parties import is_person
+from daypass.policy.rules.rule import BuiltInRule
+from daypass.policy.verdict import Verdict, failed, passed, unknown
+
+if TYPE_CHECKING:
+    from daypass.policy.input import DecisionInput
+
+_MACHINES: Final = (IdentityType.SERVICE, IdentityType.CI, IdentityType.WORKLOAD)
+
+
+def _authenticates_itself(facts: DecisionInput) -> Verdict:
+    subject = facts.subject
+    if subject is None or subject.type not in _MACHINES:
+        return passed("no machine")
+    if subject.authn_method is None:
+        return failed(
+            f"{subject.name} has no identity of its own: nothing says how it authenticates, so it "
+            f"is taken for a static secret. Declare `authn` (OIDC or SPIFFE) in "
+            f"access/identities/{subject.name}.yaml"
+        )
+    return passed(f"{subject.name} authenticates by {subject.authn_method}")
+
+
+def _own_keys(facts: DecisionInput) -> Verdict:
+    subject = facts.subject
+    if subject is None or is_person(subject) or not subject.keys_shared_with:
+        return passed("nobody else can open what is delivered")
+    names = ", ".join(subject.keys_shared_with)
+    return failed(
+        f"{subject.name} is no person, and its deliveries would open with a key of {names}: "
+        "whoever needs the access asks for it in their own name"
+    )
+
+
+def _one_holder(facts: DecisionInput) -> Verdict:
+    resource, history = facts.resource, facts.history
+    if resource is None or resource.type != SHARED_ACCOUNT:
+        return passed("no shared account")
+    if history.status != Status.KNOWN:
+        return unknown(f"who holds {resource.name} is not known here")
+    others = [item for item in history.holders if item.grant != facts.request.renews]
+    if others:
+        names = ", ".join(f"{item.subject} ({item.grant})" for item in others)
+        return failed(f"{resource.name} is a shared account, and {names} holds it: one at a time")
+    return passed(f"nobody holds {resource.name}")
+
+
+RULES: Final = (
+    BuiltInRule(
+        name="authenticates-itself",
+        purpose="A service, CI job or workload has an identity that it can prove: a static secret "
+        "is what short-lived access is to replace, not what it is to rest on.",
+        passes="payments-deployer, with `authn: {method: oidc, …}`",
+        fails="nightly-export, whose document says nothing of how it authenticates",
+        requirements=("R15",),
+        check=_authenticates_itself,
+        at_issue_only=True,
+    ),
+    BuiltInRule(
+        name="own-keys",
+        purpose="Whatever is not a person opens its deliveries with keys that no person has "
+        "pinned: nobody acts as a machine, unattributed.",
+        passes="payments-deployer, whose `recipients` are its own",
+        fails="payments-deployer, among whose `recipients` is the key of alice, who asks for it",
+        requirements=("R17",),
+        check=_own_keys,
+        at_issue_only=True,
+    ),
+    BuiltInRule(
+        name="one-holder",
+        purpose="A shared account has one holder at a time, so that what it did is somebody's. "
+        "Its holder may renew.",
+        passes="nobody holds break-the-bank, or alice does and renews her grant",
+        fails="bob asks for break-the-bank, which alice holds until 16:00",
+        requirements=("R19",),
+        check=_one_holder,
+        at_issue_only=True,
+    ),
+)
