@@ -1,4 +1,7 @@
-"""Killed with -9 before and after every call that changes the world, raced, and run side by side.
+"""Killed with -9 between all calls that change the world, raced, and run side by side.
+
+What comes after one such call comes before the next: nothing else changes anything in between. So
+each call is killed before it begins, and the last one after it has ended, too.
 
 Whatever happened to the run before, one run of `daypass apply` leaves the world as an undisturbed
 one would have left it.
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNNER = (sys.executable, killed_run.__file__)
-WHEN = ("before", "after")
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,16 @@ def undisturbed(town: Town, folder: Path) -> list[str]:
     return names
 
 
-def kill(town: Town, number: int, when: str) -> None:
+def moments(calls: list[str]) -> list[tuple[str, str, str]]:
+    """Every moment to be killed in: the call's number, before or after, and its name."""
+    last = len(calls)
+    before = [(str(number), "before", name) for number, name in enumerate(calls, start=1)]
+    return [*before, (str(last), "after", calls[-1])]
+
+
+def kill(town: Town, number: str, when: str) -> None:
     with acting.job(town.box) as job:
-        done = job.run(*RUNNER, "--kill", str(number), "--when", when)
+        done = job.run(*RUNNER, "--kill", number, "--when", when)
     assert done.code == -signal.SIGKILL, done.said
 
 
@@ -83,16 +92,15 @@ def holds(town: Town) -> None:
     assert done.json()["faults"] == []
 
 
-@pytest.mark.parametrize("when", WHEN)
 def test_a_run_killed_anywhere_in_a_grant_leaves_one_grant_and_one_delivery(
-    town: Town, tmp_path: Path, when: str
+    town: Town, tmp_path: Path
 ) -> None:
-    town.grant(f"whole-{when}", duration="1h")
+    town.grant("whole", duration="1h")
     calls = undisturbed(town, tmp_path)
     for needed in ("issuer.mint", "sealer.seal", "registry.write", "repository.push"):
         assert needed in calls
     assert calls.count("forge.post_comment") == 1
-    for number, name in enumerate(calls, start=1):
+    for number, when, name in moments(calls):
         asked = town.grant(f"grant-{number}-{when}", duration="1h")
         kill(town, number, when)
         repaired = town.apply("schedule")
@@ -106,22 +114,20 @@ def test_a_run_killed_anywhere_in_a_grant_leaves_one_grant_and_one_delivery(
     holds(town)
 
 
-@pytest.mark.parametrize("when", WHEN)
 def test_a_run_killed_anywhere_in_an_end_leaves_nothing_alive_and_one_revert(
-    town: Town, tmp_path: Path, when: str
+    town: Town, tmp_path: Path
 ) -> None:
-    whole = town.grant(f"end-whole-{when}", duration="1h")
-    likely = 16  # more grants than calls, made in one run
-    asked = [town.grant(f"end-{number}-{when}", duration="1h") for number in range(1, likely + 1)]
+    whole = town.grant("end-whole", duration="1h")
+    likely = 16  # more grants than moments to be killed in, made in one run
+    asked = [town.grant(f"end-{number:02}", duration="1h") for number in range(likely)]
     assert town.apply().code == 0
     town.delete(whole.id)
     calls = undisturbed(town, tmp_path)
     for needed in ("issuer.revoke", "signer.sign", "repository.push"):
         assert needed in calls
-    assert len(calls) <= likely
-    for number, name in enumerate(calls, start=1):
-        ending = asked[number - 1]
-        if number % 2:
+    assert len(calls) < likely
+    for ending, (number, when, name) in zip(asked, moments(calls), strict=False):
+        if int(number) % 2:
             town.credential(ending)  # half of them hold a lease in the database
         town.delete(ending.id)
         kill(town, number, when)
