@@ -168,3 +168,22 @@ def test_a_request_whose_name_is_no_text_stops_nobody(town: Town) -> None:
     assert town.events(asked.id) == ["issued"]
     status = acting.daypass(town.box.person("alice"), "validate")
     assert status.code == 3, status.said
+
+
+def test_nobody_stays_because_they_hold_more_than_a_run_may_revoke(own_town: Town) -> None:
+    """The limit is there for mistakes. It must be no shield for somebody who was shown the door."""
+    town, carol = own_town, own_town.box.person("carol")
+    held = [town.grant(f"many-{number}", duration="1h") for number in range(2)]
+    assert town.apply().code == 0
+    path = "access/identities/alice.yaml"
+    document = yaml.safe_load(town.store.git("show", f"main:{path}"))
+    document["spec"]["status"] = "offboarded"
+    number = carol.propose("bye", {path: yaml.safe_dump(document).encode()}, "alice has left")
+    town.box.person("dave").approve(number)
+    carol.merge(number)
+    done = town.apply("push", "--max", "1")
+    assert done.code == 0, done.said
+    for asked in held:
+        assert town.events(asked.id) == ["issued", "revoked"]
+        assert "Daypass-Reason: offboarded" in town.message(asked.id, "revoked")
+        assert not town.live_tokens(asked.id)

@@ -51,6 +51,8 @@ class Admission:
                 self._admit(self.ports.forge.pull_request(number))
             except DaypassError as error:
                 self.outcome.fail(f"pull-request-{number}", error)
+            except Exception as error:  # noqa: BLE001  -- nobody merged it, yet every run meets it
+                self.outcome.stumble(f"pull-request-{number}", error)
 
     def _admit(self, pull_request: PullRequest) -> None:
         github = self.catalogue.settings.github

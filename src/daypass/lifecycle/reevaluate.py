@@ -14,6 +14,7 @@ from daypass.lifecycle.plan import Action, Judged, Step
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
+from daypass.model.identity import IdentityStatus
 from daypass.model.instant import Instant
 from daypass.model.resource import Sensitivity
 from daypass.policy.asked import Surroundings
@@ -87,7 +88,7 @@ def reevaluate(
         decision = decide(facts, policies)
         if decision.permitted:
             continue
-        reason = Reason.REEVALUATED
+        reason = _reason(grant, catalogue)
         if decision.effect is Effect.INDETERMINATE:
             since = standing[grant.id] = doubts.get(grant.id, str(world.now))
             alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {_why(decision)}"
@@ -96,6 +97,13 @@ def reevaluate(
             reason = Reason.UNKNOWN_CONTEXT
         ends.append(_end(world, grant, decision, facts, reason))
     return Reevaluation(tuple(ends), standing, alarms)
+
+
+def _reason(grant: Grant, catalogue: Catalogue) -> Reason:
+    """Whoever was offboarded is out at once, however much they hold: no limit stops that."""
+    subject = catalogue.identities.get(grant.subject)
+    left = subject is not None and subject.status is IdentityStatus.OFFBOARDED
+    return Reason.OFFBOARDED if left else Reason.REEVALUATED
 
 
 def _grace(grant: Grant, catalogue: Catalogue) -> int:
