@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import daypass
 from daypass.sandbox.box import Box
-from daypass.sandbox.organisation import request
+from daypass.sandbox.organisation import PEOPLE, request
 from daypass.sandbox.person import Proposal
 
 if TYPE_CHECKING:
@@ -52,23 +52,23 @@ def organisation() -> Iterator[Box]:
         yield box
 
 
-def merge_each(box: Box, ids: Sequence[str], **spec: Any) -> list[int]:
-    """A pull request for each, approved and merged; their numbers."""
-    alice, bob = box.person("alice"), box.person("bob")
-    numbers = alice.propose_all([Proposal(name, request(name, **spec), name) for name in ids])
-    for number in numbers:
-        bob.approve(number)
-        bob.merge(number)
-    return numbers
+def merge_each(box: Box, ids: Sequence[str], **spec: Any) -> None:
+    """A pull request for each, asked for by everybody in turn, approved and merged."""
+    for turn, name in enumerate(PEOPLE):
+        mine, who = ids[turn :: len(PEOPLE)], box.person(name)
+        approver = box.person("carol" if name == "bob" else "bob")
+        asked = [Proposal(item, request(item, subject=name, **spec), item) for item in mine]
+        for number in who.propose_all(asked) if asked else ():
+            approver.approve(number)
+            approver.merge(number)
 
 
-def merge_together(box: Box, ids: Sequence[str], **spec: Any) -> int:
-    """One pull request that asks for all of them, approved and merged; its number."""
+def merge_together(box: Box, ids: Sequence[str], **spec: Any) -> None:
+    """One pull request that asks for all of them, approved and merged."""
     changes = {path: content for name in ids for path, content in request(name, **spec).items()}
     number = box.person("alice").propose(f"batch-{ids[0]}", changes, "A batch")
     box.person("bob").approve(number)
     box.person("bob").merge(number)
-    return number
 
 
 def apply(box: Box, event: str = "push", *before: str) -> Run:
