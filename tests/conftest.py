@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """An OpenBao of this test process, initialised and unsealed."""
-    from daypass.sandbox.openbao import OpenBao
+    from daypass.sandbox.openbao import OpenBao  # noqa: PLC0415  -- unit tests need no server
 
     with OpenBao.start(tmp_path_factory.mktemp("openbao")) as server:
         yield server
@@ -31,7 +31,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL of this test process, with the database `orders`."""
-    from daypass.sandbox.postgres import Postgres
+    from daypass.sandbox.postgres import Postgres  # noqa: PLC0415  -- unit tests need no server
 
     with Postgres.start(tmp_path_factory.mktemp("postgres")) as server:
         yield server
@@ -51,7 +51,7 @@ def database_engine(bao: OpenBao, postgres: Postgres) -> str:
 @pytest.fixture
 def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
     """A GitHub of this test alone (it starts in 0.2 s), with an organisation `acme`, empty."""
-    from daypass.sandbox.github import GitHub
+    from daypass.sandbox.github import GitHub  # noqa: PLC0415  -- unit tests need no server
 
     with GitHub.start(tmp_path_factory.mktemp("github")) as server:
         yield server
@@ -73,7 +73,7 @@ def fresh_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 def _boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    from daypass.sandbox.box import Box
+    from daypass.sandbox.box import Box  # noqa: PLC0415  -- unit tests need no server
 
     with Box.create(tmp_path_factory.mktemp("box")) as box:
         box.vault_bootstrap()
