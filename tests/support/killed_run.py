@@ -34,7 +34,7 @@ CHANGING = {
     "registry": {"write", "add_pending", "remove_pending", "write_note"},
     "signer": {"sign"},
     "repository": {"write_commits", "push"},
-    "forge": {"post_comment", "put_comment"},
+    "forge": {"post_comment", "put_comment", "merge", "open_issue", "close_issue"},
     "sealer": {"seal"},
 }
 
