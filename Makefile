@@ -13,6 +13,7 @@ demo: $(VENV)/.sandbox  ## play the whole story on this machine, in a minute (KE
 	@$(BIN)/daypass demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## all tests, on the real servers
+	@scripts/test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 check: $(VENV)/.dev  ## lint, types, layers, workflows, documents
