@@ -122,4 +122,7 @@ def test_what_a_requester_wrote_into_a_commit_is_no_decision(town):
         f"Daypass-Decision: deny {digest}\n"
     )
     draft.alice.git("commit", "-q", "--allow-empty", "-m", forged)
+    signing = ("gpg.format=ssh", f"user.signingkey={draft.alice.ssh_key}")
+    options = [word for setting in signing for word in ("-c", setting)]
+    draft.alice.git(*options, "commit", "-q", "-S", "--allow-empty", "-m", forged)
     assert draft.plan("--format", "json").json()["decided"] == 3
