@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daypass.adapters.git.repository import GitRepository
     from daypass.model.decision import Decision
 
+_BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
 _MARKS: Final = {
     Effect.PERMIT: ("holds  ", "green"),
     Effect.DENY: ("denies ", "red"),
@@ -43,6 +44,7 @@ class _Recorded:
     commit: str
     input_digest: str
     policy_digest: str
+    beside: str = ""  # what main's documents before the merge said, where they differed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +123,7 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
                 "recordedAt": recorded.commit,
                 "input": recorded.facts.to_json(),
                 "decision": decision.to_json(),
+                "beforeTheMerge": recorded.beside,
                 "differences": notes,
             }
         )
@@ -147,7 +150,14 @@ def _granted(repository: GitRepository, head: str, grant_id: str) -> _Recorded |
         if entries:  # else it is the commit that removed the record again
             record = load_grant(path, repository.blobs([entries[0].blob])[entries[0].blob])
             facts = _read(record.decision_input, path)
-            return _Recorded(facts, commit, record.decision_digest, record.policy_digest)
+            beside = (
+                f"main before the merge, at {record.base.commit[:12]}, permitted it too; the "
+                "stricter of both counted"
+                if record.base
+                else ""
+            )
+            digests = (record.decision_digest, record.policy_digest)
+            return _Recorded(facts, commit, *digests, beside)
     return None
 
 
@@ -166,7 +176,8 @@ def _denied(repository: GitRepository, head: str, grant_id: str) -> _Recorded | 
             )
         facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
         policy_digest = event.event.first("Daypass-Policy") or ""
-        return _Recorded(facts, commit, decided.partition(" ")[2], policy_digest)
+        beside = next((line[2:] for line in message.decode().split("\n") if _BESIDE in line), "")
+        return _Recorded(facts, commit, decided.partition(" ")[2], policy_digest, beside)
     return None
 
 
@@ -250,5 +261,7 @@ def _show_decision(
         )
     for need in describe_requirements(facts, policies):
         output.say(f"  approval {need.source}: {output.printable(str(need))}")
+    if recorded.beside:
+        output.say(f"  besides   {output.printable(recorded.beside)}")
     for line in notes:
         output.say(output.styled("  differs  ", "red") + line)

@@ -9,6 +9,7 @@ from context_server import context_server
 
 from daypass.model.instant import Instant
 from daypass.sandbox.box import Box
+from support import acting
 from support.town import Asked, Town
 
 POLICY = "access/policies/databases.yaml"
@@ -48,6 +49,13 @@ def change(town: Town, name: str, *edits: tuple[str, str, str], **files: bytes) 
     town.merge(Asked(name, number, alice), approvers=("dave",))
 
 
+def explain(town: Town, grant_id: str) -> acting.Done:
+    alice = town.box.person("alice")
+    alice.git("fetch", "-q")
+    alice.git("checkout", "-q", "-B", "look", "origin/main")
+    return acting.daypass(alice, "explain", grant_id)
+
+
 def policy_digest(message: str) -> str:
     (line,) = [line for line in message.splitlines() if line.startswith("Daypass-Policy: ")]
     return line.removeprefix("Daypass-Policy: ")
@@ -71,6 +79,9 @@ def test_loosening_a_policy_opens_nothing_that_was_merged_under_it(town: Town) -
     assert "before the merge" not in issued
     assert policy_digest(denial) == policy_digest(issued)  # that of HEAD
     assert f"policies {policy_digest(denial)}" not in denial  # and the base's is another
+    shown = explain(town, "merged-strict")
+    assert shown.code == 0, shown.said
+    assert "besides   decided by main before the merge too" in shown.stdout
 
 
 def test_what_both_permit_is_given_for_the_shorter_time_and_says_so(town: Town) -> None:
@@ -86,6 +97,8 @@ def test_what_both_permit_is_given_for_the_shorter_time_and_says_so(town: Town) 
     assert base["policy"] != record["decision"]["policy"]
     message = town.message("short-then-long", "issued")
     assert f"They permitted it too, with policies {base['policy']}" in message
+    shown = explain(town, "short-then-long")
+    assert "besides   main before the merge" in shown.stdout
     assert town.verify().code == 0
 
 
