@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _STARTED = re.compile(rb"started successfully on port (\d+)")
 _PATIENCE = 30
+# Debian's name, or that of GitHub's runners.
+_BINARY = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Browser:
@@ -31,7 +33,7 @@ class Browser:
     def __init__(self, port: int, profile: Path) -> None:
         self._port = port
         options = {
-            "binary": shutil.which("chromium"),
+            "binary": _BINARY,
             "args": [
                 "--headless=new",
                 "--no-sandbox",  # CI runs as root in a container
@@ -137,7 +139,7 @@ class Browser:
 def chromium(folder: Path) -> Iterator[Browser]:
     """A browser with a profile of its own in that folder."""
     driver = shutil.which("chromedriver")
-    assert None not in (driver, shutil.which("chromium")), (
+    assert None not in (driver, _BINARY), (
         "Chromium is needed: apt-get install chromium chromium-driver"
     )
     with subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.event import EventKind
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _APPROVER: Final = re.compile(r"([0-9]{1,18}) ([0-9]{1,18}) ([0-9a-f]{40}) (\S+)")
 _REQUESTER: Final = re.compile(r"(\S+) ([0-9]{1,18})")
+Said = Mapping[str, str]  # the trailers of one event; of a repeated one, the last
 _ENDS: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
 
 
@@ -31,35 +33,34 @@ class Draft:
     def finish(
         self,
         issued: RecordedEvent,
-        merged: Moment | None,
         asked_at: Instant | None,
         record: RecordFacts | None,
     ) -> GrantStory:
-        """The story of the grant that this event issued."""
-        event = issued.event
+        """The story of the grant that this event issued; when its request was merged is older."""
+        said = dict(issued.event.trailers)
         names = dict(record.names) if record else {}
-        requester, requester_id = requester_of(issued)
+        requester, requester_id = requester_of(said)
         moments: dict[EventKind, list[Moment]] = {}
         for item in reversed(self.later):
             moments.setdefault(item.event.kind, []).append(moment_of(item))
         began = moment_of(issued)
         return GrantStory(
-            id=event.grant or "",
-            subject=text(issued, "Daypass-Subject") or "",
+            id=issued.event.grant or "",
+            subject=text(said, "Daypass-Subject") or "",
             requester=requester,
             requester_id=requester_id,
-            resource=text(issued, "Daypass-Resource") or "",
-            access=text(issued, "Daypass-Access") or "",
-            pull_request=pull_request_of(issued),
+            resource=text(said, "Daypass-Resource") or "",
+            access=text(said, "Daypass-Access") or "",
+            pull_request=pull_request_of(said),
             asked_at=asked_at,
-            merged=merged,
+            merged=None,
             approvals=approvals_of(issued, names),
             issued=began,
-            not_before=instant(issued, "Daypass-Not-Before") or began.at,
-            not_after=instant(issued, "Daypass-Not-After"),
-            policy_digest=text(issued, "Daypass-Policy"),
-            decision_digest=decision_of(issued)[1],
-            lane=_lane(issued, record),
+            not_before=instant(said, "Daypass-Not-Before") or began.at,
+            not_after=instant(said, "Daypass-Not-After"),
+            policy_digest=text(said, "Daypass-Policy"),
+            decision_digest=decision_of(said)[1],
+            lane=_lane(said, record),
             record=record,
             withdrawn=self.withdrawn_by,
             deliveries=tuple(moments.get(EventKind.DELIVERED_AGAIN, ())),
@@ -73,7 +74,7 @@ class Draft:
 
     def _failures(self) -> tuple[Failure, ...]:
         return tuple(
-            Failure(text(item, "Daypass-Reason") or "", moment_of(item))
+            Failure(item.event.first("Daypass-Reason") or "", moment_of(item))
             for item in reversed(self.later)
             if item.event.kind is EventKind.REVOKE_FAILED
         )
@@ -88,18 +89,19 @@ class Draft:
         if found is None:
             return None
         moment = moment_of(found)
+        said = dict(found.event.trailers)
         return End(
             found.event.kind,
-            text(found, "Daypass-Reason") or "",
+            text(said, "Daypass-Reason") or "",
             # An end whose time cannot be read was at the latest when it was written down.
-            instant(found, "Daypass-Ended-At") or moment.at,
+            instant(said, "Daypass-Ended-At") or moment.at,
             moment,
         )
 
 
-def _lane(issued: RecordedEvent, record: RecordFacts | None) -> str | None:
+def _lane(said: Said, record: RecordFacts | None) -> str | None:
     """The lane: evidence names the emergency lane only."""
-    named = text(issued, "Daypass-Lane")
+    named = text(said, "Daypass-Lane")
     return named or (str(record.lane) if record else None)
 
 
@@ -116,43 +118,43 @@ def moment_of(recorded: RecordedEvent) -> Moment:
     return Moment(recorded.commit, Instant.from_seconds(recorded.recorded_at))
 
 
-def text(recorded: RecordedEvent, name: str) -> str | None:
+def text(said: Said, name: str) -> str | None:
     """The first value of a trailer; equal ones share their memory."""
-    value = recorded.event.first(name)
+    value = said.get(name)
     return sys.intern(value) if value is not None else None
 
 
-def instant(recorded: RecordedEvent, name: str) -> Instant | None:
+def instant(said: Said, name: str) -> Instant | None:
     """A trailer's time; None if it is not there or cannot be read."""
-    value = recorded.event.first(name)
+    value = said.get(name)
     try:
         return Instant.parse(value) if value is not None else None
     except ValueError:
         return None
 
 
-def requester_of(recorded: RecordedEvent) -> tuple[str | None, int | None]:
+def requester_of(said: Said) -> tuple[str | None, int | None]:
     """Identity and account of the requester, as far as the trailer says."""
-    match = _REQUESTER.fullmatch(recorded.event.first("Daypass-Requester") or "")
+    match = _REQUESTER.fullmatch(said.get("Daypass-Requester") or "")
     if match is None:
         return None, None
     return (None if match[1] == "-" else sys.intern(match[1])), int(match[2])
 
 
-def request_commit_of(recorded: RecordedEvent) -> str | None:
+def request_commit_of(said: Said) -> str | None:
     """The commit that brought the request to main."""
-    return (recorded.event.first("Daypass-Request") or "").partition(" ")[0] or None
+    return (said.get("Daypass-Request") or "").partition(" ")[0] or None
 
 
-def decision_of(recorded: RecordedEvent) -> tuple[str | None, str | None]:
+def decision_of(said: Said) -> tuple[str | None, str | None]:
     """Effect and digest of the decision."""
-    effect, _space, digest = (recorded.event.first("Daypass-Decision") or "").partition(" ")
+    effect, _space, digest = (said.get("Daypass-Decision") or "").partition(" ")
     return (sys.intern(effect) or None), (digest or None)
 
 
-def pull_request_of(recorded: RecordedEvent) -> int | None:
+def pull_request_of(said: Said) -> int | None:
     """The number of the pull request."""
-    value = recorded.event.first("Daypass-Pull-Request") or ""
+    value = said.get("Daypass-Pull-Request") or ""
     return int(value) if value.isascii() and value.isdigit() else None
 
 

@@ -6,6 +6,7 @@ are remembered that an event names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.ledger.commitobject import parse_commit
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from daypass.model.event import RecordedEvent
     from daypass.report.story import GrantStory, RecordFacts
 
+_WORDS: Final = 4  # of an approver's trailer: account, review, commit, time
 _REFUSALS: Final = frozenset({EventKind.DENIED, EventKind.REJECTED, EventKind.WITHDRAWN})
 _OF_GRANT: Final = frozenset(
     {
@@ -72,7 +74,7 @@ class FactsBuilder:
             for commit in commits:
                 self._requests.setdefault(commit, []).append(grant)
         self._drafts: dict[str, Draft] = {}
-        self._issued: list[tuple[RecordedEvent, Draft]] = []
+        self._stories: list[tuple[GrantStory, str | None]] = []  # and its request's commit
         self._wanted: dict[str, Moment | None] = {}  # request commits that an event names
         self._refusals: list[Refusal] = []
         self._notes: list[Note] = []
@@ -105,7 +107,11 @@ class FactsBuilder:
         """The whole, once every commit was taken."""
         if self._head is None or self._oldest is None:
             raise ValueError("no commit was taken")
-        grants = [self._story(event, draft) for event, draft in self._issued]
+        # Its merge is older than its issue, so it was not known when the story was told.
+        grants = [
+            replace(story, merged=self._wanted.get(request)) if request else story
+            for story, request in self._stories
+        ]
         for grant, draft in self._drafts.items():
             self._refuse_unissued(grant, draft)
         return Evidence(
@@ -135,11 +141,17 @@ class FactsBuilder:
 
     def _take_issued(self, recorded: RecordedEvent, grant: str) -> None:
         draft = self._drafts.pop(grant, None) or Draft()
-        self._issued.append((recorded, draft))
-        commit = request_commit_of(recorded)
-        if commit is not None:
-            self._wanted.setdefault(commit, None)
-        if instant(recorded, "Daypass-Not-After") is None:
+        said = dict(recorded.event.trailers)
+        reviewed = (recorded.event.first("Daypass-Approver") or "").split(" ")
+        seconds = self._side_times.get(reviewed[2]) if len(reviewed) == _WORDS else None
+        asked_at = Instant.from_seconds(seconds) if seconds is not None else None
+        request = request_commit_of(said)
+        if request is not None:
+            self._wanted.setdefault(request, None)
+        # Told at once, so that no event is kept: what a walk holds grows with what it tells.
+        record = self._records.get(recorded.commit)
+        self._stories.append((draft.finish(recorded, asked_at, record), request))
+        if instant(said, "Daypass-Not-After") is None:
             self._oddities.append(
                 Oddity(
                     moment_of(recorded),
@@ -166,18 +178,6 @@ class FactsBuilder:
             # The first one after its issue counts, and the walk goes back: the last one taken.
             draft.withdrawn_by = moment
 
-    def _story(self, recorded: RecordedEvent, draft: Draft) -> GrantStory:
-        request = request_commit_of(recorded)
-        reviewed = recorded.event.first("Daypass-Approver") or ""
-        words = reviewed.split(" ")
-        seconds = self._side_times.get(words[2]) if len(words) == 4 else None  # noqa: PLR2004  -- id, review, commit, time
-        return draft.finish(
-            recorded,
-            self._wanted.get(request) if request else None,
-            Instant.from_seconds(seconds) if seconds is not None else None,
-            self._records.get(recorded.commit),
-        )
-
     def _refuse_unissued(self, grant: str, draft: Draft) -> None:
         """What was never issued: a request that lapsed, or events whose beginning is missing."""
         for recorded in draft.later:
@@ -198,30 +198,32 @@ def _author(parsed: ParsedCommit) -> str:
 
 
 def _refusal(recorded: RecordedEvent) -> Refusal:
-    effect, digest = decision_of(recorded)
+    said = dict(recorded.event.trailers)
+    effect, digest = decision_of(said)
     return Refusal(
         id=recorded.event.grant or "",
         kind=recorded.event.kind,
-        reason=text(recorded, "Daypass-Reason"),
-        subject=text(recorded, "Daypass-Subject"),
-        resource=text(recorded, "Daypass-Resource"),
-        access=text(recorded, "Daypass-Access"),
-        requester=requester_of(recorded)[0],
-        pull_request=pull_request_of(recorded),
+        reason=text(said, "Daypass-Reason"),
+        subject=text(said, "Daypass-Subject"),
+        resource=text(said, "Daypass-Resource"),
+        access=text(said, "Daypass-Access"),
+        requester=requester_of(said)[0],
+        pull_request=pull_request_of(said),
         effect=effect,
         decision_digest=digest,
-        policy_digest=text(recorded, "Daypass-Policy"),
+        policy_digest=text(said, "Daypass-Policy"),
         moment=moment_of(recorded),
     )
 
 
 def _note(recorded: RecordedEvent) -> Note:
+    said = dict(recorded.event.trailers)
     return Note(
         kind=recorded.event.kind,
-        reason=text(recorded, "Daypass-Reason"),
-        subject=text(recorded, "Daypass-Subject"),
-        policy_digest=text(recorded, "Daypass-Policy"),
-        accessor=text(recorded, "Daypass-Accessor"),
+        reason=text(said, "Daypass-Reason"),
+        subject=text(said, "Daypass-Subject"),
+        policy_digest=text(said, "Daypass-Policy"),
+        accessor=text(said, "Daypass-Accessor"),
         grant=recorded.event.grant,
         moment=moment_of(recorded),
     )
