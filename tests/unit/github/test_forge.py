@@ -71,6 +71,22 @@ def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
     assert "ref=refs%2Fheads%2Fask" in str(asked)
 
 
+def test_a_merge_that_github_does_not_tell_of_yet_is_asked_for_again(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on github.com: for seconds after a merge nobody is said to have brought the commit."""
+    monkeypatch.setattr("daypass.adapters.github.forge._UNTIL_GITHUB_KNOWS", (0.0, 0.0, 0.0))
+    serve(github)
+    path = f"{REPO}/commits/{MERGE}/pulls"
+    for listed in ([], [answers.pull(state="open", merged_at=None)], [answers.pull()]):
+        github.get(path, json=listed)
+    assert [item.number for item in forge.pull_requests_of(MERGE)] == [3]
+    assert forge.pull_requests_of(MERGE)  # the last answer stands
+    github.replace(responses.GET, path, json=[])
+    assert forge.pull_requests_of(MERGE) == ()
+    assert len([call for call in github.calls if "/commits/" in str(call.request.url)]) == 8
+
+
 def test_the_last_change_of_its_base_is_told(
     github: responses.RequestsMock, forge: GitHubForge
 ) -> None:

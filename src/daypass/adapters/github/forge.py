@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import github
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import Account, Comment, PullRequest
     from daypass.model.settings import GitHubSettings
 
+_UNTIL_GITHUB_KNOWS: Final = (0.5, 1.0, 2.0)  # seconds between questions
 _MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
 _SLUG: Final = re.compile(r"[A-Za-z0-9._-]+")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
@@ -83,13 +85,27 @@ class GitHubForge:
         )
 
     def pull_requests_of(self, commit: str) -> tuple[PullRequest, ...]:
-        """The pull requests that brought a commit to the default branch, merged ones only."""
+        """The pull requests that brought a commit to the default branch, merged ones only.
+
+        GitHub can take seconds after a merge until it tells; a request that nobody is said to have
+        merged is refused for good. So an empty answer is asked for again, a few times.
+        """
+        for pause in _UNTIL_GITHUB_KNOWS:
+            found = self._merged_with(commit)
+            if found:
+                break
+            time.sleep(pause)
+        else:
+            found = self._merged_with(commit)
+        return tuple(self.pull_request(number) for number in found)
+
+    def _merged_with(self, commit: str) -> tuple[int, ...]:
         here = self._settings
         found = (
             pulls.is_merged_into(here.default_branch, here.repository_id, item)
             for item in self._transport.pages(f"{self._repository}/commits/{_sha(commit)}/pulls")
         )
-        return tuple(self.pull_request(number) for number in found if number is not None)
+        return tuple(number for number in found if number is not None)
 
     def pull_request(self, number: int) -> PullRequest:
         """One pull request, with all that approvals are counted on."""
