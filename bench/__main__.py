@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -31,20 +32,28 @@ def main() -> int:
     if unknown:
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
     found: list[tuple[str, Figure]] = []
+    machine = busy()
     for name in arguments.names or MEASURES:
         began = time.perf_counter()
         figures = importlib.import_module(f"bench.{name}").measure()
         print(f"# {command(name)} ({time.perf_counter() - began:.0f} s)")
         show(figures)
         found += [(name, figure) for figure in figures]
-    print()
+    print(f"\n{machine}\n")
     print(table([(command(name), figure) for name, figure in found]))
     if arguments.json is not None:
         rows: list[dict[str, Any]] = [
             figure.to_json(command(name)) | {"name": name} for name, figure in found
         ]
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        document = {"machine": machine, "figures": rows}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
     return 1 if any(figure.met is False for _, figure in found) else 0
+
+
+def busy() -> str:
+    """Who else is at work: on a busy machine a ratio of wall-clock times says little."""
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores, load average {os.getloadavg()[0]:.1f} at the start"
 
 
 def command(name: str) -> str:

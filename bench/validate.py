@@ -122,7 +122,10 @@ def many_requests(root: Path, size: int) -> list[Figure]:
     files = sorted(str(path) for path in (root / "access" / "requests").glob("*.yaml"))
     schema = root / "schemas" / "access-request.schema.json"
     arguments = ["--schemafile", str(schema), *files]
-    checked = _run([sys.executable, "-c", CHECK_JSONSCHEMA, *arguments], root)
+    checked = min(
+        _run([sys.executable, "-c", CHECK_JSONSCHEMA, *arguments], root) for _ in range(3)
+    )
+    installed = _run([str(DAYPASS.with_name("check-jsonschema")), *arguments], root)
     validate = [str(DAYPASS), "validate", "--format", "text"]
     first = min(_first_run(root, validate) for _ in range(3))
     seconds = []
@@ -135,15 +138,16 @@ def many_requests(root: Path, size: int) -> list[Figure]:
         Figure(
             f"`daypass validate`, {size:,} requests, {run}",
             f"{took:.2f} s",
-            f"check-jsonschema with the same C parser, {checked:.2f} s",
-            f"{checked / took:.1f} x as fast",
-            f">= {goal} x",
-            checked >= goal * took,
+            f"check-jsonschema {peer}, {theirs:.2f} s",
+            f"{theirs / took:.1f} x as fast",
+            f">= {goal} x" if theirs is checked else "",
+            theirs >= goal * took if theirs is checked else None,
         )
         for run, took, goal in (
             ("first run", first, FIRST_GOAL),
             ("second run with 10 changed files", min(seconds), SECOND_GOAL),
         )
+        for peer, theirs in (("with the same C parser", checked), ("as it is installed", installed))
     ]
 
 
