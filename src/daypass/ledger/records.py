@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _REQUEST_GONE: Final = ENDED | {EventKind.DENIED, EventKind.LAPSED}
 _RECORDED: Final = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 REQUEST_FOLDERS: Final = ("access/requests", "access/break-glass")
+_KEEPERS: Final = frozenset(f"{folder}/.gitkeep" for folder in BOT_FOLDERS)
 
 
 class PathChange(Protocol):
@@ -145,7 +146,9 @@ def compare(recorded: RecordedEvent, content: bytes) -> Iterator[Fault]:
 
 
 def is_bots(path: str) -> bool:
-    """Whether only the bot may write there."""
+    """Whether only the bot may write there. A `.gitkeep` keeps the folder, and says nothing."""
+    if path in _KEEPERS:
+        return False
     return path.startswith(tuple(f"{folder}/" for folder in BOT_FOLDERS)) or path in BOT_FOLDERS
 
 

@@ -89,6 +89,12 @@ def test_a_record_edited_by_hand_is_named(bot: Bot) -> None:
     assert codes(judge(bot)) == [(FaultCode.RECORD_EDIT, edited)]
 
 
+def test_a_file_that_only_keeps_a_folder_is_no_record(bot: Bot) -> None:
+    bot.person_commits("Keep the folders", {"access/grants/.gitkeep": ""})
+    bot.issue("one")
+    assert judge(bot).faults == ()
+
+
 def test_a_record_added_by_hand_is_named(bot: Bot) -> None:
     added = bot.person_commits("Tidy", {grant_path("mine"): a_grant("mine").to_bytes().decode()})
     assert codes(judge(bot)) == [(FaultCode.RECORD_EDIT, added)]
