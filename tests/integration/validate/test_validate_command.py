@@ -270,7 +270,7 @@ class TestPullRequests:
     def test_records_by_hand(self, house: House) -> None:
         house.git("switch", "-q", "-c", "forge")
         house.write("access/obligations/a.json", "{}")
-        assert house.rules("--base", "main") == [("change-record", "access/obligations/a.json")]
+        assert ("change-record", "access/obligations/a.json") in house.rules("--base", "main")
 
     def test_a_deleted_group_is_missed_by_those_who_name_it(self, house: House) -> None:
         house.git("switch", "-q", "-c", "tidy")
