@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _POLL: Final = 0.1  # seconds
+# The second while a token is just ending (tried): its accessor is still there, and it is not.
+_NO_TOKEN: Final = ("invalid accessor", "token not found")
+# Meanwhile a look at it is "permission denied", as if the bot had no right to look: ask again.
+_WHILE_IT_ENDS: Final = (0.05, 0.1, 0.2, 0.4)
 
 
 def irrevocable_leases(session: Session) -> int:
@@ -73,7 +77,7 @@ class VaultIssuer:
         """
         path = "auth/token/revoke-accessor"
         answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
-        self._refuse_unless(answer, "invalid accessor", f"POST {path}")
+        self._refuse_unless(answer, _NO_TOKEN, f"POST {path}")
 
     def lookup(self, accessor: str) -> TokenState | None:
         """The token behind an accessor; None when Vault says that there is none.
@@ -132,22 +136,28 @@ class VaultIssuer:
         """Vault's record of a token; None when there is none."""
         path = "auth/token/lookup-accessor"
         answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
+        for pause in _WHILE_IT_ENDS:
+            if answer.status != HTTPStatus.FORBIDDEN:
+                break
+            time.sleep(pause)
+            answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
         if not answer.errors:
             return answer.data
-        self._refuse_unless(answer, "invalid accessor", f"POST {path}")
+        self._refuse_unless(answer, _NO_TOKEN, f"POST {path}")
         return None
 
     def _is_due(self, lease_id: str) -> bool:
         path = "sys/leases/lookup"
         answer = self._session.call("POST", path, {"lease_id": lease_id}, accept=_GONE)
-        self._refuse_unless(answer, "invalid lease", f"POST {path}")
+        self._refuse_unless(answer, ("invalid lease",), f"POST {path}")
         # Whole seconds, rounded down: the last second of a lease counts as due, and is looked at
         # again. No `ttl` in an answer without errors is no lease that daypass knows: due.
         return not answer.errors and int(answer.data.get("ttl") or 0) <= 0
 
-    def _refuse_unless(self, answer: Answer, sentence: str, doing: str) -> None:
-        """Raise unless the answer is no failure, or the one that means "already gone"."""
-        if answer.errors and sentence not in " ".join(answer.errors):
+    def _refuse_unless(self, answer: Answer, sentences: tuple[str, ...], doing: str) -> None:
+        """Raise unless the answer is no failure, or one that means "already gone"."""
+        said = " ".join(answer.errors)
+        if answer.errors and not any(sentence in said for sentence in sentences):
             raise failures.refused(self._session.client.address, doing, answer.status, ())
 
     def _undo(self, accessor: str) -> None:
