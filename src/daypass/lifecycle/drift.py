@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
 from daypass.lifecycle.ports import SlotState
 from daypass.model.names import grant_path
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.ports import TokenState
-
-GRANT_MARK = "daypass_grant"
-REPOSITORY_MARK = "daypass_repository"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.lifecycle.answers import Answer, Result
+from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.ports import SlotState
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
     from daypass.model.intent import Intent
 
-_GRANT_MARK: Final = "daypass_grant"  # in the metadata of every grant's token
 _PATIENCE_SECONDS: Final = 2.0  # Vault ends a token in milliseconds; then the next run looks
 _PAUSE_SECONDS: Final = 0.05
 
@@ -53,7 +53,7 @@ def _end(desk: Desk, slot: Slot) -> str:
     token = desk.issuer.lookup(accessor)
     if token is None:
         return ""
-    if token.meta.get(_GRANT_MARK) != slot.grant_id:
+    if token.meta.get(GRANT_MARK) != slot.grant_id:
         return "what Vault remembers of it names the token of something else"
     desk.issuer.revoke(accessor)
     return "" if _is_gone(desk, accessor) else "its token still lives"

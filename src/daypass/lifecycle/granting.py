@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.errors import ConflictError, DaypassError
+from daypass.lifecycle.marks import GRANT_MARK, marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Level, Resource, Tier
-
-_GRANT_MARK: Final = "daypass_grant"  # in a token's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ def _end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
     with suppress(DaypassError):
         for other in issuer.live_accessors() - {accessor}:
             state = issuer.lookup(other)
-            if state is not None and state.meta.get(_GRANT_MARK) == grant_id:
+            if state is not None and state.meta.get(GRANT_MARK) == grant_id:
                 issuer.revoke(other)
 
 
@@ -168,12 +167,22 @@ def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrde
         ttl=order.seconds,
         issue=IssueMode(order.decision.obligations.issue),
         wrap_ttl=min(claim_window, order.seconds),
-        meta={
-            _GRANT_MARK: order.request.id,
-            "daypass_repository": str(repository_id),
-            "daypass_subject": order.subject.name,
-            "daypass_pull_request": str(order.pull_request.number),
-        },
+        meta=marks(
+            order.request.id,
+            repository_id=repository_id,
+            subject=order.subject.name,
+            pull_request=order.pull_request.number,
+        ),
+    )
+
+
+def wrapping_of(minted: Minted, sealed: Sealed) -> Wrapping:
+    """What identifies this delivery, for the record and the evidence."""
+    return Wrapping(
+        minted.wrapping_path,
+        minted.wrapping_time,
+        minted.wrapping_ttl,
+        digest_bytes(sealed.armored.encode()),
     )
 
 
@@ -199,12 +208,7 @@ def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
         not_before=minted.not_before,
         not_after=minted.not_after,
         accessor=accessor_digest(minted.accessor),
-        wrapping=Wrapping(
-            minted.wrapping_path,
-            minted.wrapping_time,
-            minted.wrapping_ttl,
-            digest_bytes(sealed.armored.encode()),
-        ),
+        wrapping=wrapping_of(minted, sealed),
         recipients=sealed.fingerprints,
         approvals=order.approvals,
         decision_input=order.decision_input,

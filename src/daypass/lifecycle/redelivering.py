@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError, TemporaryError
-from daypass.lifecycle.granting import Granted
+from daypass.lifecycle.granting import Granted, wrapping_of
+from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
-from daypass.model.canonical import digest_bytes
-from daypass.model.grant import Wrapping
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.ports import Slot
+    from daypass.lifecycle.ports import Minted, Slot
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
@@ -60,8 +59,21 @@ def redeliver(
     except ConflictError:
         return None
     _end_old(ports, grant, accessor)
+    minted = _mint_rest(ports, grant, claim_window, repository_id)
+    try:
+        return _remember(ports, grant, minted, recipients, reserved)
+    except ConflictError:
+        ports.issuer.revoke(minted.accessor)
+        return None
+    except DaypassError:
+        ports.issuer.revoke(minted.accessor)
+        raise
+
+
+def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int) -> Minted:
+    """Mint what is left of the time, rounded down: the end of the grant never moves."""
     left = int(grant.not_after.since(ports.issuer.now().plus(1)))
-    minted = ports.issuer.mint(
+    return ports.issuer.mint(
         MintOrder(
             grant_id=grant.id,
             token_role=grant.token_role,
@@ -71,46 +83,40 @@ def redeliver(
             ttl=max(left, 1),
             issue=grant.issue,
             wrap_ttl=max(min(claim_window, left), 1),
-            meta={
-                "daypass_grant": grant.id,
-                "daypass_repository": str(repository_id),
-                "daypass_subject": grant.subject,
-                "daypass_pull_request": str(grant.pull_request),
-            },
+            meta=marks(
+                grant.id,
+                repository_id=repository_id,
+                subject=grant.subject,
+                pull_request=grant.pull_request,
+            ),
         )
     )
-    try:
-        sealed = ports.sealer.seal(minted.token, recipients)
-        record = replace(
-            grant,
-            accessor=accessor_digest(minted.accessor),
-            not_after=min(minted.not_after, grant.not_after),
-            wrapping=Wrapping(
-                minted.wrapping_path,
-                minted.wrapping_time,
-                minted.wrapping_ttl,
-                digest_bytes(sealed.armored.encode()),
-            ),
-            recipients=sealed.fingerprints,
-        )
-        written = ports.registry.write(
-            grant.id,
-            SlotState.MINTED,
-            {
-                "again": True,
-                "record": record.to_document(),
-                "accessor": minted.accessor,
-                "ciphertext": sealed.armored,
-                "run": ports.run.id,
-            },
-            reserved.version,
-        )
-    except ConflictError:
-        ports.issuer.revoke(minted.accessor)
-        return None
-    except DaypassError:
-        ports.issuer.revoke(minted.accessor)
-        raise
+
+
+def _remember(
+    ports: Ports, grant: Grant, minted: Minted, recipients: tuple[str, ...], reserved: Slot
+) -> Granted:
+    """Seal the second delivery, and keep it in the slot for whoever carries on."""
+    sealed = ports.sealer.seal(minted.token, recipients)
+    record = replace(
+        grant,
+        accessor=accessor_digest(minted.accessor),
+        not_after=min(minted.not_after, grant.not_after),
+        wrapping=wrapping_of(minted, sealed),
+        recipients=sealed.fingerprints,
+    )
+    written = ports.registry.write(
+        grant.id,
+        SlotState.MINTED,
+        {
+            "again": True,
+            "record": record.to_document(),
+            "accessor": minted.accessor,
+            "ciphertext": sealed.armored,
+            "run": ports.run.id,
+        },
+        reserved.version,
+    )
     return Granted(record, written)
 
 
