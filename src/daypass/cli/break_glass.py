@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
-from daypass.cli import output, wiring
-from daypass.documents.repository import check_break_glass, load_break_glass, load_catalogue
+from daypass.cli import output, proposing, wiring
+from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.errors import (
-    DeniedError,
     DocumentError,
     ExitCode,
     ForgeRefusedError,
@@ -20,21 +17,17 @@ from daypass.errors import (
 )
 from daypass.lifecycle.emergency import BRANCH_PREFIX
 from daypass.model.breakglass import DRILL_DURATION
-from daypass.model.names import API_VERSION, Kind, break_glass_path
+from daypass.model.names import Kind, break_glass_path
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
-    from pathlib import Path
 
     from daypass.adapters.github.asking import Asker
     from daypass.model.catalogue import Catalogue
-    from daypass.model.pullrequest import Account
-    from daypass.model.settings import Settings
 
 _APPLY: Final = "access-apply.yml"
 _DRILL: Final = "drill"
-_LONGEST_ID: Final = 63
+_NO_IDENTITY: Final = "Who has no file in access/identities cannot break the glass."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +56,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     settings = wiring.read_settings(directory)
     with wiring.person_asking(settings) as asker:
         myself = asker.myself()
-        catalogue, head = _main(directory, settings)
-        subject = _subject(myself, catalogue)
-        request_id = _new_id(subject, resource)
+        catalogue, head = proposing.main_of(directory, settings)
+        subject = proposing.identity_of(myself, catalogue, _NO_IDENTITY)
+        request_id = proposing.new_id("bg", subject, resource)
         spec: dict[str, Any] = {
             "subject": subject,
             "resource": resource,
@@ -74,7 +67,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             "incident": arguments.incident,
             "reason": arguments.reason,
         }
-        content = _written(request_id, spec | ({"drill": True} if drill else {}))
+        content = proposing.written(
+            Kind.BREAK_GLASS_REQUEST, request_id, spec | ({"drill": True} if drill else {})
+        )
         _check(request_id, content, catalogue)
         title = f"Break glass: {access} on {resource} ({arguments.incident})"
         proposal = Proposal(
@@ -82,7 +77,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             path=break_glass_path(request_id),
             content=content,
             message=title,
-            author=_author(myself),
+            author=proposing.author_of(myself),
         )
         push(
             directory,
@@ -111,57 +106,12 @@ def _asked(words: list[str]) -> tuple[bool, str, str]:
     )
 
 
-def _main(directory: Path, settings: Settings) -> tuple[Catalogue, str]:
-    """What main says now, and its head."""
-    with wiring.person_repository(directory, settings) as repository:
-        head = repository.fetch()
-        return load_catalogue(repository.entries(head, "access"), repository.blobs), head
-
-
-def _subject(myself: Account | None, catalogue: Catalogue) -> str:
-    identity = catalogue.identity_of(myself.id) if myself is not None else None
-    if identity is None:
-        raise DeniedError(
-            "your GitHub account is no identity of this repository",
-            remedy="Log in as yourself (`gh auth login`, or GH_TOKEN). Who has no file in "
-            "access/identities cannot break the glass.",
-        )
-    return identity.name
-
-
-def _new_id(subject: str, resource: str) -> str:
-    """An id that nobody has used: eight random characters make that sure enough."""
-    tail = secrets.token_hex(4)
-    return f"bg-{subject}-{resource}"[: _LONGEST_ID - len(tail) - 1].rstrip("-") + f"-{tail}"
-
-
-def _written(request_id: str, spec: Mapping[str, Any]) -> bytes:
-    """The document, as YAML whose values are JSON: no text can be anything but text."""
-    lines = [
-        "# yaml-language-server: $schema=../../schemas/break-glass-request.schema.json",
-        f"apiVersion: {API_VERSION}",
-        f"kind: {Kind.BREAK_GLASS_REQUEST}",
-        "metadata:",
-        f"  id: {request_id}",
-        "spec:",
-        *(f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in spec.items()),
-    ]
-    return ("\n".join(lines) + "\n").encode()
-
-
 def _check(request_id: str, content: bytes, catalogue: Catalogue) -> None:
     """Say now what the run would say in a minute. Raises DocumentError."""
     request = load_break_glass(break_glass_path(request_id), content)
     findings = check_break_glass(request, catalogue)
     if findings:
         raise DocumentError(findings[0].message, remedy=findings[0].remedy, findings=findings)
-
-
-def _author(myself: Account | None) -> tuple[str, str]:
-    """Name and address of the commit: GitHub's own, which ties it to the account."""
-    if myself is None:
-        return "unknown", "unknown@users.noreply.github.com"
-    return myself.login, f"{myself.id}+{myself.login}@users.noreply.github.com"
 
 
 def _body(request_id: str) -> str:

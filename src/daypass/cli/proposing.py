@@ -1,0 +1,78 @@
+"""What `request` and `break-glass` share: what main says now, who asks, and the file they write."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.cli import wiring
+from daypass.documents.repository import load_catalogue
+from daypass.documents.resources import SCHEMA_FILES
+from daypass.errors import DeniedError
+from daypass.model.names import API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.names import Kind
+    from daypass.model.pullrequest import Account
+    from daypass.model.settings import Settings
+
+_LONGEST_ID: Final = 63
+
+
+def main_of(directory: Path, settings: Settings) -> tuple[Catalogue, str]:
+    """What main says now, and its head.
+
+    Raises:
+        GitError, ForgeUnavailableError: the remote cannot be read.
+        DocumentError: the documents on main are wrong.
+    """
+    with wiring.person_repository(directory, settings) as repository:
+        head = repository.fetch()
+        return load_catalogue(repository.entries(head, "access"), repository.blobs), head
+
+
+def identity_of(myself: Account | None, catalogue: Catalogue, otherwise: str) -> str:
+    """The name of who asks. `otherwise` ends the remedy of who has none.
+
+    Raises:
+        DeniedError: no identity has that GitHub account.
+    """
+    identity = catalogue.identity_of(myself.id) if myself is not None else None
+    if identity is None:
+        raise DeniedError(
+            "your GitHub account is no identity of this repository",
+            remedy=f"Log in as yourself (`gh auth login`, or GH_TOKEN). {otherwise}",
+        )
+    return identity.name
+
+
+def new_id(*parts: str) -> str:
+    """An id that nobody has used: eight random characters make that sure enough."""
+    tail = secrets.token_hex(4)
+    return "-".join(parts)[: _LONGEST_ID - len(tail) - 1].rstrip("-") + f"-{tail}"
+
+
+def written(kind: Kind, request_id: str, spec: Mapping[str, Any]) -> bytes:
+    """The document, as YAML whose values are JSON: no text can be anything but text."""
+    lines = [
+        f"# yaml-language-server: $schema=../../schemas/{SCHEMA_FILES[kind]}",
+        f"apiVersion: {API_VERSION}",
+        f"kind: {kind}",
+        "metadata:",
+        f"  id: {request_id}",
+        "spec:",
+        *(f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in spec.items()),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def author_of(myself: Account | None) -> tuple[str, str]:
+    """Name and address of the commit: GitHub's own, which ties it to the account."""
+    if myself is None:
+        return "unknown", "unknown@users.noreply.github.com"
+    return myself.login, f"{myself.id}+{myself.login}@users.noreply.github.com"
