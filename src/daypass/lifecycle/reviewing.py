@@ -99,11 +99,7 @@ class Reviewing:
 
         Raises TemporaryError while that is not known.
         """
-        if comment.edited:
-            return "the comment was edited: write a new one"
-        if comment.created_at < ended_at:
-            return "it was given before the access had ended: look again, and write a new one"
-        return self._why_not_by(owed, comment.author_id)
+        return why_not_as_said(comment, ended_at) or self._why_not_by(owed, comment.author_id)
 
     def _why_not_by(self, owed: Obligation, account_id: int | None) -> str | None:
         """Why that account's review does not count."""
@@ -185,6 +181,19 @@ def _raise(
         ports.notifier.notify(f"{title} ({url})")
     except DaypassError as error:
         outcome.fail(owed.grant_id, error)
+
+
+def why_not_as_said(comment: Comment, ended_at: Instant) -> str | None:
+    """Why those words at that time are no review, whoever wrote them; None when they are.
+
+    GitHub and Vault tell whole seconds: within one, nobody knows what came first, so it is too
+    early.
+    """
+    if comment.edited:
+        return "the comment was edited: write a new one"
+    if comment.created_at.seconds <= ended_at.seconds:
+        return "it was given before the access had ended: look again, and write a new one"
+    return None
 
 
 def _first_line(comment: Comment) -> str:
