@@ -1,4 +1,4 @@
-"""`daypass audit`: list the evidence, and verify it. Offline, on the clone at hand."""
+"""`daypass audit`: list the evidence, verify it, ask of it. Offline, on the clone at hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import audit_report, output
+from daypass.cli import audit_report, audit_who, output
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -33,7 +33,7 @@ _SELF_ATTESTED: Final = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `log` and `verify`."""
+    """Declare the sub-verbs."""
     verbs = parser.add_subparsers(dest="audit", metavar="COMMAND", required=True)
     log = verbs.add_parser(
         "log",
@@ -73,7 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
-    for child in (log, verify):
+    who = verbs.add_parser(
+        "who",
+        help="who could use what at a time",
+        description="Who could use what at a time, by Vault's time of ending. A grant of which "
+        "Vault did not confirm that it was gone counts as access.",
+        allow_abbrev=False,
+    )
+    audit_who.add_arguments(who)
+    for child in (log, verify, who):
         child.add_argument(
             "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
         )
@@ -93,6 +101,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return _log(repository, head, arguments)
         if arguments.audit == "report":
             return audit_report.run(repository, head, arguments)
+        if arguments.audit == "who":
+            return audit_who.run(repository, head, _signers(repository, head), arguments)
         return _verify(repository, head, arguments)
 
 

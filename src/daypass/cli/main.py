@@ -64,7 +64,7 @@ VERBS: Final[dict[str, Verb]] = {
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"
     ),
     "policy": Verb("daypass.cli.policy", "try the policies on cases, and say what was not tried"),
-    "audit": Verb("daypass.cli.audit", "list the evidence, and verify it"),
+    "audit": Verb("daypass.cli.audit", "list the evidence, verify it, and answer from it"),
     "vault": Verb(
         "daypass.cli.vault", "the least-privilege set-up of Vault: render, apply, doctor"
     ),
