@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import audit_report, audit_who, output
+from daypass.cli import audit_bundle, audit_report, audit_who, output
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -73,6 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
+    audit_bundle.add_arguments(
+        verbs.add_parser(
+            "bundle",
+            help="main with its whole history in one file, for an archive",
+            description="Write a git bundle of main for an archive, with its checksum and, if "
+            "asked, a signature by the evidence key. Stock git clones and verifies it. What is "
+            "incomplete, or does not verify, is not written.",
+            allow_abbrev=False,
+        )
+    )
     who = verbs.add_parser(
         "who",
         help="who could use what at a time",
@@ -103,6 +113,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return audit_report.run(repository, head, arguments)
         if arguments.audit == "who":
             return audit_who.run(repository, head, _signers(repository, head), arguments)
+        if arguments.audit == "bundle":
+            return audit_bundle.run(repository, head, arguments)
         return _verify(repository, head, arguments)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass import __version__
 from daypass.cli import output
+from daypass.cli.audit_words import add_outside, check_outside
 from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.instant import Instant
 from daypass.model.names import SETTINGS_PATH
@@ -28,8 +28,6 @@ _ENDINGS: Final = {".html": "html", ".md": "markdown", ".csv": "csv", ".jsonl": 
 _TITLE: Final = "Privileged access report"
 _CONTROLS_TITLE: Final = "Controls and what shows that they hold"
 _NO_CATALOGUE: Final = "the documents in access/ do not load at this head"
-_FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,17 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="each control that daypass answers to, and what here shows that it holds, or not",
     )
     what.add_argument("--list", action="store_true", help="list the questions")
-    parser.add_argument(
-        "--revision", metavar="REV", default="HEAD", help="report on this head (default: HEAD)"
-    )
-    parser.add_argument(
-        "--fingerprint",
-        metavar="SHA256:…",
-        action="append",
-        default=[],
-        help="as for `daypass audit verify` (may be repeated)",
-    )
-    parser.add_argument("--anchor", metavar="COMMIT", help="as for `daypass audit verify`")
+    add_outside(parser)
 
 
 def run(repository: GitRepository, head: str, words: argparse.Namespace) -> ExitCode:
@@ -126,17 +114,7 @@ def _check(words: argparse.Namespace, format_: str) -> None:
             "a CSV file holds one table, and a report has many",
             remedy="Name one with --question NAME, or a directory with --output DIR.",
         )
-    for fingerprint in words.fingerprint:
-        if _FINGERPRINT.fullmatch(fingerprint) is None:
-            raise UsageError(
-                f"{output.printable(fingerprint)} is no fingerprint",
-                remedy="Give it as `ssh-keygen -l` prints it: SHA256: and 43 characters.",
-            )
-    if words.anchor is not None and _COMMIT.fullmatch(words.anchor) is None:
-        raise UsageError(
-            f"{output.printable(words.anchor)} is no full commit id",
-            remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
-        )
+    check_outside(words)
 
 
 def _instant(flag: str, text: str | None) -> Instant | None:

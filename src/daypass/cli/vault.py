@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
-from daypass.errors import ExitCode, UsageError
+from daypass.errors import ExitCode
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
     from daypass.model.catalogue import Catalogue
-    from daypass.model.secret import Secret
 
-_TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
 _COLOURS: Final = {
     "created": "green",
     "updated": "green",
@@ -87,7 +84,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     from daypass.adapters.vault.session import login_token
 
-    with login_token(setup.settings.vault, _operator_token(), directory) as session:
+    with login_token(setup.settings.vault, wiring.operator_token(), directory) as session:
         if arguments.subverb == "doctor":
             return _doctor(session, setup, arguments.format)
         return _apply(session, setup, directory, arguments)
@@ -107,22 +104,6 @@ def _governed(directory: str) -> tuple[Path, Catalogue]:
     path_of = {entry.blob: entry.path for entry in entries}
     catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
     return tree.root, catalogue
-
-
-def _operator_token() -> Secret:
-    """The token that `bao` and `vault` would use: the environment's, else the one of a log-in."""
-    from daypass.model.secret import Secret
-
-    for name in _TOKEN_VARIABLES:
-        if os.environ.get(name):
-            return Secret(os.environ[name].strip())
-    try:
-        return Secret((Path.home() / ".vault-token").read_text(encoding="ascii").strip())
-    except (OSError, ValueError, RuntimeError):
-        raise UsageError(
-            "there is no Vault token to act with",
-            remedy="Log in as an operator (`bao login` or `vault login`), or set VAULT_TOKEN.",
-        ) from None
 
 
 def _apply(

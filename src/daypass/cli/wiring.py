@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.git.repository import GitRepository
 from daypass.cli.pinning import assert_pinned
 from daypass.documents.document import read_document
-from daypass.errors import DocumentError, ForgeRefusedError, GitError
+from daypass.errors import DocumentError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
 from daypass.model.names import SETTINGS_PATH
 from daypass.model.settings import Settings
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.oidc import RunFacts
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.ports import Forge
+    from daypass.lifecycle.ports import Forge, Signer
     from daypass.lifecycle.standing import Desk
     from daypass.model.secret import Secret
 
 REMOTE: Final = "origin"
+_TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,49 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
             signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
         )
         yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)
+
+
+@contextmanager
+def evidence_signer(directory: Path) -> Iterator[Signer]:
+    """The evidence key, for whoever may use it: a job by its own identity, an operator by a token.
+
+    Raises:
+        IndeterminateError: in a job, something that must be known from outside differs.
+        UsageError: there is no Vault token, nor a job that has an identity.
+        VaultRefusedError, VaultUnavailableError: the log-in failed.
+    """
+    from daypass.adapters.oidc import URL_VARIABLE, github_oidc
+    from daypass.adapters.vault.session import login_jwt, login_token
+    from daypass.adapters.vault.transit import TransitSigner
+
+    settings = read_settings(directory)
+    vault, evidence = settings.vault, settings.evidence
+    if URL_VARIABLE in os.environ:
+        assert_pinned(settings, directory)
+        logged_in = login_jwt(vault, github_oidc(vault.audience), directory)
+    else:
+        logged_in = login_token(vault, operator_token(), directory)
+    with logged_in as session:
+        yield TransitSigner(session, vault.transit_mount, evidence.key, evidence.fingerprint)
+
+
+def operator_token() -> Secret:
+    """The token that `bao` and `vault` would use: the environment's, else the one of a log-in.
+
+    Raises UsageError if there is none.
+    """
+    from daypass.model.secret import Secret
+
+    for name in _TOKEN_VARIABLES:
+        if os.environ.get(name):
+            return Secret(os.environ[name].strip())
+    try:
+        return Secret((Path.home() / ".vault-token").read_text(encoding="ascii").strip())
+    except (OSError, ValueError, RuntimeError):
+        raise UsageError(
+            "there is no Vault token to act with",
+            remedy="Log in as an operator (`bao login` or `vault login`), or set VAULT_TOKEN.",
+        ) from None
 
 
 @contextmanager

@@ -9,15 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BEGIN: Final = b"-----BEGIN SSH SIGNATURE-----"
 END: Final = b"-----END SSH SIGNATURE-----"
 KEY_TYPE: Final = b"ssh-ed25519"
 NAMESPACE: Final = b"git"
+# Of files that are no commits, as ssh-keygen(1) has it: one can never be taken for the other.
+FILE_NAMESPACE: Final = b"file"
 PUBLIC_KEY_LENGTH: Final = 32
 _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = (1).to_bytes(4)
@@ -35,21 +40,27 @@ def bytes_to_sign(
     """
     if hash_name not in _HASHES:
         _bad(f"the hash is {_shown(hash_name)}, not sha512 or sha256")
-    digest = _HASHES[hash_name](payload).digest()
+    return digest_to_sign(_HASHES[hash_name](payload).digest(), hash_name, namespace)
+
+
+def digest_to_sign(
+    digest: bytes, hash_name: bytes = b"sha512", namespace: bytes = FILE_NAMESPACE
+) -> bytes:
+    """What the Ed25519 key signs for a file of that digest (default: SHA-512, namespace `file`)."""
     return _MAGIC + _string(namespace) + _string(b"") + _string(hash_name) + _string(digest)
 
 
-def armoured_signature(public_key: bytes, signature: bytes) -> bytes:
+def armoured_signature(public_key: bytes, signature: bytes, namespace: bytes = NAMESPACE) -> bytes:
     """The signature as git carries it, lines of 70 characters, with a line feed at the end.
 
     `public_key` is the raw key (32 bytes), `signature` the raw signature (64 bytes) of
-    `bytes_to_sign(payload)`.
+    `bytes_to_sign(payload)`, or of `digest_to_sign`, in that namespace.
     """
     blob = (
         _MAGIC
         + _VERSION
         + _string(public_key_blob(public_key))
-        + _string(NAMESPACE)
+        + _string(namespace)
         + _string(b"")
         + _string(b"sha512")
         + _string(_string(KEY_TYPE) + _string(signature))
@@ -69,7 +80,24 @@ def verified_key(armoured: bytes, payload: bytes, namespace: bytes = NAMESPACE) 
             these bytes.
     """
     key, hash_name, signature = _parse(_dearmour(armoured), namespace)
-    signed = bytes_to_sign(payload, hash_name, namespace)
+    return _verified(key, signature, bytes_to_sign(payload, hash_name, namespace))
+
+
+def verified_file_key(armoured: bytes, digests: Mapping[bytes, bytes]) -> bytes:
+    """The raw public key by which a file was signed, in the namespace `file`.
+
+    `digests` are the file's, by their name (`sha512`, `sha256`): a file may be large.
+
+    Raises:
+        ValueError: as `verified_key`; or no digest is given of the kind that was signed.
+    """
+    key, hash_name, signature = _parse(_dearmour(armoured), FILE_NAMESPACE)
+    if hash_name not in digests:
+        _bad(f"the hash is {_shown(hash_name)}, of which no digest was computed")
+    return _verified(key, signature, digest_to_sign(digests[hash_name], hash_name))
+
+
+def _verified(key: bytes, signature: bytes, signed: bytes) -> bytes:
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     except (InvalidSignature, ValueError) as error:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 
 from daypass.model.instant import Instant
-from daypass.sandbox.organisation import request
+from daypass.sandbox.organisation import EVIDENCE_EMAIL, request
 from support import acting
 from support.doc_pages import Block, blocks, marked
 
@@ -166,3 +167,25 @@ def test_a_database_is_set_up_as_the_page_says(fresh_box: Box, tmp_path: Path) -
         with pytest.raises(psycopg.OperationalError):
             session.execute("SELECT 1")
     assert credential["username"] not in postgres.roles()
+
+
+def test_an_archive_is_signed_in_vault_and_checked_with_stock_tools(
+    box: Box, told: dict[str, str], tmp_path: Path
+) -> None:
+    """By an operator as the page says, then by a job of access-reconcile's identity."""
+    assert told
+    clone, shell = tmp_path / "clone", operator(box, tmp_path)
+    typed(f"git clone -q {box.repository.store.path.as_uri()} {clone}", shell, tmp_path)
+    said = typed(written("docs/auditing.md", "archive").text, shell, clone)
+    assert f"signed by {box.evidence_fingerprint}" in said
+    check = written("docs/auditing.md", "archive-check").text
+    assert f'Good "file" signature for {EVIDENCE_EMAIL}' in typed(check, shell, clone)
+    with (clone / "evidence.bundle").open("ab") as stream:
+        stream.write(b"more")
+    typed(check, shell, clone, code=1)
+    with acting.job(box) as job:  # whose own clone is partial
+        done = replace(job, clone=clone).daypass(
+            "audit", "bundle", "by-the-job.bundle", "--sign", "--format", "json"
+        )
+        assert done.code == 0, done.said
+        assert done.json()["signedBy"] == box.evidence_fingerprint

@@ -1,0 +1,45 @@
+"""What is named from outside of the repository that is judged: flags that several verbs share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output
+from daypass.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+_FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+
+
+def add_outside(parser: argparse.ArgumentParser) -> None:
+    """Declare `--revision`, `--fingerprint` and `--anchor`."""
+    parser.add_argument(
+        "--revision", metavar="REV", default="HEAD", help="of this head (default: HEAD)"
+    )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256:…",
+        action="append",
+        default=[],
+        help="as for `daypass audit verify` (may be repeated)",
+    )
+    parser.add_argument("--anchor", metavar="COMMIT", help="as for `daypass audit verify`")
+
+
+def check_outside(words: argparse.Namespace) -> None:
+    """Raise UsageError if a fingerprint or an anchor cannot be one."""
+    for fingerprint in words.fingerprint:
+        if _FINGERPRINT.fullmatch(fingerprint) is None:
+            raise UsageError(
+                f"{output.printable(fingerprint)} is no fingerprint",
+                remedy="Give it as `ssh-keygen -l` prints it: SHA256: and 43 characters.",
+            )
+    if words.anchor is not None and _COMMIT.fullmatch(words.anchor) is None:
+        raise UsageError(
+            f"{output.printable(words.anchor)} is no full commit id",
+            remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
+        )
