@@ -1,4 +1,4 @@
-"""`daypass audit bundle`: all of main in one file for an archive, checksum and signature beside it."""
+"""`daypass audit bundle`: all of main in one file for an archive, whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`daypass audit bundle`: what is archived is whole, comes back with stock git, or is not written."""
+"""`daypass audit bundle`: what is archived is whole and comes back, or is not written."""
 
 from __future__ import annotations
 

@@ -184,8 +184,7 @@ def test_an_archive_is_signed_in_vault_and_checked_with_stock_tools(
         stream.write(b"more")
     typed(check, shell, clone, code=1)
     with acting.job(box) as job:  # whose own clone is partial
-        done = replace(job, clone=clone).daypass(
-            "audit", "bundle", "by-the-job.bundle", "--sign", "--format", "json"
-        )
+        words = ("bundle", "by-the-job.bundle", "--sign", "--format", "json")
+        done = replace(job, clone=clone).daypass("audit", *words)
         assert done.code == 0, done.said
         assert done.json()["signedBy"] == box.evidence_fingerprint
