@@ -16,7 +16,7 @@ from daypass.documents.problem import Problem
 from daypass.documents.repository import load_catalogue
 from daypass.documents.validation import Report, validate
 from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.names import Kind
+from daypass.model.names import KEEPS, Kind
 
 if TYPE_CHECKING:
     import argparse
@@ -82,6 +82,10 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
     read = tree.reader(entries)
     paths = set(changed.paths)
     findings = set(check_changes(changed))
+    if not KEEPS.isdisjoint(changed.paths):
+        from daypass.cli.retaining import check_retention  # walks history: only where it matters
+
+        findings.update(check_retention(tree, commit, changed, read))
     judged = 0
     if changed.touches_foundation:  # what others rest on has changed: everything is judged by it
         report = validate(entries, read, cache, examine=_examine)

@@ -74,4 +74,16 @@ TREE_RULES: Final = (
         "A access/requests/alice-2.yaml",
         "R access/requests/alice-1.yaml -> access/requests/alice-2.yaml",
     ),
+    Rule(
+        "change-retention",
+        "How long evidence is kept can be lengthened; shortened only when none is that young.",
+        "retention: 400d -> 800d",
+        "retention: 400d -> 30d  # with an event of last week",
+    ),
+    Rule(
+        "change-signers",
+        "A key stays among the allowed signers as long as its evidence is to be kept.",
+        "M access/allowed_signers  # a new line, and valid-before= on the old one",
+        "M access/allowed_signers  # without the line of last month's key",
+    ),
 )

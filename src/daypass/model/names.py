@@ -49,6 +49,8 @@ FOUNDATION_PATHS: Final = (
     "schemas",
     ".github",
 )
+# What says how long evidence is kept, and by which keys it verifies.
+KEEPS: Final = frozenset({SETTINGS_PATH, ALLOWED_SIGNERS_PATH})
 
 
 def is_name(text: str) -> bool:

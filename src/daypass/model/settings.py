@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.context import ContextSource
 from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# A year that is audited, and the month in which that is done.
+DEFAULT_RETENTION: Final = Duration.parse("400d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class EvidenceSettings:
     fingerprint: str | None  # `SHA256:…` as `ssh-keygen -l` prints it
     name: str
     email: str
+    retention: Duration = DEFAULT_RETENTION  # how long evidence must be kept, and verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Settings:
                 fingerprint=evidence.get("fingerprint"),
                 name=evidence.get("name", "daypass"),
                 email=evidence["email"],
+                retention=Duration.parse(evidence.get("retention", str(DEFAULT_RETENTION))),
             ),
             groups={name: tuple(members) for name, members in spec.get("groups", {}).items()},
             foundation_owners=tuple(foundation["owners"]),

@@ -224,7 +224,11 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
     ),
 ]
 # Rules whose case is elsewhere: the bytes of test_strict_yaml, git's modes, pull requests.
-ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} | {"tree-mode"}
+ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} | {
+    "tree-mode",
+    "change-retention",
+    "change-signers",
+}
 CHANGED: list[tuple[str, str, dict[str, str | None]]] = [
     (
         "change-mixed",
