@@ -84,6 +84,9 @@ class Bot:
                 "GIT_AUTHOR_EMAIL": "mallory@example.com",
                 "GIT_COMMITTER_NAME": "Mallory",
                 "GIT_COMMITTER_EMAIL": "mallory@example.com",
+                # The bot's own clock, whatever day it is: a story is told in its order.
+                "GIT_AUTHOR_DATE": f"{self.seconds} +0000",
+                "GIT_COMMITTER_DATE": f"{self.seconds} +0000",
                 **environment,
             },
             capture_output=True,

@@ -39,6 +39,9 @@ class VerbModule(Protocol):
 
 
 VERBS: Final[dict[str, Verb]] = {
+    "request": Verb(
+        "daypass.cli.request", "ask for access: write the request, open its pull request"
+    ),
     "validate": Verb("daypass.cli.validate", "what is wrong, where, and how to mend it"),
     "plan": Verb("daypass.cli.plan", "what apply would do now, or what merging would do, and why"),
     "apply": Verb("daypass.cli.apply", "grant what was approved, end what is over, record both"),

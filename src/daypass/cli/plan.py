@@ -180,7 +180,7 @@ def _show(preview: Preview, form: str) -> ExitCode:
     for line in preview.wrong:
         output.say(output.styled("wrong     ", "red") + output.printable(line))
     for item in preview.forecasts:
-        _show_forecast(item, annotate=form == "github")
+        show_forecast(item, annotate=form == "github")
     for grant in preview.ends:
         output.say(f"ends      {grant.id}: {grant.access} on {grant.resource} for {grant.subject}")
     if not preview.is_about_access:
@@ -190,7 +190,8 @@ def _show(preview: Preview, form: str) -> ExitCode:
     return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
 
 
-def _show_forecast(item: Forecast, *, annotate: bool) -> None:
+def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
+    """One forecast in words, to standard output."""
     request = item.request
     output.say(
         f"{output.styled(request.id, 'bold')}: {request.subject} gets {request.access} on "
