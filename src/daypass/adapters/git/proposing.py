@@ -51,21 +51,23 @@ def push(
     branch = f"refs/heads/{proposal.branch}"
     done = git.try_run(
         "push",
-        "--quiet",
+        "--porcelain",
         "--no-verify",
         f"--force-with-lease={branch}:",
         remote,
         f"{_REFERENCE}{proposal.branch}:{branch}",
         settings=_secrets(git, remote, token),
     )
-    if done.returncode == 0:
+    # Git asks for no lease on what is there to the letter, and calls it up to date.
+    if done.returncode == 0 and not any(line.startswith(b"=") for line in done.stdout.splitlines()):
         return
     error = git.explain("push", done.stderr)
     if isinstance(error, ForgeRefusedError):
         error.remedy = "Your GitHub token must be one that may push branches to the repository."
         raise error
+    why = error.message if done.returncode else "it is there already"
     raise GitError(
-        f"the branch {proposal.branch} could not be pushed: {error.message}",
+        f"the branch {proposal.branch} could not be pushed: {why}",
         remedy="If it is there already, take another id; otherwise check the remote, and your "
         "GitHub token.",
     )
