@@ -24,6 +24,7 @@ check: $(VENV)/.dev  ## lint, types, layers, workflows, documents
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --pedantic --quiet .github/workflows
 	$(BIN)/daypass validate
+	$(BIN)/daypass policy test --require-coverage
 
 bench: $(VENV)/.dev  ## all measures, as ratios
 	$(BIN)/python -m bench
