@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # Vault tells its time in whole seconds: a token that ended within this last second has expired.
-_CLOCK_GRAIN_SECONDS: Final = 2
+CLOCK_GRAIN_SECONDS: Final = 2
 
 
 class Step(StrEnum):
@@ -147,7 +147,7 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
     elif grant.state is GrantState.REVOKE_FAILED:
         reason = Reason(grant.state_reason or Reason.UNCONFIRMED)
     elif not world.is_live(grant.accessor) and not _is_between_tokens(world, grant):
-        if grant.not_after <= world.now.plus(_CLOCK_GRAIN_SECONDS):
+        if grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
             return EventKind.EXPIRED, Reason.TIME
         reason = Reason.VANISHED
     return (EventKind.REVOKED, reason) if reason else None

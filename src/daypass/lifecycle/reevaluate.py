@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from daypass.lifecycle.plan import Action, Judged, Step
+from daypass.lifecycle.plan import CLOCK_GRAIN_SECONDS, Action, Judged, Step
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
@@ -76,8 +76,8 @@ def reevaluate(
     alarms: dict[str, str] = {}
     standing: dict[str, str] = {}
     for grant in world.grants.values():
-        if grant.id in skipped:
-            continue
+        if grant.id in skipped or grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
+            continue  # in its last second nothing is left to give: it expires, nobody ended it
         context = inquiry.about(grant, catalogue, world.now)
         surroundings = Surroundings(world.now, groups, context=context)
         try:

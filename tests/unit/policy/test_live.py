@@ -19,6 +19,9 @@ from policy_world import (
     rules_of,
 )
 
+from daypass.lifecycle.inquiry import Inquiry
+from daypass.lifecycle.reevaluate import reevaluate
+from daypass.lifecycle.world import World
 from daypass.model.decision import Effect
 from daypass.model.grant import Grant, Lane, Wrapping
 from daypass.model.instant import Duration
@@ -190,3 +193,24 @@ def test_the_stage_and_the_time_are_all_that_differ_for_an_unchanged_world():
     live = build_live_input(record, world, Surroundings(MERGED, groups)).to_json()
     issued = dict(record.decision_input)
     assert {key for key in live if live[key] != issued[key]} == {"stage", "now", "request"}
+
+
+@pytest.mark.parametrize(("left", "ended"), [(3, True), (2, False), (1, False)])
+def test_what_ends_in_a_moment_is_left_to_expire(left: float, ended: bool):
+    record = grant(catalogue(), "bob")
+    world = catalogue(identities=(identity("alice", status="suspended"),))
+    observed = World(
+        now=record.not_after.plus(-left),
+        head="1" * 40,
+        catalogue=world,
+        ruling=world,
+        tip=None,
+        requests={},
+        grants={record.id: record},
+        slots={},
+        intents={},
+        live=frozenset({record.accessor}),
+    )
+    groups = resolve_groups(world, {"contractors": frozenset()})
+    found = reevaluate(observed, world, groups, (), {}, Inquiry())
+    assert bool(found.ends) is ended
