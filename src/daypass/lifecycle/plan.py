@@ -69,10 +69,13 @@ class Action:
 
         These are what `--max` counts: a mistake in a policy or a checkout shows as many of them.
         """
+        if self.grant is not None and self.grant.state is GrantState.REVOKE_FAILED:
+            return False  # an end that was begun is carried on, however many there are
         return self.step is Step.END and self.reason in (
             Reason.RECORD_DELETED,
             Reason.REEVALUATED,
             Reason.REQUEST_CHANGED,
+            Reason.UNKNOWN_CONTEXT,
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError, TemporaryError
+from daypass.lifecycle.ending import await_leases
 from daypass.lifecycle.granting import Granted, wrapping_of
 from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
@@ -125,7 +126,15 @@ def _end_old(ports: Ports, grant: Grant, accessor: str | None) -> None:
     if accessor is not None:
         ports.issuer.revoke(accessor)
         if ports.issuer.lookup(accessor) is not None:
-            raise TemporaryError(
-                f"the first token of {grant.id} still lives, so nothing was minted anew",
-                remedy="The next run tries again.",
-            )
+            raise _still_lives(grant, "its first token still lives")
+    # The token can be gone and its credential not: a database that is down, a DROP that fails.
+    why = await_leases(ports.issuer, grant.mount, grant.role)
+    if why is not None:
+        raise _still_lives(grant, why)
+
+
+def _still_lives(grant: Grant, why: str) -> TemporaryError:
+    return TemporaryError(
+        f"nothing was minted anew for {grant.id}, because what was delivered first may live: {why}",
+        remedy="The next run tries again.",
+    )

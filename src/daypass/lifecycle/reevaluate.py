@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from daypass.lifecycle.inquiry import Inquiry
     from daypass.lifecycle.world import World
     from daypass.model.catalogue import Catalogue
-    from daypass.model.decision import Decision
     from daypass.model.grant import Grant
+    from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
-    from daypass.policy.input import DecisionInput
 
 DOUBTS_NOTE: Final = "doubts"
 GRACE_SECONDS: Final[Mapping[Sensitivity, int]] = {
@@ -79,24 +78,41 @@ def reevaluate(
         if grant.id in skipped or grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
             continue  # in its last second nothing is left to give: it expires, nobody ended it
         context = inquiry.about(grant, catalogue, world.now)
-        surroundings = Surroundings(world.now, groups, context=context)
-        try:
-            facts = build_live_input(grant, catalogue, surroundings)
-        except ValueError as error:
-            alarms[grant.id] = f"{grant.id} cannot be decided again: {error}"
+        judged = _judge(
+            grant, catalogue, Surroundings(world.now, groups, context=context), policies
+        )
+        if judged is None:
             continue
-        decision = decide(facts, policies)
-        if decision.permitted:
+        if judged.effect == Effect.DENY:
+            ends.append(_end(world, grant, judged, _reason(grant, catalogue)))
             continue
-        reason = _reason(grant, catalogue)
-        if decision.effect is Effect.INDETERMINATE:
-            since = standing[grant.id] = doubts.get(grant.id, str(world.now))
-            alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {_why(decision)}"
-            if world.now.since(Instant.parse(since)) < _grace(grant, catalogue):
-                continue
-            reason = Reason.UNKNOWN_CONTEXT
-        ends.append(_end(world, grant, decision, facts, reason))
+        since = standing[grant.id] = doubts.get(grant.id, str(world.now))
+        why = "; ".join(judged.why)
+        alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {why}"
+        if world.now.since(Instant.parse(since)) >= _grace(grant, catalogue):
+            ends.append(_end(world, grant, judged, Reason.UNKNOWN_CONTEXT))
     return Reevaluation(tuple(ends), standing, alarms)
+
+
+def _judge(
+    grant: Grant, catalogue: Catalogue, around: Surroundings, policies: CompiledPolicies
+) -> Judged | None:
+    """Why it would not be given today, or not be known to be; None when it would be given."""
+    try:
+        facts = build_live_input(grant, catalogue, around)
+    except ValueError as error:  # of another version, say: it is as unknown as an answer can be
+        why = f"what was decided on at its issue cannot be read: {error}"
+        return Judged(str(Effect.INDETERMINATE), grant.decision_digest, policies.digest, "", (why,))
+    decision = decide(facts, policies)
+    if decision.permitted:
+        return None
+    return Judged(
+        str(decision.effect),
+        decision.input_digest,
+        decision.policy_digest,
+        canonical_json(facts.to_json()).decode(),
+        tuple(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons),
+    )
 
 
 def _reason(grant: Grant, catalogue: Catalogue) -> Reason:
@@ -111,13 +127,7 @@ def _grace(grant: Grant, catalogue: Catalogue) -> int:
     return GRACE_SECONDS[resource.sensitivity if resource else Sensitivity.CRITICAL]
 
 
-def _why(decision: Decision) -> str:
-    return "; ".join(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons)
-
-
-def _end(
-    world: World, grant: Grant, decision: Decision, facts: DecisionInput, reason: Reason
-) -> Action:
+def _end(world: World, grant: Grant, judged: Judged, reason: Reason) -> Action:
     return Action(
         Step.END,
         grant.id,
@@ -126,11 +136,5 @@ def _end(
         world.slots.get(grant.id),
         EventKind.REVOKED,
         reason,
-        Judged(
-            str(decision.effect),
-            decision.input_digest,
-            decision.policy_digest,
-            canonical_json(facts.to_json()).decode(),
-            tuple(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons),
-        ),
+        judged if judged.decision_input else None,
     )

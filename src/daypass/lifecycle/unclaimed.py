@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.plan import Action, Step
 from daypass.model.event import EventKind, Reason
+from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def find_unclaimed(ports: Ports, seen: Observation, ending: Container[str]) -> t
         if grant.issue is IssueMode.ON_CLAIM
         and grant.id not in ending
         and grant.id not in world.intents
-        and grant.not_before.plus(grant.wrapping.ttl) < world.now
+        and _claimable_until(grant) < world.now
         and grant.accessor in seen.accessors
     ]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -54,6 +55,11 @@ def find_unclaimed(ports: Ports, seen: Observation, ending: Container[str]) -> t
         for grant, never in zip(late, untouched, strict=True)
         if never
     )
+
+
+def _claimable_until(grant: Grant) -> Instant:
+    """When its delivery, which may be its second one, can be opened no more."""
+    return Instant.parse(grant.wrapping.time).plus(grant.wrapping.ttl)
 
 
 def _is_untouched(ports: Ports, seen: Observation, grant: Grant) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daypass.lifecycle.plan import Plan, Step, make_plan
+from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
 from daypass.lifecycle.unclaimed import find_unclaimed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.observe import Observation
@@ -51,7 +51,7 @@ def whole_plan(
     world, registry = seen.world, ports.registry
     if world.ruling is None or not world.grants:
         return WholePlan(plan)
-    ending = {action.grant_id for action in plan.of(Step.END, Step.AGAIN, Step.RESUME)}
+    ending = {action.grant_id for action in plan.of(Step.END)}
     doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
     groups = answers.groups(world.ruling)
     found = reevaluate(world, world.ruling, groups, ending, doubts, answers.inquiry)
@@ -60,7 +60,16 @@ def whole_plan(
     ending |= {action.grant_id for action in found.ends}
     unclaimed = find_unclaimed(ports, seen, ending)
     ends = _narrow(Plan((*found.ends, *unclaimed)), only).actions
-    return WholePlan(Plan((*ends, *plan.actions)), found.alarms)
+    kept = _without(plan, {action.grant_id for action in ends}, found.alarms.keys())
+    return WholePlan(Plan((*ends, *kept)), found.alarms)
+
+
+def _without(plan: Plan, ended: Collection[str], doubted: Collection[str]) -> Iterator[Action]:
+    """What is still to be done: revoking beats delivering, and a doubt delivers nothing anew."""
+    for action in plan.actions:
+        again = action.step in (Step.AGAIN, Step.RESUME)
+        if action.grant_id not in ended and not (again and action.grant_id in doubted):
+            yield action
 
 
 def _narrow(plan: Plan, only: frozenset[str] | None) -> Plan:
