@@ -16,10 +16,12 @@ from daypass.lifecycle.drift import find_orphans
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
+from daypass.lifecycle.prospect import prospects
 from daypass.lifecycle.whole_plan import whole_plan
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from daypass.adapters.git.repository import GitRepository
     from daypass.lifecycle.context import Ports
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Forge
+    from daypass.lifecycle.prospect import Prospect
     from daypass.model.settings import Settings
 
 
@@ -109,6 +112,17 @@ class _Work:
     actions: tuple[Action, ...]
     orphans: tuple[Orphan, ...]
     looks: tuple[str, ...]
+    prospects: Mapping[str, Prospect]
+
+    def why(self, action: Action) -> tuple[str, ...]:
+        """Why, a line each."""
+        found = self.prospects.get(action.grant_id)
+        return found.why if found else action.judged.why if action.judged else ()
+
+    def becomes(self, action: Action) -> str | None:
+        """What would become of a request that is to be decided."""
+        found = self.prospects.get(action.grant_id)
+        return found.becomes if found else None
 
 
 def _work(ports: Ports, settings: Settings) -> _Work:
@@ -116,7 +130,12 @@ def _work(ports: Ports, settings: Settings) -> _Work:
     seen = observe(ports, answers, remember=False)
     whole = whole_plan(ports, seen, answers, only=None, remember=False)
     orphans = find_orphans(ports, seen, settings.github.repository_id)
-    return _Work(whole.plan.actions, orphans, (*seen.world.frozen, *whole.doubts.values()))
+    return _Work(
+        whole.plan.actions,
+        orphans,
+        (*seen.world.frozen, *whole.doubts.values()),
+        prospects(ports, seen, answers, whole.plan),
+    )
 
 
 def _of_trees(repository: GitRepository, base: str) -> Preview:
@@ -231,7 +250,8 @@ def _show_work(work: _Work, form: str) -> ExitCode:
                         "step": str(action.step),
                         "grant": action.grant_id,
                         "reason": str(action.reason) if action.reason else None,
-                        "why": list(action.judged.why) if action.judged else [],
+                        "becomes": work.becomes(action),
+                        "why": list(work.why(action)),
                     }
                     for action in work.actions
                 ],
@@ -246,8 +266,9 @@ def _show_work(work: _Work, form: str) -> ExitCode:
         output.say(output.styled("look here ", "red") + output.printable(text))
     for action in work.actions:
         reason = f"  ({action.reason})" if action.reason else ""
-        output.say(f"{action.step:<10}{action.grant_id}{reason}")
-        for why in action.judged.why if action.judged else ():
+        becomes = f"  -> {becomes}" if (becomes := work.becomes(action)) else ""
+        output.say(f"{action.step:<10}{action.grant_id}{reason}{becomes}")
+        for why in work.why(action):
             output.say(f"          {output.printable(why)}")
     for orphan in work.orphans:
         output.say(f"revoke    {output.printable(orphan.grant_id)}  (no grant on main knows it)")

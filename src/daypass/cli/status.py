@@ -1,24 +1,31 @@
-"""`daypass status`: who holds what, until when, and whose emergencies wait for their review."""
+"""`daypass status`: who holds what until when, who waits, and what is owed for emergencies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
 from daypass.documents.records import load_grant, load_obligation
-from daypass.errors import ExitCode
+from daypass.documents.repository import load_break_glass, load_request
+from daypass.errors import DocumentError, ExitCode
+from daypass.model.grant import Lane
 from daypass.model.names import FOLDERS, Kind
 from daypass.report.openmetrics import openmetrics
-from daypass.report.status import holdings, owed_json, render_owed, render_table
+from daypass.report.status import awaited, holdings, owed_json, render_owed, render_table
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.grant import Grant
     from daypass.model.obligation import Obligation
+    from daypass.model.request import AccessRequest
+
+_LANES: Final = {Kind.ACCESS_REQUEST: Lane.ROUTINE, Kind.BREAK_GLASS_REQUEST: Lane.BREAK_GLASS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,31 +45,33 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with wiring.person_repository(directory, settings) as repository:
         commit = repository.resolve("HEAD") if arguments.local else repository.fetch()
         grants = tuple(_grants(repository, commit))
-        owed = [
-            item
-            for item in _owed(repository, commit)
-            if arguments.subject in (None, item.subject)
-            and arguments.resource in (None, item.resource)
-        ]
+        owed = tuple(_owed(repository, commit))
+        requests = tuple(_requests(repository, commit, {grant.id for grant in grants}))
+
+    def is_meant(item: Grant | Obligation | AccessRequest) -> bool:
+        return arguments.subject in (None, item.subject) and arguments.resource in (
+            None,
+            item.resource,
+        )
+
     now = machine_now()
-    rows = holdings(
-        (
-            grant
-            for grant in grants
-            if arguments.subject in (None, grant.subject)
-            and arguments.resource in (None, grant.resource)
-        ),
-        now,
-    )
     if arguments.format == "openmetrics":
-        output.say(openmetrics(grants, now).rstrip("\n"))
-    elif arguments.format == "json":
+        output.say(openmetrics(grants, awaited(requests, now), now).rstrip("\n"))
+        return ExitCode.DONE
+    rows = holdings(filter(is_meant, grants), now)
+    owed = tuple(filter(is_meant, owed))
+    waiting = awaited((item for item in requests if is_meant(item[0])), now)
+    if arguments.format == "json":
         output.say_json(
-            [*(row.to_json() for row in rows), *(owed_json(item, now) for item in owed)]
+            [
+                *(row.to_json() for row in rows),
+                *(item.to_json() for item in waiting),
+                *(owed_json(item, now) for item in owed),
+            ]
         )
     else:
         output.say(render_table(rows, _alarm))
-        for line in render_owed(owed, now, _alarm):
+        for line in (*(item.line for item in waiting), *render_owed(owed, now, _alarm)):
             output.say(line)
     return ExitCode.DONE
 
@@ -81,10 +90,37 @@ def _owed(repository: Repository, commit: str) -> Iterator[Obligation]:
     return (load_obligation(path, content) for path, content in records)
 
 
-def _records(repository: Repository, commit: str, kind: Kind) -> list[tuple[str, bytes]]:
+def _requests(
+    repository: Repository, commit: str, granted: Iterable[str]
+) -> Iterator[tuple[AccessRequest, Lane]]:
+    """The requests without a record. One that is wrong is for validate, and the next run, to say.
+
+    An id is used once: of two files of one id the routine one counts, as in a run.
+    """
+    seen = set(granted)
+    for kind, lane in _LANES.items():
+        for path, content in _records(repository, commit, kind, ".yaml", seen):
+            seen.add(PurePosixPath(path).stem)
+            with suppress(DocumentError):
+                if lane is Lane.ROUTINE:
+                    yield load_request(path, content), lane
+                else:
+                    yield load_break_glass(path, content).asked, lane
+
+
+def _records(
+    repository: Repository,
+    commit: str,
+    kind: Kind,
+    suffix: str = ".json",
+    without: Container[str] = (),
+) -> list[tuple[str, bytes]]:
+    """The files of a kind, but for those of these ids: path and content."""
     folder = next(folder for folder, of in FOLDERS.items() if of is kind)
     entries = [
-        entry for entry in repository.entries(commit, folder) if entry.path.endswith(".json")
+        entry
+        for entry in repository.entries(commit, folder)
+        if entry.path.endswith(suffix) and PurePosixPath(entry.path).stem not in without
     ]
     blobs = repository.blobs([entry.blob for entry in entries]) if entries else {}
     return [(entry.path, blobs[entry.blob]) for entry in entries]

@@ -148,7 +148,8 @@ def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) ->
         when = last.first("Daypass-Ended-At") or "see `daypass audit log`"
         return ClaimError(
             f"grant {grant_id} has ended: {last.kind} ({when})",
-            remedy="Ask again with a new request, and name this one in `renews`.",
+            remedy="Ask again with a new request. It can name this one in `renews`, unless it was "
+            "taken away.",
         )
     if asked:
         return ClaimError(
@@ -173,7 +174,7 @@ def _proven(
     if events and events[0].event.kind is EventKind.REVOKE_FAILED:
         raise ClaimError(
             f"grant {grant_id} is being ended",
-            remedy="Ask again with a new request, and name this one in `renews`.",
+            remedy="Ask again with a new request.",
         )
     delivered = next((item for item in events if item.event.kind in _DELIVERIES), None)
     if delivered is None:

@@ -9,22 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.model.decision import Effect, Enforcement
+from daypass.lifecycle.timing import over
+from daypass.model.decision import Effect, Enforcement, RuleOutcome
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode, token_role_name
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
-from daypass.policy.asked import Asked, Held, PastGrant, Surroundings
+from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
+from daypass.policy.rules import BUILT_IN
+from daypass.policy.rules.renewal import RENEWAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from daypass.lifecycle.inquiry import Inquiry
     from daypass.model.catalogue import Catalogue
-    from daypass.model.decision import Decision, RuleOutcome
+    from daypass.model.decision import Decision
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from daypass.model.resource import Level
     from daypass.policy.approvals import RefusedReview
     from daypass.policy.groups import GroupDirectory
+    from daypass.policy.input import DecisionInput
 
 # Rules whose answer changes as people approve: until then they are what is still needed, and
 # everything else that does not hold would deny.
@@ -114,27 +118,26 @@ def forecast(
         Asked(request, Lane.ROUTINE, author),
         catalogue,
         count,
-        Surroundings(now, groups, history, inquiry.about(request, catalogue, now), held=held),
+        Surroundings(
+            now,
+            groups,
+            history,
+            inquiry.about(request, catalogue, now),
+            held=held,
+            renewed=next((Renewed.of(item) for item in live if item.id == request.renews), None),
+        ),
     )
     decision = decide(facts, catalogue.policies.values())
     needs = describe_requirements(facts, catalogue.policies.values())
-    unknown_here = pull_request is None or (inquiry.reader is None and facts.context)
+    against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
     return Forecast(
         request=request,
         decision=decision,
-        would_deny=tuple(
-            item
-            for item in decision.reasons
-            if item.rule not in _OF_APPROVAL
-            and not (unknown_here and item.effect is Effect.INDETERMINATE)
+        would_deny=(
+            *_untimely(request, now),
+            *(item for item in against if not _is_unknown(item, pull_request, inquiry, facts)),
         ),
-        unknown=tuple(
-            item
-            for item in decision.reasons
-            if item.rule not in _OF_APPROVAL
-            and unknown_here
-            and item.effect is Effect.INDETERMINATE
-        ),
+        unknown=tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts)),
         still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
@@ -149,6 +152,26 @@ def forecast(
         what=_what(request, catalogue, decision),
         until=_until(request, decision),
     )
+
+
+def _untimely(request: AccessRequest, now: Instant) -> Iterator[RuleOutcome]:
+    """That its window is over, which no approval mends."""
+    if request.is_over(now):
+        why = over(request, f"asked for, as of {now}")
+        yield RuleOutcome(BUILT_IN, "window", Effect.DENY, Enforcement.ENFORCE, why)
+
+
+def _is_unknown(
+    item: RuleOutcome, pull_request: PullRequest | None, inquiry: Inquiry, facts: DecisionInput
+) -> bool:
+    """Whether it rests on an answer that was not asked for here, and will be at the merge.
+
+    A grant that has ended is found in the evidence, which is read when its renewal is decided.
+    """
+    if item.effect is not Effect.INDETERMINATE:
+        return False
+    unasked = pull_request is None or (inquiry.reader is None and bool(facts.context))
+    return unasked or item.rule == RENEWAL
 
 
 def _what(request: AccessRequest, catalogue: Catalogue, decision: Decision) -> str:

@@ -10,10 +10,11 @@ from daypass.errors import DaypassError
 from daypass.lifecycle import granting, happening, redelivering
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
-from daypass.lifecycle.judging import Judge, Verdict, Wait
+from daypass.lifecycle.judging import Judge, Verdict
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.recipients import recipients_of
+from daypass.lifecycle.timing import Wait
 from daypass.model.event import Reason
 from daypass.model.names import grant_path
 

@@ -26,12 +26,14 @@ from daypass.lifecycle.past import past_grants
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.recipients import recipients_of
+from daypass.lifecycle.renewing import endings, find_renewed
+from daypass.lifecycle.timing import Late, Wait, untimely
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
-from daypass.policy.asked import Asked, Held, PastGrant, Surroundings
+from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
 from daypass.policy.compiled import compile_policies
 from daypass.policy.provenance import ProvenanceFault, prove
 
@@ -49,18 +51,7 @@ if TYPE_CHECKING:
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
 
-# A merged request that could not be issued within a day is stale: whoever approved it meant then.
-LAPSES_AFTER_SECONDS: Final = 24 * 3600
-EMERGENCY_LAPSES_AFTER_SECONDS: Final = 3600
-AHEAD_AT_MOST_SECONDS: Final = 30 * 24 * 3600
 _REQUESTS: Final = "access/requests/"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A request whose window has not begun."""
-
-    why: str
 
 
 Verdict: TypeAlias = Order | Refusal | Wait
@@ -80,6 +71,8 @@ class Judge:
     contents: Mapping[str, bytes]  # blob → the file
     bases: Bases
     past: dict[str, list[PastGrant]] = field(default_factory=dict)  # by subject
+    ending: Mapping[str, str] = field(default_factory=dict)  # grants that this run ends, and why
+    _renewed: dict[str, Renewed] = field(default_factory=dict)
 
     @classmethod
     def prepare(cls, ports: Ports, answers: Answers, world: World, plan: Plan) -> Judge | None:
@@ -91,6 +84,7 @@ class Judge:
         commits = ports.repository.introductions(world.head, [file.path for file in files])
         contents = ports.repository.blobs(sorted({file.blob for file in files}))
         judge = cls.of(ports, answers, world, world.catalogue, commits, contents)
+        judge.ending = endings(plan)
         answers.inquiry.prepare(judge.requests(), judge.catalogue)
         for action in plan.of(Step.RESUME):
             if action.grant is not None:
@@ -136,6 +130,15 @@ class Judge:
     def remember(self, subject: str, grant: PastGrant) -> None:
         """A grant of this very run counts in the limits of the next decision."""
         self.past.setdefault(subject, []).append(grant)
+
+    def renewed(self, grant_id: str | None) -> Renewed | None:
+        """The grant that a request continues; None if it continues none."""
+        if grant_id is None:
+            return None
+        if grant_id not in self._renewed:
+            found = find_renewed(self.ports, self.world, self.ending, grant_id)
+            self._renewed[grant_id] = found
+        return self._renewed[grant_id]
 
     def judge_open(self, file: RequestFile, pull_request: PullRequest) -> Refusal | None:
         """Why an emergency that is not merged yet is refused; None: it may be merged."""
@@ -226,30 +229,13 @@ class _Case:
 
     def check_time(self) -> Refusal | Wait | None:
         """Whether it comes too late, or too early."""
-        now, request, pull_request = self.run.world.now, self.request, self.pull_request
+        request, pull_request = self.request, self.pull_request
         if request is None or pull_request is None or pull_request.merged_at is None:
             return self.refuse(Reason.UNPROVEN, ["it was never merged"])
-        begins = pull_request.merged_at
-        if self.file.lane is Lane.BREAK_GLASS:
-            return self.check_emergency_time(begins)
-        if request.not_before is not None:
-            if request.not_before.since(begins) > AHEAD_AT_MOST_SECONDS:
-                why = f"notBefore {request.not_before} lies more than 30 days after the merge"
-                return self.refuse(Reason.INVALID, [why])
-            begins = max(begins, request.not_before)
-        if now < begins:
-            return Wait(f"begins at {begins}")
-        if now.since(begins) > LAPSES_AFTER_SECONDS:
-            why = f"it could not be issued within 24 hours of {begins}"
-            return self.refuse(Reason.LAPSED, [why], kind=EventKind.LAPSED)
-        return None
-
-    def check_emergency_time(self, merged_at: Instant) -> Refusal | None:
-        """What is granted long after its merge is no emergency any more."""
-        if self.run.world.now.since(merged_at) <= EMERGENCY_LAPSES_AFTER_SECONDS:
-            return None
-        why = f"it could not be issued within an hour of {merged_at}: break the glass anew"
-        return self.refuse(Reason.LAPSED, [why], kind=EventKind.LAPSED)
+        found = untimely(request, self.file.lane, pull_request.merged_at, self.run.world.now)
+        if isinstance(found, Late):
+            return self.refuse(found.reason, [found.why], kind=found.kind)
+        return found
 
     def decide(self) -> Order | Refusal:
         """Ask the decision point, and turn a permit into an order."""
@@ -299,6 +285,7 @@ class _Case:
                 for grant in grants
                 if grant.live
             ),
+            renewed=run.renewed(request.renews),
         )
 
     def order(self, decided: Decided) -> Order | Refusal:

@@ -30,6 +30,10 @@ class AccessRequest:
     workload: Mapping[str, Any] | None = None
     renews: str | None = None
 
+    def is_over(self, at: Instant) -> bool:
+        """Whether the window that it asks for, if it asks for one, is over at that time."""
+        return self.not_before is not None and at.since(self.not_before) >= self.duration.seconds
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Build from a document that its schema has accepted."""

@@ -64,13 +64,29 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The grant that a request continues; all None: none of that id was ever issued."""
+
+    subject: str | None = None
+    resource: str | None = None
+    access: str | None = None
+    ended: str | None = None  # the reason of its end; None while it lives
+
+    @classmethod
+    def of(cls, grant: Grant, ending: str | None = None) -> Self:
+        """A live grant, and why it is being ended, if it is."""
+        return cls(grant.subject, grant.resource, grant.access, ending)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a run knows at the moment of the decision.
 
     `history` holds the subject's other grants, those that ended within the longest rolling window
     included; None when they are not known. A context source that was not asked has no entry.
     `overdue` holds every review of an emergency that is overdue, whoever took it. `held` holds
-    every live grant of the repository; None when they are not known.
+    every live grant of the repository; None when they are not known. `renewed` is the grant that
+    the request continues; None when it continues none, or that grant is not known.
     """
 
     now: Instant
@@ -79,3 +95,4 @@ class Surroundings:
     context: Mapping[str, ContextFacts] = field(default_factory=dict)
     overdue: tuple[Obligation, ...] = ()
     held: tuple[Held, ...] | None = None
+    renewed: Renewed | None = None

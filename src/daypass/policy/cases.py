@@ -20,7 +20,7 @@ from daypass.model.pullrequest import (
     ReviewState,
 )
 from daypass.policy.approvals import count_approvals
-from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.asked import Asked, PastGrant, Renewed, Surroundings
 from daypass.policy.decide import decide
 from daypass.policy.facts import ContextFacts, Status
 from daypass.policy.groups import resolve_groups
@@ -126,9 +126,21 @@ def _input(case: Case, catalogue: Catalogue) -> DecisionInput:
             for name, value in case.context.items()
         },
         held=(),
+        renewed=_renewed(case),
     )
     asked = Asked(case.request, case.lane, pull_request.author)
     return build_input(asked, catalogue, count, surroundings)
+
+
+def _renewed(case: Case) -> Renewed | None:
+    """What a case renews: `past-1` is the first of its history; another name, what it asks for."""
+    request = case.request
+    if request.renews is None:
+        return None
+    for number, past in enumerate(case.history, 1):
+        if request.renews == f"past-{number}":
+            return Renewed(request.subject, past.resource, past.access)
+    return Renewed(request.subject, request.resource, request.access)
 
 
 def _account(name: str, catalogue: Catalogue) -> Account:

@@ -257,22 +257,43 @@ class HolderFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True)
+class RenewedFacts(Facts):
+    """The grant that a request continues; all None: none of that id was ever issued.
+
+    `ended`: the reason of its end, or of the one that is under way; None while it lives.
+    """
+
+    subject: str | None = None
+    resource: str | None = None
+    access: str | None = None
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryFacts(Facts):
     """The subject's other grants, or that they are not known.
 
-    `holders`: who holds the resource, if it is a shared account.
+    `holders`: who holds the resource, if it is a shared account. `renewed`: the grant that the
+    request continues; None: it continues none, or that grant is not known here.
     """
 
     status: str
     grants: tuple[PastGrantFacts, ...] = ()
     holders: tuple[HolderFacts, ...] = ()
+    renewed: RenewedFacts | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
         grants = tuple(PastGrantFacts.from_json(item) for item in value["grants"])
         holders = tuple(HolderFacts.from_json(item) for item in value.get("holders", ()))
-        return cls(value["status"], grants, holders)
+        renewed = value.get("renewed")
+        return cls(
+            value["status"],
+            grants,
+            holders,
+            RenewedFacts.from_json(renewed) if renewed is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

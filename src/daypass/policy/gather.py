@@ -17,6 +17,7 @@ from daypass.policy.facts import (
     MemberFacts,
     PastGrantFacts,
     PersonFacts,
+    RenewedFacts,
     RequesterFacts,
     RequestFacts,
     ResourceFacts,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import Account
     from daypass.model.resource import Resource
     from daypass.policy.approvals import ApprovalCount
-    from daypass.policy.asked import Asked, PastGrant, Surroundings
+    from daypass.policy.asked import Asked, PastGrant, Renewed, Surroundings
     from daypass.policy.facts import ContextFacts
     from daypass.policy.groups import GroupDirectory
 
@@ -241,7 +242,7 @@ def history_facts(
     """The subject's other grants, with what policies match on; and who holds a shared account."""
     shared = resource is not None and resource.type == SHARED_ACCOUNT
     if surroundings.history is None or (shared and surroundings.held is None):
-        return HistoryFacts(Status.UNKNOWN)
+        return HistoryFacts(Status.UNKNOWN, renewed=_renewed(surroundings.renewed))
     facts = [
         _past_grant(grant, catalogue.resources.get(grant.resource))
         for grant in surroundings.history
@@ -256,7 +257,14 @@ def history_facts(
         Status.KNOWN,
         tuple(sorted(facts, key=lambda item: item.id)),
         tuple(sorted(holders, key=lambda item: item.grant)),
+        _renewed(surroundings.renewed),
     )
+
+
+def _renewed(renewed: Renewed | None) -> RenewedFacts | None:
+    if renewed is None:
+        return None
+    return RenewedFacts(renewed.subject, renewed.resource, renewed.access, renewed.ended)
 
 
 def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str, ContextFacts]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.report.status import Awaited
+
+_WAITING: Final = ("scheduled", "waiting")
 
 
-def openmetrics(grants: Iterable[Grant], now: Instant) -> str:
+def openmetrics(grants: Iterable[Grant], waiting: Iterable[Awaited], now: Instant) -> str:
     """The exposition, ending in `# EOF`.
 
     Args:
         grants: the records on main.
+        waiting: the requests there that are not granted yet.
         now: for the ages; this machine's time is good enough for a graph.
     """
     grants = tuple(grants)
     held = Counter((grant.resource, grant.access, str(grant.lane)) for grant in grants)
+    states = Counter(item.state for item in waiting)
     failed = [grant for grant in grants if grant.state == "revoke-failed"]
     overdue = [now.since(grant.not_after) for grant in grants if grant.not_after < now]
     lines = [
@@ -30,6 +35,9 @@ def openmetrics(grants: Iterable[Grant], now: Instant) -> str:
             f'daypass_grants{{resource="{resource}",access="{access}",lane="{lane}"}} {count}'
             for (resource, access, lane), count in sorted(held.items())
         ),
+        "# TYPE daypass_requests gauge",
+        "# HELP daypass_requests Requests on main that are not granted yet.",
+        *(f'daypass_requests{{state="{state}"}} {states[state]}' for state in _WAITING),
         "# TYPE daypass_revoke_failed gauge",
         "# HELP daypass_revoke_failed Grants whose end Vault has not confirmed.",
         f"daypass_revoke_failed {len(failed)}",

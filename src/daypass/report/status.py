@@ -1,4 +1,4 @@
-"""Who holds what, until when: grant records as rows for people and for programs."""
+"""Who holds what, until when, and who will: rows for people and for programs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from daypass.model.grant import GrantState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from daypass.model.grant import Grant
+    from daypass.model.grant import Grant, Lane
     from daypass.model.instant import Instant
     from daypass.model.obligation import Obligation
+    from daypass.model.request import AccessRequest
 
 _HEADINGS: Final = ("GRANT", "SUBJECT", "RESOURCE", "ACCESS", "SINCE", "UNTIL", "LEFT", "STATE")
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -105,6 +106,52 @@ def render_table(rows: Sequence[Holding], alarm: Callable[[str], str]) -> str:
     ]
     shown = (alarm(line) if row.failed else line for row, line in zip(rows, lines[1:], strict=True))
     return "\n".join([lines[0], *shown])
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A request on main that is not granted yet: scheduled for later, or waiting for a run."""
+
+    request: AccessRequest
+    lane: Lane
+    now: Instant
+
+    @property
+    def state(self) -> str:
+        """A word for programs: scheduled | waiting."""
+        begins = self.request.not_before
+        return "scheduled" if begins is not None and self.now < begins else "waiting"
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        asked = self.request
+        return {
+            "grant": asked.id,
+            "subject": asked.subject,
+            "resource": asked.resource,
+            "access": asked.access,
+            "lane": str(self.lane),
+            "notBefore": str(asked.not_before) if asked.not_before else None,
+            "duration": str(asked.duration),
+            "state": self.state,
+        }
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        asked = self.request
+        what = f"{asked.id}: {asked.subject}, {asked.access} on {asked.resource}, {asked.duration}"
+        if self.state == "scheduled" and asked.not_before is not None:
+            return f"scheduled for {_minute(asked.not_before)}  {what}"
+        return f"waiting for the next run  {what}"
+
+
+def awaited(requests: Iterable[tuple[AccessRequest, Lane]], now: Instant) -> tuple[Awaited, ...]:
+    """Those that wait for a run first, then the one that begins first."""
+    rows = (Awaited(request, lane, now) for request, lane in requests)
+    return tuple(
+        sorted(rows, key=lambda row: (row.state != "waiting", row.request.not_before or now))
+    )
 
 
 def owed_json(owed: Obligation, now: Instant) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from policy_world import catalogue, facts, failing, identity, outcome, request, resource, rules_of
 
 from daypass.model.decision import Effect
-from daypass.policy.asked import Held
+from daypass.policy.asked import Held, Renewed
 from daypass.policy.decide import decide
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2flCmJmhzzxmTHiLn2mHmTLQOq+sTj8SpJsSvRA2mL"
@@ -59,7 +59,15 @@ def test_one_holder_of_a_shared_account_at_a_time():
     assert failing(outcome(world, "bob", held=taken)) == {"built-in/one-holder"}
     own = held(("alice-0", "alice", "orders-db"))
     assert failing(outcome(world, "bob", held=own)) == {"built-in/one-holder"}
-    assert outcome(world, "bob", held=own, asked=request(renews="alice-0")).permitted
+    mine = Renewed("alice", "orders-db", "read")
+    again = request(renews="alice-0")
+    assert outcome(world, "bob", held=own, asked=again, renewed=mine).permitted
+    # Naming somebody else's grant takes nobody's place.
+    theirs = {"asked": request(renews="carol-1"), "renewed": Renewed("carol", "orders-db", "read")}
+    assert failing(outcome(world, "bob", held=taken, **theirs)) == {
+        "built-in/one-holder",
+        "built-in/renewal",
+    }
     elsewhere = held(("carol-1", "carol", "payments-db"), ("alice-orders-1", "alice", "orders-db"))
     assert outcome(world, "bob", held=elsewhere).permitted
 

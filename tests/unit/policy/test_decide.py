@@ -25,7 +25,7 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import ReviewState
 from daypass.model.resource import IssueMode
-from daypass.policy.asked import Asked, PastGrant, Surroundings
+from daypass.policy.asked import Asked, PastGrant, Renewed, Surroundings
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.facts import ContextFacts, Status
 from daypass.policy.groups import resolve_groups
@@ -293,7 +293,8 @@ def test_concurrent_grants():
     assert outcome(world, "bob", history=(past(1, 1, live=False),)).permitted
     assert failing(outcome(world, "bob", history=(live,))) == {"orders-read/concurrent"}
     # A renewal takes over from the grant that it continues.
-    assert outcome(world, "bob", history=(live,), asked=request(renews="past-0")).permitted
+    own = {"asked": request(renews="past-0"), "renewed": Renewed("alice", "orders-db", "read")}
+    assert outcome(world, "bob", history=(live,), **own).permitted
     assert outcome(world, "bob", history=None).effect is Effect.INDETERMINATE
 
 

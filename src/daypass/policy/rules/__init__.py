@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daypass.policy.rules import approval, credentials, emergency, parties, target
+from daypass.policy.rules import approval, credentials, emergency, parties, renewal, target
 from daypass.policy.rules.condition import CONDITIONS
 from daypass.policy.rules.rule import BUILT_IN, BuiltInRule, DescribedRule
 
@@ -57,6 +57,7 @@ RULES: Final[tuple[BuiltInRule, ...]] = (
     *parties.RULES,
     *target.RULES,
     *credentials.RULES,
+    *renewal.RULES,
     *approval.RULES,
     *emergency.RULES,
 )

@@ -46,7 +46,12 @@ def _one_holder(facts: DecisionInput) -> Verdict:
         return passed("no shared account")
     if history.status != Status.KNOWN:
         return unknown(f"who holds {resource.name} is not known here")
-    others = [item for item in history.holders if item.grant != facts.request.renews]
+    request = facts.request
+    others = [
+        item
+        for item in history.holders
+        if item.subject != request.subject or item.grant != request.renews
+    ]
     if others:
         names = ", ".join(f"{item.subject} ({item.grant})" for item in others)
         return failed(f"{resource.name} is a shared account, and {names} holds it: one at a time")
