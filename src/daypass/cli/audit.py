@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import audit_bundle, audit_report, audit_who, output
+from daypass.cli import audit_bundle, audit_report, audit_show, audit_who, output
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -91,6 +91,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     audit_who.add_arguments(who)
+    audit_show.add_arguments(
+        verbs.add_parser(
+            "show",
+            help="one request on one page, from what was asked to its end",
+            description="One request on one page: what was asked, the decision and its reasons, "
+            "approvals, issue, delivery, end and review, each with its commit.",
+            allow_abbrev=False,
+        )
+    )
     for child in (log, verify, who):
         child.add_argument(
             "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
@@ -111,6 +120,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return _log(repository, head, arguments)
         if arguments.audit == "report":
             return audit_report.run(repository, head, arguments)
+        if arguments.audit == "show":
+            return audit_show.run(repository, head, _signers(repository, head), arguments)
         if arguments.audit == "who":
             return audit_who.run(repository, head, _signers(repository, head), arguments)
         if arguments.audit == "bundle":

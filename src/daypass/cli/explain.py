@@ -7,19 +7,15 @@ says.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
-from daypass.documents.records import load_grant
 from daypass.documents.repository import load_catalogue
-from daypass.errors import DocumentError, ExitCode, PermanentError, UsageError
-from daypass.ledger.trailers import parse_message
+from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
-from daypass.model.names import grant_path, is_name, request_path
-from daypass.policy.decide import CompiledPolicies, compile_policies, decide, describe_requirements
-from daypass.policy.input import DecisionInput
+from daypass.model.names import is_name
+from daypass.policy.decide import decide, describe_requirements
+from daypass.report.replay import differences, policies_at, recorded_decision
 
 if TYPE_CHECKING:
     import argparse
@@ -27,24 +23,14 @@ if TYPE_CHECKING:
 
     from daypass.adapters.git.repository import GitRepository
     from daypass.model.decision import Decision
+    from daypass.policy.decide import CompiledPolicies
+    from daypass.report.replay import Recorded
 
-_BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
 _MARKS: Final = {
     Effect.PERMIT: ("holds  ", "green"),
     Effect.DENY: ("denies ", "red"),
     Effect.INDETERMINATE: ("unknown", "yellow"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """A decision as git holds it: its input, and the digests that were recorded with it."""
-
-    facts: DecisionInput
-    commit: str
-    input_digest: str
-    policy_digest: str
-    beside: str = ""  # what main's documents before the merge said, where they differed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,14 +94,14 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
             return ExitCode.DONE
         if not is_name(what):
             raise UsageError(f"{what!r} is neither an id nor a rule", remedy=_REMEDY)
-        recorded = _granted(repository, head, what) or _denied(repository, head, what)
+        recorded = recorded_decision(repository, head, what)
         if recorded is None:
             raise UsageError(
                 f"{what} is no rule, and no decision on it is recorded at HEAD", remedy=_REMEDY
             )
-        policies = _policies(repository, head if today else recorded.commit)
+        policies = policies_at(repository, head if today else recorded.commit)
     decision = decide(recorded.facts, policies)
-    notes = _differences(recorded, decision, today=today)
+    notes = differences(recorded, decision, today=today)
     if form == "json":
         output.say_json(
             {
@@ -136,68 +122,6 @@ _REMEDY: Final = (
     "Give the id of a request that was merged and decided, or the name of a rule as `validate` "
     "and `plan` print it. What merging a request would do, `daypass plan` says."
 )
-
-
-def _policies(repository: GitRepository, commit: str) -> CompiledPolicies:
-    catalogue = load_catalogue(repository.entries(commit, "access"), repository.blobs)
-    return compile_policies(catalogue.policies.values())
-
-
-def _granted(repository: GitRepository, head: str, grant_id: str) -> _Recorded | None:
-    path = grant_path(grant_id)
-    for commit in reversed(repository.touching(None, head, [path])):
-        entries = repository.entries(commit, path)
-        if entries:  # else it is the commit that removed the record again
-            record = load_grant(path, repository.blobs([entries[0].blob])[entries[0].blob])
-            facts = _read(record.decision_input, path)
-            beside = (
-                f"main before the merge, at {record.base.commit[:12]}, permitted it too; the "
-                "stricter of both counted"
-                if record.base
-                else ""
-            )
-            digests = (record.decision_digest, record.policy_digest)
-            return _Recorded(facts, commit, *digests, beside)
-    return None
-
-
-def _denied(repository: GitRepository, head: str, grant_id: str) -> _Recorded | None:
-    for commit in reversed(repository.touching(None, head, [request_path(grant_id)])):
-        message = next(repository.walk(commit)).raw.partition(b"\n\n")[2]
-        event = parse_message(message)
-        if event is None or event.event.grant != grant_id:
-            continue
-        lines = [line for line in message.decode().split("\n") if line.startswith("    {")]
-        decided = event.event.first("Daypass-Decision")
-        if not lines or decided is None:
-            raise PermanentError(
-                f"{grant_id} was refused before it came to a decision",
-                remedy=f"`git show {commit[:12]}` says why.",
-            )
-        facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
-        policy_digest = event.event.first("Daypass-Policy") or ""
-        beside = next((line[2:] for line in message.decode().split("\n") if _BESIDE in line), "")
-        return _Recorded(facts, commit, decided.partition(" ")[2], policy_digest, beside)
-    return None
-
-
-def _read(value: Any, where: str) -> DecisionInput:
-    try:
-        return DecisionInput.from_json(value)
-    except ValueError as error:
-        raise DocumentError(
-            f"{where}: the recorded input of the decision cannot be read: {error}",
-            remedy="Replay it with the release of daypass that recorded it.",
-        ) from error
-
-
-def _differences(recorded: _Recorded, decision: Decision, *, today: bool) -> list[str]:
-    notes = []
-    if decision.input_digest != recorded.input_digest:
-        notes.append("the recorded input is not the one whose digest was recorded")
-    if not today and decision.policy_digest != recorded.policy_digest:
-        notes.append("the policies of that commit are not the ones whose digest was recorded")
-    return notes
 
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:
@@ -235,7 +159,7 @@ def _show_rule(told: dict[str, str], form: str) -> None:
 
 def _show_decision(
     grant_id: str,
-    recorded: _Recorded,
+    recorded: Recorded,
     decision: Decision,
     policies: CompiledPolicies,
     notes: list[str],

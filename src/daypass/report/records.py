@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from daypass.model.canonical import digest
-from daypass.model.grant import Lane
+from daypass.model.grant import Grant, Lane
 from daypass.model.instant import Duration
 from daypass.report.story import RecordFacts
 
@@ -42,6 +42,14 @@ def read_record(content: bytes, *, check_input: bool) -> RecordFacts | None:
             ),
             input_matches=not check_input or digest(asked) == decision["digest"],
         )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def read_grant(content: bytes) -> Grant | None:
+    """A whole record; None if it is none."""
+    try:
+        return Grant.from_document(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -1,0 +1,130 @@
+"""Replay: a recorded decision, made once more from what git holds.
+
+The input stands in the grant's record, or in the message of the denial; the policies are those of
+the commit that recorded it. Whether that evidence is genuine, `ledger.verify` says.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from daypass.documents.records import load_grant
+from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError, PermanentError
+from daypass.ledger.trailers import parse_message
+from daypass.model.names import break_glass_path, grant_path, request_path
+from daypass.policy.decide import CompiledPolicies, compile_policies
+from daypass.policy.input import DecisionInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from daypass.ledger.commitobject import RawCommit
+    from daypass.model.decision import Decision
+    from daypass.model.tree import TreeEntry
+
+_BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
+
+
+class Library(Protocol):
+    """What a replay needs of a clone."""
+
+    def walk(self, commit: str) -> Iterator[RawCommit]:
+        """First-parent commits from `commit` back, newest first."""
+
+    def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """First-parent commits in (since, until] that change one of `paths`, oldest first."""
+
+    def entries(self, commit: str, folder: str) -> Sequence[TreeEntry]:
+        """All entries below a folder of that commit's tree."""
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision as git holds it: its input, and the digests that were recorded with it."""
+
+    facts: DecisionInput
+    commit: str
+    input_digest: str
+    policy_digest: str
+    beside: str = ""  # what main's documents before the merge said, where they differed
+
+
+def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | None:
+    """The decision on that request; None if none is recorded up to `head`.
+
+    Raises:
+        PermanentError: it was refused before it came to a decision.
+        DocumentError: what is recorded cannot be read.
+    """
+    return _granted(library, head, grant_id) or _denied(library, head, grant_id)
+
+
+def policies_at(library: Library, commit: str) -> CompiledPolicies:
+    """The policies of that commit. Raises DocumentError when its documents are wrong."""
+    catalogue = load_catalogue(library.entries(commit, "access"), library.blobs)
+    return compile_policies(catalogue.policies.values())
+
+
+def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[str]:
+    """How the replay differs from what was recorded; `today`: it used other policies on purpose."""
+    notes = []
+    if decision.input_digest != recorded.input_digest:
+        notes.append("the recorded input is not the one whose digest was recorded")
+    if not today and decision.policy_digest != recorded.policy_digest:
+        notes.append("the policies of that commit are not the ones whose digest was recorded")
+    return notes
+
+
+def _granted(library: Library, head: str, grant_id: str) -> Recorded | None:
+    path = grant_path(grant_id)
+    for commit in reversed(library.touching(None, head, [path])):
+        entries = library.entries(commit, path)
+        if entries:  # else it is the commit that removed the record again
+            record = load_grant(path, library.blobs([entries[0].blob])[entries[0].blob])
+            facts = _read(record.decision_input, path)
+            beside = (
+                f"main before the merge, at {record.base.commit[:12]}, permitted it too; the "
+                "stricter of both counted"
+                if record.base
+                else ""
+            )
+            digests = (record.decision_digest, record.policy_digest)
+            return Recorded(facts, commit, *digests, beside)
+    return None
+
+
+def _denied(library: Library, head: str, grant_id: str) -> Recorded | None:
+    paths = [request_path(grant_id), break_glass_path(grant_id)]
+    for commit in reversed(library.touching(None, head, paths)):
+        message = next(iter(library.walk(commit))).raw.partition(b"\n\n")[2]
+        event = parse_message(message)
+        if event is None or event.event.grant != grant_id:
+            continue
+        lines = [line for line in message.decode().split("\n") if line.startswith("    {")]
+        decided = event.event.first("Daypass-Decision")
+        if not lines or decided is None:
+            raise PermanentError(
+                f"{grant_id} was refused before it came to a decision",
+                remedy=f"`git show {commit[:12]}` says why.",
+            )
+        facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
+        policy_digest = event.event.first("Daypass-Policy") or ""
+        beside = next((line[2:] for line in message.decode().split("\n") if _BESIDE in line), "")
+        return Recorded(facts, commit, decided.partition(" ")[2], policy_digest, beside)
+    return None
+
+
+def _read(value: Any, where: str) -> DecisionInput:
+    try:
+        return DecisionInput.from_json(value)
+    except ValueError as error:
+        raise DocumentError(
+            f"{where}: the recorded input of the decision cannot be read: {error}",
+            remedy="Replay it with the release of daypass that recorded it.",
+        ) from error
