@@ -39,6 +39,7 @@ class VerbModule(Protocol):
 
 
 VERBS: Final[dict[str, Verb]] = {
+    "init": Verb("daypass.cli.init", "lay access/, schemas/ and the workflows into a repository"),
     "request": Verb(
         "daypass.cli.request", "ask for access: write the request, open its pull request"
     ),

@@ -35,6 +35,14 @@ def schema_folder() -> Path:
 
 
 @cache
+def workflow_folder() -> Path:
+    """The folder of this release's workflows."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "workflows"
+    return installed if installed.is_dir() else package.parents[1] / ".github" / "workflows"
+
+
+@cache
 def schema_bytes(kind: Kind) -> bytes:
     """The schema of a kind of document, as its file holds it."""
     return (schema_folder() / SCHEMA_FILES[kind]).read_bytes()

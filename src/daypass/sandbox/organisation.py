@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from daypass.documents.resources import schema_folder
+from daypass.documents.resources import schema_folder, workflow_folder
 from daypass.model.names import ALLOWED_SIGNERS_PATH, API_VERSION, SETTINGS_PATH, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from daypass.sandbox.box import Box
 
@@ -76,7 +76,7 @@ def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]
         **_documents(Kind.IDENTITY, "access/identities", _identities(box)),
         **_documents(Kind.ACCESS_POLICY, "access/policies", _policies()),
         **_copies(schema_folder(), "schemas", "*.json"),
-        **_copies(_workflow_folder(), ".github/workflows", "access-*.yml"),
+        **_copies(workflow_folder(), ".github/workflows", "access-*.yml"),
     }
 
 
@@ -86,13 +86,6 @@ def _documents(kind: Kind, folder: str, specs: Mapping[str, Spec]) -> dict[str, 
 
 def _copies(folder: Path, target: str, pattern: str) -> dict[str, bytes]:
     return {f"{target}/{path.name}": path.read_bytes() for path in sorted(folder.glob(pattern))}
-
-
-def _workflow_folder() -> Path:
-    """The workflows beside the code when installed; at the top of a source checkout otherwise."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "workflows"
-    return installed if installed.is_dir() else package.parents[1] / ".github" / "workflows"
 
 
 def _settings(box: Box) -> Spec:

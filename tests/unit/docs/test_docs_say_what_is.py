@@ -73,7 +73,7 @@ def commands() -> Iterator[tuple[str, str]]:
             if span.startswith("daypass "):
                 yield page, span
     for block in blocks("sh"):
-        for line in block.text.splitlines():
+        for line in block.text.replace("\\\n", " ").splitlines():
             if line.strip().startswith("daypass "):
                 yield block.page, line.partition(" #")[0].strip()
 

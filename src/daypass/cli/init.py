@@ -1,0 +1,252 @@
+"""`daypass init`: lay access/, schemas/ and the workflows into a repository."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from daypass.adapters.git.process import Git
+from daypass.adapters.github.person import person_token
+from daypass.cli import output, wiring
+from daypass.documents.document import read_document
+from daypass.documents.resources import SCHEMA_FILES, schema_folder, workflow_folder
+from daypass.errors import ExitCode, ForgeRefusedError, UsageError
+from daypass.model.names import API_VERSION, FOLDERS, SETTINGS_PATH, Kind, is_name
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from daypass.adapters.github.introduction import Introduction
+
+_GITHUB: Final = "https://github.com"
+_SSH: Final = re.compile(r"(?:ssh://)?[^@/\s]+@([^:/\s]+)(?::\d+/|[:/])(.+)")
+_NAME: Final = re.compile(r"([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
+_NEXT: Final = """\
+Next, in this order; the README's chapter “Setting up a real organisation” has the details:
+  1. write access/resources and access/policies: until a policy permits it, nobody gets anything
+  2. daypass validate
+  3. make pin, in a checkout of daypass: it writes .github/daypass.txt, which the workflows install
+  4. bring all of it to the default branch
+  5. daypass vault render, to review; then an operator of Vault runs daypass vault apply"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="only bring schemas and workflows up to this release, over what lies there",
+    )
+    parser.add_argument(
+        "--app", metavar="SLUG", help="the GitHub App, as its page's address has it"
+    )
+    parser.add_argument("--app-id", metavar="N", type=int, help="its id, on its settings page")
+    parser.add_argument(
+        "--installation-id",
+        metavar="N",
+        type=int,
+        help="the last part of the address of its installation's page",
+    )
+    parser.add_argument("--vault", metavar="URL", help="the address of Vault or OpenBao")
+    parser.add_argument(
+        "--owners",
+        metavar="TEAM",
+        help="the GitHub team whose members approve changes of policies, resources and settings",
+    )
+    parser.add_argument(
+        "--repository", metavar="OWNER/NAME", help="the repository (default: that of `origin`)"
+    )
+    parser.add_argument("--server-url", metavar="URL", help="of GitHub (default: that of `origin`)")
+    parser.add_argument(
+        "--api-url", metavar="URL", help="of GitHub's API (default: what belongs to the server)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Write what is missing. What lies there already, and says otherwise, stops it before."""
+    git = Git(wiring.directory_of(arguments.directory))
+    root = git.directory / git.run("rev-parse", "--show-toplevel").decode().strip()
+    release = _release()
+    if arguments.upgrade:
+        _stop_at([path for path in release if (root / path).is_symlink()])
+        _write(root, release)
+        output.say(f"{len(release)} schemas and workflows are those of this release")
+        output.say("Commit them by a pull request of their own; `daypass validate` reads them.")
+        return ExitCode.DONE
+    _complete(arguments)
+    server, name = _place(arguments, git)
+    known = _known(arguments, server, name)
+    files = {**_documents(arguments, server, known), **_kept(), **release}
+    _stop_at(_differing(root, files))
+    _write(root, files)
+    output.say(f"laid {len(files)} files into {root}")
+    output.say(_NEXT)
+    return ExitCode.DONE
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    wanted = ("app", "app_id", "installation_id", "vault", "owners")
+    missing = [f"--{name.replace('_', '-')}" for name in wanted if getattr(arguments, name) is None]
+    if missing:
+        raise UsageError(
+            f"what only you can know is missing: {', '.join(missing)}",
+            remedy="Make the GitHub App first: the README says with which permissions. "
+            "`daypass init --help` tells where each value is found.",
+        )
+    if not is_name(arguments.owners):
+        raise UsageError(
+            f"{output.printable(arguments.owners)} is no slug of a team",
+            remedy="Name the team as its page's address does: lower case, digits and dashes.",
+        )
+
+
+def _place(arguments: argparse.Namespace, git: Git) -> tuple[str, str]:
+    """GitHub's server and `owner/name`, from the flags or from `origin`."""
+    server, name = arguments.server_url, arguments.repository
+    if server is None or name is None:
+        done = git.try_run("remote", "get-url", wiring.REMOTE)
+        found = _parsed(done.stdout.decode().strip()) if done.returncode == 0 else None
+        if found is None:
+            raise UsageError(
+                f"where the repository lies is not known: there is no remote `{wiring.REMOTE}` of "
+                "GitHub's form",
+                remedy="Say --server-url and --repository, or add the remote.",
+            )
+        server, name = server or found[0], name or found[1]
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{output.printable(name)} is no repository's name", remedy="Write OWNER/NAME."
+        )
+    return server.rstrip("/"), name
+
+
+def _parsed(url: str) -> tuple[str, str] | None:
+    """The server and `owner/name` of a remote's URL, https or ssh."""
+    parts = urlsplit(url) if url.startswith(("https://", "http://")) else None
+    if parts is not None and parts.hostname:
+        port = f":{parts.port}" if parts.port else ""
+        server, path = f"{parts.scheme}://{parts.hostname}{port}", parts.path.lstrip("/")
+    elif match := _SSH.fullmatch(url):
+        server, path = f"https://{match[1]}", match[2]
+    else:
+        return None
+    named = _NAME.fullmatch(path)
+    return (server, f"{named[1]}/{named[2]}") if named else None
+
+
+def _known(arguments: argparse.Namespace, server: str, name: str) -> Introduction:
+    from daypass.adapters.github.introduction import introduce
+
+    token = person_token(server)
+    if token is None:
+        raise ForgeRefusedError(
+            "there is no GitHub token to ask with",
+            remedy="Log in: `gh auth login`, or set GH_TOKEN.",
+        )
+    return introduce(arguments.api_url or _api_of(server), token, name, arguments.app)
+
+
+def _api_of(server: str) -> str:
+    return "https://api.github.com" if server == _GITHUB else f"{server}/api/v3"
+
+
+def _documents(arguments: argparse.Namespace, server: str, known: Introduction) -> dict[str, bytes]:
+    """The settings, and whoever runs this as the first identity. Raises DocumentError."""
+    team = arguments.owners
+    settings = {
+        "github": {
+            "owner": known.owner,
+            "ownerId": known.owner_id,
+            "repository": known.repository,
+            "repositoryId": known.repository_id,
+            "appId": arguments.app_id,
+            "appUserId": known.app_user_id,
+            "installationId": arguments.installation_id,
+            **_addresses(arguments, server),
+            "defaultBranch": known.default_branch,
+        },
+        "vault": {"address": arguments.vault, "audience": arguments.vault},
+        "evidence": {
+            "email": f"{known.app_user_id}+{arguments.app}[bot]@users.noreply."
+            f"{urlsplit(server).hostname}"
+        },
+        "groups": {team: [f"team:{team}"]},
+        "foundation": {"owners": [team]},
+    }
+    files = {SETTINGS_PATH: _document(Kind.SETTINGS, "daypass", settings)}
+    me = known.myself
+    name = me.login.lower() if me is not None else ""
+    if me is not None and is_name(name):
+        human = {"type": "human", "status": "active", "github": {"id": me.id, "login": me.login}}
+        files[f"access/identities/{name}.yaml"] = _document(Kind.IDENTITY, name, human)
+    for path, content in files.items():
+        read_document(path, content)  # what a flag got wrong is told as in any document
+    return files
+
+
+def _addresses(arguments: argparse.Namespace, server: str) -> dict[str, str]:
+    """Of a GitHub Enterprise Server; github.com is what is meant without them."""
+    if server == _GITHUB:
+        return {}
+    return {
+        "apiUrl": arguments.api_url or _api_of(server),
+        "serverUrl": server,
+        "oidcIssuer": f"{server}/_services/token",
+    }
+
+
+def _document(kind: Kind, name: str, spec: Mapping[str, Any]) -> bytes:
+    depth = "../schemas" if kind is Kind.SETTINGS else "../../schemas"
+    value = {
+        "apiVersion": API_VERSION,
+        "kind": str(kind),
+        "metadata": {"name": name},
+        "spec": dict(spec),
+    }
+    head = f"# yaml-language-server: $schema={depth}/{SCHEMA_FILES[kind]}\n"
+    return (head + yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).encode()
+
+
+def _kept() -> dict[str, bytes]:
+    """The folders, which git keeps only with something in them."""
+    return {f"{folder}/.gitkeep": b"" for folder in FOLDERS}
+
+
+def _release() -> dict[str, bytes]:
+    """The schemas and the workflows of this release."""
+    schemas = {f"schemas/{name}": schema_folder() / name for name in SCHEMA_FILES.values()}
+    workflows = {
+        f".github/workflows/{path.name}": path
+        for path in sorted(workflow_folder().glob("access-*.yml"))
+    }
+    return {path: source.read_bytes() for path, source in {**schemas, **workflows}.items()}
+
+
+def _differing(root: Path, files: Mapping[str, bytes]) -> list[str]:
+    return [
+        path
+        for path, content in files.items()
+        if (root / path).is_symlink()
+        or ((root / path).exists() and (root / path).read_bytes() != content)
+    ]
+
+
+def _stop_at(differing: list[str]) -> None:
+    if differing:
+        raise UsageError(
+            f"{', '.join(differing)}: there already, and not what would be laid there",
+            remedy="Nothing was written. Move them away, or edit them by hand; schemas and "
+            "workflows alone are brought up to date by `daypass init --upgrade`.",
+        )
+
+
+def _write(root: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
