@@ -23,6 +23,7 @@ TRIGGERS = {
     "access-commands.yml": {"issue_comment", "workflow_dispatch"},
     "access-commands-run.yml": {"workflow_call"},
     "access-reconcile.yml": {"workflow_call"},
+    "access-report.yml": {"schedule", "workflow_dispatch"},
     "access-validate.yml": {"pull_request", "merge_group"},
     "ci.yml": {"push", "pull_request"},
 }
@@ -87,31 +88,55 @@ def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
 
 
 def test_only_the_jobs_that_mint_and_that_end_may_ask_for_an_identity() -> None:
+    """And the one that publishes pages, which GitHub asks of it: it runs no code of anybody's."""
     asking = {
-        path.name
+        (path.name, name)
         for path in FILES
-        for job in load(path)["jobs"].values()
+        for name, job in load(path)["jobs"].items()
         if "id-token" in job.get("permissions", {})
     }
     assert asking == {
-        "access-apply.yml",
-        "access-reconcile.yml",
-        "access-commands.yml",
-        "access-commands-run.yml",
+        ("access-apply.yml", "reconcile"),
+        ("access-reconcile.yml", "reconcile"),
+        ("access-commands.yml", "commands"),
+        ("access-commands-run.yml", "obey"),
+        ("access-report.yml", "pages"),
     }
     for path in FILES:
-        for job in load(path)["jobs"].values():
+        for name, job in load(path)["jobs"].items():
             granted = job["permissions"]
             assert granted.pop("id-token", "write") == "write"
-            assert granted == {"contents": "read"}
+            pages = (path.name, name) == ("access-report.yml", "pages")
+            assert granted == ({"pages": "write"} if pages else {"contents": "read"})
 
 
-def test_the_schedule_is_off_the_full_hour() -> None:
-    for entry in triggers(WORKFLOWS / "access-apply.yml")["schedule"]:
-        minutes = entry["cron"].split()[0]
-        assert re.fullmatch(r"[1-9][0-9]?-[0-9]+/[0-9]+", minutes)
-        first, last, step = (int(number) for number in re.split("[-/]", minutes))
-        assert 0 not in {minute % 60 for minute in range(first, last + 1, step)}
+def test_the_schedules_are_off_the_full_hour() -> None:
+    for name in ("access-apply.yml", "access-report.yml"):
+        for entry in triggers(WORKFLOWS / name)["schedule"]:
+            first, _, rest = entry["cron"].split()[0].partition("-")
+            last, _, step = (rest or f"{first}/1").partition("/")
+            minutes = range(int(first), int(last) + 1, int(step))
+            assert minutes
+            assert 0 not in {minute % 60 for minute in minutes}
+
+
+def test_the_report_is_made_of_main_alone_and_published_only_where_asked() -> None:
+    report, pages = load(WORKFLOWS / "access-report.yml")["jobs"].values()
+    checkout = report["steps"][0]["with"]
+    assert checkout["ref"] == "${{ github.event.repository.default_branch }}"
+    assert checkout["fetch-depth"] == 0
+    assert "filter" not in checkout  # an archive of it would lack the contents
+    hands_over = next(step for step in report["steps"] if "pages" in step.get("uses", ""))
+    for condition in (pages["if"], hands_over["if"]):
+        assert "vars.DAYPASS_PAGES == 'true'" in condition
+    assert all("uses" in step and "run" not in step for step in pages["steps"])
+    used = {
+        step["uses"].partition("@")[0]
+        for job in (report, pages)
+        for step in job["steps"]
+        if "uses" in step
+    }
+    assert {action.partition("/")[0] for action in used} == {"actions"}
 
 
 def test_pushes_are_never_filtered_by_path() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from daypass.cli.main import main
 from daypass.model.instant import Instant
 from daypass.sandbox.box import Box
 from daypass.sandbox.organisation import request
@@ -15,6 +17,7 @@ from daypass.sandbox.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from daypass.sandbox.runner import WorkflowRun
     from support.release import Release
@@ -134,3 +137,33 @@ def test_the_schedule_reverts_what_has_expired(site: Site, pushed: tuple[int, Wo
     assert message.startswith('Revert "Grant alice read on orders-db (wf-push)"')
     assert "wf-push" not in store.git("ls-tree", "-r", "--name-only", "main")
     assert not [name for name in site.box.postgres.roles() if "wf-push" in name]
+
+
+def test_the_report_is_made_archived_and_published(
+    site: Site, pushed: tuple[int, WorkflowRun], tmp_path: Path
+) -> None:
+    assert pushed[1].jobs == {RECONCILE: "success"}
+    box = site.box
+    more = {"DAYPASS_PAGES": "true", "DAYPASS_FINGERPRINT": box.evidence_fingerprint}
+    box.variables.update(more)
+    try:
+        run = site.runner.report()
+    finally:
+        for name in more:
+            del box.variables[name]
+    assert run.jobs == {"access-report/report": "success", "access-report/publish": "success"}, (
+        run.log
+    )
+    assert run.artifacts is not None
+    kept = run.artifacts / "access-report"
+    page = (kept / "site" / "index.html").read_text()
+    assert "evidence holds" in page
+    assert "wf-push" in page
+    assert "wf-push" in (kept / "tables" / "grants.csv").read_text()
+    assert "R26" in (kept / "site" / "controls.html").read_text()
+    published = run.artifacts / "github-pages"
+    assert {item.name for item in published.iterdir()} == {"index.html", "controls.html"}
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", kept / "evidence.bundle", clone], check=True)
+    words = ["audit", "verify", "--fingerprint", box.evidence_fingerprint]
+    assert main(["-C", str(clone), *words]) == 0

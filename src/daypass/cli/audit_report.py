@@ -138,8 +138,9 @@ def _ground(repository: GitRepository, head: str, words: argparse.Namespace) -> 
     at = _instant("--at", words.at)
     verification = verify(repository, head, fingerprints=words.fingerprint, anchor=words.anchor)
     evidence = read_evidence(repository, verification, check_inputs=words.controls)
-    at = at or until or evidence.head_at
-    window = Window(since, until or at, at)
+    ends = at is not None or until is not None
+    at = at or until or evidence.told_until
+    window = Window(since, until or at, at, ends)
     if since is not None and window.until < since:
         raise UsageError(
             f"the window from {since} to {window.until} ends before it begins",

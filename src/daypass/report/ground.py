@@ -22,10 +22,16 @@ class Window:
     since: Instant | None  # None: the beginning
     until: Instant
     at: Instant
+    # Without, whatever the head reaches lies in it: people's clocks run fast, and commits say so.
+    ends: bool = True
 
     def holds(self, when: Instant) -> bool:
         """Whether that instant lies in it."""
-        return (self.since is None or self.since <= when) and when <= self.until
+        return (self.since is None or self.since <= when) and not self.is_over(when)
+
+    def is_over(self, when: Instant) -> bool:
+        """Whether that instant comes after it."""
+        return self.ends and self.until < when
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Ground:
         return tuple(
             story
             for story in self.evidence.grants
-            if story.not_before <= window.until
+            if not window.is_over(story.not_before)
             and (
                 window.since is None
                 or story.end is None

@@ -228,3 +228,13 @@ class Evidence:
     notes: tuple[Note, ...]
     foundation: tuple[Authored, ...]
     oddities: tuple[Oddity, ...]
+
+    @property
+    def told_until(self) -> Instant:
+        """The last instant that it tells of: commits have whole seconds, and Vault's time has not.
+
+        A grant that was issued within the head's own second is there at the head.
+        """
+        known = [self.head_at, *(story.not_before for story in self.grants)]
+        known += [story.end.ended_at for story in self.grants if story.end is not None]
+        return max(known)

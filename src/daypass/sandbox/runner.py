@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import SandboxError
+from daypass.sandbox.stand_ins import ARTIFACTS_VARIABLE, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,58 +27,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS: Final = 300
 _USES: Final = re.compile(r"uses:\s*(?P<action>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{40})")
-# What stands in for each action that the workflows use. Any other is an error: act would fetch it.
-_STUBS: Final = {"actions/checkout": "checkout"}
-_CHECKOUT: Final = """\
-name: checkout
-description: clones from the box, as actions/checkout clones from GitHub
-inputs:
-  ref: {default: ""}
-  fetch-depth: {default: "1"}
-  filter: {default: ""}
-  persist-credentials: {default: "true"}
-  token: {default: "${{ github.token }}"}
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env:
-        INPUT_REF: ${{ inputs.ref }}
-        INPUT_DEPTH: ${{ inputs.fetch-depth }}
-        INPUT_FILTER: ${{ inputs.filter }}
-        INPUT_PERSIST: ${{ inputs.persist-credentials }}
-        INPUT_TOKEN: ${{ inputs.token }}
-      run: bash "$GITHUB_ACTION_PATH/checkout.sh"
-"""
-_CHECKOUT_SCRIPT: Final = """\
-set -euo pipefail
-cd "$GITHUB_WORKSPACE"
-find . -mindepth 1 -delete
-git init -q -b main .
-git remote add origin "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY"
-login=$(printf 'x-access-token:%s' "$INPUT_TOKEN" | base64 -w0)
-key="http.$GITHUB_SERVER_URL/.extraheader"
-value="Authorization: Basic $login"
-if [ "$INPUT_PERSIST" = true ]; then git config "$key" "$value"; fi
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="$key" GIT_CONFIG_VALUE_0="$value"
-options=(--quiet --no-tags)
-[ "$INPUT_DEPTH" = 0 ] || options+=("--depth=$INPUT_DEPTH")
-[ -z "$INPUT_FILTER" ] || options+=("--filter=$INPUT_FILTER")
-wanted="${INPUT_REF:-$GITHUB_REF}"
-wanted="${wanted#refs/heads/}"
-specs=()
-[ "$INPUT_DEPTH" != 0 ] || specs+=("+refs/heads/*:refs/remotes/origin/*")
-case "$wanted" in
-  refs/*)
-    specs+=("+$wanted:refs/remotes/${wanted#refs/}")
-    git fetch "${options[@]}" origin "${specs[@]}"
-    git checkout -q --detach "refs/remotes/${wanted#refs/}" ;;
-  *)
-    specs+=("+refs/heads/$wanted:refs/remotes/origin/$wanted")
-    git fetch "${options[@]}" origin "${specs[@]}"
-    git checkout -q -B "$wanted" "refs/remotes/origin/$wanted" ;;
-esac
-"""
 
 
 @dataclass(slots=True)
@@ -92,6 +41,7 @@ class WorkflowRun:
     steps: dict[str, str] = field(default_factory=dict)  # name → success | failure | skipped
     log: str = ""  # what the steps printed
     summary: str = ""  # what the steps wrote to GITHUB_STEP_SUMMARY
+    artifacts: Path | None = None  # a folder for each artifact that was uploaded
 
 
 class Runner:
@@ -109,10 +59,7 @@ class Runner:
         self.box = box
         self.directory = directory
         self._environment = dict(environment)
-        self._stub = directory / "actions" / "checkout"
-        self._stub.mkdir(parents=True)
-        (self._stub / "action.yml").write_text(_CHECKOUT)
-        (self._stub / "checkout.sh").write_text(_CHECKOUT_SCRIPT)
+        self._stand_ins = lay_out(directory / "actions")
         self._count = 0
 
     def push(self) -> WorkflowRun:
@@ -124,6 +71,11 @@ class Runner:
     def schedule(self) -> WorkflowRun:
         """access-apply, on its schedule."""
         return self._apply("schedule", {"schedule": "3-58/5 * * * *"})
+
+    def report(self) -> WorkflowRun:
+        """access-report, on its schedule."""
+        run = self._begin_without_identity("access-report", "schedule", "refs/heads/main")
+        return self._run("access-report", "schedule", {"schedule": "41 4 * * *"}, run)
 
     def pull_request(self, number: int) -> WorkflowRun:
         """access-validate of a pull request, on the commit that merging it would make."""
@@ -164,16 +116,20 @@ class Runner:
         return self._run("access-apply", event, payload, run)
 
     def _validate(self, event: str, payload: Mapping[str, Any], ref: str) -> WorkflowRun:
+        run = self._begin_without_identity("access-validate", event, ref)
+        return self._run("access-validate", event, payload, run)
+
+    def _begin_without_identity(self, workflow: str, event: str, ref: str) -> RunCredentials:
+        """Without `id-token: write` a job gets no way to ask for an identity."""
         run = self.box.github.begin_run(
             repository=self.box.repository,
-            workflow=".github/workflows/access-validate.yml",
+            workflow=f".github/workflows/{workflow}.yml",
             event=event,
             ref=ref,
         )
-        # Without `id-token: write` a job gets no way to ask for an identity.
         run.env.pop("ACTIONS_ID_TOKEN_REQUEST_URL")
         run.env.pop("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-        return self._run("access-validate", event, payload, run)
+        return run
 
     def _run(
         self, workflow: str, event: str, payload: Mapping[str, Any], run: RunCredentials
@@ -186,7 +142,9 @@ class Runner:
         self._lay_out_workflows(checkout, run.run.sha, run)
         whole = {**payload, "repository": {"default_branch": "main", "id": self.box.repository_id}}
         (folder / "event.json").write_text(json.dumps(whole))
-        _write_variables(folder / "variables", {**run.env, **self._environment})
+        artifacts = folder / "artifacts"
+        kept = {ARTIFACTS_VARIABLE: str(artifacts)}
+        _write_variables(folder / "variables", {**run.env, **self._environment, **kept})
         _write_variables(folder / "secrets", {"GITHUB_TOKEN": run.token.reveal()})
         _write_variables(folder / "configuration", self.box.variables)
         command = [
@@ -215,7 +173,9 @@ class Runner:
             (folder / "secrets").unlink()
             (folder / "variables").unlink()
         (folder / "act.log").write_text(done.stdout + done.stderr)
-        return _read(done.returncode, (done.stdout + done.stderr).splitlines())
+        found = _read(done.returncode, (done.stdout + done.stderr).splitlines())
+        found.artifacts = artifacts
+        return found
 
     def _act_environment(self, home: Path, folder: Path) -> dict[str, str]:
         return {
@@ -242,12 +202,12 @@ class Runner:
         """`--local-repository` for every action that the workflows use."""
         files = (checkout / ".github" / "workflows").glob("*.yml")
         for action, commit in sorted({pair for path in files for pair in _actions(path)}):
-            if action not in _STUBS:
+            if action not in self._stand_ins:
                 raise SandboxError(
                     f"a workflow uses {action}, which the box does not have",
                     remedy="Workflows that mint use no third-party action: do it in a `run:` step.",
                 )
-            yield from ("--local-repository", f"{action}@{commit}={self._stub}")
+            yield from ("--local-repository", f"{action}@{commit}={self._stand_ins[action]}")
 
     def _resolve(self, ref: str) -> str:
         return self.box.repository.store.git("rev-parse", ref).strip()
