@@ -29,6 +29,7 @@ class Variables:
     def __init__(self, facts: DecisionInput) -> None:
         self.facts = facts
         self.value = facts.to_json()
+        self.approvals_known = facts.approvals.status == Status.KNOWN  # asked of every rule
         self._activation: object | None = None
 
     def passes(self, expression: Expression) -> bool:
@@ -107,7 +108,7 @@ def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict | None:
     expression, message = compiled.expression, compiled.rule.message
     if expression is None:
         return failed(f"{message} (the rule cannot be applied: {compiled.problem})")
-    gap = _unknown_input(expression, variables.facts)
+    gap = _unknown_input(expression, variables)
     if gap is not None:
         return unknown(f"{message} ({gap})")
     try:
@@ -116,16 +117,17 @@ def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict | None:
         return failed(f"{message} (the rule failed: {error})")
 
 
-def _unknown_input(expression: Expression, facts: DecisionInput) -> str | None:
+def _unknown_input(expression: Expression, variables: Variables) -> str | None:
     """What the expression reads that is not known, unless it may and does say what happens then.
 
     Whatever an expression makes of a missing answer (`!=`, `!has(…)`), it must not turn a denial
     into a permit. At low and moderate sensitivity a rule may name the `status` of a context, and
     so decide by itself.
     """
+    facts = variables.facts
     if expression.reads_groups and facts.unknown_groups:
         return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
-    if expression.reads_approvals and facts.approvals.status != Status.KNOWN:
+    if expression.reads_approvals and not variables.approvals_known:
         return "approvals are not known here"
     if not expression.context_names:
         return None
