@@ -36,6 +36,9 @@ _REGEX: Final = re.compile(r"\bmatches\b")
 _CONTEXT: Final = re.compile(r"\bcontext\b")
 _CONTEXT_FIELD: Final = re.compile(r"\bcontext\s*\.\s*([A-Za-z_]\w*)")
 _GROUPS: Final = re.compile(r"\bgroups\b")
+_LIST: Final = re.compile(r"\bin\s*\[")
+_PLAIN_INDEX: Final = re.compile(r"\[\s*(?:'[^'\\]*'|\"[^\"\\]*\"|[0-9]+)\s*\]")
+_INDEX: Final = re.compile(r"[\w\])}'\"]\s*\[")
 _APPROVALS: Final = re.compile(r"\bapprovals\b")
 
 
@@ -95,7 +98,7 @@ def compile_expression(text: str) -> Expression:
         text=text,
         program=program,
         context_names=frozenset(names),
-        reads_groups=_GROUPS.search(text) is not None,
+        reads_groups=_may_read_groups(text),
         reads_approvals=_APPROVALS.search(text) is not None,
     )
 
@@ -169,6 +172,16 @@ def passes(expression: Expression, variables: Any) -> bool:
     if result.type() != cel.Type.BOOL:
         raise ExpressionError(_first_line(str(value)))
     return False
+
+
+def _may_read_groups(text: str) -> bool:
+    """Whether it names `groups`, or looks something up by a name that is put together or escaped.
+
+    What is looked up then cannot be told from the text, and a group that nobody could ask about
+    must not pass for one that somebody is not in.
+    """
+    rest = _PLAIN_INDEX.sub("", _LIST.sub("in (", text))
+    return _GROUPS.search(text) is not None or _INDEX.search(rest) is not None
 
 
 def _check_cost(text: str) -> None:

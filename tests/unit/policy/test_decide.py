@@ -538,12 +538,18 @@ def test_a_rule_may_tolerate_an_unknown_answer_where_little_is_at_stake():
     assert decision.effect is Effect.INDETERMINATE
 
 
-def test_what_is_asked_of_groups_is_indeterminate_while_one_is_unknown():
-    rule = {
-        "name": "no-contractors",
-        "expression": "!('contractors' in subject.groups)",
-        "message": "no contractors",
-    }
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "!('contractors' in subject.groups)",
+        "!('contractors' in subject['groups'])",
+        "!('contractors' in subject['gro' + 'ups'])",
+        r"!('contractors' in subject['gr\u006fups'])",
+        "!subject.exists(key, key.startsWith('grou') && 'contractors' in subject[key])",
+    ],
+)
+def test_what_is_asked_of_groups_is_indeterminate_while_one_is_unknown(expression):
+    rule = {"name": "no-contractors", "expression": expression, "message": "no contractors"}
     world = catalogue(policy(rules=[rule]))
     assert outcome(world, "bob").permitted
     assert outcome(world, "bob", teams={"contractors": None}).effect is Effect.INDETERMINATE
