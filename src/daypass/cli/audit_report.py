@@ -159,10 +159,10 @@ def _ground(repository: GitRepository, head: str, words: argparse.Namespace) -> 
 
 
 def _catalogue(repository: GitRepository, head: str) -> tuple[Catalogue | None, str | None]:
-    from daypass.documents.repository import load_catalogue
+    from daypass.documents.repository import catalogue_of
 
     try:
-        return load_catalogue(repository.entries(head, "access"), repository.blobs), None
+        return catalogue_of(repository, head), None
     except DocumentError:
         return None, f"{_NO_CATALOGUE} (`daypass validate` says why)"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
 from daypass.model.names import is_name
@@ -126,7 +126,7 @@ _REMEDY: Final = (
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:
     policy_name, _, rule_name = name.partition("/")
-    catalogue = load_catalogue(repository.entries(head, "access"), repository.blobs)
+    catalogue = catalogue_of(repository, head)
     policy = catalogue.policies.get(policy_name)
     rule = next((item for item in policy.rules if item.name == rule_name), None) if policy else None
     told = _rule(rule_name) if rule is None else None

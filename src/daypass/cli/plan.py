@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, wiring
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
@@ -142,7 +142,7 @@ def _of_trees(repository: GitRepository, base: str) -> Preview:
     head = repository.resolve("HEAD")
     base_commit = repository.resolve(base)
     ancestor = repository.merge_base(base_commit, head)
-    catalogue = load_catalogue(repository.entries(base_commit, "access"), repository.blobs)
+    catalogue = catalogue_of(repository, base_commit)
     return preview_trees(
         repository, ancestor, head, catalogue, machine_now(), groups=unknown_groups(catalogue)
     )
@@ -154,7 +154,7 @@ def _of_pull_request(
     main = repository.fetch()
     pull_request = forge.pull_request(number)
     repository.fetch_pull_request(number, pull_request.head_sha)
-    catalogue = load_catalogue(repository.entries(main, "access"), repository.blobs)
+    catalogue = catalogue_of(repository, main)
     return preview_trees(
         repository,
         repository.merge_base(main, pull_request.head_sha),

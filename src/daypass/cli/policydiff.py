@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError, ExitCode
 from daypass.lifecycle.messages import escape
 from daypass.lifecycle.policydiff import PolicyDiff, Shift, effect_words, policy_diff
@@ -23,7 +23,7 @@ def run(
     """Show what HEAD's policies would decide otherwise than those of BASE. It refuses nothing."""
     base_commit, head = repository.resolve(base), repository.resolve("HEAD")
     try:
-        load_catalogue(repository.entries(base_commit, "access"), repository.blobs)
+        catalogue_of(repository, base_commit)
     except DocumentError:
         output.say(f"the documents of {base_commit[:12]} are wrong: they decide nothing")
         return ExitCode.DONE

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import wiring
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.documents.resources import SCHEMA_FILES
 from daypass.errors import DeniedError
 from daypass.model.names import API_VERSION
@@ -33,7 +33,7 @@ def main_of(directory: Path, settings: Settings) -> tuple[Catalogue, str]:
     """
     with wiring.person_repository(directory, settings) as repository:
         head = repository.fetch()
-        return load_catalogue(repository.entries(head, "access"), repository.blobs), head
+        return catalogue_of(repository, head), head
 
 
 def identity_of(myself: Account | None, catalogue: Catalogue, otherwise: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from daypass.documents import references, strict_yaml
 from daypass.documents.document import Document, located, read_document
@@ -31,11 +31,32 @@ ReadBlobs = Callable[[Sequence[str]], Mapping[str, bytes]]
 ReadPath = Callable[[str], bytes]
 CATALOGUE_KINDS: Final = (Kind.SETTINGS, Kind.RESOURCE, Kind.IDENTITY, Kind.ACCESS_POLICY)
 # Everything below: a policy that is misplaced, or has another ending, must not just vanish.
-_CATALOGUE_PATHS: Final = (
+CATALOGUE_PATHS: Final = (
     SETTINGS_PATH,
-    *(f"{folder}/" for folder, kind in FOLDERS.items() if kind in CATALOGUE_KINDS),
+    *(folder for folder, kind in FOLDERS.items() if kind in CATALOGUE_KINDS),
 )
+_PREFIXES: Final = (SETTINGS_PATH, *(f"{folder}/" for folder in CATALOGUE_PATHS[1:]))
 _FOLDER_OF: Final = {Resource: "resources", Identity: "identities", AccessPolicy: "policies"}
+
+
+class Commits(Protocol):
+    """Whatever gives the trees and blobs of commits."""
+
+    def entries(self, commit: str, folder: str) -> Sequence[TreeEntry]:
+        """All entries below a folder (or the one of a file) of that commit's tree."""
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs."""
+
+
+def catalogue_of(commits: Commits, commit: str) -> Catalogue:
+    """The catalogue of a commit. Requests and records are not even listed, however many there are.
+
+    Raises:
+        DocumentError: with findings for every document that is wrong.
+    """
+    entries = (entry for path in CATALOGUE_PATHS for entry in commits.entries(commit, path))
+    return load_catalogue(entries, commits.blobs)
 
 
 def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catalogue:
@@ -51,7 +72,7 @@ def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catal
     Raises:
         DocumentError: with findings for every document that is wrong.
     """
-    mine = [entry for entry in entries if entry.path.startswith(_CATALOGUE_PATHS)]
+    mine = [entry for entry in entries if entry.path.startswith(_PREFIXES)]
     findings = list(check_layout(mine))
     misplaced = {finding.path for finding in findings}
     sound = [

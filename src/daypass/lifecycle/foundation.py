@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
@@ -178,6 +178,6 @@ def _covers(files: tuple[ChangedFile, ...], changed: dict[str, str | None]) -> b
 
 def _catalogue(repository: Repository, commit: str) -> Catalogue | None:
     try:
-        return load_catalogue(repository.entries(commit, "access"), repository.blobs)
+        return catalogue_of(repository, commit)
     except DocumentError:
         return None

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 TIP_NOTE: Final = "tip"
 _LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
+_ENDING: Final = ".yaml"
 _OBLIGATIONS: Final = "access/obligations/"
 
 
@@ -112,10 +112,10 @@ def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str,
     found: dict[str, RequestFile] = {}
     for folder, lane in _LANES.items():
         for entry in ports.repository.entries(head, folder):
-            path = PurePosixPath(entry.path)
-            if str(path.parent) != folder or path.suffix != ".yaml":
+            name = entry.path.removeprefix(f"{folder}/").removesuffix(_ENDING)
+            if entry.path != f"{folder}/{name}{_ENDING}":
                 continue
-            name, grant = path.stem, grants.get(path.stem)
+            grant = grants.get(name)
             other = name in found and (grant is None or grant.lane is not lane)
             if entry.mode == "100644" and is_name(name) and not other:
                 found[name] = RequestFile(name, entry.path, entry.blob, lane)
@@ -126,7 +126,7 @@ def _grants(ports: Ports, signed: Mapping[str, str]) -> dict[str, Grant]:
     """The bot's own records: signed by it, so one that cannot be read is a bug and not input."""
     paths = {path: blob for path, blob in signed.items() if path.startswith("access/grants/")}
     contents = ports.repository.blobs(sorted(set(paths.values())))
-    records = (Grant.from_document(json.loads(contents[blob])) for blob in paths.values())
+    records = (Grant.from_bytes(contents[blob]) for blob in paths.values())
     return {record.id: record for record in records}
 
 
@@ -146,8 +146,7 @@ def _slots(ports: Ports, new: Iterable[str]) -> dict[str, Slot]:
 
 def _catalogue(ports: Ports, head: str) -> tuple[Catalogue | None, list[str]]:
     try:
-        entries = ports.repository.entries(head, "access")
-        return load_catalogue(entries, ports.repository.blobs), []
+        return catalogue_of(ports.repository, head), []
     except DocumentError as error:
         return None, [f"main's own documents are wrong, see `daypass validate`: {error.message}"]
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import read_event
@@ -137,7 +137,7 @@ class _Side:
 
     @classmethod
     def of(cls, repository: Repository, commit: str) -> _Side:
-        catalogue = load_catalogue(repository.entries(commit, "access"), repository.blobs)
+        catalogue = catalogue_of(repository, commit)
         return cls(catalogue, compile_policies(catalogue.policies.values()))
 
     def decide(self, facts: DecisionInput) -> Decision:

@@ -17,10 +17,9 @@ from daypass.model.event import EventKind, Reason
 from daypass.model.identity import IdentityStatus
 from daypass.model.instant import Instant
 from daypass.model.resource import Sensitivity
-from daypass.policy.asked import Surroundings
 from daypass.policy.compiled import compile_policies
 from daypass.policy.decide import decide
-from daypass.policy.input import build_live_input
+from daypass.policy.live import LiveInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
     from daypass.policy.compiled import CompiledPolicies
+    from daypass.policy.facts import ContextFacts
     from daypass.policy.groups import GroupDirectory
 
 DOUBTS_NOTE: Final = "doubts"
@@ -69,6 +69,7 @@ def reevaluate(
         inquiry: the context sources.
     """
     policies = compile_policies(catalogue.policies.values())
+    inputs = LiveInputs(world.now, catalogue, groups)
     skipped = frozenset(ending)
     inquiry.prepare((item for item in world.grants.values() if item.id not in skipped), catalogue)
     ends: list[Action] = []
@@ -78,9 +79,7 @@ def reevaluate(
         if grant.id in skipped or grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
             continue  # in its last second nothing is left to give: it expires, nobody ended it
         context = inquiry.about(grant, catalogue, world.now)
-        judged = _judge(
-            grant, catalogue, Surroundings(world.now, groups, context=context), policies
-        )
+        judged = _judge(grant, inputs, context, policies)
         if judged is None:
             continue
         if judged.effect == Effect.DENY:
@@ -95,11 +94,14 @@ def reevaluate(
 
 
 def _judge(
-    grant: Grant, catalogue: Catalogue, around: Surroundings, policies: CompiledPolicies
+    grant: Grant,
+    inputs: LiveInputs,
+    context: Mapping[str, ContextFacts],
+    policies: CompiledPolicies,
 ) -> Judged | None:
     """Why it would not be given today, or not be known to be; None when it would be given."""
     try:
-        facts = build_live_input(grant, catalogue, around)
+        facts = inputs.of(grant, context)
     except ValueError as error:  # of another version, say: it is as unknown as an answer can be
         why = f"what was decided on at its issue cannot be read: {error}"
         return Judged(str(Effect.INDETERMINATE), grant.decision_digest, policies.digest, "", (why,))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.model.grant import Grant
@@ -64,7 +63,7 @@ def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, 
         if entry.path.endswith(".json" if only is None else f"/{only}.json")
     ]
     contents = repository.blobs(sorted(set(blobs)))
-    grants = (Grant.from_document(json.loads(contents[blob])) for blob in blobs)
+    grants = (Grant.from_bytes(contents[blob]) for blob in blobs)
     return {grant.id: grant for grant in grants}
 
 
@@ -72,7 +71,7 @@ def _catalogue(repository: Repository, commits: Sequence[str]) -> Catalogue:
     """The newest documents that can be read: a broken main must keep nobody from ending access."""
     for commit in commits[:-1]:
         try:
-            return load_catalogue(repository.entries(commit, "access"), repository.blobs)
+            return catalogue_of(repository, commit)
         except DocumentError:
             continue
-    return load_catalogue(repository.entries(commits[-1], "access"), repository.blobs)
+    return catalogue_of(repository, commits[-1])

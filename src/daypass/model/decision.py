@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,17 @@ class Obligations:
         }
 
 
+class Digested(Protocol):
+    """The input of a decision. Its digest is asked for when a record needs it, and worked out then.
+
+    Every run decides again for each live grant, and records hardly any of these decisions.
+    """
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the canonical JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer of `policy.decide`: byte-identical for the same input and policies."""
@@ -75,8 +86,13 @@ class Decision:
     obligations: Obligations
     seconds: int  # the least of all durations; 0 unless permitted
     bounded_by: str  # what that least duration came from, for people
-    input_digest: str
+    input: Digested
     policy_digest: str
+
+    @property
+    def input_digest(self) -> str:
+        """`sha256:<hex>` of the canonical JSON of all that it rests on."""
+        return self.input.digest
 
     @property
     def permitted(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from daypass.model.instant import Duration, Instant
 from daypass.model.names import API_VERSION, Kind
+from daypass.model.recorded import RecordedInput
 from daypass.model.resource import IssueMode
 
 if TYPE_CHECKING:
@@ -205,6 +206,14 @@ class Grant:
                 "since": str(self.state_since) if self.state_since else None,
             },
         }
+
+    @classmethod
+    def from_bytes(cls, record: bytes) -> Self:
+        """Build from a record as it lies in git, signed by the bot."""
+        document = json.loads(record)
+        decision = document["spec"]["decision"]
+        decision["input"] = RecordedInput(record, decision["input"])
+        return cls.from_document(document)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

@@ -29,7 +29,7 @@ class Need:
     of: str  # for people: `dba`, `an owner (orders-team or dba)`
     groups: tuple[str, ...]
     given: tuple[str, ...]
-    candidates: tuple[str, ...]
+    candidates: tuple[str, ...]  # none when nothing is missing
     all_known: bool  # whether the membership of all those groups could be had
 
     @property
@@ -194,22 +194,30 @@ def _need(
     known = all(
         name in facts.groups and facts.groups[name].status == Status.KNOWN for name in names
     )
-    barred = _barred(facts) | {item.account_id for item in facts.approvals.counted}
-    candidates = {
-        member.who
-        for name in names
-        if name in facts.groups
-        for member in facts.groups[name].members
-        if member.account_id is not None and member.account_id not in barred
-    }
     return Need(
         source,
         wanted,
         of,
         names,
         tuple(item.who for item in given),
-        tuple(sorted(candidates)),
+        _candidates(facts, names) if len(given) < wanted else (),
         known,
+    )
+
+
+def _candidates(facts: DecisionInput, groups: Iterable[str]) -> tuple[str, ...]:
+    """Who of those groups could still approve."""
+    barred = _barred(facts) | {item.account_id for item in facts.approvals.counted}
+    return tuple(
+        sorted(
+            {
+                member.who
+                for name in groups
+                if name in facts.groups
+                for member in facts.groups[name].members
+                if member.account_id is not None and member.account_id not in barred
+            }
+        )
     )
 
 

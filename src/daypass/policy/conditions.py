@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from daypass.model.canonical import digest
 from daypass.model.decision import RuleOutcome
 from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
@@ -23,19 +25,33 @@ if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
 
 
+@dataclass(frozen=True)
 class Variables:
-    """One decision's input, its JSON, and the activation once an expression needs it."""
+    """One decision's input; its JSON, digest and activation, each once somebody needs it."""
 
-    def __init__(self, facts: DecisionInput) -> None:
-        self.facts = facts
-        self.value = facts.to_json()
-        self.approvals_known = facts.approvals.status == Status.KNOWN  # asked of every rule
-        self._activation: object | None = None
+    facts: DecisionInput
+
+    @cached_property
+    def value(self) -> dict[str, Any]:
+        """The input as JSON."""
+        return self.facts.to_json()
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the canonical JSON."""
+        return digest(self.value)
+
+    @cached_property
+    def approvals_known(self) -> bool:
+        """Asked of every rule."""
+        return self.facts.approvals.status == Status.KNOWN
+
+    @cached_property
+    def _activation(self) -> Any:
+        return activation(self.value)
 
     def passes(self, expression: Expression) -> bool:
         """Whether the expression is true. Raises ExpressionError."""
-        if self._activation is None:
-            self._activation = activation(self.value)
         return passes(expression, self._activation)
 
 

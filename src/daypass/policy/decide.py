@@ -10,7 +10,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from daypass.model.canonical import digest
 from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
 from daypass.model.grant import Lane
 from daypass.model.obligation import REVIEW_SECONDS
@@ -83,7 +82,7 @@ def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPoli
         obligations=_obligations(facts, in_force),
         seconds=bound.seconds if effect is Effect.PERMIT else 0,
         bounded_by=bound.source,
-        input_digest=digest(variables.value),
+        input=variables,
         policy_digest=policies.digest,
     )
 

@@ -204,20 +204,22 @@ def _check_cost(text: str) -> None:
 
 
 def _check_size(value: Any) -> None:
-    if isinstance(value, str):
-        if len(value) > MAX_STRING:
-            raise ExpressionError(f"a text of the input is longer than {MAX_STRING} characters")
-    elif isinstance(value, dict):
-        if len(value) > MAX_ITEMS:
-            raise ExpressionError(f"a map of the input has more than {MAX_ITEMS} entries")
-        for key, item in value.items():
-            _check_size(key)
-            _check_size(item)
-    elif isinstance(value, list):
-        if len(value) > MAX_ITEMS:
-            raise ExpressionError(f"a list of the input has more than {MAX_ITEMS} entries")
-        for item in value:
-            _check_size(item)
+    """Every string, list and map within bounds. A loop: every decision with an expression asks."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if len(item) > MAX_STRING:
+                raise ExpressionError(f"a text of the input is longer than {MAX_STRING} characters")
+        elif isinstance(item, dict):
+            if len(item) > MAX_ITEMS:
+                raise ExpressionError(f"a map of the input has more than {MAX_ITEMS} entries")
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            if len(item) > MAX_ITEMS:
+                raise ExpressionError(f"a list of the input has more than {MAX_ITEMS} entries")
+            waiting.extend(item)
 
 
 def _moment(text: str) -> datetime:

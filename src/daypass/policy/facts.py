@@ -41,7 +41,8 @@ class Facts:
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""
         keys = _keys(type(self))  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
-        return {key: _plain(getattr(self, name)) for name, key in keys}
+        values = ((key, getattr(self, name)) for name, key in keys)
+        return {key: value if type(value) in _LEAVES else _plain(value) for key, value in values}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -321,9 +322,18 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+@cache
+def _names(cls: type) -> dict[str, str]:
+    """Each key in JSON, and its field's name."""
+    return {key: name for name, key in _keys(cls)}
+
+
 def _snake(cls: type, value: Mapping[str, Any]) -> dict[str, Any]:
-    names = {key: name for name, key in _keys(cls)}
+    names = _names(cls)
     return {names[key]: item for key, item in value.items()}
+
+
+_LEAVES: Final = frozenset({str, int, bool, type(None)})  # most values: JSON as they are
 
 
 def _plain(value: Any) -> Any:
@@ -332,7 +342,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [item if type(item) in _LEAVES else _plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value

@@ -6,7 +6,7 @@ the re-evaluation of a live grant. The canonical JSON of it is kept in the recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.canonical import digest
@@ -19,7 +19,6 @@ from daypass.policy.facts import (
     RequestFacts,
     ResourceFacts,
     Stage,
-    Status,
     SubjectFacts,
 )
 from daypass.policy.gather import (
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.model.catalogue import Catalogue
-    from daypass.model.grant import Grant
     from daypass.policy.approvals import ApprovalCount
     from daypass.policy.asked import Asked, Surroundings
 
@@ -85,17 +83,16 @@ class DecisionInput:
         Raises:
             ValueError: it has another version's shape, or is no decision input.
         """
-        if value.get("version") != VERSION:
-            raise ValueError(f"the input has version {value.get('version')!r}, not {VERSION}")
+        request, requester, approvals = asked_in(value)
         try:
             return cls(
                 stage=Stage(value["stage"]),
                 now=value["now"],
-                request=RequestFacts.from_json(value["request"]),
-                requester=RequesterFacts.from_json(value["requester"]),
+                request=request,
+                requester=requester,
                 subject=SubjectFacts.from_json(value["subject"]) if value["subject"] else None,
                 resource=ResourceFacts.from_json(value["resource"]) if value["resource"] else None,
-                approvals=ApprovalsFacts.from_json(value["approvals"]),
+                approvals=approvals,
                 groups={name: GroupFacts.from_json(item) for name, item in value["groups"].items()},
                 unknown_groups=tuple(value["unknownGroups"]),
                 history=HistoryFacts.from_json(value["history"]),
@@ -104,7 +101,7 @@ class DecisionInput:
                 },
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError("this is no decision input, or a part of it is missing") from error
+            raise _no_input() from error
 
     @property
     def digest(self) -> str:
@@ -145,30 +142,27 @@ def build_input(
     )
 
 
-def build_live_input(
-    grant: Grant, catalogue: Catalogue, surroundings: Surroundings
-) -> DecisionInput:
-    """The input of the decision whether a live grant may live on.
-
-    What was asked, by whom, and who approved it are frozen in the grant's record; subject,
-    resource, groups and context are today's.
+def asked_in(value: Mapping[str, Any]) -> tuple[RequestFacts, RequesterFacts, ApprovalsFacts]:
+    """Of a recorded input: what was asked, by whom, and who approved it.
 
     Raises:
-        ValueError: the record holds no decision input that can be read.
+        ValueError: it has another version's shape, or is no decision input.
     """
-    issued = DecisionInput.from_json(grant.decision_input)
-    identity = catalogue.identities.get(grant.subject)
-    resource = catalogue.resources.get(grant.resource)
-    groups = surroundings.groups
-    return replace(
-        issued,
-        stage=Stage.LIVE,
-        now=str(surroundings.now),
-        request=replace(issued.request, issued_at=str(grant.not_before)),
-        subject=subject_facts(identity, catalogue, surroundings) if identity else None,
-        resource=resource_facts(resource, grant.access) if resource else None,
-        groups=approver_groups(catalogue, resource, groups),
-        unknown_groups=unknown_groups(groups),
-        history=HistoryFacts(Status.KNOWN),  # asked only at issue
-        context=context_facts(surroundings, catalogue),
-    )
+    _check_version(value)
+    try:
+        return (
+            RequestFacts.from_json(value["request"]),
+            RequesterFacts.from_json(value["requester"]),
+            ApprovalsFacts.from_json(value["approvals"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_input() from error
+
+
+def _check_version(value: Mapping[str, Any]) -> None:
+    if value.get("version") != VERSION:
+        raise ValueError(f"the input has version {value.get('version')!r}, not {VERSION}")
+
+
+def _no_input() -> ValueError:
+    return ValueError("this is no decision input, or a part of it is missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from daypass.model.decision import Effect
@@ -29,6 +30,7 @@ def unknown(message: str) -> Verdict:
     return Verdict(Effect.INDETERMINATE, message)
 
 
+@lru_cache(maxsize=256)  # of any run the same few lengths, of which every decision tells some
 def words(seconds: int) -> str:
     """A length of time for people: `2h`, `1h 30m`, `45s`."""
     parts = []

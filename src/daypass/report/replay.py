@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.documents.records import load_grant
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError, PermanentError
 from daypass.ledger.trailers import parse_message
 from daypass.model.names import break_glass_path, grant_path, request_path
@@ -67,7 +67,7 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
 
 def policies_at(library: Library, commit: str) -> CompiledPolicies:
     """The policies of that commit. Raises DocumentError when its documents are wrong."""
-    catalogue = load_catalogue(library.entries(commit, "access"), library.blobs)
+    catalogue = catalogue_of(library, commit)
     return compile_policies(catalogue.policies.values())
 
 

@@ -26,11 +26,11 @@ from daypass.model.decision import Effect
 from daypass.model.grant import Grant, Lane, Wrapping
 from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode
-from daypass.policy.asked import Surroundings
 from daypass.policy.decide import decide
 from daypass.policy.facts import ContextFacts
 from daypass.policy.groups import resolve_groups
-from daypass.policy.input import DecisionInput, build_live_input
+from daypass.policy.input import DecisionInput
+from daypass.policy.live import LiveInputs
 
 SHA = "sha256:" + "0" * 64
 
@@ -70,8 +70,8 @@ def grant(world, *approvers: str, **options) -> Grant:
 
 def again(world, record: Grant, *, later: float = 600, teams=None, context=None):
     groups = resolve_groups(world, {"contractors": frozenset()} if teams is None else teams)
-    around = Surroundings(NOW.plus(later), groups, None, context or {})
-    return decide(build_live_input(record, world, around), rules_of(world))
+    inputs = LiveInputs(NOW.plus(later), world, groups)
+    return decide(inputs.of(record, context or {}), rules_of(world))
 
 
 def test_a_live_grant_lives_on_for_what_is_left_of_it():
@@ -190,7 +190,7 @@ def test_the_stage_and_the_time_are_all_that_differ_for_an_unchanged_world():
     world = catalogue()
     record = grant(world, "bob")
     groups = resolve_groups(world, {"contractors": frozenset()})
-    live = build_live_input(record, world, Surroundings(MERGED, groups)).to_json()
+    live = LiveInputs(MERGED, world, groups).of(record, {}).to_json()
     issued = dict(record.decision_input)
     assert {key for key in live if live[key] != issued[key]} == {"stage", "now", "request"}
 

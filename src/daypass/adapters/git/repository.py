@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
     from daypass.model.tree import TreeEntry
 
+_LISTINGS: Final = 16  # that are kept
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -61,6 +62,7 @@ class GitRepository:
         self._author = author
         self._reader = ObjectReader(self._git)
         self._pack = Pack()
+        self._listings: dict[tuple[str, str], tuple[TreeEntry, ...]] = {}  # the newest last
         self._parents: dict[str, str] = {}  # of the commits that were written here
 
     def __enter__(self) -> Self:
@@ -153,9 +155,7 @@ class GitRepository:
             if below is None:
                 return ()
             found = below
-        if found.mode == DIRECTORY:
-            return tuple(list_tree(self._tree(found.id), folder, self._tree))
-        return (found.at(folder),)
+        return self._listing(found.id, folder) if found.mode == DIRECTORY else (found.at(folder),)
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote, all at once, if the clone is partial).
@@ -279,6 +279,16 @@ class GitRepository:
             data = self._pack.to_bytes()
             self._git.run("index-pack", "--stdin", data=data)
             self._pack.clear()
+
+    def _listing(self, tree: str, folder: str) -> tuple[TreeEntry, ...]:
+        """All entries below a tree. A run asks for the same few folders of several commits."""
+        known = self._listings.pop((tree, folder), None)
+        if known is None:
+            known = tuple(list_tree(self._tree(tree), folder, self._tree))
+            if len(self._listings) >= _LISTINGS:
+                del self._listings[next(iter(self._listings))]
+        self._listings[tree, folder] = known
+        return known
 
     def _tree(self, name: str) -> bytes:
         found = self._reader.one(name)

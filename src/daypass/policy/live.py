@@ -1,0 +1,99 @@
+"""The input of the decision whether a live grant may live on.
+
+What was asked, by whom, and who approved it are frozen in the grant's record; subject, resource,
+groups and context are today's. A run asks this of every live grant, so what many of them share is
+worked out once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from daypass.policy.asked import Surroundings
+from daypass.policy.facts import HistoryFacts, Stage, Status
+from daypass.policy.gather import (
+    approver_groups,
+    context_facts,
+    resource_facts,
+    subject_facts,
+    unknown_groups,
+)
+from daypass.policy.input import DecisionInput, asked_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
+    from daypass.policy.facts import ContextFacts, GroupFacts, ResourceFacts, SubjectFacts
+    from daypass.policy.groups import GroupDirectory
+
+_NOT_ASKED: Final = HistoryFacts(Status.KNOWN)  # it matters at issue only
+
+
+@dataclass(slots=True)
+class LiveInputs:
+    """The inputs of one run, at one time, by one catalogue."""
+
+    now: Instant
+    catalogue: Catalogue
+    groups: GroupDirectory
+    _subjects: dict[str, SubjectFacts | None] = field(default_factory=dict)
+    _resources: dict[tuple[str, str], ResourceFacts | None] = field(default_factory=dict)
+    _approvers: dict[str, Mapping[str, GroupFacts]] = field(default_factory=dict)
+    _unknown: tuple[str, ...] | None = None
+    _time: str = ""
+
+    def __post_init__(self) -> None:
+        """Write the time once."""
+        self._time = str(self.now)
+
+    def of(self, grant: Grant, context: Mapping[str, ContextFacts]) -> DecisionInput:
+        """The input for one grant, with what the context sources say of it.
+
+        Raises:
+            ValueError: the record holds no decision input that can be read.
+        """
+        request, requester, approvals = asked_in(grant.decision_input)
+        return DecisionInput(
+            stage=Stage.LIVE,
+            now=self._time,
+            request=replace(request, issued_at=str(grant.not_before)),
+            requester=requester,
+            subject=self._subject(grant.subject),
+            resource=self._resource(grant.resource, grant.access),
+            approvals=approvals,
+            groups=self._approver_groups(grant.resource),
+            unknown_groups=self._unknown_groups(),
+            history=_NOT_ASKED,
+            context=context_facts(Surroundings(self.now, context=context), self.catalogue),
+        )
+
+    def _subject(self, name: str) -> SubjectFacts | None:
+        if name not in self._subjects:
+            identity = self.catalogue.identities.get(name)
+            around = Surroundings(self.now, self.groups)
+            self._subjects[name] = (
+                subject_facts(identity, self.catalogue, around) if identity else None
+            )
+        return self._subjects[name]
+
+    def _resource(self, name: str, access: str) -> ResourceFacts | None:
+        key = (name, access)
+        if key not in self._resources:
+            resource = self.catalogue.resources.get(name)
+            self._resources[key] = resource_facts(resource, access) if resource else None
+        return self._resources[key]
+
+    def _approver_groups(self, name: str) -> Mapping[str, GroupFacts]:
+        if name not in self._approvers:
+            resource = self.catalogue.resources.get(name)
+            self._approvers[name] = approver_groups(self.catalogue, resource, self.groups)
+        return self._approvers[name]
+
+    def _unknown_groups(self) -> tuple[str, ...]:
+        if self._unknown is None:
+            self._unknown = unknown_groups(self.groups)
+        return self._unknown
