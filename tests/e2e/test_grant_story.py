@@ -347,7 +347,8 @@ def test_at_its_time_it_stops_at_the_server_and_the_run_reverts_it(
 
     done = town.apply("schedule")
     assert done.code == 0, done.said
-    assert {line["what"] for line in done.json()["done"]} == {"expired"}
+    # On a slow machine an earlier run may have come after the end, and written it down.
+    assert {line["what"] for line in done.json()["done"]} <= {"expired"}
     for asked in (brief.orders, brief.ledger):
         assert town.events(asked.id) == ["issued", "expired"]
         assert not {name for name in town.files() if asked.id in name}
