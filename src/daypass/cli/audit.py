@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import audit_bundle, audit_report, audit_show, audit_who, output
+from daypass.cli import audit_bundle, audit_export, audit_report, audit_show, audit_who, output
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -91,6 +91,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     audit_who.add_arguments(who)
+    audit_export.add_arguments(
+        verbs.add_parser(
+            "export",
+            help="the evidence for other systems: OCSF, CloudEvents, OSCAL, in-toto",
+            description="The evidence in the formats of other systems. The same head gives the "
+            "same bytes.",
+            allow_abbrev=False,
+        )
+    )
     audit_show.add_arguments(
         verbs.add_parser(
             "show",
@@ -116,17 +125,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     ) as repository:
         repository.assert_complete()
         head = repository.resolve(arguments.revision)
-        if arguments.audit == "log":
-            return _log(repository, head, arguments)
-        if arguments.audit == "report":
-            return audit_report.run(repository, head, arguments)
-        if arguments.audit == "show":
-            return audit_show.run(repository, head, _signers(repository, head), arguments)
-        if arguments.audit == "who":
-            return audit_who.run(repository, head, _signers(repository, head), arguments)
-        if arguments.audit == "bundle":
-            return audit_bundle.run(repository, head, arguments)
-        return _verify(repository, head, arguments)
+        return _RUN[arguments.audit](repository, head, arguments)
 
 
 def _log(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
@@ -227,3 +226,22 @@ def _show(report: Report, *, annotate: bool) -> None:
     if report.verdict is Verdict.SELF_ATTESTED:
         output.say(_SELF_ATTESTED)
     output.say(_HOW_TO_ANCHOR.format(head=report.head))
+
+
+def _who(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
+    return audit_who.run(repository, head, _signers(repository, head), arguments)
+
+
+def _show_request(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
+    return audit_show.run(repository, head, _signers(repository, head), arguments)
+
+
+_RUN: Final = {
+    "log": _log,
+    "verify": _verify,
+    "report": audit_report.run,
+    "bundle": audit_bundle.run,
+    "who": _who,
+    "show": _show_request,
+    "export": audit_export.run,
+}

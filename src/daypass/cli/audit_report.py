@@ -82,7 +82,7 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
     # Nothing here makes cycles: looking for them while all of history is read costs a tenth.
     gc.disable()
     try:
-        ground = _ground(repository, head, words)
+        ground = ground_of(repository, head, words)
         _write(_report(ground, words), format_, words)
     finally:
         gc.enable()
@@ -117,7 +117,8 @@ def _check(words: argparse.Namespace, format_: str) -> None:
     check_outside(words)
 
 
-def _instant(flag: str, text: str | None) -> Instant | None:
+def instant_of(flag: str, text: str | None) -> Instant | None:
+    """The time that a flag names; None without one. Raises UsageError."""
     if text is None:
         return None
     try:
@@ -129,13 +130,17 @@ def _instant(flag: str, text: str | None) -> Instant | None:
         ) from error
 
 
-def _ground(repository: GitRepository, head: str, words: argparse.Namespace) -> Ground:
+def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -> Ground:
+    """All that a report rests on, by `--since`, `--until`, `--at`, `--controls` and verify's two.
+
+    Raises UsageError: a time that cannot be read, a window that ends before it begins.
+    """
     from daypass.ledger.verify import verify
     from daypass.report.ground import Ground, Window
     from daypass.report.reading import read_evidence
 
-    since, until = _instant("--since", words.since), _instant("--until", words.until)
-    at = _instant("--at", words.at)
+    since, until = instant_of("--since", words.since), instant_of("--until", words.until)
+    at = instant_of("--at", words.at)
     verification = verify(repository, head, fingerprints=words.fingerprint, anchor=words.anchor)
     evidence = read_evidence(repository, verification, check_inputs=words.controls)
     ends = at is not None or until is not None
@@ -194,7 +199,7 @@ def _write(report: Report, format_: str, words: argparse.Namespace) -> None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper, whatever typeshed allows for
         sys.stdout.writelines(pieces)
         return
-    _write_file(Path(words.output), pieces)
+    write_file(Path(words.output), pieces)
 
 
 def _pieces(report: Report, format_: str) -> Iterable[str]:
@@ -219,11 +224,12 @@ def _write_tables(report: Report, folder: Path) -> None:
     from daypass.report.formats.csv_table import answer_csv, summary_csv
 
     folder.mkdir(parents=True, exist_ok=True)
-    _write_file(folder / "report.csv", [summary_csv(report)])
+    write_file(folder / "report.csv", [summary_csv(report)])
     for answer in report.answers:
-        _write_file(folder / f"{answer.name}.csv", [answer_csv(answer)])
+        write_file(folder / f"{answer.name}.csv", [answer_csv(answer)])
 
 
-def _write_file(path: Path, pieces: Iterable[str] | Iterator[str]) -> None:
+def write_file(path: Path, pieces: Iterable[str] | Iterator[str]) -> None:
+    """Write a file of UTF-8, whatever the machine's own line ends are."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(pieces)

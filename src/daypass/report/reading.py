@@ -128,6 +128,22 @@ def read_evidence(
     return evidence
 
 
+def verified_events(archive: Archive, verification: Verification) -> Iterator[RecordedEvent]:
+    """The events that verify counts, the newest first; those that cannot be read are its faults.
+
+    Raises:
+        GitError: the clone is shallow, or an object is not to be had.
+    """
+    rejected = {fault.commit for fault in verification.faults if fault.code in _NO_EVENT}
+    for commit in archive.walk(verification.head):
+        try:
+            event = _event(commit, rejected)
+        except EvidenceError:
+            continue
+        if event is not None:
+            yield event
+
+
 def _event(commit: RawCommit, rejected: Collection[str]) -> RecordedEvent | None:
     if _MARKED not in commit.raw or commit.sha in rejected:
         return None
