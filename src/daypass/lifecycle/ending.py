@@ -7,7 +7,6 @@ grant, so while one of a role is overdue, every grant of that role that ends now
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Issuer
 
 WORKERS: Final = 8
-# A revocation takes Vault milliseconds; a database that is slow gets this long before it counts
-# as unconfirmed, and the next run looks again.
-_PATIENCE_SECONDS: Final = 5.0
-_PAUSE_SECONDS: Final = 0.05
 _UNDER_WAY: Final = frozenset({SlotState.RESERVED, SlotState.MINTED})
 
 
@@ -55,68 +50,81 @@ def end_all(
 ) -> tuple[Ending, ...]:
     """Revoke what lives and confirm all. `accessors`: digest → accessor of every live token."""
     pairs = [(action, action.grant) for action in actions if action.grant is not None]
+    second = _SecondTokens.find(issuer, pairs, accessors)
     with ThreadPoolExecutor(WORKERS) as pool:
-        marked = _second_tokens(issuer, pairs, accessors, pool)
-        tokens = [
-            [*([known] if (known := accessors.get(grant.accessor)) else []), *marked[grant.id]]
-            for _, grant in pairs
-        ]
-        faults = tuple(pool.map(lambda held: _revoke(issuer, held), tokens))
-    roles = sorted({(grant.mount, grant.role) for _, grant in pairs})
-    overdue = {role: await_leases(issuer, *role) for role in roles}
+        faults = tuple(pool.map(lambda pair: _revoke(issuer, pair[1], accessors, second), pairs))
+        # Only now: a lease is overdue once its token is revoked.
+        roles = sorted({(grant.mount, grant.role) for _, grant in pairs})
+        whys = pool.map(lambda role: await_leases(issuer, *role), roles)
+        overdue = dict(zip(roles, whys, strict=True))
     return tuple(
         Ending(action, grant, fault or overdue[grant.mount, grant.role])
         for (action, grant), fault in zip(pairs, faults, strict=True)
     )
 
 
-def _second_tokens(
-    issuer: Issuer,
-    pairs: Iterable[tuple[Action, Grant]],
-    accessors: Mapping[str, str],
-    pool: ThreadPoolExecutor,
-) -> Mapping[str, list[str]]:
-    """What was minted for a second delivery that is under way, and that no record names yet.
+@dataclass(frozen=True, slots=True)
+class _SecondTokens:
+    """What second deliveries that are under way have left, and no record names yet.
 
-    The slot names it, or, where the run was killed before it could write that down, its marks do.
+    Their slots name them, or, where a run was killed before it could write that down, their marks.
     """
-    known = {grant.accessor for _, grant in pairs}
-    under_way = {
-        grant.id for action, grant in pairs if action.slot and action.slot.state in _UNDER_WAY
-    }
-    found: dict[str, list[str]] = defaultdict(list)
-    if under_way:
+
+    under_way: frozenset[str]  # grants
+    accessors: Mapping[str, list[str]]  # by grant
+    unknown: str | None = None  # why they could not be looked for
+
+    @classmethod
+    def find(
+        cls, issuer: Issuer, pairs: Iterable[tuple[Action, Grant]], accessors: Mapping[str, str]
+    ) -> _SecondTokens:
+        """Look at every live token that is not known to be one of these grants'."""
+        known = {grant.accessor for _, grant in pairs}
+        slots = ((grant.id, action.slot) for action, grant in pairs)
+        under_way = frozenset(name for name, slot in slots if slot and slot.state in _UNDER_WAY)
+        found: dict[str, list[str]] = defaultdict(list)
+        if not under_way:
+            return cls(under_way, found)
         others = [accessor for digest, accessor in accessors.items() if digest not in known]
-        for accessor, state in zip(others, pool.map(issuer.lookup, others), strict=True):
-            grant_id = state.meta.get(GRANT_MARK) if state else None
-            if grant_id in under_way:
-                found[grant_id].append(accessor)
-    return found
+        try:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                for state in pool.map(issuer.lookup, others):
+                    if state is not None:
+                        found[state.meta.get(GRANT_MARK, "")].append(state.accessor)
+        except DaypassError as error:
+            return cls(under_way, {}, error.message)
+        return cls(under_way, found)
+
+    def of(self, grant_id: str) -> Iterable[str]:
+        """The accessors of that grant's. None while no second delivery of it is under way."""
+        return self.accessors.get(grant_id, ()) if grant_id in self.under_way else ()
 
 
-def _revoke(issuer: Issuer, accessors: Iterable[str]) -> str | None:
+def _revoke(
+    issuer: Issuer, grant: Grant, accessors: Mapping[str, str], second: _SecondTokens
+) -> str | None:
     """Ask for the end of a grant's tokens and look whether they are gone; why that is not sure."""
+    first = accessors.get(grant.accessor)
     try:
-        for accessor in accessors:
+        for accessor in (*([first] if first else []), *second.of(grant.id)):
             issuer.revoke(accessor)
             if issuer.lookup(accessor) is not None:
                 return "its token still lives"
     except DaypassError as error:
         return error.message
-    return None
+    return second.unknown if grant.id in second.under_way else None
 
 
 def await_leases(issuer: Issuer, mount: str, role: str) -> str | None:
-    """Wait until no lease of the role is overdue, then nudge; returns why it is not sure."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """Nudge what is overdue; returns why it is not sure that nothing is.
+
+    The issuer has the patience that a database needs which is only slow.
+    """
     try:
-        while overdue := issuer.overdue_leases(mount, role):
-            if time.monotonic() > deadline:
-                return _nudge(issuer, overdue, f"{mount}/{role}")
-            time.sleep(_PAUSE_SECONDS)
+        overdue = issuer.overdue_leases(mount, role)
     except DaypassError as error:
         return error.message
-    return None
+    return _nudge(issuer, overdue, f"{mount}/{role}") if overdue else None
 
 
 def _nudge(issuer: Issuer, leases: tuple[str, ...], role: str) -> str | None:

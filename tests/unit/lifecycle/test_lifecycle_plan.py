@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypass.lifecycle.plan import Step, make_plan
+from daypass.lifecycle.plan import Action, Step, make_plan
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.world import RequestFile, Tampering, World
 from daypass.model.event import EventKind, Reason
@@ -216,6 +216,28 @@ def test_endings_come_first() -> None:
         requests={"a-new-one": a_file(name="a-new-one")}, grants={"alice-orders": a_grant()}
     )
     assert [action.step for action in make_plan(world).actions] == [Step.END, Step.JUDGE]
+
+
+@pytest.mark.parametrize(
+    ("reason", "counted"),
+    [
+        (Reason.REEVALUATED, True),
+        (Reason.UNKNOWN_CONTEXT, True),
+        (Reason.RECORD_DELETED, True),
+        (Reason.REQUEST_CHANGED, True),
+        (Reason.OFFBOARDED, False),
+        (Reason.HALT, False),
+        (Reason.DONE, False),
+        (Reason.REQUEST_DELETED, False),
+        (Reason.TIME, False),
+    ],
+)
+def test_what_counts_as_a_mass_revocation(reason: Reason, *, counted: bool) -> None:
+    action = Action(Step.END, "alice-orders", grant=a_grant(), reason=reason)
+    assert action.is_unbidden is counted
+    # An end that was begun is carried on, however many there are.
+    begun = replace(action, grant=a_grant().failed(str(reason), NOW))
+    assert not begun.is_unbidden
 
 
 def test_what_people_or_time_have_ended_is_never_counted_as_a_mass_revocation() -> None:
