@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from daypass.errors import SandboxError
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
+from daypass.model.secret import Secret
+from daypass.sandbox.bao_client import BaoClient
 from support import acting
 from support.town import Asked, Town
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from daypass.sandbox.box import Box
 
 POLICY = "access/policies/databases.yaml"
+LEDGER = {"by": "bob", "resource": "ledger-db", "duration": "1h", "ticket": "OPS-1"}
 ROLE = "daypass-orders-db-read-1h"
 
 
@@ -36,12 +42,41 @@ def town(box: Box) -> Town:
     return Town(box)
 
 
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """An on-claim grant that nobody comes for, while the other tests go on."""
+
+    asked: Asked
+    until: Instant
+    roles: frozenset[str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unclaimed(town: Town, box: Box) -> Unclaimed:
+    settings = "access/daypass.yaml"
+    alice = box.person("alice")
+    changed = town.store.git("show", f"main:{settings}") + "  claimWindow: 1m\n"
+    number = alice.propose("soon", {settings: changed.encode()}, "Claim within a minute")
+    town.merge(Asked("soon", number, alice), approvers=("dave",))
+    asked = town.grant("never-claimed", approvers=("dave", "carol"), **LEDGER)
+    done = town.apply()
+    assert town.events(asked.id) == ["issued"], done.said
+    until = Instant.parse(town.record(asked.id)["wrapping"]["time"]).plus(62)
+    return Unclaimed(asked, until, box.postgres.roles())
+
+
 def granted(town: Town, name: str, **spec: Any) -> Asked:
     asked = town.grant(name, **({"duration": "1h"} | spec))
     done = town.apply()
     assert done.code == 0, done.said
     assert town.events(name) == ["issued"]
     return asked
+
+
+def intend(box: Box, asked: Asked, kind: IntentKind) -> None:
+    intent = Intent(asked.id, kind, 1, Instant.parse("2026-11-22T00:00:00Z"))
+    path = f"daypass/data/daypass/intents/{asked.id}"
+    box.bao.client.write(path, {"data": intent.to_json()})
 
 
 def change(town: Town, name: str, path: str, old: str, new: str) -> None:
@@ -60,13 +95,15 @@ def alarms(town: Town, *, state: str = "open") -> list[str]:
     return [item["title"] for item in found if "pull_request" not in item]
 
 
-def test_what_would_not_be_given_today_is_ended_today(town: Town) -> None:
+def test_what_would_not_be_given_today_is_ended_today(town: Town, box: Box) -> None:
     asked = granted(town, "would-not-be-given")
     credential = town.credential(asked)["credential"]
     session = town.log_in(credential)
     change(town, "suspend", "access/identities/alice.yaml", "status: active", "status: suspended")
+    intend(box, asked, IntentKind.REDELIVER)
     done = town.apply()
     assert done.code == 0, done.said
+    assert town.events(asked.id) == ["issued", "revoked"], "and not delivered again before"
     with pytest.raises(psycopg.OperationalError):
         session.execute("select 1")
     session.close()
@@ -145,12 +182,6 @@ def test_an_intent_ends_a_grant_and_says_whose_it_was(town: Town, box: Box) -> N
     assert not box.bao.client.list("daypass/metadata/daypass/intents")
 
 
-def intend(box: Box, asked: Asked, kind: IntentKind) -> None:
-    intent = Intent(asked.id, kind, 1, Instant.parse("2026-11-22T00:00:00Z"))
-    path = f"daypass/data/daypass/intents/{asked.id}"
-    box.bao.client.write(path, {"data": intent.to_json()})
-
-
 def test_a_second_delivery_revokes_the_first_and_moves_no_end(town: Town, box: Box) -> None:
     asked = granted(town, "interrupted")
     first = town.credential(asked)["credential"]
@@ -193,26 +224,36 @@ def test_a_mass_revocation_by_mistake_stops_and_says_why(town: Town) -> None:
     assert town.events("many-0") == ["issued"]
 
 
-def test_a_grant_on_claim_that_nobody_came_for_lapses(town: Town, box: Box) -> None:
-    settings = "access/daypass.yaml"
-    text = town.store.git("show", f"main:{settings}")
-    alice = town.box.person("alice")
-    changed = text + "  claimWindow: 1m\n"
-    number = alice.propose("soon", {settings: changed.encode()}, "Claim within a minute")
-    town.merge(Asked("soon", number, alice), approvers=("dave",))
-    spec = {"by": "bob", "resource": "ledger-db", "duration": "1h", "ticket": "OPS-1"}
-    asked = town.grant("never-claimed", approvers=("dave", "carol"), **spec)
-    done = town.apply()
-    assert town.events(asked.id) == ["issued"], done.said
-    roles = box.postgres.roles()
-    deadline = Instant.parse(town.record(asked.id)["notBefore"]).plus(63)
-    while Instant.from_seconds(time.time()) < deadline:
-        time.sleep(0.5)
-    assert town.apply("schedule").code == 0
-    assert town.events(asked.id) == ["issued", "lapsed"]
-    assert "Daypass-Reason: never-claimed" in town.message(asked.id, "lapsed")
+def test_a_second_use_of_a_claimed_token_ends_it_and_alarms(town: Town, box: Box) -> None:
+    """Two uses: one is the claim. Whoever has seen the token, and tries it, trips over the other.
+
+    Threat 11: what they were given dies with it, and so does what its holder has.
+    """
+    bob = box.person("bob")
+    asked = granted(town, "tripwire", approvers=("dave", "carol"), **LEDGER)
+    session = town.log_in(town.credential(asked)["credential"])
+    token = (bob.home / f".local/state/daypass/{asked.id}.token").read_text()
+    role = town.record(asked.id)["vault"]["role"]
+    before = box.postgres.roles()
+    thief = BaoClient(box.bao.address, Secret(token))
+    with suppress(SandboxError):
+        thief.read(f"database/creds/{role}")
+    with pytest.raises(psycopg.OperationalError):
+        until_it_ends(session)
     assert town.live_tokens(asked.id) == []
-    assert box.postgres.roles() <= roles
+    done = town.apply("schedule")
+    assert done.code == 5, done.said
+    assert "Daypass-Reason: vanished" in town.message(asked.id, "revoked")
+    assert any("vanished tripwire" in title for title in alarms(town))
+    assert box.postgres.roles() < before
+
+
+def until_it_ends(session: psycopg.Connection[Any]) -> None:
+    """Vault drops what a token leased a moment after the token."""
+    with session:
+        for _ in range(500):
+            session.execute("select 1")
+            time.sleep(0.02)
 
 
 def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
@@ -250,3 +291,110 @@ def test_the_plan_shows_all_of_it_and_touches_nothing(town: Town, box: Box) -> N
     assert town.events(asked.id) == ["issued"]
     assert town.apply("schedule").code == 0
     assert town.events(asked.id) == ["issued", "revoked"]
+    change(town, "anew", "access/identities/alice.yaml", "status: suspended", "status: active")
+
+
+def test_a_grant_on_claim_that_nobody_came_for_lapses(
+    town: Town, box: Box, unclaimed: Unclaimed
+) -> None:
+    while Instant.from_seconds(time.time()) < unclaimed.until:
+        time.sleep(0.2)
+    assert town.apply("schedule").code == 0
+    name = unclaimed.asked.id
+    assert town.events(name) == ["issued", "lapsed"]
+    assert "Daypass-Reason: never-claimed" in town.message(name, "lapsed")
+    assert town.live_tokens(name) == []
+    assert not [role for role in box.postgres.roles() - unclaimed.roles if name in role]
+
+
+GUARDS = """\
+apiVersion: daypass.dev/v1
+kind: AccessPolicy
+metadata: {name: changing}
+spec:
+  description: Admins are of the department. What else is asked for changes in a moment.
+  effect: guard
+  enforcement: enforce
+  match: {resources: {types: [database]}}
+  rules:
+    - name: of-the-department
+      expression: request.access != 'admin' || 'orders-team' in subject.groups
+      message: admins are of the department
+    - name: today
+      expression: request.id != 'by-nobody'
+      message: not this one any more
+"""
+
+
+def test_whatever_changes_ends_what_rested_on_it_and_nothing_else(town: Town, box: Box) -> None:
+    """Policy, team, contract, resource and people: each with its reason in the evidence."""
+    alice, teams, accounts = box.person("alice"), box.github.teams, box.accounts
+    identity = "access/identities/{}.yaml".format
+    vendor = (
+        "type: vendor\n  vendor:\n    organisation: Example Ltd\n    sponsor: carol\n"
+        "    contractEnd: '2099-01-31'"
+    )
+    policy, people = "access/policies/changing.yaml", identity("mallory")
+    mallory = town.store.git("show", f"main:{people}").replace("type: human", vendor)
+    found = {policy: GUARDS.encode(), people: mallory.encode()}
+    number = alice.propose("found", found, "A department, and a vendor")
+    town.merge(Asked("found", number, alice), approvers=("dave",))
+    stays = town.grant("stays", duration="1h", approvers=("carol",))
+    ends = {
+        "by-policy": town.grant("by-policy", duration="1h"),
+        "by-team": town.grant("by-team", by="dave", access="admin", duration="1h"),
+        "by-contract": town.grant("by-contract", by="mallory", duration="1h"),
+        "by-resource": town.grant(
+            "by-resource", approvers=("dave", "bob"), **{**LEDGER, "by": "carol"}
+        ),
+        "by-leaving": town.grant("by-leaving", by="bob", duration="1h", approvers=("carol",)),
+    }
+    done = town.apply()
+    assert done.code == 0, done.said
+    sessions = {
+        name: town.log_in(town.credential(item)["credential"])
+        for name, item in {**ends, "stays": stays}.items()
+    }
+
+    changed = {
+        policy: GUARDS.replace("by-nobody", "by-policy").encode(),
+        people: mallory.replace("2099-01-31", "2026-01-31").encode(),
+        identity("bob"): town.store.git("show", f"main:{identity('bob')}")
+        .replace("status: active", "status: offboarded")
+        .encode(),
+        "access/resources/ledger-db.yaml": None,
+    }
+    number = alice.propose("change", changed, "It is not what it was")
+    town.merge(Asked("change", number, alice), approvers=("dave",))
+    teams["orders"].members.discard(accounts["dave"].id)
+    # Approved by somebody who is of the team then, and is not any more when it is decided.
+    between = town.grant("between", duration="1h", approvers=("carol",))
+    teams["dba"].members.discard(accounts["carol"].id)
+    done = town.apply("schedule")
+    assert done.code == 0, done.said
+    assert {name: said(town, name) for name in ends} == {
+        "by-policy": ("re-evaluated", "changing/today"),
+        "by-team": ("re-evaluated", "changing/of-the-department"),
+        "by-contract": ("re-evaluated", "built-in/duration, built-in/vendor-under-contract"),
+        "by-resource": ("re-evaluated", "built-in/level-exists, built-in/permitted-by-policy"),
+        "by-leaving": ("offboarded", "built-in/subject-active"),
+    }
+    for name in ends:
+        with pytest.raises(psycopg.OperationalError):
+            sessions[name].execute("select 1")
+    assert sessions["stays"].execute("select 1").fetchone() == (1,)
+    for session in sessions.values():
+        session.close()
+    assert town.events("stays") == ["issued"], "approvals stay as they were counted"
+    assert town.events(between.id) == ["denied"]
+    assert "1 approval from dba" in town.message(between.id, "denied")
+    assert town.verify().code == 0
+
+
+def said(town: Town, name: str) -> tuple[str, str]:
+    """Why it was revoked: the reason, and the rules that do not hold any more."""
+    message = town.message(name, "revoked")
+    reason = message.partition("Daypass-Reason: ")[2].partition("\n")[0]
+    assert "Daypass-Decision: deny sha256:" in message
+    rules = [line[2:].partition(":")[0] for line in message.splitlines() if line.startswith("- ")]
+    return reason, ", ".join(rules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from context_server import context_server
@@ -47,6 +48,11 @@ def change(town: Town, name: str, *edits: tuple[str, str, str], **files: bytes) 
         changes[path] = text.replace(old.encode(), new.encode())
     number = alice.propose(name, changes, name)
     town.merge(Asked(name, number, alice), approvers=("dave",))
+
+
+def write(town: Town, path: str, data: dict[str, object]) -> None:
+    """What waits in Vault between runs."""
+    town.box.bao.client.write(f"daypass/data/daypass/{path}", {"data": data})
 
 
 def explain(town: Town, grant_id: str) -> acting.Done:
@@ -138,6 +144,7 @@ def test_a_posture_is_asked_for_at_issue_and_while_it_lives(town: Town) -> None:
 
         server.say({"alice": {"alice-laptop": "healthy"}, "bob": {"bob-phone": "healthy"}})
         town.grant("healthy", duration="1h", device="alice-laptop")
+        town.grant("in-doubt", duration="1h", device="alice-laptop")
         town.grant("somebody-elses", duration="1h", device="bob-phone")
         server.asked.clear()
         done = town.apply()
@@ -147,10 +154,25 @@ def test_a_posture_is_asked_for_at_issue_and_while_it_lives(town: Town) -> None:
         assert (context["status"], context["value"]) == ("known", "healthy")
 
         server.status = 503  # an outage throws nobody out, and somebody hears of it
+        intent = {"kind": "redeliver", "accountId": 1, "at": "2026-11-22T00:00:00Z"}
+        write(town, "intents/in-doubt", intent)
+        lives = (town.record("in-doubt"), town.live_tokens("in-doubt"))
         done = town.apply("schedule")
         assert done.code == 5
+        assert town.events("healthy") == town.events("in-doubt") == ["issued"]
+        assert "in-doubt cannot be decided again" in done.said
+        # It extends nothing, and delivers nothing anew.
+        assert lives == (town.record("in-doubt"), town.live_tokens("in-doubt"))
+        # Eight hours go by, for one of the two: moderate sensitivity allows no more.
+        since = str(Instant.from_seconds(time.time()).plus(-8 * 3600 - 60))
+        write(town, "notes/doubts", {"in-doubt": since})
+        done = town.apply("schedule")
+        assert town.events("in-doubt") == ["issued", "revoked"], done.said
         assert town.events("healthy") == ["issued"]
-        assert "cannot be decided again" in done.said
+        message = town.message("in-doubt", "revoked")
+        assert "Daypass-Reason: unknown-context" in message
+        assert "Daypass-Decision: indeterminate sha256:" in message
+        assert town.live_tokens("in-doubt") == []
 
         server.say({"alice": {"alice-laptop": "lost"}})  # an answer does
         done = town.apply("schedule")
