@@ -13,13 +13,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from daypass.model.instant import Instant
     from daypass.report.ground import Ground
     from daypass.report.story import GrantStory
 
 LEFT: Final = 190  # room for the names of resources
 WIDTH: Final = 1200
-TOP: Final = 26
+TOP: Final = 20  # under the labels of the time axis
+COLUMN: Final = 14  # units: the width of a column, in which grants are counted
+FLOOR: Final = TOP + 58  # what the columns stand on
+TALLEST: Final = 44
 _ROW: Final = 9
 _BAR: Final = 7
 _PADDING: Final = 8
@@ -27,13 +32,12 @@ _MOST_ROWS: Final = 10
 _MOST_BANDS: Final = 60
 _LEAST: Final = 2  # units: a bar that is shorter could not be seen
 _TICKS: Final = 8
+_MONTHS: Final = 12
+_DAY: Final = 86400
+_MONTHLY_FROM: Final = 90 * _DAY
 _STEPS: Final = tuple(
     step * unit
-    for unit, steps in (
-        (60, (1, 5, 15, 30)),
-        (3600, (1, 2, 3, 6, 12)),
-        (86400, (1, 2, 7, 14, 30, 60, 90, 180, 365, 730, 1825)),
-    )
+    for unit, steps in ((60, (1, 5, 15, 30)), (3600, (1, 2, 3, 6, 12)), (_DAY, (1, 2, 7, 14)))
     for step in steps
 )
 
@@ -69,6 +73,15 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Pillar:
+    """How many grants began within one column: routine (and unknown) ones, and emergencies."""
+
+    x: int
+    routine: int
+    emergency: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """The whole picture, in units."""
 
@@ -78,6 +91,13 @@ class Timeline:
     bands: tuple[Band, ...]
     ticks: tuple[Tick, ...]
     omitted: int  # resources that have no band
+    pillars: tuple[Pillar, ...]
+    most: int  # grants of the tallest pillar
+    column_seconds: int  # the length of time that a pillar counts
+
+    def tall(self, number: int) -> int:
+        """The height of that many grants; a single one can be seen."""
+        return -(-number * TALLEST // max(self.most, 1))
 
 
 def draw(ground: Ground) -> Timeline | None:
@@ -96,12 +116,32 @@ def draw(ground: Ground) -> Timeline | None:
     # The busiest first where there is no room for all, then by name.
     chosen = sorted(by_resource, key=lambda name: (-len(by_resource[name]), name))[:_MOST_BANDS]
     bands = []
-    y = TOP
+    y = FLOOR + 6
     for resource in sorted(chosen):
         band = _band(resource, y, by_resource[resource], scale, ground)
         bands.append(band)
         y += band.height
-    return Timeline(WIDTH, y + 4, LEFT, tuple(bands), scale.ticks(), len(by_resource) - len(chosen))
+    pillars = _pillars(bands)
+    return Timeline(
+        width=WIDTH,
+        height=y + 4,
+        left=LEFT,
+        bands=tuple(bands),
+        ticks=scale.ticks(),
+        omitted=len(by_resource) - len(chosen),
+        pillars=pillars,
+        most=max(pillar.routine + pillar.emergency for pillar in pillars),
+        column_seconds=scale.seconds(COLUMN),
+    )
+
+
+def _pillars(bands: list[Band]) -> tuple[Pillar, ...]:
+    """The bars of all bands, counted by the column in which each begins."""
+    counts: dict[int, list[int]] = {}
+    for band in bands:
+        for bar in band.bars:
+            counts.setdefault((bar.x - LEFT) // COLUMN, [0, 0])[bar.kind == "b"] += 1
+    return tuple(Pillar(LEFT + at * COLUMN, *found) for at, found in sorted(counts.items()))
 
 
 class _Scale:
@@ -112,16 +152,38 @@ class _Scale:
         inside = min(max(when.seconds - self._start, 0), self._span)
         return LEFT + round(inside * (WIDTH - LEFT - 4) / self._span)
 
+    def seconds(self, units: int) -> int:
+        """The length of time that so many units stand for."""
+        return round(units * self._span / (WIDTH - LEFT - 4))
+
     def ticks(self) -> tuple[Tick, ...]:
-        step = next((item for item in _STEPS if self._span / item <= _TICKS), _STEPS[-1])
-        first = -(-self._start // step) * step
-        form = "%Y-%m-%d" if step >= _STEPS[9] else "%m-%d %H:%M"
         marks = []
-        for at in range(first, self._end + 1, step):
+        for at, label in self._months() if self._span > _MONTHLY_FROM else self._steps():
             x = LEFT + round((at - self._start) * (WIDTH - LEFT - 4) / self._span)
             if x <= WIDTH - 60:  # the label has to fit
-                marks.append(Tick(x, datetime.fromtimestamp(at, UTC).strftime(form)))
+                marks.append(Tick(x, label))
         return tuple(marks)
+
+    def _steps(self) -> Iterator[tuple[int, str]]:
+        step = next((item for item in _STEPS if self._span / item <= _TICKS), _STEPS[-1])
+        for at in range(-(-self._start // step) * step, self._end + 1, step):
+            when = datetime.fromtimestamp(at, UTC)
+            yield at, f"{when.day} {when:%b}" if step >= _DAY else f"{when.day} {when:%b %H:%M}"
+
+    def _months(self) -> Iterator[tuple[int, str]]:
+        """The first days of months, as many as there is room for."""
+        begin = datetime.fromtimestamp(self._start, UTC)
+        months = self._span // (30 * _DAY) + 1
+        every = next((item for item in (1, 2, 3, 6) if months / item <= _MONTHS), 12)
+        number = begin.year * 12 + begin.month  # of the month after the first one, from 0
+        number += -number % every
+        while True:
+            year, month = divmod(number, 12)
+            at = datetime(year, month + 1, 1, tzinfo=UTC)
+            if at.timestamp() > self._end:
+                return
+            yield int(at.timestamp()), at.strftime("%b %Y")
+            number += every
 
 
 def _band(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -130,11 +131,55 @@ def test_the_picture_is_there(opened: Browser, page: Path, scheme: str) -> None:
     assert len(colours(opened.screenshot())) > 50
     bars = opened.run(
         "const box = document.querySelector('svg').getBoundingClientRect();"
-        "const bars = Array.from(document.querySelectorAll('svg rect'));"
+        "const bars = Array.from(document.querySelectorAll('svg rect[data-n]'));"
         "return bars.map((bar) => bar.getBoundingClientRect())"
         ".filter((bar) => bar.width > 0 && bar.height > 2 && bar.right <= box.right).length"
     )
     assert bars == 400
+
+
+def pillars(browser: Browser) -> list[list[float]]:
+    return [
+        list(pillar)
+        for pillar in browser.run(
+            "return Array.from(document.querySelectorAll('.pillars rect'), (rect) => ['x', 'y',"
+            " 'width', 'height'].map((name) => Number(rect.getAttribute(name))))"
+        )
+    ]
+
+
+def test_the_pillars_count_what_is_shown(opened: Browser, page: Path) -> None:
+    drawn = pillars(opened)
+    opened.run("document.querySelector('#filters [name=words]').focus()")
+    opened.press(*"orders")
+    fewer = pillars(opened)
+    assert 0 < sum(tall for *_, tall in fewer) < sum(tall for *_, tall in drawn)
+    opened.run("document.querySelector('#filters button').click()")
+    assert opened.run_async("setTimeout(arguments[0], 50)") is None
+    assert sorted(pillars(opened)) == sorted(drawn)
+    (made,) = re.findall('<g class="pillars"[^>]*>(.*?)</g>', page.read_text())
+    numbers = re.findall('x="(\\d+)" y="(\\d+)" width="(\\d+)" height="(\\d+)"', made)
+    assert sorted(drawn) == sorted([float(number) for number in each] for each in numbers)
+
+
+def test_a_bar_that_is_pointed_at_says_whose_it_is(opened: Browser) -> None:
+    said = opened.run(
+        "const bar = document.querySelector('svg rect[data-n=\"0\"]');"
+        "bar.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));"
+        "return document.getElementById('pointed').textContent"
+    )
+    first = opened.run("return document.querySelector('#grants tbody td').textContent")
+    assert said.startswith(first)
+
+
+def test_key_figures_lead_to_what_they_come_from(opened: Browser) -> None:
+    targets = opened.run(
+        "return Array.from(document.querySelectorAll('.figures a'), (a) => a.hash.slice(1))"
+    )
+    assert len(targets) == 8
+    assert all(
+        opened.run("return !!document.getElementById(arguments[0])", name) for name in targets
+    )
 
 
 def test_light_and_dark_differ(opened: Browser, page: Path) -> None:
@@ -155,7 +200,7 @@ def test_grants_are_filtered_by_keyboard_alone(opened: Browser) -> None:
     assert 0 < some < total
     says = opened.run("return document.querySelector('#filters output').textContent")
     assert says == f"{some} of {total} grants shown"
-    bars = opened.run("return document.querySelectorAll('svg rect:not(.off)').length")
+    bars = opened.run("return document.querySelectorAll('svg rect[data-n]:not(.off)').length")
     assert bars == some
     opened.press(TAB, ENTER)  # Show all
     assert opened.run_async("setTimeout(arguments[0], 50)") is None
@@ -177,7 +222,7 @@ def test_each_list_filters_rows_and_bars_alike(opened: Browser, field: str) -> N
     )
     assert rows
     assert set(rows) == {value}
-    bars = opened.run("return document.querySelectorAll('svg rect:not(.off)').length")
+    bars = opened.run("return document.querySelectorAll('svg rect[data-n]:not(.off)').length")
     assert bars == len(rows)
 
 
@@ -230,7 +275,7 @@ def test_without_script_all_is_there(browser: Browser, page: Path) -> None:
             return len(found["nodeIds"])
 
         assert count("#grants tbody tr") == 400
-        assert count("svg rect") == 400
+        assert count("svg rect[data-n]") == 400
         assert count("#filters[hidden]") == 1
         assert count("th button") == 0
     finally:
@@ -241,6 +286,21 @@ def test_it_prints(opened: Browser) -> None:
     printed = opened.print()
     assert printed.startswith(b"%PDF-")
     assert printed.count(b"/Type /Page\n") > 3 or len(printed) > 100_000
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_controls_are_a_page_like_it(
+    opened: Browser, year: Path, tmp_path: Path, width: int
+) -> None:
+    target = tmp_path / "controls.html"
+    assert main(["-C", str(year), "audit", "report", "--controls", "--output", str(target)]) == 0
+    opened.size(width, 1000)
+    opened.open(target)
+    assert opened.console() == []
+    _, *worst = opened.run(CONTRAST)
+    assert worst[0][0] >= 4.5, worst
+    assert opened.run("return document.documentElement.scrollWidth - innerWidth") <= 0
+    assert opened.run("return document.querySelectorAll('#controls tbody tr').length") == 33
 
 
 def test_on_a_phone_the_page_does_not_scroll_sideways(opened: Browser, page: Path) -> None:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from daypass.ledger.verify import Verdict
 from daypass.model.instant import Instant
 from daypass.report.answer import NOT_RECORDED, Shape, Standing, span
-from daypass.report.timeline import BAR_HEIGHT, draw
+from daypass.report.keyfigures import key_figures
+from daypass.report.story import State
+from daypass.report.timeline import BAR_HEIGHT, COLUMN, FLOOR, TALLEST, TOP, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,25 @@ _MARKS: Final = {
     Standing.ATTENTION: "look",
     Standing.UNKNOWN: "unknown",
 }
+_GROUPS: Final = {
+    "look": "Needs a look",
+    "unknown": "Cannot be told from here",
+    "noted": "Noted",
+    "none": "Nothing found",
+}
+# What a state means at first glance; any other is shown as it is.
+_STATES: Final = {
+    "holds": "good",
+    "does not hold": "bad",
+    "not assessable": "unknown",
+    "not exercised": "none",
+    str(State.OVER): "look",
+    str(State.FAILED): "bad",
+    "overdue": "bad",
+    "reviewed late": "look",
+    "reviewed by its requester": "bad",
+}
+_CODE: Final = re.compile("`([^`]+)`")
 _BADGES: Final = {
     Verdict.HOLDS: "good",
     Verdict.SELF_ATTESTED: "unknown",
@@ -47,14 +69,26 @@ def page(report: Report) -> Iterator[str]:
     """The page, in pieces."""
     style, script = _asset("report.css"), _asset("report.js")
     answers = [_shown(answer) for answer in report.answers]
+    figures = key_figures(report.ground, report.answers)
     yield from _template().generate(
         report=report,
         heading={line.key: line.value for line in report.heading},
         verdict=report.ground.verification.verdict,
         badge=_BADGES[report.ground.verification.verdict],
         answers=answers,
+        groups=[
+            (title, shown)
+            for mark, title in _GROUPS.items()
+            if (shown := [item for item in answers if item["mark"] == mark])
+        ],
+        figures=[(item, _MARKS[item.standing]) for item in figures],
         picture=draw(report.ground) if any(item["name"] == "grants" for item in answers) else None,
         bar_height=BAR_HEIGHT,
+        column=COLUMN,
+        floor=FLOOR,
+        tallest=TALLEST,
+        top=TOP,
+        span=span,
         style=Markup(style),  # noqa: S704  -- a file of this package, not of anybody's making
         script=Markup(script),  # noqa: S704  -- likewise
         policy="default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -98,19 +132,25 @@ def _layout(columns: list[Column]) -> str:
     )
 
 
-def _cell(cell: Cell, shape: Shape) -> str | tuple[str, float]:
-    """What is shown; for a length of time also the number that it sorts by."""
+def _cell(cell: Cell, shape: Shape) -> str | tuple[str, float | str]:
+    """What is shown; with the number that a length of time sorts by, or a state's mark."""
     if cell is None:
         return NOT_RECORDED
     if isinstance(cell, str):
-        return cell[:_SHORT] if shape is Shape.COMMIT else cell
+        return _words(cell, shape)
     if isinstance(cell, Instant):
         return str(cell)[:19].replace("T", " ")
     if isinstance(cell, tuple):
         return ", ".join(cell) or NOT_RECORDED
-    if shape is Shape.SECONDS:
-        return span(cell), cell
-    return str(cell)
+    return (span(cell), cell) if shape is Shape.SECONDS else str(cell)
+
+
+def _words(text: str, shape: Shape) -> str | tuple[str, str]:
+    if shape is Shape.STATE and text in _STATES:
+        return text, _STATES[text]
+    if shape is Shape.TEXT and "`" in text:
+        return _prose(text)
+    return text[:_SHORT] if shape is Shape.COMMIT else text
 
 
 @cache
@@ -123,7 +163,13 @@ def _template() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["prose"] = _prose
     return environment.get_template("report.html")
+
+
+def _prose(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  -- escaped first
 
 
 def _asset(name: str) -> str:

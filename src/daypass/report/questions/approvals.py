@@ -9,10 +9,11 @@ from daypass.report.answer import Answer, Column, Shape, Standing, counted, join
 from daypass.report.questions.access import who
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from daypass.report.ground import Ground
 
+_CLOSE: Final = 2  # an approver of at least one in so many of somebody's grants is close to them
 _WHO: Final = (
     Column("grant", "Grant", Shape.NAME),
     Column("subject", "Subject", Shape.NAME),
@@ -73,7 +74,7 @@ def pairs(ground: Ground) -> Answer:
         asked[story.requested_by] += 1
         for name in {item.who for item in story.approvals}:
             edges[name, story.requested_by] += 1
-    rings = _rings(edges)
+    rings = _rings(pair for pair, number in edges.items() if number * _CLOSE >= asked[pair[1]])
     ring_of = {name: number for number, ring in enumerate(rings, start=1) for name in ring}
     rows = tuple(
         (
@@ -110,11 +111,12 @@ def pairs(ground: Ground) -> Answer:
         ),
         rows=rows,
         note="A ring is a set of people each of whom can be reached from each other by following "
-        "approvals. In a small team that is usual; it says where a second look pays.",
+        "approvals, counting only whoever approved at least half of what the other asked for. In a "
+        "small team that is usual; it says where a second look pays.",
     )
 
 
-def _rings(edges: Mapping[tuple[str, str], int]) -> list[tuple[str, ...]]:
+def _rings(edges: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
     """Strongly connected components of two or more (Kosaraju's), the largest first."""
     ahead: dict[str, list[str]] = defaultdict(list)
     back: dict[str, list[str]] = defaultdict(list)

@@ -64,10 +64,15 @@ def _ended(story: GrantStory) -> Instant | None:
     return story.end.ended_at if story.end else None
 
 
+def merged_to_issued(story: GrantStory) -> float | None:
+    """Seconds from the merge of its request to its issue; None if not known."""
+    return _between(story.not_before, _merged(story))
+
+
 _STEPS: Final[tuple[tuple[str, Callable[[GrantStory], float | None]], ...]] = (
     ("asked to approved", lambda story: _between(story.approved_at, story.asked_at)),
     ("approved to merged", lambda story: _between(_merged(story), story.approved_at)),
-    ("merged to issued", lambda story: _between(story.not_before, _merged(story))),
+    ("merged to issued", merged_to_issued),
     ("asked to issued", lambda story: _between(story.not_before, story.asked_at)),
     ("issued to ended", lambda story: _between(_ended(story), story.not_before)),
 )
@@ -87,7 +92,7 @@ def durations(ground: Ground) -> Answer:
                 [story for story in stories if story.end] if step == "issued to ended" else stories
             )
             rows.append((step, resource, *statistics(measure(story) for story in counts)))
-    merged = statistics(_between(story.not_before, _merged(story)) for story in ground.grants)
+    merged = statistics(merged_to_issued(story) for story in ground.grants)
     lived = statistics(
         _between(_ended(story), story.not_before) for story in ground.grants if story.end
     )
@@ -137,11 +142,11 @@ def endings(ground: Ground) -> Answer:
             by_trigger[story.end.reason or "not recorded"].append(story)
     rows = []
     for trigger, stories in sorted(by_trigger.items()):
-        found = statistics(_confirmed_after(story) for story in stories)
+        found = statistics(confirmed_after(story) for story in stories)
         failed = sum(bool(story.failures) for story in stories)
         rows.append((trigger, len(stories), *found, failed))
     total = statistics(
-        _confirmed_after(story) for stories in by_trigger.values() for story in stories
+        confirmed_after(story) for stories in by_trigger.values() for story in stories
     )
     at = ground.window.at
     unconfirmed = sum(story.state_at(at) in (State.OVER, State.FAILED) for story in ground.live)
@@ -175,5 +180,6 @@ def endings(ground: Ground) -> Answer:
     )
 
 
-def _confirmed_after(story: GrantStory) -> float | None:
+def confirmed_after(story: GrantStory) -> float | None:
+    """Seconds from when its end was due to the commit that confirms it; None if not known."""
     return _between(story.end.moment.at if story.end else None, trigger_time(story))

@@ -55,7 +55,7 @@ if (form) {
   }
   const rows = rowsOf(section);
   const bars = new Map(
-    Array.from(section.querySelectorAll("rect"), (bar) => [Number(bar.dataset.n), bar]),
+    Array.from(section.querySelectorAll("rect[data-n]"), (bar) => [Number(bar.dataset.n), bar]),
   );
   const fields = ["resource", "subject", "lane"];
   const values = rows.map((row) => fields.map((name) => row.cells[column[name]].textContent.trim()));
@@ -63,11 +63,41 @@ if (form) {
     const found = Array.from(new Set(values.map((row) => row[at]))).sort(byText);
     form.elements[name].append(...found.map((value) => new Option(value, value)));
   });
+  const picture = section.querySelector("svg");
+  const pillars = picture.querySelector(".pillars");
+  const { left, column: width, floor } = Object.fromEntries(
+    ["left", "column", "floor"].map((name) => [name, Number(picture.dataset[name])]),
+  );
+  const tall = (count) => Math.ceil((count * pillars.dataset.tallest) / pillars.dataset.most);
+  // The same pillars as those that the page came with, of the bars that are shown.
+  const count = () => {
+    const counts = new Map();
+    for (const bar of bars.values()) {
+      if (bar.classList.contains("off")) continue;
+      const at = Math.floor((Number(bar.getAttribute("x")) - left) / width);
+      if (!counts.has(at)) counts.set(at, [0, 0]);
+      counts.get(at)[Number(bar.classList.contains("b"))] += 1;
+    }
+    const made = [];
+    for (const [at, found] of counts) {
+      let from = floor;
+      found.forEach((number, kind) => {
+        if (!number) return;
+        const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+        from -= tall(number);
+        const place = { x: left + at * width + 1, y: from, width: width - 2, height: tall(number) };
+        for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
+        rect.classList.add("rb"[kind]);
+        made.push(rect);
+      });
+    }
+    pillars.replaceChildren(...made);
+  };
   const output = form.querySelector("output");
   const apply = () => {
     const wanted = fields.map((name) => form.elements[name].value);
     const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let left = 0;
+    let here = 0;
     rows.forEach((row, at) => {
       let shown = wanted.every((value, field) => value === "" || value === values[at][field]);
       if (shown && words.length) {
@@ -76,15 +106,23 @@ if (form) {
       }
       if (row.hidden === shown) row.hidden = !shown;
       bars.get(at)?.classList.toggle("off", !shown);
-      left += shown;
+      here += shown;
     });
-    if (rest && left < rows.length) rest.open = true;
-    output.textContent = `${left.toLocaleString("en")} of ${rows.length.toLocaleString("en")} grants shown`;
+    if (rest && here < rows.length) rest.open = true;
+    count();
+    output.textContent = `${here.toLocaleString("en")} of ${rows.length.toLocaleString("en")} grants shown`;
   };
   form.addEventListener("input", apply);
   form.addEventListener("reset", () => setTimeout(apply));
   form.addEventListener("submit", (event) => event.preventDefault());
-  section.querySelector("svg").addEventListener("click", (event) => {
+  const pointed = document.getElementById("pointed");
+  const words = ["grant", "subject", "access", "issuedAt", "endedAt", "outcome"];
+  picture.addEventListener("pointerover", (event) => {
+    const row = rows[Number(event.target.dataset.n)];
+    pointed.hidden = !row;
+    if (row) pointed.textContent = words.map((name) => row.cells[column[name]].textContent.trim()).join(" · ");
+  });
+  picture.addEventListener("click", (event) => {
     const row = rows[Number(event.target.dataset.n)];
     if (!row) return;
     for (const other of section.querySelectorAll("tr.shown")) other.classList.remove("shown");
