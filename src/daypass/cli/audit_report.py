@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from daypass.adapters.git import GitRepository
     from daypass.model.catalogue import Catalogue
-    from daypass.report.ground import Ground
+    from daypass.model.instant import Duration
+    from daypass.report.ground import Cases, Ground
     from daypass.report.heading import Report
 
 FORMATS: Final = ("html", "markdown", "csv", "jsonl")
@@ -160,7 +161,48 @@ def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -
         catalogue_problem=problem,
         verification=verification,
         version=__version__,
+        promises=_promises(repository, head) if words.controls else (),
+        cases=_cases(repository, head, catalogue) if words.controls and catalogue else None,
     )
+
+
+def _promises(repository: GitRepository, head: str) -> tuple[tuple[str, Duration], ...]:
+    """How long evidence was to be kept, after each commit that changed the settings."""
+    from daypass.documents.document import read_document
+    from daypass.model.settings import Settings
+
+    found = []
+    blobs = {
+        commit: changes[-1].after for commit, changes in repository.changes(head, [SETTINGS_PATH])
+    }
+    contents = repository.blobs([blob for blob in blobs.values() if blob is not None])
+    for commit, blob in blobs.items():
+        try:
+            model = read_document(SETTINGS_PATH, contents[blob]).model if blob else None
+        except DocumentError:  # nothing was promised by what could not be read
+            continue
+        if isinstance(model, Settings):
+            found.append((commit, model.evidence.retention))
+    return tuple(found)
+
+
+def _cases(repository: GitRepository, head: str, catalogue: Catalogue) -> Cases | None:
+    """What comes of the cases of that head; None if there is none."""
+    from daypass.lifecycle.trying import CASES_FOLDER, try_cases
+    from daypass.model.decision import Effect
+    from daypass.policy.compiled import compile_policies
+    from daypass.report.ground import Cases
+
+    entries = repository.entries(head, CASES_FOLDER)
+    contents = repository.blobs([entry.blob for entry in entries])
+    policies = compile_policies(catalogue.policies.values())
+    try:
+        results = try_cases(entries, lambda entry: contents[entry.blob], catalogue, policies)
+    except DocumentError:
+        return Cases(right=0, wrong=1, denials=0)
+    wrong = sum(bool(result.wrong) for result in results.values())
+    denials = sum(result.decision.effect is not Effect.PERMIT for result in results.values())
+    return Cases(len(results) - wrong, wrong, denials) if results else None
 
 
 def _catalogue(repository: GitRepository, head: str) -> tuple[Catalogue | None, str | None]:

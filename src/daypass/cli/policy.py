@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
-from daypass.documents.document import read_document
 from daypass.documents.repository import load_catalogue
-from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.names import FOLDERS, Kind
-from daypass.model.policytest import PolicyTest
-from daypass.policy.cases import CaseResult, Coverage, coverage, run_case
+from daypass.errors import ExitCode, UsageError
+from daypass.lifecycle.trying import CASES_FOLDER, try_cases
+from daypass.policy.cases import coverage
 from daypass.policy.compiled import compile_policies
 
 if TYPE_CHECKING:
     import argparse
 
-_FOLDER = next(folder for folder, kind in FOLDERS.items() if kind is Kind.POLICY_TEST)
+    from daypass.policy.cases import CaseResult, Coverage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags and positionals."""
-    parser.add_argument("what", choices=("test",), help=f"run the cases in {_FOLDER}")
+    parser.add_argument("what", choices=("test",), help=f"run the cases in {CASES_FOLDER}")
     parser.add_argument(
         "--require-coverage",
         action="store_true",
@@ -39,26 +37,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     paths = {entry.blob: entry.path for entry in entries}
     catalogue = load_catalogue(entries, lambda blobs: {blob: read(paths[blob]) for blob in blobs})
     policies = compile_policies(catalogue.policies.values())
-    results: dict[str, CaseResult] = {}
-    for entry in entries:
-        if entry.path.startswith(f"{_FOLDER}/") and entry.path.endswith(".yaml"):
-            test = read_document(entry.path, read(entry.path)).model
-            if not isinstance(test, PolicyTest):
-                continue
-            for case in test.cases:
-                name = f"{test.name}/{case.name}"
-                try:
-                    results[name] = run_case(case, catalogue, policies)
-                except KeyError as error:
-                    raise DocumentError(
-                        f"{entry.path}: the case {case.name} names {error.args[0]}, which is no "
-                        "identity with a GitHub account",
-                        remedy="Name one of access/identities: a requester and an approver need "
-                        "an account.",
-                    ) from error
+    results = try_cases(entries, lambda entry: read(entry.path), catalogue, policies)
     if not results:
         raise UsageError(
-            f"there are no cases in {_FOLDER}", remedy="Write one: its schema shows an example."
+            f"there are no cases in {CASES_FOLDER}",
+            remedy="Write one: its schema shows an example.",
         )
     covered = coverage(results.values(), policies)
     if arguments.format == "json":

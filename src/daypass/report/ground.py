@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import EventKind
     from daypass.model.identity import Identity
-    from daypass.model.instant import Instant
+    from daypass.model.instant import Duration, Instant
     from daypass.report.story import Evidence, GrantStory, Note, Refusal
 
 
@@ -34,6 +34,15 @@ class Window:
         return self.ends and self.until < when
 
 
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """What came of the cases in access/policy-tests, run against the policies of the head."""
+
+    right: int
+    wrong: int
+    denials: int  # cases that were answered with something else than a permit
+
+
 @dataclass(frozen=True)
 class Ground:
     """Events, present documents, window, and what verify says of it all."""
@@ -45,6 +54,10 @@ class Ground:
     catalogue_problem: str | None
     verification: Verification
     version: str  # of daypass
+    # Asked for the controls only: how long evidence was to be kept, after each commit that changed
+    # the settings, oldest first; and what came of the cases beside the policies.
+    promises: tuple[tuple[str, Duration], ...] = ()
+    cases: Cases | None = None
 
     @cached_property
     def grants(self) -> tuple[GrantStory, ...]:

@@ -40,6 +40,7 @@ def read_record(content: bytes, *, check_input: bool) -> RecordFacts | None:
                 for item in spec["approvals"]
                 if isinstance(item["identity"], str)
             ),
+            context=_context(_part(asked, "context")),
             input_matches=not check_input or digest(asked) == decision["digest"],
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -52,6 +53,12 @@ def read_grant(content: bytes) -> Grant | None:
         return Grant.from_document(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _context(sources: dict[str, Any]) -> bool | None:
+    """Whether every context source that is required was known; None if none is required."""
+    wanted = [item["status"] for item in sources.values() if item.get("required")]
+    return all(status == "known" for status in wanted) if wanted else None
 
 
 def _part(value: Any, key: str) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class RecordFacts:
     resource_seconds: int | None  # the resource's maximum, when it was issued
     recording: str | None
     names: tuple[tuple[int, str], ...]  # account id → identity, of approvers
+    context: bool | None  # whether all context that is required was known; None: none is
     input_matches: bool  # whether the recorded input has the digest that is recorded
 
 

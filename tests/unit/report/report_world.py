@@ -59,6 +59,7 @@ def record(**other: Any) -> RecordFacts:
         resource_seconds=8 * HOUR,
         recording="none",
         names=(),
+        context=None,
         input_matches=True,
     )
     return replace(usual, **other)
@@ -176,4 +177,6 @@ def ground(
         catalogue_problem=None if documents else "the documents do not load",
         verification=Verification(verdict, "0" * 40, 9, 3, faults, ("SHA256:x",), None),
         version="1.2.3",
+        promises=other.pop("promises", ()),
+        cases=other.pop("cases", None),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,13 @@ from report_world import HOUR, approval, ended, failure, ground, identity, recor
 
 from daypass.ledger.verify import Verdict as Evidence
 from daypass.model.event import EventKind
+from daypass.model.instant import Duration
 from daypass.report.answer import Standing
 from daypass.report.controls import controls
 from daypass.report.controls.control import Verdict
 from daypass.report.controls.table import CONTROLS
+from daypass.report.controls.tried import TRIED
+from daypass.report.ground import Cases
 
 if TYPE_CHECKING:
     from daypass.report.ground import Ground
@@ -44,11 +48,14 @@ def test_of_nothing_nothing_holds_but_what_the_documents_show() -> None:
 FAILING = {
     "R1": ground(documents=False),
     "R2": ground(identities=(identity("ci", "ci", owners=["alice", "gone"]),)),
+    "R3": ground(cases=Cases(right=7, wrong=1, denials=3)),
     "R5": ground(story(record=record(input_matches=False))),
+    "R6": ground(story(record=record(sensitivity="high", context=False))),
     "R8": ground(story(lasts=2 * HOUR)),
     "R9": ground(story(record=record(renews="never-there"))),
     "R12": ground(story(approvals=(approval("alice"), approval("bob")))),
     "R13": ground(story(record=record(sensitivity="critical"))),
+    "R15": ground(story(subject="ci"), identities=(identity("ci", "ci", owners=["alice", "bob"]),)),
     "R16": ground(identities=(identity("bot", "agent", owners=["alice", "bob"]),)),
     "R18": ground(
         story(subject="acme"),
@@ -75,6 +82,9 @@ FAILING = {
     "R30": ground(story(subject="eve"), identities=(identity("eve", status="offboarded"),)),
 }
 
+SHORTER = (("a" * 40, Duration.parse("400d")), ("b" * 40, Duration.parse("90d")))
+FAILING["R34"] = ground(verdict=Evidence.HOLDS, promises=SHORTER)
+
 
 @pytest.mark.parametrize("control", FAILING)
 def test_what_does_not_hold_is_said_not_to(control: str) -> None:
@@ -86,6 +96,11 @@ HOLDING = {
     "R2": ground(identities=(identity("ci", "ci", owners=["alice", "bob"]),)),
     "R3": ground(refusals=(refusal(EventKind.DENIED, "policy"),)),
     "R5": ground(story()),
+    "R6": ground(story(record=record(context=True))),
+    "R15": ground(
+        identities=(identity("ci", "ci", owners=["alice", "bob"], authn={"method": "oidc"}),)
+    ),
+    "R34": ground(verdict=Evidence.HOLDS, promises=SHORTER[::-1]),
     "R8": ground(story()),
     "R10": ground(story(end=ended(-60, kind=EventKind.REVOKED, reason="done"))),
     "R11": ground(story(failures=(failure(-60),))),
@@ -103,6 +118,20 @@ HOLDING = {
 @pytest.mark.parametrize("control", HOLDING)
 def test_what_was_put_to_the_test_holds(control: str) -> None:
     assert verdicts(HOLDING[control])[control] == Verdict.HOLDS
+
+
+def test_cases_that_are_answered_as_written_put_denial_to_the_test() -> None:
+    assert verdicts(ground(cases=Cases(right=7, wrong=0, denials=3)))["R3"] == Verdict.HOLDS
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    root = Path(__file__).resolve().parents[2]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in root.rglob("test_*.py"))
+    known = {control.id for control in CONTROLS}
+    for control, names in TRIED.items():
+        assert control in known
+        for name in names:
+            assert f"def {name}(" in sources, f"{control}: {name}"
 
 
 def test_evidence_that_only_vouches_for_itself_proves_nothing() -> None:

@@ -9,6 +9,7 @@ from daypass.report.answer import Answer, Column, Shape, Standing
 from daypass.report.controls.control import Verdict
 from daypass.report.controls.lives import rules_for
 from daypass.report.controls.table import CONTROLS
+from daypass.report.controls.tried import TRIED
 
 if TYPE_CHECKING:
     from daypass.report.ground import Ground
@@ -31,6 +32,7 @@ def controls(ground: Ground) -> Answer:
                 str(verdict),
                 shown,
                 tuple(rules_for(control.id)),
+                "; ".join(_sentence(name) for name in TRIED.get(control.id, ())) or None,
             )
         )
     counts = ", ".join(f"{verdict}: {found[verdict]}" for verdict in _ORDER)
@@ -47,9 +49,15 @@ def controls(ground: Ground) -> Answer:
             Column("verdict", "Verdict", Shape.STATE),
             Column("shown", "What shows it", Shape.TEXT),
             Column("rules", "Built-in rules", Shape.TEXT),
+            Column("tests", "Tried by daypass's own tests", Shape.TEXT),
         ),
         rows=tuple(rows),
         note="“Holds” is said only of what something in this window put to the test. “Not "
         "exercised”: nothing in this window did. “Not assessable” lies outside this "
-        "repository: in Vault, in GitHub, or in daypass's own tests.",
+        "repository: in Vault, in GitHub, or in daypass's own tests. Those are named by what they "
+        "try: `test_` and the words between underscores.",
     )
+
+
+def _sentence(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")

@@ -45,6 +45,25 @@ def identities_owned(ground: Ground) -> Finding:
     )
 
 
+def workloads_authenticate(ground: Ground) -> Finding:
+    """R15."""
+    if ground.catalogue is None:
+        return unknown(f"{ground.catalogue_problem}")
+    wanted = [
+        item
+        for item in ground.identities.values()
+        if item.type in (IdentityType.SERVICE, IdentityType.CI, IdentityType.WORKLOAD)
+    ]
+    given = {story.subject for story in ground.grants}
+    bad = [item.name for item in wanted if item.authn is None and item.name in given]
+    if bad:
+        return fails(f"granted without saying how they authenticate: {some(bad)}")
+    ways = sorted({str(item.authn["method"]) for item in wanted if item.authn})
+    if not ways:
+        return unused("no workload says how it authenticates, and none was granted anything")
+    return holds(f"{counted(len(wanted), 'workload')}, by {', '.join(ways)}; no static secret")
+
+
 def agents_sponsored(ground: Ground) -> Finding:
     """R16."""
     agents = [item for item in ground.identities.values() if item.type is IdentityType.AGENT]

@@ -32,10 +32,20 @@ def denied_by_default(ground: Ground) -> Finding:
     """R3."""
     counted_reasons = (Reason.POLICY, Reason.UNKNOWN_CONTEXT)
     number = sum(item.reason in counted_reasons for item in ground.refusals)
-    rules = some(rules_for("R3"))
-    if not number:
-        return unused(f"rules {rules}; nothing was denied in this window")
-    return holds(f"rules {rules}; {counted(number, 'denial')} by policy or for want of context")
+    shown = [f"{counted(number, 'denial')} by policy or for want of context"] if number else []
+    if ground.cases is not None:
+        if ground.cases.wrong:
+            return fails(
+                f"{counted(ground.cases.wrong, 'case')} of access/policy-tests not answered as "
+                "somebody wrote down: `daypass policy test` names each"
+            )
+        shown.append(
+            f"{counted(ground.cases.right, 'case')} of access/policy-tests answered as written, "
+            f"{ground.cases.denials} of them not with a permit"
+        )
+    if not shown:
+        return unused("nothing was denied in this window, and no case is written down")
+    return holds("; ".join(shown))
 
 
 def replayable(ground: Ground) -> Finding:
@@ -53,6 +63,28 @@ def replayable(ground: Ground) -> Finding:
     return holds(
         f"{counted(len(told), 'grant')}, each with its input, whose digest was computed "
         "again, and its policy digest; `daypass explain` replays them"
+    )
+
+
+def context_known(ground: Ground) -> Finding:
+    """R6."""
+    wanted = [story for story in ground.grants if story.record and story.record.context is not None]
+    bad = [
+        story.id
+        for story in wanted
+        if story.record
+        and story.record.context is False
+        and story.record.sensitivity in ("high", "critical")
+        and not story.is_emergency
+    ]
+    if bad:
+        return fails(f"issued though required context was not known: {some(bad)}")
+    if not wanted:
+        return unused("no context source is required of any grant")
+    known = sum(bool(story.record and story.record.context) for story in wanted)
+    return holds(
+        f"{counted(len(wanted), 'grant')} with required context, known for {known}; the rest are "
+        "of low or moderate sensitivity, or emergencies"
     )
 
 

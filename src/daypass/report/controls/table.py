@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.event import Reason
-from daypass.report.controls import catalogue, lives
+from daypass.report.controls import catalogue, keeping, lives
 from daypass.report.controls.control import Control, Finding, unknown, unused
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R4",
         "The same input gives byte-identical decisions everywhere",
         ("800-207 PDP",),
-        _outside("by daypass's own tests; a repository cannot show it"),
+        _outside("each decision is one function's of its recorded input; R5 holds the inputs"),
     ),
     Control(
         "R5",
@@ -58,7 +58,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "Posture never comes from the requester; stale posture is unknown, and denies where "
         "sensitivity is high",
         ("800-207 tenets 4, 5",),
-        _outside("no attestation of posture is recorded in grants"),
+        lives.context_known,
     ),
     Control(
         "R7",
@@ -106,7 +106,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R15",
         "A workload that authenticates with a static secret is denied unless excepted",
         ("OWASP NHI4", "OWASP NHI7"),
-        _outside("identities can name OIDC or SPIFFE only; how a workload logs in is Vault's"),
+        catalogue.workloads_authenticate,
     ),
     Control(
         "R16",
@@ -208,13 +208,13 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R32",
         "No secret in any git object, log, comment, artifact or traceback",
         ("OWASP NHI2",),
-        _outside("by daypass's own tests, which put canaries through every flow"),
+        _outside("canaries go through every flow of daypass's own tests; here, a scanner says it"),
     ),
     Control(
         "R34",
         "Evidence younger than the retention is not dropped; an export leaves the platform",
         ("800-53 AU-11", "800-53 AU-9(2)"),
-        _outside("compare the head with one that was noted elsewhere: --anchor"),
+        keeping.retained,
     ),
     Control(
         "R35",
