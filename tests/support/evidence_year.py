@@ -18,7 +18,7 @@ from daypass.adapters.git.tree import TreeEditor
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
 from daypass.ledger.compose import compose
-from daypass.lifecycle.happening import Happening, Run, ended, issued, revoke_failed
+from daypass.lifecycle.happening import Begun, Happening, Run, ended, issued, revoke_failed
 from daypass.model.canonical import digest, digest_bytes
 from daypass.model.event import Event, EventKind, Reason
 from daypass.model.grant import Approval, Grant, Lane, Wrapping
@@ -185,6 +185,7 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
     lying: set[str] = set()
     asked: dict[str, str] = {}
     granted: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for step in steps:
         seconds = max(step.at, seconds)
         grant = step.grant
@@ -198,7 +199,7 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
             head = asked[grant.id] = repository._pack.add("commit", draft.payload())
             continue
         grant = replace(grant, request_commit=asked[grant.id])
-        happening = _happening(step.what, grant, granted, seconds)
+        happening = _happening(step.what, grant, granted, failed, seconds)
         sequence += 1
         message = compose(happening.title, happening.body, happening.event, sequence, previous)
         lying.update(happening.writes)
@@ -211,6 +212,8 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
         head = previous = repository._pack.add("commit", with_signature(payload, armoured))
         if step.what == "issue":
             granted[grant.id] = head
+        elif step.what == "fail":
+            failed[grant.id] = head
     repository._flush()
     return head
 
@@ -219,7 +222,9 @@ def path_of(grant: Grant) -> str:
     return (request_path if grant.lane is Lane.ROUTINE else break_glass_path)(grant.id)
 
 
-def _happening(what: str, grant: Grant, granted: dict[str, str], seconds: int) -> Happening:
+def _happening(
+    what: str, grant: Grant, granted: dict[str, str], failed: dict[str, str], seconds: int
+) -> Happening:
     now = Instant.from_seconds(seconds)
     if what == "issue":
         return issued(grant, RUN)
@@ -234,7 +239,15 @@ def _happening(what: str, grant: Grant, granted: dict[str, str], seconds: int) -
     at = grant.not_after
     if what == "done":
         kind, reason, at = EventKind.REVOKED, Reason.DONE, now
-    return ended(grant, granted[grant.id], kind, reason, at, record_blob=None, run=RUN)
+    return ended(
+        grant,
+        Begun(granted[grant.id], failed.get(grant.id)),
+        kind,
+        reason,
+        at,
+        record_blob=None,
+        run=RUN,
+    )
 
 
 def _git(folder: Path, *words: str) -> None:

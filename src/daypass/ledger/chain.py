@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.ledger.compose import reverted_commit
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.history import is_reuse
-from daypass.model.event import EventKind, may_follow
+from daypass.model.event import OF_PULL_REQUEST, EventKind, may_follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ class _Life:
 
     last: EventKind | None = None
     issued: str | None = None
+    failed: str | None = None  # the newest revoke-failed
 
 
 @dataclass(slots=True)
@@ -44,7 +45,8 @@ class Chain:
         """Take the next event; gives what is wrong with its place."""
         yield from self._place(recorded)
         grant = recorded.event.grant
-        if grant is not None:
+        if grant is not None and recorded.event.kind not in OF_PULL_REQUEST:
+            yield from self._renews(recorded)
             life = self._lives.setdefault(grant, _Life())
             yield from self._step(recorded, message, life)
         self.last = recorded
@@ -78,6 +80,13 @@ class Chain:
         if code is not None and message is not None:
             yield Fault(code, recorded.commit, message)
 
+    def _renews(self, recorded: RecordedEvent) -> Iterator[Fault]:
+        renewed = recorded.event.first("Daypass-Renews")
+        life = self._lives.get(renewed) if renewed is not None else None
+        if renewed is not None and (life is None or life.issued is None):
+            message = f"it continues {renewed}, of which there is no grant before it"
+            yield Fault(FaultCode.LINK, recorded.commit, message)
+
     @staticmethod
     def _step(recorded: RecordedEvent, message: bytes, life: _Life) -> Iterator[Fault]:
         kind, grant = recorded.event.kind, recorded.event.grant
@@ -92,7 +101,17 @@ class Chain:
         life.last = kind
         if kind is EventKind.ISSUED:
             life.issued = recorded.commit
+        elif kind is EventKind.REVOKE_FAILED:
+            life.failed = recorded.commit
         elif kind in ENDED:
+            confirms = recorded.event.first("Daypass-Confirms")
+            if confirms != life.failed:
+                yield Fault(
+                    FaultCode.LINK,
+                    recorded.commit,
+                    f"it confirms {confirms or 'no failed revocation'}; that of {grant} is "
+                    f"{life.failed or 'none'}",
+                )
             named = reverted_commit(message)
             if named is None or named != life.issued:
                 yield Fault(

@@ -22,6 +22,7 @@ class FaultCode(StrEnum):
     OUT_OF_ORDER = "out-of-order"  # its number belongs further back
     PREVIOUS = "previous"  # it names another commit as the event before it
     TRANSITION = "transition"  # this cannot happen to a grant in that state
+    LINK = "link"  # it names an event, or a grant, that it cannot follow from
     REVERT = "revert"  # it reverts no commit by which the grant was issued
     RECORD_EDIT = "record-edit"  # a record was changed without the bot's signature
     RECORD_MISMATCH = "record-mismatch"  # record and trailers of one commit disagree

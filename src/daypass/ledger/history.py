@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
 _MARKED: Final = b"\nDaypass-Event: "
 # With these a grant's life begins: nothing older concerns it.
-_BEGINNINGS: Final = frozenset(
-    {EventKind.ISSUED, EventKind.DENIED, EventKind.REJECTED, EventKind.WITHDRAWN}
-)
+_BEGINNINGS: Final = frozenset({EventKind.ISSUED, EventKind.DENIED})
 
 
 def read_event(commit: RawCommit, signers: Signers) -> RecordedEvent | None:

@@ -23,6 +23,7 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
         for item in grant.approvals
     )
     lane = () if grant.lane_word is None else (("Daypass-Lane", grant.lane_word),)
+    renews = () if grant.renews is None else (("Daypass-Renews", grant.renews),)
     return (
         ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
         ("Daypass-Pull-Request", str(grant.pull_request)),
@@ -30,6 +31,7 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
         ("Daypass-Subject", grant.subject),
         ("Daypass-Resource", grant.resource),
         ("Daypass-Access", grant.access),
+        *renews,
         *lane,
         ("Daypass-Decision", f"permit {grant.decision_digest}"),
         ("Daypass-Policy", grant.policy_digest),

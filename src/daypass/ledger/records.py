@@ -133,7 +133,7 @@ def compare(recorded: RecordedEvent, content: bytes) -> Iterator[Fault]:
     if grant.id != event.grant:
         yield Fault(FaultCode.RECORD_MISMATCH, recorded.commit, f"the record is that of {grant.id}")
     # Named even if the record has none: trailers must not add an approver, or another lane.
-    always = ("Daypass-Approver", "Daypass-Lane")
+    always = ("Daypass-Approver", "Daypass-Lane", "Daypass-Renews")
     for name in dict.fromkeys((*(name for name, _value in implied), *always)):
         values = tuple(value for key, value in implied if key == name)
         said = event.values(name)

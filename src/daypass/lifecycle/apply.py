@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import LimitError
-from daypass.ledger import compose, history
-from daypass.lifecycle import ending, happening, recorder, reviewing
+from daypass.ledger import history
+from daypass.lifecycle import chronicle, ending, happening, reviewing
 from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_orphans
+from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
-from daypass.lifecycle.observe import TIP_NOTE, Observation, observe
+from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.reviewing import Reviewing
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
-    from daypass.lifecycle.ports import Repository, Slot
+    from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.recorder import Recorded
-    from daypass.model.event import Event, RecordedEvent
+    from daypass.model.event import RecordedEvent
     from daypass.model.settings import Settings
 
 # A run looks again when main moved while it worked, so that what was merged meanwhile does not wait
@@ -72,23 +73,6 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
     return outcome
-
-
-class LedgerChain:
-    """The ledger, as the recorder needs it."""
-
-    def __init__(self, ports: Ports) -> None:
-        self._signers = ports.signers
-
-    def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
-        """The newest event on the way back from `head`."""
-        return history.read_tip(repository.walk(head), self._signers)
-
-    def message(
-        self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
-    ) -> str:
-        """The commit message, trailers included."""
-        return compose.compose(title, body, event, sequence, previous)
 
 
 @dataclass(slots=True)
@@ -208,7 +192,7 @@ class _Pass:
         return ending.to_happenings(
             tuple(item for item in endings if events[item.grant.id]),
             issuer=self.ports.issuer,
-            issued_commits={name: _issued(found) for name, found in events.items() if found},
+            begun={name: _begun(found) for name, found in events.items() if found},
             record_blobs={
                 path: blob for path, blob in seen.signed_blobs.items() if path not in deleted
             },
@@ -231,26 +215,16 @@ class _Pass:
         if not happenings:
             self._alert(seen, ())
             return
-        recording = recorder.record(
-            self.ports.repository,
-            self.ports.signer,
-            LedgerChain(self.ports),
-            happenings,
-            self.ports.issuer.now(),
-            head=seen.world.head,
-        )
+        recording = chronicle.write(self.ports, happenings, head=seen.world.head)
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
-        if recording.recorded:
-            last = recording.recorded[-1]
-            self.ports.registry.write_note(
-                TIP_NOTE, {"sequence": last.sequence, "commit": last.commit}
-            )
         self._alert(seen, recording.recorded)
         aftermath.follow(recording)
 
 
-def _issued(events: list[RecordedEvent]) -> str:
-    """The commit of the newest `issued` among the events of one grant, newest first."""
-    issues = (item.commit for item in events if item.event.kind is EventKind.ISSUED)
-    return next(issues, events[-1].commit)
+def _begun(events: list[RecordedEvent]) -> Begun:
+    """What an end refers to, among the events of one grant, newest first."""
+    newest = {item.event.kind: item.commit for item in reversed(events)}
+    return Begun(
+        newest.get(EventKind.ISSUED, events[-1].commit), newest.get(EventKind.REVOKE_FAILED)
+    )

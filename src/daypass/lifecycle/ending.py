@@ -23,7 +23,7 @@ from daypass.model.names import grant_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from daypass.lifecycle.happening import Happening, Run
+    from daypass.lifecycle.happening import Begun, Happening, Run
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Issuer
 
@@ -147,7 +147,7 @@ def to_happenings(
     endings: Iterable[Ending],
     *,
     issuer: Issuer,
-    issued_commits: Mapping[str, str],
+    begun: Mapping[str, Begun],
     record_blobs: Mapping[str, str],
     run: Run,
 ) -> list[Happening]:
@@ -162,7 +162,7 @@ def to_happenings(
             happenings.append(
                 happening.ended(
                     grant,
-                    issued_commits[grant.id],
+                    begun[grant.id],
                     kind,
                     reason,
                     max(now, grant.not_after) if kind is EventKind.EXPIRED else now,

@@ -170,9 +170,17 @@ def issued(grant: Grant, run: Run) -> Happening:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the evidence says of a grant that ends: the commits that its end refers to."""
+
+    issued: str
+    failed: str | None = None  # said that an end before could not be confirmed: this resolves it
+
+
 def ended(
     grant: Grant,
-    issued_commit: str,
+    begun: Begun,
     kind: EventKind,
     reason: Reason,
     ended_at: Instant,
@@ -188,15 +196,18 @@ def ended(
         *_asked(grant),
         *_decision(judged),
         ("Daypass-Ended-At", str(ended_at)),
+        *([("Daypass-Confirms", begun.failed)] if begun.failed else []),
         ("Daypass-Reason", str(reason)),
         run=run,
     )
     what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
     body = (
-        f"{reverts(issued_commit)}\n\n"
+        f"{reverts(begun.issued)}\n\n"
         f"{what}. Vault confirmed that nothing of it lives.\n"
         f"The request that commit {grant.request_commit} brought is taken back with it."
     )
+    if begun.failed is not None:
+        body += f"\nCommit {begun.failed} recorded that this could not be confirmed then."
     if judged is not None:
         body += _replayable([f"- {line}" for line in judged.why], judged.decision_input)
     return Happening(

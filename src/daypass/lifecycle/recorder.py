@@ -1,18 +1,20 @@
 """Recorder: writes happenings as signed commits, all of a run in one push.
 
 The push is the compare-and-swap. When it loses a race, each happening is held against the new
-head: what still holds is written again, what another run has recorded meanwhile is dropped.
+head: what still holds is written again, what another run has recorded meanwhile is dropped. A note
+requires nothing of the tree, so it is held against what others have told since.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from daypass.errors import PushRaceError
 from daypass.lifecycle.observe import bot_files
 from daypass.lifecycle.ports import NewCommit
+from daypass.model.event import OF_RUN, EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +24,19 @@ if TYPE_CHECKING:
     from daypass.model.event import Event, RecordedEvent
     from daypass.model.instant import Instant
 
+Told: TypeAlias = tuple[EventKind, str | None, tuple[tuple[str, str], ...]]
 # Each try loses only to somebody who got through: far more than a busy branch needs.
 _TRIES: Final = 12
 
 
 class Chain(Protocol):
-    """What the recorder needs of the ledger: the newest event, and the message of the next."""
+    """What the recorder needs of the ledger: the newest events, and the message of the next."""
 
     def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
         """The newest event on the way back from `head`."""
+
+    def since(self, repository: Repository, head: str, base: str) -> Iterator[RecordedEvent]:
+        """The events on the way back from `head` to `base`."""
 
     def message(
         self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
@@ -90,11 +96,16 @@ def record(
     head: str,
 ) -> Recording:
     """Write and push; raises PushRaceError when every try lost: then nothing is on main."""
+    begin = head
+    said: frozenset[Told] = frozenset()
     for attempt in range(_TRIES):
+        if attempt:
+            said = frozenset(told(item.event) for item in chain.since(repository, head, begin))
         if attempt and _tampered(repository, chain, head):
             # Signing on top would make what somebody just did by hand the bot's own word.
             return Recording(head, head, (), tuple(happenings))
-        written, dropped = _write(repository, signer, chain, head, happenings, when)
+        left = [item for item in happenings if not (item.is_note and told(item.event) in said)]
+        written, dropped = _write(repository, signer, chain, head, left, when)
         if not written:
             return Recording(head, head, (), dropped)
         try:
@@ -107,6 +118,12 @@ def record(
         f"main moved {_TRIES} times while this run was writing",
         remedy="Nothing of this run is on main yet; the next run carries on from here.",
     )
+
+
+def told(event: Event) -> Told:
+    """What an event tells, whichever run wrote it: two that tell the same are one too many."""
+    said = tuple(item for item in event.trailers if item[0] not in OF_RUN)
+    return (event.kind, event.grant, said)
 
 
 def _tampered(repository: Repository, chain: Chain, head: str) -> bool:

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     VANISHED = "vanished"  # its token was gone before its time
     ORPHAN = "orphan"  # a token of daypass's own that no grant on main knows
     UNCONFIRMED = "unconfirmed"  # Vault did not confirm that it is gone
+    CLOSED = "closed"  # its pull request was closed, and never merged
     NEVER_CLAIMED = "never-claimed"
     INTERRUPTED = "interrupted"
 
@@ -83,8 +84,6 @@ MAY_FOLLOW: Final[Mapping[EventKind, frozenset[EventKind | None]]] = {
     EventKind.ISSUED: _START,
     # After an end: somebody tried to use an id again.
     EventKind.DENIED: _START | _AFTERWARDS | {EventKind.DENIED},
-    EventKind.REJECTED: _START,
-    EventKind.WITHDRAWN: _START,
     EventKind.DELIVERED_AGAIN: frozenset({EventKind.ISSUED, EventKind.SESSION, EventKind.DRIFT}),
     EventKind.SESSION: _LIVE | _AFTERWARDS | {EventKind.REVOKE_FAILED},
     EventKind.LAPSED: _START | _LIVE | {EventKind.REVOKE_FAILED},
@@ -96,6 +95,9 @@ MAY_FOLLOW: Final[Mapping[EventKind, frozenset[EventKind | None]]] = {
     EventKind.REVIEW_OVERDUE: _AFTERWARDS | {EventKind.SESSION},
     EventKind.EVIDENCE_GAP: _AFTERWARDS | {EventKind.SESSION},
 }
+# What became of a pull request that was never merged. Whoever can open one can name any id, so this
+# is no step in the life of a grant: it may come at any time, and changes nothing.
+OF_PULL_REQUEST: Final = frozenset({EventKind.REJECTED, EventKind.WITHDRAWN})
 # Events of the repository, not of one grant: they carry no Daypass-Grant and may come at any time.
 OF_REPOSITORY: Final = frozenset(
     {
@@ -120,23 +122,29 @@ TRAILERS: Final = (
     "Daypass-Request",  # <commit> <blob>
     "Daypass-Pull-Request",  # number
     "Daypass-Requester",  # <identity or -> <numeric id>
+    "Daypass-Closed-By",  # <identity or -> <numeric id>: who closed a pull request unmerged
     "Daypass-Subject",  # identity
     "Daypass-Resource",
     "Daypass-Access",
+    "Daypass-Renews",  # the id of the grant that this one continues
     "Daypass-Lane",  # break-glass or break-glass-drill; the routine lane is not named
     "Daypass-Decision",  # <effect> sha256:<hex of the input>
     "Daypass-Policy",  # sha256:<hex>
+    "Daypass-Policy-Before",  # sha256:<hex>, or - where the documents could not be read
+    "Daypass-Change",  # the commit of main with which a change of policies was whole
     "Daypass-Approver",  # repeated: <numeric id> <review> <commit> <time>
     "Daypass-Not-Before",
     "Daypass-Not-After",
     "Daypass-Accessor",  # sha256:<hex>
     "Daypass-Ended-At",
+    "Daypass-Confirms",  # the commit of the revoke-failed that this end resolves
     "Daypass-Reason",  # a code of Reason
     "Daypass-Wrapping",  # <creation path> <creation time> sha256:<hex of the ciphertext>
     "Daypass-Session",  # sha256:<hex>
     "Daypass-Run",  # <run id>/<attempt>
     "Daypass-Workflow",  # job_workflow_ref
 )
+OF_RUN: Final = frozenset({"Daypass-Run", "Daypass-Workflow"})
 _VALUE = re.compile(r"[!-~]([ -~]{0,510}[!-~])?")
 
 
@@ -184,5 +192,8 @@ class RecordedEvent:
 
 
 def may_follow(kind: EventKind, before: EventKind | None) -> bool:
-    """Whether `kind` may come right after `before` in the life of one grant (None: nothing yet)."""
+    """Whether `kind` may come right after `before` in the life of one grant (None: nothing yet).
+
+    What is `OF_PULL_REQUEST` is no step, and has no place in that life.
+    """
     return before in MAY_FOLLOW.get(kind, frozenset())

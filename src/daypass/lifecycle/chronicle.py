@@ -1,0 +1,67 @@
+"""Chronicle: the one door through which happenings become commits on main, and are numbered.
+
+The number and commit of the newest event are noted in Vault too, so that a run sees when somebody
+took events back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.ledger import compose, history
+from daypass.lifecycle import recorder
+from daypass.lifecycle.observe import TIP_NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.happening import Happening
+    from daypass.lifecycle.ports import Repository
+    from daypass.lifecycle.recorder import Recording
+    from daypass.model.event import Event, RecordedEvent
+
+
+class LedgerChain:
+    """The ledger, as the recorder needs it."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._signers = ports.signers
+
+    def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
+        """The newest event on the way back from `head`."""
+        return history.read_tip(repository.walk(head), self._signers)
+
+    def since(self, repository: Repository, head: str, base: str) -> Iterator[RecordedEvent]:
+        """The events on the way back from `head` to `base`, newest first; `base` is left out."""
+        for commit in repository.walk(head):
+            if commit.sha == base:
+                return
+            event = history.read_event(commit, self._signers)
+            if event is not None:
+                yield event
+
+    def message(
+        self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
+    ) -> str:
+        """The commit message, trailers included."""
+        return compose.compose(title, body, event, sequence, previous)
+
+
+def write(ports: Ports, happenings: Sequence[Happening], *, head: str) -> Recording:
+    """Write and push all of these on top of `head`, and note the newest event in Vault.
+
+    Raises what the ports raise, and PushRaceError when every try lost: then nothing is on main.
+    """
+    recording = recorder.record(
+        ports.repository,
+        ports.signer,
+        LedgerChain(ports),
+        happenings,
+        ports.issuer.now(),
+        head=head,
+    )
+    if recording.recorded:
+        last = recording.recorded[-1]
+        ports.registry.write_note(TIP_NOTE, {"sequence": last.sequence, "commit": last.commit})
+    return recording
