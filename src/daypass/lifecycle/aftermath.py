@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.lifecycle import delivering
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
 
 _DELIVERIES = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
+_SAID: Final = {
+    EventKind.POLICY_CHANGED: "access/policies decides otherwise now: see the commit",
+    EventKind.REVIEWED: "nothing is owed for it any more",
+    EventKind.REVIEW_OVERDUE: "its invoker receives nothing until it is reviewed",
+}
 
 
 @dataclass(slots=True)
@@ -69,10 +74,8 @@ class Aftermath:
             refusal, slot = self.issuing.refused[grant_id]
             delivering.notify(refusal, slot, forge, registry)
             return "; ".join(refusal.why)
-        if kind is EventKind.REVIEWED:
-            return "nothing is owed for it any more"
-        if kind is EventKind.REVIEW_OVERDUE:
-            return "its invoker receives nothing until it is reviewed"
+        if kind in _SAID:
+            return _SAID[kind]
         action = self.ended.get(grant_id)
         if action is None:
             return "put back, or revoked: see the commit"

@@ -15,6 +15,7 @@ from daypass.lifecycle import chronicle, ending, happening, reviewing
 from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
+from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_orphans
 from daypass.lifecycle.happening import Begun
@@ -24,6 +25,7 @@ from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
+from daypass.lifecycle.policy_changes import find_changes, note_changes
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.model.canonical import digest_bytes
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.recorder import Recorded
+    from daypass.model.catalogue import Catalogue
     from daypass.model.event import RecordedEvent
     from daypass.model.settings import Settings
 
@@ -59,6 +62,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     revokes more than `limits.unbidden`.
     """
     outcome = Outcome()
+    applying = _Pass(ports, settings, limits, outcome)
     for _ in range(_PASSES):
         applying = _Pass(ports, settings, limits, outcome)
         try:
@@ -69,6 +73,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             raise
         if not applying.head_moved():
             break
+    applying.look_at_closed()
     raise_alarms(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
@@ -84,12 +89,14 @@ class _Pass:
     limits: Limits
     outcome: Outcome
     _head: str = ""
+    _ruling: Catalogue | None = None
     _ended: dict[str, Action] = field(default_factory=dict)
     _refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)  # emergencies
 
     def run(self) -> None:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
         seen = self._admit(observe(self.ports, answers), answers)
+        self._ruling = seen.world.ruling
         whole = whole_plan(self.ports, seen, answers, only=self.limits.only, remember=True)
         plan = whole.plan
         for grant_id, text in whole.doubts.items():
@@ -100,6 +107,7 @@ class _Pass:
         issuing = Issuing(self.ports, self.settings, self.outcome)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended)
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
+        happenings += find_changes(self.ports, seen, answers)
         happenings += self._review(seen, answers)
         if not seen.world.frozen:
             happenings += [issuing.refuse(*refused) for refused in self._refused]
@@ -145,6 +153,11 @@ class _Pass:
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""
         return self.ports.repository.fetch() != self._head
+
+    def look_at_closed(self) -> None:
+        """After everything that somebody waits for: what came to nothing, and is told for good."""
+        if self._head and self._ruling is not None:
+            Closings(self.ports, self._ruling, self.outcome).run(self._head)
 
     def _refuse_mass_revocation(self, plan: Plan) -> None:
         unbidden = [action.grant_id for action in plan.actions if action.is_unbidden]
@@ -213,11 +226,13 @@ class _Pass:
         """Write and push everything of this pass, then follow up what is on main."""
         self._head = seen.world.head
         if not happenings:
+            note_changes(self.ports, seen, None)
             self._alert(seen, ())
             return
         recording = chronicle.write(self.ports, happenings, head=seen.world.head)
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
+        note_changes(self.ports, seen, recording)
         self._alert(seen, recording.recorded)
         aftermath.follow(recording)
 

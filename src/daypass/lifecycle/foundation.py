@@ -16,10 +16,10 @@ from daypass.errors import DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.model.names import FOUNDATION_PATHS
-from daypass.policy.provenance import ProvenanceFault, prove_foundation
+from daypass.policy.provenance import FoundationProof, prove_foundation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.ports import Repository
@@ -50,12 +50,12 @@ def prove_to_head(
         return (rewritten,)
     catalogue = _catalogue(repository, trusted)
     sound = catalogue is not None
-    for stretch in _stretches(ports, answers, trusted, head):
+    for stretch in stretches(ports, answers, trusted, head):
         if catalogue is None:
             return (f"the documents of {trusted[:12]} are broken, so nobody can approve changes",)
-        fault = _prove(ports, answers, stretch, catalogue, now)
-        if fault is not None:
-            return (f"{stretch.last[:12]} changes what decisions rest on: {fault}. {_WAY_OUT}",)
+        proof = proof_of(ports, answers, stretch, catalogue, now)
+        if isinstance(proof, str):
+            return (f"{stretch.last[:12]} changes what decisions rest on: {proof}. {_WAY_OUT}",)
         found = _catalogue(repository, stretch.last)
         sound = found is not None
         catalogue = found or catalogue
@@ -86,7 +86,7 @@ def trusted_catalogue(ports: Ports) -> Catalogue | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class Stretch:
     """Commits that came together: one, or all that a rebase merge made of one pull request."""
 
     before: str | None  # the first-parent commit that the first of them stands on
@@ -94,13 +94,19 @@ class _Stretch:
     pull_requests: tuple[PullRequest, ...]  # merged into main, empty if it came by none
 
 
-def _stretches(ports: Ports, answers: Answers, since: str, until: str) -> Iterator[_Stretch]:
-    """The commits of (since, until] that touch the foundation and are not the bot's, oldest first.
+def stretches(
+    ports: Ports,
+    answers: Answers,
+    since: str,
+    until: str,
+    paths: Sequence[str] = FOUNDATION_PATHS,
+) -> Iterator[Stretch]:
+    """The commits of (since, until] that touch the paths and are not the bot's, oldest first.
 
     A rebase merge lays down states that nobody approved one by one: only their end is compared.
     """
-    pending: _Stretch | None = None
-    for commit in ports.repository.touching(since, until, FOUNDATION_PATHS):
+    pending: Stretch | None = None
+    for commit in ports.repository.touching(since, until, paths):
         pair = list(islice(ports.repository.walk(commit), 2))
         if is_signed(parse_commit(pair[0].raw), ports.signers):
             continue
@@ -114,15 +120,18 @@ def _stretches(ports: Ports, answers: Answers, since: str, until: str) -> Iterat
             continue
         if pending is not None:
             yield pending
-        pending = _Stretch(parent, commit, merged)
+        pending = Stretch(parent, commit, merged)
     if pending is not None:
         yield pending
 
 
-def _prove(
-    ports: Ports, answers: Answers, stretch: _Stretch, before: Catalogue, now: Instant
-) -> str | None:
-    """Why one stretch is not proven; None when it is."""
+def proof_of(
+    ports: Ports, answers: Answers, stretch: Stretch, before: Catalogue, now: Instant
+) -> FoundationProof | str:
+    """The approved pull request that brought one stretch; or why it is not proven.
+
+    `before` names who may approve: the documents as they were before the stretch.
+    """
     github = before.settings.github
     merged = [
         item
@@ -140,8 +149,8 @@ def _prove(
             fault = f"GitHub does not tell the whole of #{item.number}"
         elif _covers(item.files, changed):
             proof = prove_foundation(item, before, answers.groups(before), now)
-            if not isinstance(proof, ProvenanceFault):
-                return None
+            if isinstance(proof, FoundationProof):
+                return proof
             fault = proof.why
     return fault
 

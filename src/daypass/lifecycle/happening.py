@@ -107,7 +107,9 @@ _ASKED: Final = frozenset(
 )
 
 
-def _event(kind: EventKind, grant_id: str | None, *trailers: tuple[str, str], run: Run) -> Event:
+def make_event(
+    kind: EventKind, grant_id: str | None, *trailers: tuple[str, str], run: Run
+) -> Event:
     """An event with its trailers in the order in which commits carry them."""
     ordered = sorted((*trailers, *run.trailers()), key=lambda item: TRAILERS.index(item[0]))
     return Event(kind, grant_id, tuple(ordered))
@@ -134,7 +136,7 @@ def grant_title(grant: Grant) -> str:
 
 def issued(grant: Grant, run: Run) -> Happening:
     """A grant: its record appears on main."""
-    event = _event(EventKind.ISSUED, grant.id, *grant_trailers(grant), run=run)
+    event = make_event(EventKind.ISSUED, grant.id, *grant_trailers(grant), run=run)
     approvals = len(grant.approvals)
     body = (
         f"{grant.subject} may use {grant.access} on {grant.resource} until {grant.not_after}.\n"
@@ -190,7 +192,7 @@ def ended(
     judged: Judged | None = None,
 ) -> Happening:
     """An end that Vault confirmed: the revert of the grant's commit and of its request."""
-    event = _event(
+    event = make_event(
         kind,
         grant.id,
         *_asked(grant),
@@ -240,7 +242,7 @@ def revoke_failed(
     grant: Grant, reason: Reason, why: str, now: Instant, *, record_blob: str | None, run: Run
 ) -> Happening:
     """An end that Vault did not confirm: the record stays, and says so."""
-    event = _event(
+    event = make_event(
         EventKind.REVOKE_FAILED,
         grant.id,
         *_asked(grant),
@@ -273,7 +275,7 @@ def refused(refusal: Refusal, run: Run) -> Happening:
     trailers = tuple((name, value) for name, value in facts if value is not None)
     body = _replayable([f"- {line}" for line in refusal.why], refusal.decision_input).lstrip()
     return Happening(
-        _event(refusal.kind, refusal.grant_id, *trailers, run=run),
+        make_event(refusal.kind, refusal.grant_id, *trailers, run=run),
         f"{'Deny' if refusal.kind is EventKind.DENIED else 'Let lapse'}: {refusal.grant_id}",
         body,
         removes=_request_paths(refusal.grant_id) if refusal.merged else (),
@@ -284,7 +286,7 @@ def refused(refusal: Refusal, run: Run) -> Happening:
 
 def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happening:
     """A second delivery of the same grant: its record names the new token."""
-    event = _event(EventKind.DELIVERED_AGAIN, grant.id, *grant_trailers(grant), run=run)
+    event = make_event(EventKind.DELIVERED_AGAIN, grant.id, *grant_trailers(grant), run=run)
     return Happening(
         event,
         f"Deliver again: {grant_title(grant)}",
@@ -309,7 +311,7 @@ def reviewed(
 ) -> Happening:
     """Somebody not involved has looked at an emergency: nothing is owed for it any more."""
     approver = f"{comment.author_id} {comment.id} {issued_commit} {comment.created_at}"
-    event = _event(
+    event = make_event(
         EventKind.REVIEWED, owed.grant_id, *_owed(owed), ("Daypass-Approver", approver), run=run
     )
     return Happening(
@@ -325,7 +327,7 @@ def reviewed(
 def review_overdue(owed: Obligation, record_blob: str | None, run: Run) -> Happening:
     """Nobody has reviewed an emergency in time. It is still owed."""
     return Happening(
-        _event(EventKind.REVIEW_OVERDUE, owed.grant_id, *_owed(owed), run=run),
+        make_event(EventKind.REVIEW_OVERDUE, owed.grant_id, *_owed(owed), run=run),
         f"Review overdue: {owed.grant_id}, {owed.access} on {owed.resource}",
         f"It was due at {owed.due}. Until somebody not involved has reviewed it, {owed.subject}\n"
         "receives nothing, by either lane.",
@@ -346,7 +348,7 @@ def _owed(owed: Obligation) -> tuple[tuple[str, str], ...]:
 
 def orphaned(accessor_digest: str, run: Run) -> Happening:
     """A token with daypass's marks that no grant on main knows, found and revoked."""
-    event = _event(
+    event = make_event(
         EventKind.DRIFT,
         None,
         ("Daypass-Accessor", accessor_digest),
@@ -367,7 +369,7 @@ def repaired(restored: Mapping[str, bytes], forged: tuple[str, ...], run: Run) -
     """The bot's folders, put back to what its last signed commit said."""
     paths = "\n".join(f"- {path}" for path in sorted((*restored, *forged)))
     reason = ("Daypass-Reason", str(Reason.RECORD_CHANGED))
-    event = _event(EventKind.DRIFT, None, reason, run=run)
+    event = make_event(EventKind.DRIFT, None, reason, run=run)
     return Happening(
         event,
         "Put back records that were changed by hand",

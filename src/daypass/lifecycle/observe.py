@@ -17,6 +17,7 @@ from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.foundation import prove_to_head, trusted_catalogue
+from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
@@ -44,6 +45,7 @@ class Observation:
     accessors: Mapping[str, str]  # digest → accessor of every live token: never leaves the run
     record_blobs: Mapping[str, str]  # path → blob of the bot's files, as they lie on main
     signed_blobs: Mapping[str, str]  # the same, as the bot's last signed commit left them
+    policies_from: str | None = None  # up to there, changes of policies stand in the evidence
 
 
 def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
@@ -63,6 +65,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
     frozen = [*broken, *_rewritten(ports, tip)]
+    policies_from = begin_of_changes(ports, head, remember=remember)
     unproven = prove_to_head(ports, answers, head, now, remember=remember)
     ruling = trusted_catalogue(ports) if unproven or catalogue is None else catalogue
     frozen += unproven
@@ -83,7 +86,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         frozen=tuple(frozen),
         obligations=_obligations(ports, signed),
     )
-    return Observation(world, accessors, on_main, signed)
+    return Observation(world, accessors, on_main, signed, policies_from)
 
 
 def bot_files(repository: Repository, commit: str) -> dict[str, str]:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from daypass.model.context import ContextSource
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
-    from daypass.model.pullrequest import Account, Comment, PullRequest
+    from daypass.model.pullrequest import (
+        Account,
+        ClosedPullRequest,
+        Closing,
+        Comment,
+        PullRequest,
+    )
     from daypass.model.resource import IssueMode
     from daypass.model.secret import Secret
     from daypass.model.tree import TreeEntry
@@ -239,6 +245,12 @@ class Forge(Protocol):
 
         With a prefix, only of those whose own branch begins so.
         """
+
+    def closed_pull_requests(self, since: Instant) -> tuple[ClosedPullRequest, ...]:
+        """Those against the default branch that were closed at or after `since`, unmerged."""
+
+    def closing_of(self, number: int) -> Closing:
+        """Who closed a pull request, and what it would have changed."""
 
     def merge(self, number: int, head: str, title: str) -> str:
         """Squash a pull request into its base, if `head` is still its head; the commit.

@@ -113,6 +113,25 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedPullRequest:
+    """A pull request that was closed and never merged, as a list shows it."""
+
+    number: int
+    author: Account | None
+    head_sha: str
+    head_repository_id: int | None
+    closed_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Who closed a pull request (None: GitHub does not tell), and what it would have changed."""
+
+    closer: Account | None
+    files: tuple[ChangedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """A comment on a pull request or an issue."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Approval
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
     from daypass.model.settings import GitHubSettings
@@ -80,6 +81,7 @@ class FoundationProof:
 
     pull_request: int
     approvals: ApprovalCount
+    owners: tuple[Approval, ...] = ()  # those of them that were asked for
 
 
 def prove_foundation(
@@ -113,7 +115,7 @@ def prove_foundation(
         item for item in count.counted if any(item.account_id in group.accounts for group in owners)
     ]
     if len(counted) >= wanted:
-        return FoundationProof(pull_request.number, count)
+        return FoundationProof(pull_request.number, count, tuple(counted))
     asked = " or ".join(settings.foundation_owners) or "nobody (the settings name no owners)"
     if not all(group.known for group in owners):
         return ProvenanceFault(

@@ -13,6 +13,7 @@ from daypass.adapters.github.sharing import Latest, Once
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import Transport
 from daypass.errors import ForgeRefusedError
+from daypass.model.pullrequest import Closing
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from daypass.model.instant import Instant
-    from daypass.model.pullrequest import Account, Comment, PullRequest
+    from daypass.model.pullrequest import Account, ClosedPullRequest, Comment, PullRequest
     from daypass.model.settings import GitHubSettings
 
 _UNTIL_GITHUB_KNOWS: Final = (0.5, 1.0, 2.0)  # seconds between questions
@@ -164,6 +165,34 @@ class GitHubForge:
         pages = self._transport.pages(f"{self._repository}/pulls", query)
         found = wire.read_all(wire.number_and_branch, pages)
         return tuple(number for number, branch in found if branch.startswith(branch_prefix))
+
+    def closed_pull_requests(self, since: Instant) -> tuple[ClosedPullRequest, ...]:
+        """Those against the default branch that were closed at or after `since`, unmerged.
+
+        GitHub lists by the time of the last change, newest first: the list is read no further back
+        than `since`, since nothing is closed without being changed.
+        """
+        query = {
+            "state": "closed",
+            "base": self._settings.default_branch,
+            "sort": "updated",
+            "direction": "desc",
+        }
+        found = []
+        for item in self._transport.pages(f"{self._repository}/pulls", query):
+            updated, closed = wire.read(wire.closed_pull_request, item)
+            if updated < since:
+                break
+            if closed is not None and closed.closed_at >= since:
+                found.append(closed)
+        return tuple(found)
+
+    def closing_of(self, number: int) -> Closing:
+        """Who closed a pull request, and what it would have changed."""
+        issue = self._transport.get(f"{self._repository}/issues/{int(number)}")
+        pages = self._transport.pages(f"{self._repository}/pulls/{int(number)}/files")
+        closer = wire.read(lambda value: wire.account(value["closed_by"]), issue)
+        return Closing(closer, wire.read_all(wire.changed_file, pages))
 
     def merge(self, number: int, head: str, title: str) -> str:
         """Squash a pull request into its base, if `head` is still its head; the commit."""

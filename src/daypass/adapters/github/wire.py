@@ -15,6 +15,7 @@ from daypass.model.pullrequest import (
     Account,
     AccountType,
     ChangedFile,
+    ClosedPullRequest,
     Comment,
     PullRequestCommit,
     Review,
@@ -148,6 +149,21 @@ def issue(value: Any) -> tuple[int, int, str]:
     """An issue's number, its author's numeric id (0 when the account is gone), and its body."""
     author = value["user"]
     return number(value["number"]), number(author["id"]) if author else 0, value["body"] or ""
+
+
+def closed_pull_request(value: Any) -> tuple[Instant, ClosedPullRequest | None]:
+    """When a listed pull request was last changed; and it, if it was closed unmerged."""
+    updated, closed_at = instant(value["updated_at"]), optional(instant, value["closed_at"])
+    if closed_at is None or value["merged_at"] is not None:
+        return updated, None
+    head, repository = value["head"], value["head"]["repo"]
+    return updated, ClosedPullRequest(
+        number=number(value["number"]),
+        author=account(value["user"]),
+        head_sha=sha(head["sha"]),
+        head_repository_id=number(repository["id"]) if repository else None,
+        closed_at=closed_at,
+    )
 
 
 def number_and_branch(value: Any) -> tuple[int, str]:

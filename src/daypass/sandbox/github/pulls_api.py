@@ -28,7 +28,7 @@ _METHODS: Final = ("merge", "squash", "rebase")
 
 @routes.add("GET", _PULLS, needs=_READ)
 def pulls(call: Call) -> Answer:
-    """Pull requests, newest first, filtered by `state`, `head` and `base`."""
+    """Pull requests, newest (or, by `sort`, changed last) first, filtered by three fields."""
     state, head, base = (
         call.query.get("state", "open"),
         call.query.get("head"),
@@ -41,6 +41,8 @@ def pulls(call: Call) -> Answer:
         and head in (None, f"{item.head_owner.login}:{item.head_ref}")
         and base in (None, item.base_ref)
     ]
+    if call.query.get("sort") == "updated":
+        found.sort(key=lambda item: item.issue.updated_at, reverse=True)
     if call.query.get("direction") == "asc":
         found.reverse()
     return call.page(found, lambda item: call.hub.views.pull_request_simple(call.repository, item))
