@@ -25,7 +25,9 @@ RUNNER = (sys.executable, killed_run.__file__)
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
     with Box.create(tmp_path_factory.mktemp("box")) as box:
         box.vault_bootstrap()
-        yield Village(box)
+        town = Village(box)
+        assert town.apply().code == 0  # what only the first run of all notes
+        yield town
 
 
 def undisturbed(town: Village, folder: Path) -> list[str]:

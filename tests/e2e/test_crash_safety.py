@@ -33,7 +33,9 @@ RUNNER = (sys.executable, killed_run.__file__)
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with Box.create(tmp_path_factory.mktemp("box")) as box:
         box.vault_bootstrap()
-        yield Town(box)
+        town = Town(box)
+        assert town.apply().code == 0  # what only the first run of all notes
+        yield town
 
 
 def undisturbed(town: Town, folder: Path) -> list[str]:

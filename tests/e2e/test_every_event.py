@@ -157,6 +157,24 @@ def test_a_renewal_is_linked_to_what_it_renews(town: Town) -> None:
     assert done.code == 0, done.said
 
 
+def test_an_end_that_was_not_confirmed_is_confirmed_by_name(town: Town) -> None:
+    asked = town.grant("stuck", duration="1h")
+    assert town.apply().code == 0
+    town.credential(asked)
+    town.delete(asked.id)
+    town.box.postgres.stop()
+    try:
+        assert town.apply().code == 5
+    finally:
+        town.box.postgres.start_again()
+    assert town.events(asked.id) == ["issued", "revoke-failed"]
+    failed = town.store.git("log", "-1", "--format=%H", "--grep=^Daypass-Event: revoke-failed$")
+    assert town.apply().code == 0
+    assert town.events(asked.id) == ["issued", "revoke-failed", "revoked"]
+    assert trailers(town, asked.id, "revoked")["Daypass-Confirms"] == failed.strip()
+    assert town.verify().json()["faults"] == []
+
+
 def close_and_change(town: Town, name: str) -> Asked:
     """One request that is closed unmerged, and one change of policies."""
     asked = town.ask(f"closed-{name}")
