@@ -180,7 +180,7 @@ def close_and_change(town: Town, name: str) -> Asked:
     text = town.store.git("show", f"main:{POLICY}")
     hours = re.search("maxDuration: ([0-9])h", text)[1]
     change_policy(
-        town, f"change-{name}", f"maxDuration: {hours}h", f"maxDuration: {7 - int(hours)}h"
+        town, f"change-{name}", f"maxDuration: {hours}h", f"maxDuration: {9 - int(hours)}h"
     )
     return asked
 
