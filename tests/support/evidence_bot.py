@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from daypass.adapters.git import GitRepository
@@ -19,6 +19,7 @@ from daypass.model.grant import Approval, Grant, Lane, Wrapping
 from daypass.model.instant import Duration, Instant
 from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path, request_path
 from daypass.model.resource import IssueMode
+from support.desk import DESK, lay_documents
 from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ AUTHOR = ("daypass", "bot@daypass.example")
 
 
 def a_grant(grant_id: str) -> Grant:
-    return Grant(
+    grant = Grant(
         id=grant_id,
         lane=Lane.ROUTINE,
         subject="alice",
@@ -55,10 +56,11 @@ def a_grant(grant_id: str) -> Grant:
             Approval(1, "bob", 11, "d" * 40, START),
             Approval(2, None, 12, "d" * 40, START.plus(1)),
         ),
-        decision_input={"subject": "alice"},
+        decision_input={},
         decision_digest="sha256:" + "1" * 64,
         policy_digest="sha256:" + "2" * 64,
     )
+    return DESK.decided(grant, "moderate")
 
 
 @dataclass
@@ -153,9 +155,12 @@ class Bot:
         return self.person_commits(f"Ask for {grant_id}", {request_path(grant_id): "kind: x\n"})
 
     def issue(self, grant_id: str, grant: Grant | None = None, **chain: object) -> str:
-        self.request(grant_id)
-        grant = grant or a_grant(grant_id)
-        event = Event(EventKind.ISSUED, grant_id, grant_trailers(a_grant(grant_id)))
+        commit = self.request(grant_id)
+        blob = self.git("rev-parse", f"{commit}:{request_path(grant_id)}")
+        asked = {"request_commit": commit, "request_blob": blob}
+        said = replace(a_grant(grant_id), **asked)
+        grant = replace(grant or said, **asked)
+        event = Event(EventKind.ISSUED, grant_id, grant_trailers(said))
         record = {grant_path(grant_id): grant.to_bytes()}
         return self.record(event, record, title=f"Grant {grant_id}", **chain)
 
@@ -185,7 +190,7 @@ def make_bot(folder: Path) -> Bot:
     bot.git("init", "-q", "--bare", "-b", "main", str(remote))
     bot.git("init", "-q", "-b", "main")
     bot.git("remote", "add", "origin", str(remote))
-    (work / "access").mkdir()
+    lay_documents(work)
     (work / ALLOWED_SIGNERS_PATH).write_text(bot.signer.allowed().to_line() + "\n")
     bot.git("add", "-A")
     bot.git("commit", "-q", "-m", "Begin")

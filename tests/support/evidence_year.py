@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daypass.adapters.git import GitRepository
+from daypass.adapters.git.pack import object_id
 from daypass.adapters.git.tree import TreeEditor
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
 from daypass.ledger.compose import compose
 from daypass.lifecycle.happening import Begun, Happening, Run, ended, issued, revoke_failed
-from daypass.model.canonical import digest, digest_bytes
+from daypass.model.canonical import digest_bytes
 from daypass.model.event import Event, EventKind, Reason
 from daypass.model.grant import Approval, Grant, Lane, Wrapping
 from daypass.model.instant import Duration, Instant
@@ -30,7 +30,11 @@ from daypass.model.names import (
     request_path,
 )
 from daypass.model.resource import IssueMode
+from support.desk import DESK, lay_documents
 from support.local_signer import LocalSigner
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = Instant.parse("2026-01-05T08:00:00Z")
 YEAR = 365 * 86400
@@ -69,9 +73,7 @@ def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
     _git(folder, "init", "-q", "-b", "main")
     _git(folder, "config", "gc.auto", "0")
     signer = LocalSigner()
-    # The bot's folders are the bot's: what a person puts there is a fault.
-    ignore = shutil.ignore_patterns(".gitkeep")
-    shutil.copytree(Path(__file__).parents[2] / "access", folder / "access", ignore=ignore)
+    lay_documents(folder)
     (folder / ALLOWED_SIGNERS_PATH).write_text(signer.allowed().to_line() + "\n")
     _git(folder, "add", "-A")
     _git(folder, "commit", "-q", "-m", "Begin")
@@ -111,29 +113,11 @@ def _grant(number: int, count: int, chance: random.Random) -> Grant:
     resource = chance.choices(list(RESOURCES), weights=range(len(RESOURCES), 0, -1))[0]
     subject, *others = chance.sample(PEOPLE, 4)
     sensitivity = RESOURCES[resource]
-    word = 2 if sensitivity in ("high", "critical") else 1 if sensitivity == "moderate" else 0
+    word = 2 if sensitivity in ("high", "critical") else 1
     lane = Lane.BREAK_GLASS if chance.random() < 0.006 else Lane.ROUTINE
     hours = chance.choice((1, 1, 1, 2, 4, 8)) if lane is Lane.ROUTINE else 1
     begin = START.plus(600 + number * (YEAR // count) + chance.randrange(max(YEAR // count, 1)))
     grant_id = f"{subject}-{resource}-{number:05d}"
-    asked = {
-        "version": 1,
-        "request": {
-            "id": grant_id,
-            "durationSeconds": hours * 3600,
-            "lane": str(lane),
-            "ticket": "INC-1",
-        },
-        "subject": {"name": subject, "type": "human", "status": "active"},
-        "resource": {
-            "name": resource,
-            "type": "database" if resource.endswith(("db", "replica")) else "ssh",
-            "sensitivity": sensitivity,
-            "environment": "production",
-            "recording": "none",
-            "maxDurationSeconds": 8 * 3600,
-        },
-    }
     base = Grant(
         id=grant_id,
         lane=lane,
@@ -157,12 +141,10 @@ def _grant(number: int, count: int, chance: random.Random) -> Grant:
         wrapping=Wrapping("database/creds/x", str(begin), 3600, digest_bytes(b"x")),
         recipients=("SHA256:abc",),
         approvals=(),
-        decision_input=asked,
-        decision_digest=digest(asked),
-        policy_digest=digest_bytes(b"policies"),
+        decision_input={},
+        decision_digest="",
+        policy_digest="",
     )
-    if lane is Lane.BREAK_GLASS:
-        return base
     approvals = tuple(
         Approval(
             900_000_000 + PEOPLE.index(name),
@@ -171,9 +153,9 @@ def _grant(number: int, count: int, chance: random.Random) -> Grant:
             "d" * 40,
             begin.plus(-chance.randrange(60, 7200)),
         )
-        for place, name in enumerate(others[:word])
+        for place, name in enumerate(others[:word] if lane is Lane.ROUTINE else ())
     )
-    return replace(base, approvals=approvals)
+    return DESK.decided(replace(base, approvals=approvals), sensitivity)
 
 
 def _write(repository: GitRepository, head: str, steps: list[_Step], signer: LocalSigner) -> str:
@@ -191,14 +173,14 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
         grant = step.grant
         if step.what == "ask":
             asked_at = path_of(grant)
-            content = f"kind: AccessRequest\nid: {grant.id}\n".encode()
-            tree = editor.apply({asked_at: content})
+            tree = editor.apply({asked_at: _content(grant)})
             message = f"Ask for {grant.id}\n"
             draft = CommitDraft(tree, head, "Alice", "alice@example.com", seconds, message)
             lying.add(asked_at)
             head = asked[grant.id] = repository._pack.add("commit", draft.payload())
             continue
-        grant = replace(grant, request_commit=asked[grant.id])
+        blob = object_id("blob", _content(grant))
+        grant = replace(grant, request_commit=asked[grant.id], request_blob=blob)
         happening = _happening(step.what, grant, granted, failed, seconds)
         sequence += 1
         message = compose(happening.title, happening.body, happening.event, sequence, previous)
@@ -216,6 +198,10 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
             failed[grant.id] = head
     repository._flush()
     return head
+
+
+def _content(grant: Grant) -> bytes:
+    return f"kind: AccessRequest\nid: {grant.id}\n".encode()
 
 
 def path_of(grant: Grant) -> str:

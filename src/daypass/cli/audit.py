@@ -166,6 +166,7 @@ def _signers(repository: GitRepository, head: str) -> Signers:
 
 def _verify(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
     from daypass.ledger.verify import Verdict, verify
+    from daypass.lifecycle.replaying import Replayer
 
     for fingerprint in arguments.fingerprint:
         if _FINGERPRINT.fullmatch(fingerprint) is None:
@@ -179,7 +180,13 @@ def _verify(repository: GitRepository, head: str, arguments: argparse.Namespace)
             f"{output.printable(anchor)} is no full commit id",
             remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
         )
-    report = verify(repository, head, fingerprints=arguments.fingerprint, anchor=anchor)
+    report = verify(
+        repository,
+        head,
+        fingerprints=arguments.fingerprint,
+        anchor=anchor,
+        replay=Replayer(repository),
+    )
     if arguments.format == "json":
         output.say_json(_report_json(report))
     else:

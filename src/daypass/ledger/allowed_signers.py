@@ -13,14 +13,14 @@ import re
 import time
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="([^"]*)")?')
 _FIELDS = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -60,6 +60,15 @@ class AllowedSigner:
             valid_after=max(after, default=None),
             valid_before=min(before, default=None),
         )
+
+    def to_json(self) -> list[Any]:
+        """As what was verified is kept."""
+        return [self.principals, self.key.hex(), self.valid_after, self.valid_before]
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value[0], bytes.fromhex(value[1]), value[2], value[3])
 
     def to_line(self) -> str:
         """The signer as a line of the file, without its line feed."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class FaultCode(StrEnum):
@@ -24,10 +27,15 @@ class FaultCode(StrEnum):
     TRANSITION = "transition"  # this cannot happen to a grant in that state
     LINK = "link"  # it names an event, or a grant, that it cannot follow from
     REVERT = "revert"  # it reverts no commit by which the grant was issued
+    REQUEST_BLOB = "request-blob"  # the request on main is not the one that was approved
+    POLICY = "policy"  # decided by policies that main did not hold then
+    DECISION = "decision"  # the recorded decision, made again, comes out otherwise
+    APPROVALS = "approvals"  # its approvers are not those whom the decision rested on
     RECORD_EDIT = "record-edit"  # a record was changed without the bot's signature
     RECORD_MISMATCH = "record-mismatch"  # record and trailers of one commit disagree
     NOT_REMOVED = "not-removed"  # the grant ended, and its record or request still lies there
     OFF_MAIN = "off-main"  # an event on a side line of history: main's own line dropped it
+    BAD_ANCHOR = "bad-anchor"  # an anchor's tag that the evidence key did not sign, or misplaced
     OBJECT = "object"  # the object is not the one that its id names
     ANCHOR_LOST = "anchor-lost"  # the anchored commit is not on main: history was rewritten
 
@@ -46,6 +54,17 @@ class Fault:
     def open(self) -> bool:
         """Whether the fault breaks the evidence."""
         return self.mended_by is None and not self.anchored
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            FaultCode(value["code"]),
+            value["commit"],
+            value["message"],
+            value["mendedBy"],
+            value["beforeAnchor"],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As `daypass audit verify --format json` shows it."""

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from daypass.ledger.chain import ENDED
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.record import grant_trailers
 from daypass.model.event import EventKind
 from daypass.model.grant import Grant
-from daypass.model.names import BOT_FOLDERS, grant_path, request_path
+from daypass.model.names import BOT_FOLDERS, break_glass_path, grant_path, request_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from daypass.model.event import RecordedEvent
+    from daypass.model.event import Event, RecordedEvent
 
+_T = TypeVar("_T")
 # After these the request does not lie on main any more.
 _REQUEST_GONE: Final = ENDED | {EventKind.DENIED, EventKind.LAPSED}
+# These say which request they are about, as it lay on main.
+_ASKED: Final = frozenset({EventKind.ISSUED, EventKind.DENIED, EventKind.LAPSED})
 _RECORDED: Final = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 REQUEST_FOLDERS: Final = ("access/requests", "access/break-glass")
 _KEEPERS: Final = frozenset(f"{folder}/.gitkeep" for folder in BOT_FOLDERS)
@@ -52,24 +55,78 @@ class Records:
     faults: list[Fault] = field(default_factory=list)
     claims: list[tuple[RecordedEvent, str]] = field(default_factory=list)  # event, record's blob
     _lying: dict[str, str] = field(default_factory=dict)  # what is there
+    _brought: dict[str, tuple[str, int]] = field(default_factory=dict)  # request → commit, number
     _written: dict[str, str] = field(default_factory=dict)  # what the bot last wrote
     _edited: dict[str, list[int]] = field(default_factory=dict)  # path → its open faults
 
     def apply(
         self,
         commit: str,
+        place: int,
         changes: Sequence[PathChange],
         recorded: RecordedEvent | None,
+        *,
         by_bot: bool,
     ) -> None:
-        """Take the changes of the next commit. `by_bot`: it carries a signature that counts."""
+        """Take the changes of commit number `place`.
+
+        `by_bot`: it carries a signature that counts.
+        """
+        if recorded is not None:
+            self._ask(recorded)
         for change in changes:
             _put(self._lying, change.path, change.after)
             if is_bots(change.path):
                 self._touch(commit, change, recorded, by_bot)
+            else:
+                _put(self._brought, change.path, (commit, place) if change.after else None)
         if recorded is not None:
             self._hold(recorded, changes)
             self._mend(commit)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the claims, to go on from later."""
+        return {
+            "faults": [fault.to_json() for fault in self.faults],
+            "lying": self._lying,
+            "brought": self._brought,
+            "written": self._written,
+            "edited": self._edited,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            faults=[Fault.from_json(item) for item in value["faults"]],
+            _lying=dict(value["lying"]),
+            _brought={path: (commit, at) for path, (commit, at) in value["brought"].items()},
+            _written=dict(value["written"]),
+            _edited={path: list(numbers) for path, numbers in value["edited"].items()},
+        )
+
+    def brought_at(self, event: Event) -> int | None:
+        """The number of the commit that brought the request which that event is about."""
+        found = self._brought.get(_asked_at(event))
+        return found[1] if found is not None else None
+
+    def _ask(self, recorded: RecordedEvent) -> None:
+        """Hold the request that an event names against the one that lay on main until then.
+
+        What was approved is a commit and a blob: the file on main must be that, to the byte.
+        """
+        event = recorded.event
+        said = event.first("Daypass-Request")
+        if said is None or event.grant is None or event.kind not in _ASKED:
+            return
+        path = _asked_at(event)
+        lies = self._lying.get(path)
+        if lies is None and event.kind is not EventKind.ISSUED:
+            return  # an emergency that was never merged
+        found = f"{self._brought.get(path, ('-', 0))[0]} {lies or '-'}"
+        if said != found:
+            message = f"it says that {path} came as {said}, and on main it lies as {found}"
+            self.faults.append(Fault(FaultCode.REQUEST_BLOB, recorded.commit, message))
 
     def _touch(
         self, commit: str, change: PathChange, recorded: RecordedEvent | None, by_bot: bool
@@ -100,7 +157,7 @@ class Records:
         elif kind is EventKind.ISSUED:
             message = f"it says that {grant} was issued, and brings no record"
             self.faults.append(Fault(FaultCode.RECORD_MISMATCH, recorded.commit, message))
-        gone = [request_path(grant), f"access/break-glass/{grant}.yaml"]
+        gone = [request_path(grant), break_glass_path(grant)]
         if kind in ENDED:
             gone.append(grant_path(grant))
             self._written.pop(grant_path(grant), None)
@@ -152,15 +209,20 @@ def is_bots(path: str) -> bool:
     return path.startswith(tuple(f"{folder}/" for folder in BOT_FOLDERS)) or path in BOT_FOLDERS
 
 
+def _asked_at(event: Event) -> str:
+    grant = event.grant or ""
+    return request_path(grant) if event.first("Daypass-Lane") is None else break_glass_path(grant)
+
+
 def _own_paths(grant: str) -> Iterable[str]:
     return (grant_path(grant), f"access/obligations/{grant}.json")
 
 
-def _put(paths: dict[str, str], path: str, blob: str | None) -> None:
-    if blob is None:
+def _put(paths: dict[str, _T], path: str, what: _T | None) -> None:
+    if what is None:
         paths.pop(path, None)
     else:
-        paths[path] = blob
+        paths[path] = what
 
 
 def _shown(values: tuple[str, ...]) -> str:

@@ -13,14 +13,14 @@ A change without endorsement can take trust away, and narrow a validity, but nev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daypass.ledger import sshsig
 from daypass.ledger.allowed_signers import AllowedSigner, parse_allowed_signers
 from daypass.ledger.fault import FaultCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Objection = tuple[FaultCode, str]
 
@@ -85,6 +85,25 @@ class Trust:
         if self._names(key):
             return None
         return FaultCode.UNKNOWN_SIGNER, f"{shown} is no allowed signer"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the names, to go on from later."""
+        return {
+            "counting": [line.to_json() for lines in self._counting.values() for line in lines],
+            "unendorsed": {key.hex(): commit for key, commit in self._unendorsed.items()},
+            "dropped": {key.hex(): commit for key, commit in self._dropped.items()},
+            "first": self._first,
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take up what `to_json` gave, for the same names."""
+        self._counting = {}
+        for item in value["counting"]:
+            line = AllowedSigner.from_json(item)
+            self._counting[line.key] = (*self._counting.get(line.key, ()), line)
+        self._unendorsed = {bytes.fromhex(key): at for key, at in value["unendorsed"].items()}
+        self._dropped = {bytes.fromhex(key): at for key, at in value["dropped"].items()}
+        self._first = value["first"]
 
     def _names(self, key: bytes) -> bool:
         return sshsig.fingerprint(key) in self._named

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daypass.ledger.fault import FaultCode
+from daypass.ledger.record import grant_trailers
 from daypass.ledger.verify import Report, Verdict, verify
+from daypass.lifecycle.replaying import Replayer
+from daypass.model.canonical import canonical_json, digest
 from daypass.model.event import Event, EventKind
 from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path, request_path
+from support.desk import POLICY, RULES, lay_documents
 from support.evidence_bot import START, a_grant
 from support.local_signer import LocalSigner
 
@@ -21,7 +25,13 @@ if TYPE_CHECKING:
 def judge(bot: Bot, *, named: bool = True, anchor: str | None = None) -> Report:
     fingerprints = [bot.signer.allowed().fingerprint] if named else []
     with bot.open() as repository:
-        return verify(repository, repository.fetch(), fingerprints=fingerprints, anchor=anchor)
+        return verify(
+            repository,
+            repository.fetch(),
+            fingerprints=fingerprints,
+            anchor=anchor,
+            replay=Replayer(repository),
+        )
 
 
 def codes(report: Report) -> list[tuple[FaultCode, str]]:
@@ -223,7 +233,94 @@ def test_a_record_that_differs_from_its_trailers_is_named(
     bot: Bot, change: dict[str, object]
 ) -> None:
     issued = bot.issue("one", replace(a_grant("one"), **change))
-    assert codes(judge(bot)) == [(FaultCode.RECORD_MISMATCH, issued)]
+    assert codes(judge(bot))[0] == (FaultCode.RECORD_MISMATCH, issued)
+
+
+def issue_as(bot: Bot, grant_id: str, **said: object) -> str:
+    """An issue whose record and trailers agree, and say this instead of what was so."""
+    commit = bot.request(grant_id)
+    blob = bot.git("rev-parse", f"{commit}:{request_path(grant_id)}")
+    asked = {"request_commit": commit, "request_blob": blob}
+    grant = replace(a_grant(grant_id), **(asked | said))
+    event = Event(EventKind.ISSUED, grant_id, grant_trailers(grant))
+    return bot.record(event, {grant_path(grant_id): grant.to_bytes()})
+
+
+def test_a_request_that_is_not_the_approved_one_is_named(bot: Bot) -> None:
+    other = issue_as(bot, "one", request_blob="b" * 40)
+    elsewhere = issue_as(bot, "two", request_commit="c" * 40)
+    assert codes(judge(bot)) == [
+        (FaultCode.REQUEST_BLOB, other),
+        (FaultCode.REQUEST_BLOB, elsewhere),
+    ]
+
+
+def test_a_decision_that_comes_out_otherwise_is_named(bot: Bot) -> None:
+    found = a_grant("one").decision_input
+    unapproved = found | {"approvals": found["approvals"] | {"counted": []}}
+    issued = issue_as(
+        bot, "one", approvals=(), decision_input=unapproved, decision_digest=digest(unapproved)
+    )
+    other_input = issue_as(bot, "two", decision_input=found | {"now": "2026-11-23T08:00:00Z"})
+    another = a_grant("four")
+    borrowed = issue_as(
+        bot,
+        "three",
+        decision_input=another.decision_input,
+        decision_digest=another.decision_digest,
+    )
+    long = issue_as(bot, "five", not_after=a_grant("five").not_after.plus(60))
+    unreadable = issue_as(bot, "six", decision_input={}, decision_digest=digest({}))
+    wanted = (issued, other_input, borrowed, long, unreadable)
+    assert codes(judge(bot)) == [(FaultCode.DECISION, commit) for commit in wanted]
+
+
+def test_approvers_that_the_decision_did_not_rest_on_are_named(bot: Bot) -> None:
+    fewer = issue_as(bot, "one", approvals=a_grant("one").approvals[:1])
+    other = issue_as(
+        bot, "two", approvals=tuple(replace(item, account_id=9) for item in a_grant("").approvals)
+    )
+    assert codes(judge(bot)) == [(FaultCode.APPROVALS, fewer), (FaultCode.APPROVALS, other)]
+
+
+def test_policies_that_main_did_not_hold_are_named(bot: Bot) -> None:
+    never = issue_as(bot, "one", policy_digest="sha256:" + "2" * 64)
+    longer = RULES.replace("8h", "7h")
+    bot.person_commits("Shorten", {POLICY: longer})
+    rolled_back = bot.issue("two")  # by the policies of before its request came
+    bot.person_commits("And back", {POLICY: RULES})
+    bot.issue("three")
+    bot.request("four")
+    bot.person_commits("While a run was writing", {POLICY: longer})
+    commit = bot.git("rev-parse", "HEAD~1")
+    blob = bot.git("rev-parse", f"{commit}:{request_path('four')}")
+    grant = replace(a_grant("four"), request_commit=commit, request_blob=blob)
+    event = Event(EventKind.ISSUED, "four", grant_trailers(grant))
+    bot.record(event, {grant_path("four"): grant.to_bytes()})
+    assert codes(judge(bot)) == [(FaultCode.POLICY, never), (FaultCode.POLICY, rolled_back)]
+
+
+def test_a_denial_is_decided_again_too(bot: Bot) -> None:
+    permitted = a_grant("one")
+    found = permitted.decision_input
+    denied = found | {"approvals": found["approvals"] | {"counted": []}}
+
+    def deny(name: str, value: dict[str, object] | None, effect: str = "deny") -> str:
+        bot.request(name)
+        said = digest(value) if value is not None else "sha256:" + "0" * 64
+        event = Event(
+            EventKind.DENIED,
+            name,
+            (("Daypass-Decision", f"{effect} {said}"), ("Daypass-Policy", permitted.policy_digest)),
+        )
+        body = "- no\n"
+        if value is not None:
+            body += "\nThe input that was decided on:\n\n    " + canonical_json(value).decode()
+        return bot.record(event, {request_path(name): None}, body=body)
+
+    deny("honest", denied)
+    wrong = [deny("permitted", found), deny("without", None), deny("other", denied, "permit")]
+    assert codes(judge(bot)) == [(FaultCode.DECISION, commit) for commit in wrong]
 
 
 def test_an_event_that_touches_another_grants_record_is_named(bot: Bot) -> None:
@@ -273,7 +370,7 @@ class TestWhoeverBringsAKeyOfTheirOwn:
         bot.sequence, bot.previous = 0, None
         bot.git("checkout", "-q", "--orphan", "other", "main")
         bot.git("rm", "-rfq", ".")
-        (bot.work / "access").mkdir(exist_ok=True)
+        lay_documents(bot.work)
         (bot.work / ALLOWED_SIGNERS_PATH).write_text(bot.signer.allowed().to_line() + "\n")
         bot.git("add", "-A")
         bot.git("commit", "-q", "-m", "Begin")

@@ -10,7 +10,16 @@ from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
 from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
-from daypass.adapters.git.walking import beside, changes, introductions, touching, walk
+from daypass.adapters.git.walking import (
+    beside,
+    changes,
+    commits,
+    introductions,
+    leads,
+    line,
+    touching,
+    walk,
+)
 from daypass.errors import GitError
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
@@ -190,11 +199,31 @@ class GitRepository:
         start = None if since is None else _checked(since)
         return touching(self._git, start, _checked(until), paths)
 
-    def changes(self, until: str, paths: Sequence[str]) -> Iterator[tuple[str, tuple[Change, ...]]]:
-        """For each first-parent commit up to `until` that changes `paths`: what, oldest first."""
+    def changes(
+        self, until: str, paths: Sequence[str], since: str | None = None
+    ) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        """First-parent commits of (since, until] that change `paths`, oldest first, with what."""
         self.assert_complete()
         self._flush()
-        return changes(self._git, _checked(until), paths)
+        return changes(self._git, _checked(until), paths, since and _checked(since))
+
+    def line(self, since: str | None, until: str) -> list[str]:
+        """First-parent commits of (since, until], oldest first. `commits` reads and proves them."""
+        self.assert_complete()
+        self._flush()
+        return line(self._git, since and _checked(since), _checked(until))
+
+    def commits(self, since: str | None, ids: Sequence[str]) -> Iterator[CommitObject]:
+        """The commits of a `line`, read as they are asked for.
+
+        Raises GitError where one does not stand on the one before it.
+        """
+        return commits(self._reader, since, ids)
+
+    def leads(self, older: str, newer: str) -> bool:
+        """Whether `older` is on the first-parent line of `newer`; False if there is no such."""
+        self._flush()
+        return leads(self._git, _checked(older), _checked(newer))
 
     def walk(self, commit: str) -> Iterator[CommitObject]:
         """First-parent commits from `commit` back, newest first, read as they are asked for.
@@ -204,10 +233,10 @@ class GitRepository:
         self._flush()
         return walk(self._git, self._reader, _checked(commit))
 
-    def beside(self, commit: str) -> Iterator[CommitObject]:
-        """Commits that `commit` reaches by second and later parents only."""
+    def beside(self, commit: str, since: str | None = None) -> Iterator[CommitObject]:
+        """Commits that `commit` reaches (and `since` does not) by second and later parents only."""
         self._flush()
-        return beside(self._git, self._reader, _checked(commit))
+        return beside(self._git, self._reader, _checked(commit), since and _checked(since))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or one of its ancestors."""

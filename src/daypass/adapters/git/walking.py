@@ -54,12 +54,51 @@ def walk(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
         raise _missing(expected)
 
 
-def beside(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
-    """Commits that are reachable and not on the first-parent line."""
-    if not git.run("rev-list", "--first-parent", "--merges", "--max-count=1", commit):
+def line(git: Git, since: str | None, until: str) -> list[str]:
+    """First-parent commits of (since, until], oldest first.
+
+    Whether each stands on the one before it is for whoever reads them to see: `commits` does.
+    """
+    span = [until] if since is None else [until, f"^{since}"]
+    return git.run("rev-list", "--first-parent", "--reverse", *span).decode().split()
+
+
+def commits(reader: ObjectReader, since: str | None, ids: Sequence[str]) -> Iterator[CommitObject]:
+    """These commits, each the first parent of the next; the first one stands on `since`.
+
+    Raises GitError where that is not so: a clone is shallow, or a commit-graph lies.
+    """
+    expected = since
+    for start in range(0, len(ids), _CHUNK):
+        for found in _read(reader, ids[start : start + _CHUNK]):
+            parent = _first_parent(found.raw)
+            if parent != expected:
+                raise _missing(str(parent))
+            expected = found.sha
+            yield found
+
+
+def leads(git: Git, older: str, newer: str) -> bool:
+    """Whether `older` is on the first-parent line of `newer`."""
+    if older == newer:
+        return True
+    if git.try_run("merge-base", "--is-ancestor", older, newer).returncode:
+        return False
+    after = git.run("rev-list", "--first-parent", "--reverse", newer, f"^{older}").split(None, 1)
+    if not after:
+        return False
+    return git.run("rev-parse", after[0].decode() + "^1").decode().strip() == older
+
+
+def beside(
+    git: Git, reader: ObjectReader, commit: str, since: str | None = None
+) -> Iterator[CommitObject]:
+    """Commits that are reachable (and not from `since`) and not on the first-parent line."""
+    span = [commit] if since is None else [commit, f"^{since}"]
+    if not git.run("rev-list", "--first-parent", "--merges", "--max-count=1", *span):
         return
-    main = frozenset(git.run("rev-list", "--first-parent", commit).decode().split())
-    others = (line for line in _lines(git, "rev-list", commit) if line not in main)
+    main = frozenset(git.run("rev-list", "--first-parent", *span).decode().split())
+    others = (line for line in _lines(git, "rev-list", *span) if line not in main)
     for chunk in _chunks(others):
         yield from _read(reader, chunk)
 
@@ -87,9 +126,12 @@ def touching(git: Git, since: str | None, until: str, paths: Sequence[str]) -> t
     return tuple(answer.decode().split())
 
 
-def changes(git: Git, until: str, paths: Sequence[str]) -> Iterator[tuple[str, tuple[Change, ...]]]:
-    """All first-parent commits that change the paths, oldest first, with what they change."""
-    return _log(git, ["--reverse", until], paths)
+def changes(
+    git: Git, until: str, paths: Sequence[str], since: str | None = None
+) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """First-parent commits (since, until] that change the paths, oldest first, with what."""
+    span = [until] if since is None else [until, f"^{since}"]
+    return _log(git, ["--reverse", *span], paths)
 
 
 def _log(

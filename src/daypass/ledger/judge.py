@@ -1,0 +1,200 @@
+"""The judge: one commit after the other, oldest first, with all that is known until then."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from daypass.errors import EvidenceError
+from daypass.ledger import sshsig
+from daypass.ledger.chain import Chain
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.decisions import Decisions
+from daypass.ledger.fault import Fault, FaultCode
+from daypass.ledger.history import event_of
+from daypass.ledger.records import Records, compare
+from daypass.ledger.trailers import has_lookalike
+from daypass.ledger.trust import Trust
+from daypass.model.event import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from daypass.ledger.commitobject import ParsedCommit, RawCommit
+    from daypass.ledger.decisions import Replay
+    from daypass.ledger.records import PathChange
+    from daypass.model.event import RecordedEvent
+
+_POLICIES: Final = "access/policies/"
+_BLOBS_AT_ONCE: Final = 1000
+
+
+class Shelf(Protocol):
+    """Where records lie."""
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs."""
+
+
+class Judge:
+    """What is known of main, up to the commit that was read last."""
+
+    def __init__(self, shelf: Shelf, fingerprints: frozenset[str], replay: Replay | None) -> None:
+        self._shelf = shelf
+        self._trust = Trust(fingerprints)
+        self._chain = Chain()
+        self._records = Records()
+        self._decisions = Decisions(replay) if replay is not None else None
+        self._held: dict[str, tuple[str, ...]] = {}  # event → policies that it may rest on
+        self._seen: dict[str, None] = {}
+        self._faults: list[Fault] = []
+
+    @property
+    def events(self) -> int:
+        """How many events count."""
+        return self._chain.length
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Fingerprints of the keys that signed something that counts."""
+        return tuple(self._seen)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that was found."""
+        return (*self._faults, *self._records.faults)
+
+    def read(
+        self,
+        place: int,
+        commit: RawCommit,
+        changes: Sequence[PathChange],
+        signers: bytes | None,
+    ) -> None:
+        """Take commit number `place` of main; `signers` is the list of keys, if it changes that."""
+        parsed = parse_commit(commit.raw)
+        by_bot, recorded = self._event(commit.sha, parsed)
+        if self._decisions is not None and any(
+            change.path.startswith(_POLICIES) for change in changes
+        ):
+            self._decisions.take_policies(place, commit.sha)
+        if recorded is not None:
+            self._faults.extend(self._chain.add(recorded, parsed.message))
+            self._decide(recorded, parsed.message)
+        self._records.apply(commit.sha, place, changes, recorded, by_bot=by_bot)
+        if signers is not None:
+            try:
+                self._trust.read_file(commit.sha, signers, endorsed=by_bot)
+            except EvidenceError as error:
+                self._fault(FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message)
+        if len(self._records.claims) >= _BLOBS_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Hold the records that were brought since the last time against what they claim."""
+        claims = self._records.claims
+        contents = self._shelf.blobs([blob for _event, blob in claims]) if claims else {}
+        for recorded, blob in claims:
+            self._faults.extend(compare(recorded, contents[blob]))
+            if self._decisions is not None and recorded.event.kind is EventKind.ISSUED:
+                self._decide_grant(self._decisions, recorded, contents[blob])
+        claims.clear()
+        self._held.clear()
+
+    def objection(self, parsed: ParsedCommit) -> tuple[FaultCode, str] | None:
+        """Why a commit's signature does not count; None when it does."""
+        when = parsed.committed_at
+        if when is None:
+            return FaultCode.BAD_SIGNATURE, "the committer's time cannot be read"
+        return self.objection_to(parsed.signature or b"", parsed.signed_payload, when)
+
+    def objection_to(
+        self, signature: bytes, payload: bytes, when: int
+    ) -> tuple[FaultCode, str] | None:
+        """The same of any bytes that git signs, made at that time (seconds since the epoch)."""
+        try:
+            key = sshsig.verified_key(signature, payload)
+        except ValueError as error:
+            return FaultCode.BAD_SIGNATURE, str(error)
+        objection = self._trust.objection(key, when)
+        if objection is None:
+            self._seen[sshsig.fingerprint(key)] = None
+        return objection
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, after `settle`, to go on from later."""
+        return {
+            "trust": self._trust.to_json(),
+            "chain": self._chain.to_json(),
+            "records": self._records.to_json(),
+            "held": self._decisions.to_json() if self._decisions else None,
+            "seen": list(self._seen),
+            "faults": [fault.to_json() for fault in self._faults],
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take up what `to_json` gave, for the same fingerprints and replay."""
+        self._trust.restore(value["trust"])
+        self._chain = Chain.from_json(value["chain"])
+        self._records = Records.from_json(value["records"])
+        if self._decisions is not None:
+            self._decisions.restore(value["held"])
+        self._seen = dict.fromkeys(value["seen"])
+        self._faults = [Fault.from_json(item) for item in value["faults"]]
+
+    def _event(self, sha: str, parsed: ParsedCommit) -> tuple[bool, RecordedEvent | None]:
+        """Whether the bot's signature is on it, and the event if it records one.
+
+        People sign their commits too: a signature that does not count is a fault only where the
+        message claims to be evidence. What it does to the bot's folders is held against it there.
+        """
+        if parsed.signature is None or not (
+            parsed.signature.startswith(sshsig.BEGIN) or not parsed.signature
+        ):
+            if has_lookalike(parsed.message):
+                self._fault(
+                    FaultCode.UNSIGNED_TRAILERS,
+                    sha,
+                    "it carries Daypass- trailers, and not the bot's signature",
+                )
+            return False, None
+        objection = self.objection(parsed)
+        if objection is not None:
+            if has_lookalike(parsed.message):
+                self._fault(objection[0], sha, objection[1])
+            return False, None
+        try:
+            return True, event_of(sha, parsed)
+        except EvidenceError as error:
+            self._fault(FaultCode.MALFORMED_TRAILERS, sha, str(error.__cause__))
+            return True, None
+
+    def _decide(self, recorded: RecordedEvent, message: bytes) -> None:
+        """Remember which policies an issue may rest on; make a refusal's decision again."""
+        decisions, grant = self._decisions, recorded.event.grant
+        if decisions is None or grant is None:
+            return
+        held = decisions.held_since(self._records.brought_at(recorded.event))
+        if recorded.event.kind is EventKind.ISSUED:
+            self._held[recorded.commit] = held
+        else:
+            self._faults.extend(decisions.of_refusal(recorded, message, held))
+
+    def _decide_grant(self, decisions: Decisions, recorded: RecordedEvent, content: bytes) -> None:
+        try:
+            spec = json.loads(content)["spec"]
+            found = list(decisions.of_grant(recorded, spec, self._held.get(recorded.commit, ())))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return  # no record: `compare` has said so
+        self._faults.extend(found)
+
+    def _fault(self, code: FaultCode, commit: str, message: str) -> None:
+        self._faults.append(Fault(code, commit, message))
+
+
+def is_named_by(sha: str, raw: bytes) -> bool:
+    """Whether the object is the one that its id names."""
+    header = b"commit %d\0" % len(raw)
+    # git's name for these bytes; what vouches for them is the signature, over SHA-512
+    return hashlib.sha1(header + raw, usedforsecurity=False).hexdigest() == sha
