@@ -44,9 +44,12 @@ def town(box: Box) -> Town:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """An on-claim grant that nobody comes for, while the other tests go on."""
+    """On-claim grants that nobody comes for, while the other tests go on.
 
-    asked: Asked
+    One outlives the time for its claim by far, and the other one ends with it.
+    """
+
+    asked: tuple[Asked, ...]
     until: Instant
     roles: frozenset[str]
 
@@ -58,11 +61,16 @@ def unclaimed(town: Town, box: Box) -> Unclaimed:
     changed = town.store.git("show", f"main:{settings}") + "  claimWindow: 1m\n"
     number = alice.propose("soon", {settings: changed.encode()}, "Claim within a minute")
     town.merge(Asked("soon", number, alice), approvers=("dave",))
-    asked = town.grant("never-claimed", approvers=("dave", "carol"), **LEDGER)
+    asked = tuple(
+        town.grant(name, approvers=("dave", "carol"), **{**LEDGER, "duration": duration})
+        for name, duration in (("never-claimed", "1h"), ("never-opened", "1m"))
+    )
     done = town.apply()
-    assert town.events(asked.id) == ["issued"], done.said
-    until = Instant.parse(town.record(asked.id)["wrapping"]["time"]).plus(62)
-    return Unclaimed(asked, until, box.postgres.roles())
+    assert done.code == 0, done.said
+    for item in asked:
+        assert "Claim it within 1 minute," in town.comments(item, "delivery")[0]
+    made = max(Instant.parse(town.record(item.id)["wrapping"]["time"]) for item in asked)
+    return Unclaimed(asked, made.plus(62), box.postgres.roles())
 
 
 def granted(town: Town, name: str, **spec: Any) -> Asked:
@@ -300,11 +308,11 @@ def test_a_grant_on_claim_that_nobody_came_for_lapses(
     while Instant.from_seconds(time.time()) < unclaimed.until:
         time.sleep(0.2)
     assert town.apply("schedule").code == 0
-    name = unclaimed.asked.id
-    assert town.events(name) == ["issued", "lapsed"]
-    assert "Daypass-Reason: never-claimed" in town.message(name, "lapsed")
-    assert town.live_tokens(name) == []
-    assert not [role for role in box.postgres.roles() - unclaimed.roles if name in role]
+    for name in (item.id for item in unclaimed.asked):
+        assert town.events(name) == ["issued", "lapsed"]
+        assert "Daypass-Reason: never-claimed" in town.message(name, "lapsed")
+        assert town.live_tokens(name) == []
+        assert not [role for role in box.postgres.roles() - unclaimed.roles if name in role]
 
 
 GUARDS = """\

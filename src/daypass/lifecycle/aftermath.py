@@ -81,6 +81,8 @@ class Aftermath:
             return "put back, or revoked: see the commit"
         if kind is not EventKind.REVOKE_FAILED:
             registry.remove_intent(grant_id)
+            if kind is EventKind.LAPSED and action.slot and action.slot.data.get("wrapping"):
+                self.ports.issuer.revoke(str(action.slot.data["wrapping"]))
             if action.slot is not None:
                 delivering.close(action.slot, registry)
         return str(action.reason)

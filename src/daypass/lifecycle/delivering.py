@@ -32,6 +32,7 @@ def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
             SlotState.DELIVERED,
             {
                 "accessor": slot.data["accessor"],
+                "wrapping": slot.data.get("wrapping"),
                 "comment": comment.url,
                 "again": bool(slot.data.get("again")),
             },

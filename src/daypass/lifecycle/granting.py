@@ -15,7 +15,7 @@ from daypass.lifecycle.marks import GRANT_MARK, marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
-from daypass.model.grant import Grant, Lane, Wrapping
+from daypass.model.grant import WATCH_SECONDS, Grant, Lane, Wrapping
 from daypass.model.resource import (
     EMERGENCY_CAP,
     IssueMode,
@@ -128,6 +128,7 @@ def grant(
             {
                 "record": record.to_document(),
                 "accessor": minted.accessor,
+                "wrapping": minted.wrapping_accessor,
                 "ciphertext": sealed.armored,
                 "run": run.id,
             },
@@ -157,7 +158,18 @@ def _end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
                 issuer.revoke(other)
 
 
+def wrap_seconds(issue: IssueMode, claim_window: int, seconds: int) -> int:
+    """For how long a delivery is wrapped whose grant lasts so many seconds.
+
+    A grant token that can be claimed to its end stays wrapped beyond it: where nothing existed
+    before the claim, an unopened wrapping says that nothing ever did.
+    """
+    outlives = issue is IssueMode.ON_CLAIM and seconds <= claim_window
+    return min(claim_window, seconds) + (WATCH_SECONDS if outlives else 0)
+
+
 def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrder:
+    issue = IssueMode(order.decision.obligations.issue)
     return MintOrder(
         grant_id=order.request.id,
         token_role=order.token_role,
@@ -165,8 +177,8 @@ def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrde
         mount=order.level.mount,
         role=order.tier.role,
         ttl=order.seconds,
-        issue=IssueMode(order.decision.obligations.issue),
-        wrap_ttl=min(claim_window, order.seconds),
+        issue=issue,
+        wrap_ttl=wrap_seconds(issue, claim_window, order.seconds),
         meta=marks(
             order.request.id,
             repository_id=repository_id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.instant import Instant
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,7 +37,9 @@ def refusal_marker(grant_id: str) -> str:
 def delivery(grant: Grant, ciphertext: str) -> str:
     """The comment that delivers: what was granted, how to claim it, and the sealed token."""
     keys = "\n".join(f"- `{fingerprint}`" for fingerprint in grant.recipients)
-    window = grant.wrapping.ttl // 60
+    left = grant.not_after.since(Instant.parse(grant.wrapping.time))
+    minutes = max(round(min(grant.wrapping.ttl, left) / 60), 1)
+    window = f"{minutes} minute{'' if minutes == 1 else 's'}"
     return f"""\
 ### Access granted until {grant.not_after}
 
@@ -47,7 +51,7 @@ def delivery(grant: Grant, ciphertext: str) -> str:
 | from | {grant.not_before} |
 | until | {grant.not_after}: then it stops by itself |
 
-Claim it within {window} minutes, once, with the SSH key that GitHub or your identity knows:
+Claim it within {window}, once, with the SSH key that GitHub or your identity knows:
 
 ```sh
 daypass claim {grant.id} -- psql

@@ -54,6 +54,7 @@ class Minted:
     wrapping_path: str
     wrapping_time: str
     wrapping_ttl: int
+    wrapping_accessor: str  # while it lives, nobody has opened the delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError, TemporaryError
 from daypass.lifecycle.ending import await_leases
-from daypass.lifecycle.granting import Granted, wrapping_of
+from daypass.lifecycle.granting import Granted, wrap_seconds, wrapping_of
 from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
@@ -73,7 +73,7 @@ def redeliver(
 
 def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int) -> Minted:
     """Mint what is left of the time, rounded down: the end of the grant never moves."""
-    left = int(grant.not_after.since(ports.issuer.now().plus(1)))
+    left = max(int(grant.not_after.since(ports.issuer.now().plus(1))), 1)
     return ports.issuer.mint(
         MintOrder(
             grant_id=grant.id,
@@ -81,9 +81,9 @@ def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int
             engine=grant.engine,
             mount=grant.mount,
             role=grant.role,
-            ttl=max(left, 1),
+            ttl=left,
             issue=grant.issue,
-            wrap_ttl=max(min(claim_window, left), 1),
+            wrap_ttl=wrap_seconds(grant.issue, claim_window, left),
             meta=marks(
                 grant.id,
                 repository_id=repository_id,
@@ -113,6 +113,7 @@ def _remember(
             "again": True,
             "record": record.to_document(),
             "accessor": minted.accessor,
+            "wrapping": minted.wrapping_accessor,
             "ciphertext": sealed.armored,
             "run": ports.run.id,
         },

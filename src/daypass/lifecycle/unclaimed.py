@@ -1,16 +1,19 @@
 """Unclaimed: access that was approved, and that nobody came for, is over when its claim is.
 
-Only on-claim grants can tell: their token still has both of its uses. What cannot be claimed any
-more is ended at once, and recorded as lapsed: nothing ever existed behind it.
+Only on-claim grants can tell. Where the delivery can be opened no more, and the token still has
+both of its uses, it is ended at once; where the grant's own time came first, its delivery is there,
+unopened, for a while longer. Both are recorded as lapsed: nothing ever existed behind it. Of one
+that was delivered again nobody knows that: its first delivery may have been claimed.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.plan import Action, Step
+from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.model.event import EventKind, Reason
 from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
@@ -57,11 +60,50 @@ def find_unclaimed(ports: Ports, seen: Observation, ending: Container[str]) -> t
     )
 
 
+def name_unclaimed(ports: Ports, plan: Plan) -> Plan:
+    """The plan, in which what expired and was never claimed is called that.
+
+    Raises what the ports raise.
+    """
+    over = {
+        action.grant_id: action
+        for action in plan.of(Step.END)
+        if action.kind is EventKind.EXPIRED
+        and action.grant is not None
+        and action.grant.issue is IssueMode.ON_CLAIM
+    }
+    if not over:
+        return plan
+    with ThreadPoolExecutor(WORKERS) as pool:
+        named = tuple(pool.map(lambda action: _named(ports, action), over.values()))
+    over |= {action.grant_id: action for action in named}
+    return Plan(
+        tuple(
+            over.get(action.grant_id, action) if action.step is Step.END else action
+            for action in plan.actions
+        )
+    )
+
+
+def _named(ports: Ports, action: Action) -> Action:
+    """Its delivery outlives it, unless somebody opens it: while it lives, nobody has."""
+    slot = action.slot or ports.registry.read(action.grant_id)
+    if slot is None or slot.data.get("again"):
+        return action
+    wrapping = slot.data.get("wrapping")
+    if not isinstance(wrapping, str) or ports.issuer.lookup(wrapping) is None:
+        return action
+    return replace(action, slot=slot, kind=EventKind.LAPSED, reason=Reason.NEVER_CLAIMED)
+
+
 def _claimable_until(grant: Grant) -> Instant:
-    """When its delivery, which may be its second one, can be opened no more."""
+    """When its delivery can be opened no more."""
     return Instant.parse(grant.wrapping.time).plus(grant.wrapping.ttl)
 
 
 def _is_untouched(ports: Ports, seen: Observation, grant: Grant) -> bool:
+    slot = ports.registry.read(grant.id)
+    if slot is None or slot.data.get("again"):
+        return False
     state = ports.issuer.lookup(seen.accessors[grant.accessor])
     return state is not None and state.uses_left == UNTOUCHED_USES

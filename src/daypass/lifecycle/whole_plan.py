@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
-from daypass.lifecycle.unclaimed import find_unclaimed
+from daypass.lifecycle.unclaimed import find_unclaimed, name_unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -47,7 +47,7 @@ def whole_plan(
 
     Raises what the ports raise.
     """
-    plan = _narrow(make_plan(seen.world), only)
+    plan = name_unclaimed(ports, _narrow(make_plan(seen.world), only))
     world, registry = seen.world, ports.registry
     if world.ruling is None or not world.grants:
         return WholePlan(plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.instant import Duration, Instant
 from daypass.model.names import API_VERSION, Kind
@@ -14,6 +14,10 @@ from daypass.model.resource import IssueMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# For how long an unopened delivery is there after the end of its grant, which it then opens no
+# more: it tells the next run that nobody ever came.
+WATCH_SECONDS: Final = 3600
 
 
 class Lane(StrEnum):

@@ -74,7 +74,7 @@ def test_it_mints_nothing_but_what_access_asks_for(name: str, bot: Session) -> N
         bot.call("POST", f"auth/token/create/{READ}", MINTS[name])
 
 
-@pytest.mark.parametrize("wrap_ttl", [None, 7200])
+@pytest.mark.parametrize("wrap_ttl", [None, 7201])
 def test_an_on_claim_token_never_comes_unwrapped_or_wrapped_for_too_long(
     wrap_ttl: int | None, bot: Session
 ) -> None:

@@ -192,7 +192,7 @@ def test_wrapping_is_enforced_where_it_must_be() -> None:
     }
     assert "wrapping" not in mint["read"]
     assert 'min_wrapping_ttl = "1s"' in mint["admin"]
-    assert 'max_wrapping_ttl = "3600s"' in mint["admin"]
+    assert 'max_wrapping_ttl = "7200s"' in mint["admin"]  # an hour, and the watch after the end
 
 
 def test_without_resources_the_bot_can_mint_and_revoke_nothing() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from daypass.adapters.vault.hcl import PathRule, policy
 from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.registry import FOLDER
+from daypass.model.grant import WATCH_SECONDS
 from daypass.model.resource import IssueMode
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _mint(role: TieredRole, settings: Settings) -> PathRule:
             "meta": [],
         },
         least_wrapping=1 if on_claim else None,
-        most_wrapping=settings.claim_window.seconds if on_claim else None,
+        most_wrapping=settings.claim_window.seconds + WATCH_SECONDS if on_claim else None,
     )
 
 

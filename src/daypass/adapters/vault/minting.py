@@ -125,6 +125,7 @@ def verified(
         wrapping_path=path,
         wrapping_time=str(wrapping["creation_time"]),
         wrapping_ttl=int(wrapping["ttl"]),
+        wrapping_accessor=str(wrapping["accessor"]),
     )
 
 
