@@ -6,7 +6,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import audit_bundle, audit_export, audit_report, audit_show, audit_who, output
+from daypass.cli import (
+    audit_activity,
+    audit_bundle,
+    audit_export,
+    audit_report,
+    audit_show,
+    audit_who,
+    output,
+)
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -91,6 +99,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     audit_who.add_arguments(who)
+    audit_activity.add_arguments(
+        verbs.add_parser(
+            "activity",
+            help="what a grant was used for, by the logs of Vault and PostgreSQL",
+            description="What a grant was used for, by Vault's audit log and PostgreSQL's log. It "
+            "counts: no statement, parameter or answer is shown.",
+            allow_abbrev=False,
+        )
+    )
     audit_export.add_arguments(
         verbs.add_parser(
             "export",
@@ -243,7 +260,12 @@ def _show_request(repository: GitRepository, head: str, arguments: argparse.Name
     return audit_show.run(repository, head, _signers(repository, head), arguments)
 
 
+def _activity(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
+    return audit_activity.run(repository, head, _signers(repository, head), arguments)
+
+
 _RUN: Final = {
+    "activity": _activity,
     "log": _log,
     "verify": _verify,
     "report": audit_report.run,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daypass.model.names import SETTINGS_PATH
 from support.chromium import chromium
 from support.evidence_bot import make_bot
 from support.evidence_year import write_year
@@ -29,6 +30,13 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("year")
     write_year(folder, 400).close()
     return folder
+
+
+@pytest.fixture
+def governed(bot: Bot, year: Path) -> Bot:
+    """The bot's small repository, with the settings that name it."""
+    bot.person_commits("Settings", {SETTINGS_PATH: (year / SETTINGS_PATH).read_text()})
+    return bot
 
 
 @pytest.fixture(scope="session")

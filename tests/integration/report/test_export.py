@@ -25,7 +25,6 @@ from daypass.cli.main import main
 from daypass.ledger.dsse import envelope
 from daypass.model.canonical import canonical_json
 from daypass.model.event import Event, EventKind
-from daypass.model.names import SETTINGS_PATH
 from support.evidence_bot import a_grant
 from support.local_signer import LocalSigner
 
@@ -209,10 +208,3 @@ def test_what_cannot_be_signed_is_told(year: Path, capsys: pytest.CaptureFixture
     code, text = export(year, "ocsf", "--sign")
     assert (code, text) == (2, "")
     assert "--sign goes with --format in-toto" in capsys.readouterr().err
-
-
-@pytest.fixture
-def governed(bot: Bot, year: Path) -> Bot:
-    """The bot's small repository, with the settings that name it."""
-    bot.person_commits("Settings", {SETTINGS_PATH: (year / SETTINGS_PATH).read_text()})
-    return bot
