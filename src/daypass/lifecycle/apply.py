@@ -6,7 +6,9 @@ needs to carry on, so a kill between any two of them costs time and nothing else
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import LimitError
@@ -32,7 +34,7 @@ from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
@@ -109,13 +111,15 @@ class _Pass:
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
         happenings += find_changes(self.ports, seen, answers)
         happenings += self._review(seen, answers)
+        aftermath.abandon(plan)
         if not seen.world.frozen:
             happenings += [issuing.refuse(*refused) for refused in self._refused]
-            happenings += issuing.run(seen, plan, answers)
+        with closing(issuing.run(seen, plan, answers)) as granted:
+            # What is granted is signed while the rest is still being minted.
+            coming = granted if not seen.world.frozen else ()
+            self._record(seen, chain(happenings, coming), aftermath)
         for name, text in answers.inquiry.faults.items():
             self.outcome.alarm(f"context.{name}", text)
-        aftermath.abandon(plan)
-        self._record(seen, happenings, aftermath)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
         aftermath.forget_intents(seen)
 
@@ -222,14 +226,18 @@ class _Pass:
             found.append(happening.orphaned(orphan.digest, self.ports.run))
         return found
 
-    def _record(self, seen: Observation, happenings: list[Happening], aftermath: Aftermath) -> None:
+    def _record(
+        self, seen: Observation, happenings: Iterator[Happening], aftermath: Aftermath
+    ) -> None:
         """Write and push everything of this pass, then follow up what is on main."""
         self._head = seen.world.head
-        if not happenings:
+        first = next(happenings, None)
+        if first is None:
             note_changes(self.ports, seen, None)
             self._alert(seen, ())
             return
-        recording = chronicle.write(self.ports, happenings, head=seen.world.head)
+        coming = chain((first,), happenings)
+        recording = chronicle.write(self.ports, coming, head=seen.world.head)
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
         note_changes(self.ports, seen, recording)

@@ -13,7 +13,7 @@ from daypass.lifecycle import recorder
 from daypass.lifecycle.observe import TIP_NOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening
@@ -48,8 +48,8 @@ class LedgerChain:
         return compose.compose(title, body, event, sequence, previous)
 
 
-def write(ports: Ports, happenings: Sequence[Happening], *, head: str) -> Recording:
-    """Write and push all of these on top of `head`, and note the newest event in Vault.
+def write(ports: Ports, happenings: Iterable[Happening], *, head: str) -> Recording:
+    """Write and push all of these, as they come, on top of `head`; note the newest event in Vault.
 
     Raises what the ports raise, and PushRaceError when every try lost: then nothing is on main.
     """

@@ -45,6 +45,7 @@ class Happening:
     requires: Mapping[str, str | None] = field(default_factory=dict)  # path → blob; None: absent
     is_note: bool = False  # says something that changes no file
     owes: Obligation | None = None  # what it leaves owed
+    since: Instant | None = None  # Vault's time of what it tells of, where it came about just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ def issued(grant: Grant, run: Run) -> Happening:
             grant_path(grant.id): None,
         },
         owes=owed,
+        since=grant.not_before,
     )
 
 

@@ -19,6 +19,9 @@ from daypass.model.event import Reason
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from concurrent.futures import Future
+
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.observe import Observation
@@ -37,26 +40,37 @@ class Issuing:
     minted: dict[str, Granted] = field(default_factory=dict)
     refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
 
-    def run(self, seen: Observation, plan: Plan, answers: Answers) -> list[Happening]:
-        """Decide on new requests, mint what is permitted, take up what a killed run left."""
-        happenings = [*self._resume(seen, plan), *self._again(seen, plan)]
+    def run(
+        self, seen: Observation, plan: Plan, answers: Answers
+    ) -> Generator[Happening, None, None]:
+        """Decide on new requests, mint what is permitted, take up what a killed run left.
+
+        Yields in the plan's order, each as soon as it has come about: what is done with the first
+        goes on beside the mints of the others. Close it, so that no mint is left under way.
+        """
+        yield from (*self._resume(seen, plan), *self._again(seen, plan))
         judge = Judge.prepare(self.ports, answers, seen.world, plan)
         if judge is None:
-            return happenings
+            return
         actions = plan.of(Step.JUDGE, Step.REFUSE)
         commits = (judge.commit_of(action) for action in actions)
         # Judged one after the other, because what is granted counts in the limits of the next
         # decision; asking GitHub, and minting, wait for servers: both go on beside it.
-        with (
-            answers.asking(commit for commit in commits if commit),
-            ThreadPoolExecutor(WORKERS) as pool,
-        ):
-            futures = [
-                pool.submit(self._carry_out, action, self._verdict(judge, action))
-                for action in actions
-            ]
-        done = (future.result() for future in futures)
-        return [*happenings, *(item for item in done if item is not None)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            with answers.asking(commit for commit in commits if commit):
+                futures = [self._submit(pool, judge, action) for action in actions]
+            for future in futures:
+                item = future.result()
+                if item is not None:
+                    yield item
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, judge: Judge, action: Action
+    ) -> Future[Happening | None]:
+        verdict = self._verdict(judge, action)
+        if isinstance(verdict, Order):
+            self.ports.registry.expect_pending(action.grant_id)
+        return pool.submit(self._carry_out, action, verdict)
 
     def _resume(self, seen: Observation, plan: Plan) -> list[Happening]:
         """What a killed run minted, and did not write."""

@@ -145,6 +145,12 @@ class Registry(IntentBook, Protocol):
     def pending(self) -> tuple[str, ...]:
         """Ids with work under way: a few, whatever the history."""
 
+    def expect_pending(self, grant_id: str) -> None:
+        """Announce an id that is about to be added, so that others can be written with it.
+
+        Writes nothing by itself, and what is announced may yet not come about.
+        """
+
     def add_pending(self, grant_id: str) -> None:
         """Put an id on the list of work under way. Idempotent; comes before its slot is written."""
 
@@ -182,6 +188,7 @@ class NewCommit:
 
     changes: Mapping[str, bytes | None]  # path → content; None removes (and must have been there)
     message: str
+    not_before: Instant | None = None  # a commit is dated no earlier than what it tells of
 
 
 class Repository(Protocol):
@@ -220,7 +227,7 @@ class Repository(Protocol):
     def write_commits(
         self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant
     ) -> Iterator[str]:
-        """Write signed commits one on top of the other.
+        """Write signed commits one on top of the other, dated `when` or later.
 
         Yields each id before it asks for the next commit, whose message may name it.
         """

@@ -17,7 +17,7 @@ from daypass.lifecycle.ports import NewCommit
 from daypass.model.event import OF_RUN, EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.ports import Repository, Signer
@@ -90,21 +90,32 @@ def record(
     repository: Repository,
     signer: Signer,
     chain: Chain,
-    happenings: Sequence[Happening],
+    happenings: Iterable[Happening],
     when: Instant,
     *,
     head: str,
 ) -> Recording:
-    """Write and push; raises PushRaceError when every try lost: then nothing is on main."""
+    """Write and push; raises PushRaceError when every try lost: then nothing is on main.
+
+    Args:
+        repository: where the commits are written, and from where they are pushed.
+        signer: signs each commit.
+        chain: knows the newest event on a head, and the message of the next one.
+        happenings: taken one by one as they come about, each when the one before it is signed.
+        when: the time of the first commit; none is dated before what it tells of.
+        head: the commit of main to write on.
+    """
     begin = head
     said: frozenset[Told] = frozenset()
+    known: list[Happening] = []
     for attempt in range(_TRIES):
         if attempt:
             said = frozenset(told(item.event) for item in chain.since(repository, head, begin))
         if attempt and _tampered(repository, chain, head):
             # Signing on top would make what somebody just did by hand the bot's own word.
-            return Recording(head, head, (), tuple(happenings))
-        left = [item for item in happenings if not (item.is_note and told(item.event) in said)]
+            return Recording(head, head, (), tuple(known))
+        coming = tuple(known) if attempt else _noted(happenings, known)
+        left = (item for item in coming if not (item.is_note and told(item.event) in said))
         written, dropped = _write(repository, signer, chain, head, left, when)
         if not written:
             return Recording(head, head, (), dropped)
@@ -124,6 +135,13 @@ def told(event: Event) -> Told:
     """What an event tells, whichever run wrote it: two that tell the same are one too many."""
     said = tuple(item for item in event.trailers if item[0] not in OF_RUN)
     return (event.kind, event.grant, said)
+
+
+def _noted(happenings: Iterable[Happening], known: list[Happening]) -> Iterator[Happening]:
+    """The happenings as they come, kept in case the race for main is lost."""
+    for happening in happenings:
+        known.append(happening)
+        yield happening
 
 
 def _tampered(repository: Repository, chain: Chain, head: str) -> bool:
@@ -161,7 +179,7 @@ def _write(
             message = chain.message(
                 happening.title, happening.body, happening.event, sequence=number, previous=last
             )
-            yield NewCommit(changes, message)
+            yield NewCommit(changes, message, happening.since)
 
     for commit in repository.write_commits(head, commits(), signer, when):
         number = sequence + len(written) + 1

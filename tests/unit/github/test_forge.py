@@ -11,9 +11,9 @@ import github_answers as answers
 import pytest
 import requests
 import responses
-from github.Requester import HTTPSRequestsConnectionClass
 from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
+from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
@@ -212,7 +212,7 @@ def test_somebody_elses_comment_with_the_marker_does_not_count(
     github.get(url, json=[forged, quoted, answers.comment(10, f"{MARKER}\nours")])
     assert forge.post_comment(3, MARKER, "ours").id == 10
     sent = next(call.request.body for call in github.calls if call.request.method == "POST")
-    assert json.loads(str(sent))["body"] == f"{MARKER}\nours"
+    assert json.loads(sent or b"")["body"] == f"{MARKER}\nours"
 
 
 def test_of_two_comments_posted_at_once_the_later_is_deleted(
@@ -310,14 +310,13 @@ def test_a_slug_that_would_change_the_path_is_refused(forge: GitHubForge) -> Non
 def test_threads_never_read_each_others_answers(
     github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = HTTPSRequestsConnectionClass
-    remember = connection.request
+    remember = Connection.request
 
     def slowly(*arguments: Any) -> None:
         remember(*arguments)
         time.sleep(0.001)  # between what a connection remembers and what it then asks for
 
-    monkeypatch.setattr(connection, "request", slowly)
+    monkeypatch.setattr(Connection, "request", slowly)
 
     def by_id(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         number = int(str(request.url).rpartition("/")[2])
@@ -353,7 +352,7 @@ def test_the_app_fetches_one_token_with_a_jwt_of_vaults_time(
     assert payloads == [{"iat": now.seconds - 60, "exp": now.seconds + 300, "iss": "5"}]
     heads = [call.request.headers["Authorization"] for call in github.calls]
     assert heads == ["Bearer signed.by.vault", "token installation-token"]
-    assert json.loads(str(github.calls[0].request.body)) == {"repository_ids": [77]}
+    assert json.loads(github.calls[0].request.body or b"") == {"repository_ids": [77]}
 
 
 def test_a_token_about_to_end_is_fetched_anew(github: responses.RequestsMock) -> None:

@@ -255,7 +255,7 @@ class GitRepository:
     def write_commits(
         self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant
     ) -> Iterator[str]:
-        """Write signed commits one on top of the other.
+        """Write signed commits one on top of the other, dated `when` or later.
 
         Yields each id before it asks for the next commit, whose message may name it. The objects
         reach the disk together, when the last commit is written or somebody reads or pushes.
@@ -269,6 +269,7 @@ class GitRepository:
         public_key = signer.public_key()
         name, email = self._author
         for new in commits:
+            when = max(when, new.not_before or when)
             draft = CommitDraft(
                 tree=editor.apply(new.changes),
                 parent=parent,

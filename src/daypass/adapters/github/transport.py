@@ -1,8 +1,8 @@
 """HTTP to GitHub's REST API: JSON in, JSON out, every failure a DaypassError.
 
-PyGithub's connection keeps the request under way in itself (`request`, then `getresponse`), so two
-threads on one would read each other's answers. Here each call has a connection of its own for as
-long as it lasts, from a pool that grows to as many as are used at once.
+A client of PyGithub keeps the request under way in its connection (`request`, then `getresponse`),
+so two threads on one would read each other's answers. Here each call has a client of its own for as
+long as it lasts, from a pool that grows to as many as are used at once; sockets are shared by all.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import requests
 import urllib3
 
 from daypass.adapters.github import failure
+from daypass.adapters.github.connection import client_over
+from daypass.adapters.plain_http import PlainHttp
 from daypass.errors import DaypassError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 20  # seconds, for connecting and for each read
 _PER_PAGE: Final = 100
+_KEPT_ALIVE: Final = 16  # connections: more than the threads of a run
 _REDIRECTION: Final = 300
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
 # Only what cannot have been carried out is tried again: any connection that never came about, and
@@ -46,15 +49,12 @@ class Transport:
     def __init__(self, api_url: str, auth: github.Auth.Auth | None) -> None:
         self._api_url = api_url
         self._auth = auth
+        self._http = PlainHttp(connections=_KEPT_ALIVE, retries=_RETRY, environment=True)
         self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
 
     def close(self) -> None:
         """Close all connections that no call is using."""
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
+        self._http.close()
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The JSON value at that path.
@@ -136,11 +136,11 @@ class Transport:
         try:
             client = self._idle.get_nowait()
         except queue.Empty:
-            client = github.Github(
+            client = client_over(
+                self._http,
                 base_url=self._api_url,
                 auth=self._auth,
                 timeout=_TIMEOUT,
-                retry=_RETRY,
                 user_agent="daypass",
                 lazy=True,
                 seconds_between_requests=0,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import hvac.adapters
 import requests
-from requests.adapters import HTTPAdapter
 
 from daypass.adapters.vault import failures
+from daypass.adapters.vault.plain_session import PlainSession
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 from daypass.model.instant import Instant
 from daypass.model.secret import Secret
@@ -78,11 +78,9 @@ class Client:
             VaultRefusedError: the token cannot be a token, or the file of authorities is missing.
         """
         self.address = settings.address.rstrip("/")
-        session = requests.Session()
-        session.trust_env = False  # no proxy, no netrc, no other CA bundle by accident
-        session.verify = _authorities(settings.ca_file, directory or Path())
-        session.mount("https://", HTTPAdapter(1, _POOL, max_retries=0))
-        session.mount("http://", HTTPAdapter(1, _POOL, max_retries=0))
+        # No proxy, no netrc, no other CA bundle by accident: the environment does not count.
+        authorities = _authorities(settings.ca_file, directory or Path())
+        session = PlainSession(connections=_POOL, verify=authorities)
         self._session = session
         self._adapter = hvac.adapters.RawAdapter(
             base_uri=self.address,

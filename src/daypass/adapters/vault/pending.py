@@ -1,8 +1,9 @@
 """The list of work under way: short, whatever the history, and cheap to keep for a whole batch.
 
-Ids that are added at about the same time, by threads of one run, are written as one entry, and an
-entry goes away with the last of its ids. Each entry has a name of its own, so that two runs never
-replace or delete what the other one has yet to do.
+Ids that are added at about the same time, by threads of one run, are written as one entry, and so
+are those that the run has announced by then; an entry goes away with the last of its ids. Each
+entry has a name of its own, so that two runs never replace or delete what the other one has yet to
+do.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class PendingList:
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._open = _Entry()
+        self._expected: dict[str, _Entry] = {}  # announced ids → the entry that names them
         self._left: dict[str, set[str]] = {}  # entry → those of its ids that are still under way
 
     def read(self) -> tuple[str, ...]:
@@ -55,10 +57,16 @@ class PendingList:
             self._left = left
         return tuple(sorted(set().union(*left.values())))
 
+    def expect(self, grant_id: str) -> None:
+        """Announce that an id will be added: the next entry that is written names it too."""
+        with self._guard:
+            self._open.ids.add(grant_id)
+            self._expected[grant_id] = self._open
+
     def add(self, grant_id: str) -> None:
         """Returns when the id is on the list. Raises what the session raises."""
         with self._guard:
-            entry = self._open
+            entry = self._expected.pop(grant_id, self._open)
             entry.ids.add(grant_id)
         with self._writing:  # whoever waits here is written by the next one who does not
             if not entry.written:
@@ -67,6 +75,8 @@ class PendingList:
     def remove(self, grant_id: str) -> None:
         """Take an id off every entry that this run knows of. Idempotent."""
         with self._guard:
+            self._expected.pop(grant_id, None)
+            self._open.ids.discard(grant_id)
             for ids in self._left.values():
                 ids.discard(grant_id)
             done = [name for name, ids in self._left.items() if not ids]

@@ -83,6 +83,10 @@ class VaultRegistry:
         """Ids with work under way, sorted: a few, whatever the history."""
         return self._pending.read()
 
+    def expect_pending(self, grant_id: str) -> None:
+        """Announce an id that is about to be added: a batch then takes few writes."""
+        self._pending.expect(_checked(grant_id))
+
     def add_pending(self, grant_id: str) -> None:
         """Put an id on the list of work under way. Idempotent; comes before its slot is written."""
         self._pending.add(_checked(grant_id))
