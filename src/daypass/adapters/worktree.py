@@ -18,14 +18,18 @@ from daypass.errors import GitError
 from daypass.model.tree import REGULAR_FILE, TreeEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _GOVERNED: Final = ("access", "schemas")
 _EXECUTABLE: Final = "100755"
 _SYMBOLIC_LINK: Final = "120000"
 _SUBMODULE: Final = "160000"
+_TYPES: Final = {_SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
 # The largest document is a record of 256 KiB; of anything larger, enough is read to refuse it.
 _READ_AT_MOST: Final = 512 * 1024
+# Asking for all of that costs twice the reading: so much is laid out in memory, and given back.
+_READ_AT_FIRST: Final = 20 * 1024
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,7 @@ class WorkTree:
             head, _, path = record.partition("\t")
             mode, blob, stage = head.split(" ")
             if stage != "0":
-                raise GitError(
-                    f"{path} is in the middle of a merge", remedy="Resolve the conflict first."
-                )
+                raise _in_a_merge(path)
             indexed[path] = TreeEntry(mode, blob, path)
         hash_like = next(iter(indexed.values())).blob if indexed else ""
         differing = self._records(
@@ -98,10 +100,12 @@ class WorkTree:
 
     def _read(self, path: str) -> bytes:
         """The first 512 KiB of a file. Links are not followed."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(f"{self.root}/{path}", flags)  # pathlib takes longer than the read
+        descriptor = os.open(f"{self.root}/{path}", _OPEN)
         try:
-            return os.read(descriptor, _READ_AT_MOST)
+            data = os.read(descriptor, _READ_AT_FIRST)
+            if len(data) == _READ_AT_FIRST:  # more than a document may have: a record, or refused
+                data += os.read(descriptor, _READ_AT_MOST - _READ_AT_FIRST)
+            return data
         finally:
             os.close(descriptor)
 
@@ -169,6 +173,63 @@ class WorkTree:
                 now[entry.path] = entry
         return tuple(before), tuple(now.values())
 
+    def head(self) -> str | None:
+        """The commit that is checked out; None before the first."""
+        unborn = GitError("there is no commit yet", remedy="Commit something.")
+        try:
+            told = _git(self.root, "rev-parse", "--verify", "--quiet", "HEAD", otherwise=unborn)
+        except GitError:
+            return None
+        return told.decode().strip()
+
+    def differing(self, commit: str) -> tuple[set[str], dict[str, TreeEntry | None]]:
+        """What of `access/` and `schemas/` differs between a commit and the work tree.
+
+        Returns:
+            the paths that the commit has, and those that are there now, with what the index knows
+            of them (None: not as it is now; ask `entries_at`).
+
+        Raises:
+            GitError: there is no such commit here, or the index is in the middle of a merge.
+        """
+        words = ("diff-index", "--raw", "-z", "--no-renames", "--no-abbrev")
+        raw = iter(self._records(*words, "--ignore-submodules=none", commit, "--", *_GOVERNED))
+        before: set[str] = set()
+        places: dict[str, TreeEntry | None] = {}
+        for head in raw:
+            _, mode, _, blob, status = head.split(" ")
+            path = next(raw)
+            if status == "U":
+                raise _in_a_merge(path)
+            if status != "A":
+                before.add(path)
+            if status != "D":
+                places[path] = TreeEntry(mode, blob, path) if blob.strip("0") else None
+        others = ("ls-files", "-z", "-o", "--exclude-standard", "--", *_GOVERNED)
+        places |= dict.fromkeys(path.rstrip("/") for path in self._records(*others))
+        return before, places
+
+    def entries_at(self, places: Mapping[str, TreeEntry | None], like: str) -> list[TreeEntry]:
+        """What lies at these paths; where no entry is known the file is read.
+
+        `like` is any id of this repository: it tells the hash.
+        """
+        entries = (entry or self._entry(path, like) for path, entry in places.items())
+        return [entry for entry in entries if entry is not None]
+
+    def apart_from(self, commit: str, entries: Iterable[TreeEntry]) -> tuple[set[str], set[str]]:
+        """Where entries differ from a commit's: paths that it has, and paths of `entries`."""
+        words = ("ls-tree", "-r", "-z", "--full-tree", commit, "--", *_GOVERNED)
+        committed = set(self._records(*words))
+        told = {
+            f"{entry.mode} {_TYPES.get(entry.mode, 'blob')} {entry.blob}\t{entry.path}"
+            for entry in entries
+        }
+        before, now = committed - told, told - committed
+        return {line.partition("\t")[2] for line in before}, {
+            line.partition("\t")[2] for line in now
+        }
+
     def entries_of(self, commit: str) -> tuple[TreeEntry, ...]:
         """What lies in `access/` in a commit's tree."""
         records = self._records("ls-tree", "-r", "-z", "--full-tree", commit, "--", "access/")
@@ -228,6 +289,10 @@ class WorkTree:
         """What git prints with -z, record by record."""
         for record in _git(self.root, *words).split(b"\0")[:-1]:
             yield os.fsdecode(record)
+
+
+def _in_a_merge(path: str) -> GitError:
+    return GitError(f"{path} is in the middle of a merge", remedy="Resolve the conflict first.")
 
 
 def _git(

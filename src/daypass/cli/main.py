@@ -76,8 +76,11 @@ VERBS: Final[dict[str, Verb]] = {
 }
 
 
-def build_parser(verb: str | None) -> argparse.ArgumentParser:
-    """The parser with every verb's summary, and the arguments of the one that was called."""
+def build_parser(verb: str | None, *, alone: bool = False) -> argparse.ArgumentParser:
+    """The parser with every verb's summary, and the arguments of the one that was called.
+
+    `alone` leaves the other verbs out: they are only there to be listed.
+    """
     parser = argparse.ArgumentParser(
         prog="daypass",
         description="Access that ends by itself: privileged access by pull request.",
@@ -89,6 +92,8 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     add_directory(parser, ".")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     for name, entry in VERBS.items():
+        if alone and name != verb:
+            continue
         child = verbs.add_parser(
             name,
             help=entry.summary,
@@ -143,7 +148,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(verb: str | None, words: list[str]) -> int:
     words, command = split_command(verb, words)
-    arguments = build_parser(verb).parse_args(words)
+    before = words[: words.index(verb)] if verb in VERBS and verb is not None else ["--help"]
+    alone = not any(word.startswith("--") or word == "-h" for word in before)  # nobody asks for all
+    arguments = build_parser(verb, alone=alone).parse_args(words)
     if VERBS[arguments.verb].takes_command:
         arguments.command = command
     code = int(_module(VERBS[arguments.verb].module).run(arguments))

@@ -7,14 +7,12 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from daypass.adapters.result_cache import NoCache, ResultCache
+from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
 from daypass.documents import formats
-from daypass.documents.changes import changes, check_changes
+from daypass.documents.finding import Report
 from daypass.documents.problem import Problem
-from daypass.documents.repository import load_catalogue
-from daypass.documents.validation import Report, validate
 from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.names import KEEPS, Kind
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from daypass.adapters.result_cache import NoCache, ResultCache
     from daypass.documents.document import Document
     from daypass.model.catalogue import Catalogue
     from daypass.model.policy import AccessPolicy
@@ -53,6 +52,21 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Validate, and show what was found."""
     gc.disable()  # a short life, and no cycles: looking for them costs a tenth of the time
     tree = WorkTree.open(arguments.directory)
+    everything = arguments.base is None and not arguments.paths
+    baseline = None
+    if everything and not arguments.no_cache:
+        baseline = Baseline.read(tree.git_folder)
+    report = baseline.judge(tree) if baseline is not None else None
+    if report is None:
+        report = _judge(tree, arguments)
+    _show(report, arguments.format)
+    return ExitCode.DOCUMENT if report.findings else ExitCode.DONE
+
+
+def _judge(tree: WorkTree, arguments: argparse.Namespace) -> Report:
+    """Judge document by document, and what they name."""
+    from daypass.adapters.result_cache import NoCache, ResultCache
+
     cache = NoCache() if arguments.no_cache else ResultCache(tree.git_folder)
     if arguments.base is not None:
         if arguments.paths:
@@ -62,20 +76,35 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             )
         report = _judge_changes(tree, cache, arguments.base)
     else:
-        chosen = _chosen(tree, arguments.paths) if arguments.paths else None
-        entries = tree.entries()
-        report = validate(entries, tree.reader(entries), cache, examine=_examine, chosen=chosen)
-        if chosen is not None and report.documents == 0 and not report.findings:
-            raise UsageError(
-                f"no document lies at {', '.join(arguments.paths)}",
-                remedy="Name files or folders in access/; ignored files are not judged.",
-            )
+        report = _judge_tree(tree, cache, arguments.paths, remember=not arguments.no_cache)
     cache.save()
-    _show(report, arguments.format)
-    return ExitCode.DOCUMENT if report.findings else ExitCode.DONE
+    return report
+
+
+def _judge_tree(
+    tree: WorkTree, cache: ResultCache | NoCache, paths: Sequence[str], *, remember: bool
+) -> Report:
+    from daypass.documents.validation import validate
+
+    chosen = _chosen(tree, paths) if paths else None
+    entries = tree.entries()
+    report = validate(entries, tree.reader(entries), cache, examine=_examine, chosen=chosen)
+    if chosen is not None and report.documents == 0 and not report.findings:
+        raise UsageError(
+            f"no document lies at {', '.join(paths)}",
+            remedy="Name files or folders in access/; ignored files are not judged.",
+        )
+    if remember and chosen is None and not report.findings:
+        baseline = Baseline.of(tree, entries, report)
+        if baseline is not None:
+            baseline.write(tree.git_folder)
+    return report
 
 
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
+    from daypass.documents.changes import changes, check_changes
+    from daypass.documents.validation import validate
+
     commit = tree.merge_base(revision)
     changed = changes(*tree.changed_since(commit))
     entries = tree.entries()
@@ -107,6 +136,8 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
 
 
 def _base_catalogue(tree: WorkTree, commit: str, revision: str) -> Catalogue:
+    from daypass.documents.repository import load_catalogue
+
     try:
         return load_catalogue(tree.entries_of(commit), tree.blobs)
     except DocumentError as error:
@@ -123,8 +154,7 @@ def _examine(document: Document) -> list[Problem]:
     if document.kind is not Kind.ACCESS_POLICY:
         return []
     policy = cast("AccessPolicy", document.model)
-    from daypass.policy.calendar import zone_problem  # only policies need CEL
-    from daypass.policy.expressions import check_expressions
+    from daypass.policy.expressions import check_expressions  # only policies need CEL
 
     places = {rule.name: index for index, rule in enumerate(policy.rules)}
     problems = [
@@ -138,7 +168,7 @@ def _examine(document: Document) -> list[Problem]:
         )
         for name, why in check_expressions(policy)
     ]
-    zone = policy.limits.times and zone_problem(policy.limits.times.time_zone)
+    zone = policy.limits.times and _zone_problem(policy.limits.times.time_zone)
     if zone:
         problems.append(
             Problem(
@@ -149,6 +179,12 @@ def _examine(document: Document) -> list[Problem]:
             )
         )
     return problems
+
+
+def _zone_problem(name: str) -> str:
+    from daypass.policy.zone import zone_problem
+
+    return zone_problem(name)
 
 
 def _chosen(tree: WorkTree, paths: Sequence[str]) -> Callable[[str], bool]:

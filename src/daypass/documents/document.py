@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daypass.documents import strict_yaml
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.problem import Problem
 from daypass.documents.schema import judge
-from daypass.documents.semantics import Model, build, check
+from daypass.documents.semantics import build, check
 from daypass.documents.tree import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from daypass.documents.semantics import Model
     from daypass.documents.strict_yaml import Parsed
     from daypass.model.names import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A document that is sound by itself. What it names may still not exist."""
 
     path: str
@@ -84,8 +83,7 @@ def checked(path: str, parsed: Parsed, kind: Kind) -> Document:
             "Correct the value that this names.",
         )
         raise document_error(located([problem], path, parsed)) from error
-    metadata = value["metadata"]
-    problems = check(model, metadata["id" if "id" in metadata else "name"], stem(path))
+    problems = check(model, kind, value["metadata"], stem(path))
     if problems:
         raise document_error(located(problems, path, parsed))
     return Document(path, kind, value)

@@ -51,6 +51,15 @@ class Finding:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What validation found."""
+
+    documents: int  # how many were judged
+    findings: tuple[Finding, ...]
+    asked: frozenset[tuple[str, ...]] = frozenset()  # what sound requests ask the catalogue for
+
+
 def document_error(findings: Iterable[Finding]) -> DocumentError:
     """The error that carries findings; its own sentence is the first of them."""
     ordered = sorted(findings)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from daypass.documents.finding import Finding
-    from daypass.documents.validation import Report
+    from daypass.documents.finding import Finding, Report
 
 _SUMMARY_ROWS: Final = 100
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/])")

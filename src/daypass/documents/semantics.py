@@ -1,48 +1,60 @@
-"""What a schema cannot see in one document: names, times that exist, numbers that fit."""
+"""What a schema cannot see in one document: names, times that exist, numbers that fit.
+
+A model's class is imported when the first document of its kind is met: the classes of all kinds
+take longer to make than ten requests take to check.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from daypass.documents.problem import Problem
-from daypass.model.breakglass import DRILL_DURATION, BreakGlassRequest
-from daypass.model.grant import Grant
-from daypass.model.identity import Identity
 from daypass.model.names import Kind
-from daypass.model.obligation import Obligation
-from daypass.model.policy import AccessPolicy
-from daypass.model.policytest import PolicyTest
-from daypass.model.request import AccessRequest
-from daypass.model.resource import Resource
-from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Model = (
-    AccessRequest
-    | BreakGlassRequest
-    | Resource
-    | Identity
-    | AccessPolicy
-    | PolicyTest
-    | Settings
-    | Grant
-    | Obligation
-)
-_BUILDERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Model]]] = {
-    Kind.ACCESS_REQUEST: AccessRequest.from_document,
-    Kind.BREAK_GLASS_REQUEST: BreakGlassRequest.from_document,
-    Kind.RESOURCE: Resource.from_document,
-    Kind.IDENTITY: Identity.from_document,
-    Kind.ACCESS_POLICY: AccessPolicy.from_document,
-    Kind.POLICY_TEST: PolicyTest.from_document,
-    Kind.SETTINGS: Settings.from_document,
-    Kind.GRANT: Grant.from_document,
-    Kind.OBLIGATION: Obligation.from_document,
+    from daypass.model.breakglass import BreakGlassRequest
+    from daypass.model.grant import Grant
+    from daypass.model.identity import Identity
+    from daypass.model.obligation import Obligation
+    from daypass.model.policy import AccessPolicy
+    from daypass.model.policytest import PolicyTest
+    from daypass.model.request import AccessRequest
+    from daypass.model.resource import Resource
+    from daypass.model.settings import Settings
+
+    Model: TypeAlias = (
+        AccessRequest
+        | BreakGlassRequest
+        | Resource
+        | Identity
+        | AccessPolicy
+        | PolicyTest
+        | Settings
+        | Grant
+        | Obligation
+    )
+_CLASSES: Final = {
+    Kind.ACCESS_REQUEST: ("daypass.model.request", "AccessRequest"),
+    Kind.BREAK_GLASS_REQUEST: ("daypass.model.breakglass", "BreakGlassRequest"),
+    Kind.RESOURCE: ("daypass.model.resource", "Resource"),
+    Kind.IDENTITY: ("daypass.model.identity", "Identity"),
+    Kind.ACCESS_POLICY: ("daypass.model.policy", "AccessPolicy"),
+    Kind.POLICY_TEST: ("daypass.model.policytest", "PolicyTest"),
+    Kind.SETTINGS: ("daypass.model.settings", "Settings"),
+    Kind.GRANT: ("daypass.model.grant", "Grant"),
+    Kind.OBLIGATION: ("daypass.model.obligation", "Obligation"),
 }
 
-_WITH_ID: Final = (AccessRequest, BreakGlassRequest, Grant, Obligation)
+
+@cache
+def _builder(kind: Kind) -> Callable[[Mapping[str, Any]], Model]:
+    module, name = _CLASSES[kind]
+    found: Callable[[Mapping[str, Any]], Model] = getattr(import_module(module), name).from_document
+    return found
 
 
 def build(kind: Kind, value: Mapping[str, Any]) -> Model:
@@ -51,17 +63,19 @@ def build(kind: Kind, value: Mapping[str, Any]) -> Model:
     Raises:
         ValueError: what a schema cannot see, such as a day that does not exist.
     """
-    return _BUILDERS[kind](value)
+    return _builder(kind)(value)
 
 
-def check(model: Model, name: str, stem: str) -> Sequence[Problem]:
+def check(model: Model, kind: Kind, metadata: Mapping[str, Any], stem: str) -> Sequence[Problem]:
     """What is wrong with one document by itself, beyond its schema."""
-    return [*_check_name(model, name, stem), *_check_model(model)]
+    own = _CHECKS.get(kind)
+    return [*_check_name(metadata, stem), *(own(model) if own is not None else ())]
 
 
-def _check_name(model: Model, name: str, stem: str) -> Iterator[Problem]:
+def _check_name(metadata: Mapping[str, Any], stem: str) -> Iterator[Problem]:
+    field = "id" if "id" in metadata else "name"
+    name = metadata[field]
     if name != stem:
-        field = "id" if isinstance(model, _WITH_ID) else "name"
         yield Problem(
             ("metadata", field),
             "document-name",
@@ -70,25 +84,33 @@ def _check_name(model: Model, name: str, stem: str) -> Iterator[Problem]:
         )
 
 
-def _check_model(model: Model) -> Iterator[Problem]:
-    if isinstance(model, Resource):
-        yield from _check_tiers(model)
-    elif isinstance(model, AccessRequest) and model.renews == model.id:
+def _check_request(model: Model) -> Iterator[Problem]:
+    request = cast("AccessRequest", model)
+    if request.renews == request.id:
         yield Problem(
             ("spec", "renews"),
             "request-renews-itself",
             "a request cannot continue itself",
             "Give this request a new id, and name the grant that it continues in `renews`.",
         )
-    elif isinstance(model, BreakGlassRequest) and model.drill:
-        if model.asked.duration != DRILL_DURATION:
-            yield Problem(
-                ("spec", "duration"),
-                "break-glass-drill",
-                f"a drill lasts {DRILL_DURATION}, and this is to last {model.asked.duration}",
-                f"Write `duration: {DRILL_DURATION}`; an emergency has no `drill`.",
-            )
-    elif isinstance(model, Grant) and model.not_after <= model.not_before:
+
+
+def _check_drill(model: Model) -> Iterator[Problem]:
+    from daypass.model.breakglass import DRILL_DURATION  # noqa: PLC0415  -- as its class
+
+    emergency = cast("BreakGlassRequest", model)
+    if emergency.drill and emergency.asked.duration != DRILL_DURATION:
+        yield Problem(
+            ("spec", "duration"),
+            "break-glass-drill",
+            f"a drill lasts {DRILL_DURATION}, and this is to last {emergency.asked.duration}",
+            f"Write `duration: {DRILL_DURATION}`; an emergency has no `drill`.",
+        )
+
+
+def _check_times(model: Model) -> Iterator[Problem]:
+    grant = cast("Grant", model)
+    if grant.not_after <= grant.not_before:
         yield Problem(
             ("spec", "notAfter"),
             "grant-ends-before-it-begins",
@@ -97,7 +119,8 @@ def _check_model(model: Model) -> Iterator[Problem]:
         )
 
 
-def _check_tiers(resource: Resource) -> Iterator[Problem]:
+def _check_tiers(model: Model) -> Iterator[Problem]:
+    resource = cast("Resource", model)
     for level in resource.levels.values():
         at = ("spec", "levels", level.name, "tiers")
         lengths = [tier.length for tier in level.tiers]
@@ -116,3 +139,11 @@ def _check_tiers(resource: Resource) -> Iterator[Problem]:
                 f"maxDuration {resource.max_duration}",
                 "Make a Vault role that lasts no longer than maxDuration, or raise maxDuration.",
             )
+
+
+_CHECKS: Final[Mapping[Kind, Callable[[Model], Iterator[Problem]]]] = {
+    Kind.RESOURCE: _check_tiers,
+    Kind.ACCESS_REQUEST: _check_request,
+    Kind.BREAK_GLASS_REQUEST: _check_drill,
+    Kind.GRANT: _check_times,
+}

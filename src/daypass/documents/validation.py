@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from daypass.documents import repository, strict_yaml
 from daypass.documents.blob import blob_id
 from daypass.documents.document import Document, located, read_document
-from daypass.documents.finding import Finding, document_error
+from daypass.documents.finding import Finding, Report, document_error
 from daypass.documents.problem import Problem
 from daypass.documents.records import load_record
 from daypass.documents.resources import SCHEMA_FILES, schema_bytes
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
 from daypass.model.names import Kind
+from daypass.model.request import asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,14 +37,6 @@ class Results(Protocol):
 
     def put(self, entry: TreeEntry, document: Document) -> None:
         """Remember a document that is sound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What validation found."""
-
-    documents: int  # how many were judged
-    findings: tuple[Finding, ...]
 
 
 def validate(
@@ -90,11 +82,13 @@ def validate(
             )
         else:
             sound.append(document)
+    asked: dict[tuple[str, ...], bool] = {}
     if not broken:
         # While a document is broken, what names it would only seem to name nothing.
-        findings.update(_check_whole(sound, read_path, catalogue))
+        findings.update(_check_whole(sound, read_path, catalogue, asked))
     kept = broken | {item for item in findings if chosen is None or _concerns(item, chosen)}
-    return Report(judged, tuple(sorted(kept)))
+    there = frozenset(what for what, exists in asked.items() if exists)
+    return Report(judged, tuple(sorted(kept)), there)
 
 
 def check_schemas(entries: Iterable[TreeEntry]) -> Iterable[Finding]:
@@ -137,7 +131,10 @@ def _sound(
 
 
 def _check_whole(
-    documents: Sequence[Document], read_path: ReadPath, base: Catalogue | None
+    documents: Sequence[Document],
+    read_path: ReadPath,
+    base: Catalogue | None,
+    asked: dict[tuple[str, ...], bool],
 ) -> Iterable[Finding]:
     catalogue = base
     if base is None:
@@ -147,22 +144,26 @@ def _check_whole(
             yield from repository.check_catalogue(catalogue, read_path)
     if catalogue is None:
         return
-    yield from _check_requests(documents, catalogue, read_path)
+    yield from _check_requests(documents, catalogue, read_path, asked)
 
 
 def _check_requests(
-    documents: Sequence[Document], catalogue: Catalogue, read_path: ReadPath
+    documents: Sequence[Document],
+    catalogue: Catalogue,
+    read_path: ReadPath,
+    known: dict[tuple[str, ...], bool],
 ) -> Iterator[Finding]:
-    """Check requests against the catalogue: once for all that ask for the same."""
-    known: dict[tuple[str, ...], bool] = {}
+    """Check requests against the catalogue: once for all that ask for the same.
+
+    `known` keeps what was asked for, and whether the catalogue has it.
+    """
     for document in documents:
         if document.kind is Kind.BREAK_GLASS_REQUEST:
             emergency = cast("BreakGlassRequest", document.model)
             yield from repository.check_break_glass(emergency, catalogue, read_path)
         if document.kind is not Kind.ACCESS_REQUEST:
             continue
-        spec = document.value["spec"]
-        asked = (spec["subject"], spec["resource"], spec["access"], spec["duration"])
+        asked = asked_of(document.value)
         if known.get(asked):
             continue
         request = cast("AccessRequest", document.model)

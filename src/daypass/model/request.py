@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def asked_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """All that a request asks the catalogue for: requests that agree in it differ in words only."""
+    spec = document["spec"]
+    return (spec["subject"], spec["resource"], spec["access"], spec["duration"])
+
+
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
     """One request, as a person wrote it and the schema accepted it.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 REGULAR_FILE: Final = "100644"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One entry of a git tree, recursively listed. `path` is relative to the repository's root."""
 
     mode: str  # six octal digits, as `git ls-tree` prints them

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from daypass.model.instant import Instant
 from daypass.model.policy import DAYS
 from daypass.policy.facts import Status
 from daypass.policy.match import counts_past_grant
 from daypass.policy.verdict import Verdict, failed, passed, unknown, words
+from daypass.policy.zone import zone_problem
 
 if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy, Freeze, RollingWindow, Times
     from daypass.policy.facts import PastGrantFacts
     from daypass.policy.input import DecisionInput
-
-
-def zone_problem(name: str) -> str:
-    """Why a time zone cannot be used; empty when it can."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"{name} is no time zone of the IANA database that this machine has"
-    return ""
 
 
 def within_times(times: Times, facts: DecisionInput) -> Verdict:

@@ -81,6 +81,11 @@ class House:
         assert bool(findings) == (done.returncode == 3)
         return [(finding["rule"], finding["path"]) for finding in findings]
 
+    def memory(self) -> list[Path]:
+        """The files that an earlier validation left."""
+        names = ("validated.json", "baseline.json")
+        return [self.root / ".git/daypass" / name for name in names]
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
@@ -397,21 +402,84 @@ class TestRemembering:
     def test_a_spoilt_memory_is_not_believed(self, house: House, spoil: object) -> None:
         house.request("a")
         assert house.rules() == []
-        kept = house.root / ".git/daypass/validated.json"
         assert callable(spoil)
-        kept.write_text(spoil(kept.read_text()))
-        before = kept.read_bytes()
+        spoilt = {}
+        for kept in house.memory():
+            kept.write_text(spoil(kept.read_text()))
+            spoilt[kept] = kept.read_bytes()
         assert house.rules() == []
-        assert kept.read_bytes() != before
+        assert all(kept.read_bytes() != before for kept, before in spoilt.items())
 
     def test_a_memory_that_others_can_write_is_not_believed(self, house: House) -> None:
         house.request("a")
         assert house.rules() == []
-        kept = house.root / ".git/daypass/validated.json"
-        kept.chmod(0o666)
+        for kept in house.memory():
+            kept.chmod(0o666)
         house.request("b")
         assert house.rules() == []
-        assert kept.stat().st_mode & 0o777 == 0o600
+        assert {kept.stat().st_mode & 0o777 for kept in house.memory()} == {0o600}
+
+    def test_a_baseline_of_another_commit_is_not_believed(self, house: House) -> None:
+        """A commit that was never judged cannot be slipped into it: its seal is over all of it."""
+        assert house.rules() == []
+        baseline = house.root / ".git/daypass/baseline.json"
+        sound = house.git("rev-parse", "HEAD").strip()
+        house.write("access/requests/a.yaml", "{")
+        broken = house.commit("Break it")
+        head, _, payload = baseline.read_text().partition("\n")
+        baseline.write_text(f"{head}\n{payload.replace(sound, broken)}")
+        assert [rule for rule, _ in house.rules()] == ["yaml-syntax"]
+
+    def test_what_was_committed_and_never_judged_is_judged_when_it_comes_back(
+        self, house: House
+    ) -> None:
+        house.write("access/requests/a.yaml", "{")
+        house.commit("Break it")
+        house.request("a")
+        assert house.rules() == []
+        house.git("checkout", "-q", "--", ".")
+        assert [rule for rule, _ in house.rules()] == ["yaml-syntax"]
+
+    def test_what_is_remembered_never_changes_the_answer(self, house: House) -> None:
+        """Whatever has been done to the tree: the same findings, and as many documents judged."""
+        first = house.request("a")
+        other = house.request("b")
+        moved = "access/requests/moved.yaml"
+        answers = set()
+        for step in (
+            lambda: None,
+            house.commit,
+            lambda: house.write(first, REQUEST.format(name="a").replace("2h", "1h")),
+            lambda: house.write(first, REQUEST.format(name="a").replace("2h", "99d")),
+            lambda: house.write(first, REQUEST.format(name="a") + "# no matter\n"),
+            lambda: house.git("add", "-A"),
+            (house.root / other).unlink,
+            lambda: house.git("rm", "-q", "--cached", other),
+            lambda: house.request("c"),
+            lambda: house.request("b"),
+            lambda: house.git("add", "-N", "access/requests/c.yaml"),
+            lambda: (house.root / first).chmod(0o755),
+            lambda: (house.root / first).chmod(0o644),
+            lambda: (house.root / first).rename(house.root / moved),
+            lambda: house.write(moved, REQUEST.format(name="moved")),
+            lambda: (house.root / "access/requests/d.yaml").symlink_to("moved.yaml"),
+            (house.root / "access/requests/d.yaml").unlink,
+            lambda: house.write("access/requests/Not-A-Name.yaml", REQUEST),
+            (house.root / "access/requests/Not-A-Name.yaml").unlink,
+            lambda: house.write("access/requests/e.yaml", "kind: AccessRequest\n"),
+            lambda: house.commit("With a broken one"),
+            lambda: house.request("e"),
+            lambda: house.git("stash", "-q"),
+            lambda: house.git("checkout", "-q", "HEAD~1"),
+            lambda: house.write("access/resources/orders-db-replica.yaml", "{"),
+        ):
+            step()
+            remembered, anew = (
+                house.validate("--format", "json", *words) for words in ((), ("--no-cache",))
+            )
+            assert (remembered.returncode, remembered.stdout) == (anew.returncode, anew.stdout)
+            answers.add(anew.stdout)
+        assert len(answers) > 6
 
     def test_no_cache(self, house: House) -> None:
         assert house.rules("--no-cache") == []

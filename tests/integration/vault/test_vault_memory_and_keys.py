@@ -113,6 +113,23 @@ def test_a_batch_is_put_on_the_pending_list_in_few_writes(
     assert registry.pending() == ()
 
 
+def test_what_was_announced_is_written_with_the_first_that_is_added(
+    registry: VaultRegistry, house: House
+) -> None:
+    ids = tuple(f"said-{number:02d}" for number in range(40))
+    for name in (*ids, "said-in-vain"):
+        registry.expect_pending(name)
+    assert registry.pending() == ()  # what is only announced is not yet under way
+    registry.remove_pending("said-in-vain")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(registry.add_pending, ids))
+    assert len(house.root.call("LIST", "vt-kv/metadata/daypass/pending").keys) == 1
+    assert VaultRegistry(house.bot, "vt-kv").pending() == ids
+    for name in ids:
+        registry.remove_pending(name)
+    assert registry.pending() == ()
+
+
 def test_a_run_never_takes_what_another_one_has_yet_to_do_off_the_list(
     bot: Session, registry: VaultRegistry
 ) -> None:
