@@ -10,7 +10,7 @@ import os
 import random
 import subprocess
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from daypass.adapters.git import GitRepository
 from daypass.adapters.git.pack import object_id
@@ -18,7 +18,17 @@ from daypass.adapters.git.tree import TreeEditor
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import CommitDraft, with_signature
 from daypass.ledger.compose import compose
-from daypass.lifecycle.happening import Begun, Happening, Run, ended, issued, revoke_failed
+from daypass.lifecycle.happening import (
+    Begun,
+    Happening,
+    Refusal,
+    Run,
+    ended,
+    issued,
+    orphaned,
+    refused,
+    revoke_failed,
+)
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import Event, EventKind, Reason
 from daypass.model.grant import Approval, Grant, Lane, Wrapping
@@ -33,10 +43,8 @@ from daypass.model.resource import IssueMode
 from support.desk import DESK, lay_documents
 from support.local_signer import LocalSigner
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 START = Instant.parse("2026-01-05T08:00:00Z")
+_EDITED = Path(__file__).parents[2] / "access" / "resources" / "payments-db.yaml"
 YEAR = 365 * 86400
 AUTHOR = ("daypass", "bot@daypass.example")
 RUN = Run("4711/1", "example/daypass/.github/workflows/access-apply.yml@refs/heads/main")
@@ -68,8 +76,14 @@ class _Step:
     grant: Grant
 
 
-def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
-    """A clone whose main tells of that many grants, `live` of which have not ended."""
+def write_year(
+    folder: Path, grants: int, *, live: int = 3, emergencies: float = 0.006
+) -> GitRepository:
+    """A clone whose main tells of that many grants, `live` of which have not ended.
+
+    One request in twenty is denied, and now and then somebody edits a resource, or a token is found
+    that no grant knows. `emergencies` is the share of grants that came by that lane.
+    """
     _git(folder, "init", "-q", "-b", "main")
     _git(folder, "config", "gc.auto", "0")
     signer = LocalSigner()
@@ -78,18 +92,18 @@ def write_year(folder: Path, grants: int, *, live: int = 3) -> GitRepository:
     _git(folder, "add", "-A")
     _git(folder, "commit", "-q", "-m", "Begin")
     repository = GitRepository(folder, remote="origin", branch="main", author=AUTHOR, token=None)
-    head = _write(repository, repository.resolve("HEAD"), _steps(grants, live), signer)
+    head = _write(repository, repository.resolve("HEAD"), _steps(grants, live, emergencies), signer)
     _git(folder, "update-ref", "refs/heads/main", head)
     _git(folder, "update-ref", "refs/remotes/origin/main", head)
     _git(folder, "reset", "-q", "--hard")
     return repository
 
 
-def _steps(count: int, live: int) -> list[_Step]:
+def _steps(count: int, live: int, emergencies: float) -> list[_Step]:
     chance = random.Random(5)  # noqa: S311  -- for variety, not for secrets
     steps = []
     for number in range(count):
-        grant = _grant(number, count, chance)
+        grant = _grant(number, count, chance, emergencies)
         begin, end = grant.not_before.seconds, grant.not_after.seconds
         steps += [
             _Step(begin - chance.randrange(8, 40), number, "ask", grant),
@@ -104,17 +118,23 @@ def _steps(count: int, live: int) -> list[_Step]:
             steps.append(_Step(over, number, "done" if early else "expire", grant))
             if grant.lane is Lane.BREAK_GLASS and chance.random() < 0.9:
                 steps.append(_Step(over + 7200, number, "review", grant))
+        if number % 20 == 7:
+            denied = replace(grant, id=f"{grant.subject}-denied-{number:05d}")
+            at = begin + 1800
+            steps += [_Step(at, number, "ask", denied), _Step(at + 30, number, "deny", denied)]
+        if number % 150 == 11:
+            steps += [_Step(begin + 900, number, what, grant) for what in ("edit", "orphan")]
     steps.sort(key=lambda step: (step.at, step.order))
     last = max(step.at for step in steps if step.what in ("ask", "issue"))
     return [step for step in steps if step.at <= last + 120 or step.what != "fail"]
 
 
-def _grant(number: int, count: int, chance: random.Random) -> Grant:
+def _grant(number: int, count: int, chance: random.Random, emergencies: float) -> Grant:
     resource = chance.choices(list(RESOURCES), weights=range(len(RESOURCES), 0, -1))[0]
     subject, *others = chance.sample(PEOPLE, 4)
     sensitivity = RESOURCES[resource]
     word = 2 if sensitivity in ("high", "critical") else 1
-    lane = Lane.BREAK_GLASS if chance.random() < 0.006 else Lane.ROUTINE
+    lane = Lane.BREAK_GLASS if chance.random() < emergencies else Lane.ROUTINE
     hours = chance.choice((1, 1, 1, 2, 4, 8)) if lane is Lane.ROUTINE else 1
     begin = START.plus(600 + number * (YEAR // count) + chance.randrange(max(YEAR // count, 1)))
     grant_id = f"{subject}-{resource}-{number:05d}"
@@ -179,8 +199,15 @@ def _write(repository: GitRepository, head: str, steps: list[_Step], signer: Loc
             lying.add(asked_at)
             head = asked[grant.id] = repository._pack.add("commit", draft.payload())
             continue
+        if step.what == "edit":
+            text = f"{_EDITED.read_text()}# Read again on {Instant.from_seconds(seconds)}.\n"
+            tree = editor.apply({f"access/resources/{_EDITED.name}": text.encode()})
+            draft = CommitDraft(tree, head, "Dave", "dave@example.com", seconds, "Read it again\n")
+            head = repository._pack.add("commit", draft.payload())
+            continue
         blob = object_id("blob", _content(grant))
-        grant = replace(grant, request_commit=asked[grant.id], request_blob=blob)
+        request = asked.get(grant.id, grant.request_commit)
+        grant = replace(grant, request_commit=request, request_blob=blob)
         happening = _happening(step.what, grant, granted, failed, seconds)
         sequence += 1
         message = compose(happening.title, happening.body, happening.event, sequence, previous)
@@ -217,6 +244,10 @@ def _happening(
     if what == "fail":
         why = "a lease of its role is overdue"
         return revoke_failed(grant, Reason.UNCONFIRMED, why, now, record_blob=None, run=RUN)
+    if what == "deny":
+        return _denied(grant)
+    if what == "orphan":
+        return orphaned(digest_bytes(b"lost"), RUN)
     if what == "review":
         approver = f"900000004 5 {granted[grant.id]} {now}"
         event = Event(EventKind.REVIEWED, grant.id, (("Daypass-Approver", approver),))
@@ -234,6 +265,23 @@ def _happening(
         record_blob=None,
         run=RUN,
     )
+
+
+def _denied(grant: Grant) -> Happening:
+    refusal = Refusal(
+        grant_id=grant.id,
+        blob=grant.request_blob,
+        kind=EventKind.DENIED,
+        reason=Reason.UNPROVEN,
+        why=("no merged pull request lists these bytes",),
+        request_commit=grant.request_commit,
+        pull_request=grant.pull_request,
+        resource=grant.resource,
+        subject=grant.subject,
+        access=grant.access,
+        lane=grant.lane,
+    )
+    return refused(refusal, RUN)
 
 
 def _git(folder: Path, *words: str) -> None:

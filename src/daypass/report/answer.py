@@ -16,6 +16,8 @@ Cell = str | int | float | Instant | tuple[str, ...] | None
 
 
 NOT_RECORDED: Final = "\u2013"  # an en dash: what is shown to people for None
+# Of a line of JSON Lines itself.
+RESERVED: Final = frozenset({"type", "question"})
 
 
 class Shape(StrEnum):
@@ -64,6 +66,9 @@ class Answer:
     note: str = ""
 
     def __post_init__(self) -> None:
+        keys = [column.key for column in self.columns]
+        if len(set(keys)) < len(keys) or not RESERVED.isdisjoint(keys):
+            raise ValueError(f"{self.name}: a column's key is there twice, or reserved")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: a row of {len(row)} cells")

@@ -102,7 +102,6 @@ def test_an_auditors_one_liners_find_what_they_say(
         "--reverse --grep='^Daypass-Event: ": "G Revert",
         f"--reverse --grep='^Daypass-Grant: {GRANT}$'": "G Grant alice read on orders-db",
         "key=Daypass-Approver,valueonly": f"{GRANT} G\n{box.accounts['bob'].id} ",
-        "ls-tree": f"access/grants/{GRANT}.json",
         "--diff-filter=A": "kind: AccessRequest",
         "Daypass-Event: denied": "Daypass-Reason: policy",
         "--first-parent --format": "Carol",

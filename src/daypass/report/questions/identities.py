@@ -87,7 +87,7 @@ def non_human(ground: Ground) -> Answer:
     summary += f"; {counted(problematic, 'finding')}." if rows else "."
     columns = (
         Column("identity", "Identity", Shape.NAME),
-        Column("type", "Type", Shape.NAME),
+        Column("identityType", "Type", Shape.NAME),
         Column("status", "Status", Shape.STATE),
         Column("owners", "Owners", Shape.NAME),
         Column("authentication", "Authentication", Shape.NAME),
@@ -179,7 +179,7 @@ def vendors_agents(ground: Ground) -> Answer:
         summary=_unknown(ground) if unknown else summary if rows else "None.",
         columns=(
             Column("identity", "Identity", Shape.NAME),
-            Column("type", "Type", Shape.NAME),
+            Column("identityType", "Type", Shape.NAME),
             Column("status", "Status", Shape.STATE),
             Column("sponsor", "Sponsor", Shape.NAME),
             Column("contractEnd", "Contract ends", Shape.INSTANT),
