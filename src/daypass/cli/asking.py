@@ -28,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the three verbs share."""
     output.add_format(parser)
     parser.add_argument("grant", metavar="ID", help="the grant: the name of the request's file")
-    parser.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=_seconds,
-        default=_WAIT_SECONDS,
-        help=f"how long to wait for daypass's answer; 0 to not wait (default: {_WAIT_SECONDS})",
-    )
+    add_wait(parser)
     parser.add_argument(
         "--fingerprint",
         metavar="SHA256:...",
@@ -42,6 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="the evidence key, as you know it from elsewhere; without it the repository itself "
         "says which key signs",
+    )
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Declare `--wait`."""
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=_WAIT_SECONDS,
+        help=f"how long to wait for daypass's answer; 0 to not wait (default: {_WAIT_SECONDS})",
     )
 
 
@@ -67,8 +72,26 @@ def ask(
         DeniedError: daypass says that this is not this person's to say, or comes too late.
         IndeterminateError: it did not answer in time.
     """
-    settings, number = claimable.settings, claimable.grant.pull_request
-    words = write_comment(Command(kind, claimable.grant.id))
+    command = Command(kind, claimable.grant.id)
+    return say(arguments, claimable.settings, claimable.grant.pull_request, command, reason)
+
+
+def say(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    number: int,
+    command: Command,
+    reason: str = "",
+    *,
+    show: bool = True,
+) -> ExitCode:
+    """Comment with that command on that pull request, and wait for what daypass answers.
+
+    `show`: print the answer; a refusal is raised in any case.
+
+    Raises what `ask` raises.
+    """
+    words = write_comment(command)
     body = f"{words}\n\n{escape(reason)}\n" if reason.strip() else words
     with wiring.person_asking(settings) as asker:
         comment = asker.comment(number, body)
@@ -81,7 +104,8 @@ def ask(
             "run of access-commands shows in GitHub's Actions, that workflow is missing on main.",
         )
     result = result_of(answer.body) if answer else None
-    _show(arguments, comment, answer, result)
+    if show:
+        _show(arguments, comment, answer, result)
     if answer is not None and result is Result.REFUSED:
         raise DeniedError(plain(answer.body), remedy=f"Its answer: {answer.url}")
     return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daypass.cli import output, wiring
+from daypass.cli import asking, output, wiring
 from daypass.errors import ExitCode, UsageError
 from daypass.model.names import is_name
 
@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a log of PostgreSQL: jsonlog, csvlog, or plain with the user in log_line_prefix",
     )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="ask daypass, as you, to write the digest and two counts into the evidence: for who "
+        "oversees the resource, once the grant has ended",
+    )
+    asking.add_wait(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument(
         "--revision", metavar="REV", default="HEAD", help="by the evidence up to here"
@@ -50,8 +57,10 @@ def run(
 
     Raises:
         UsageError: no log, a file that cannot be read, or an id that was never granted.
+        What `asking.say` raises, with `--record`.
     """
     account = read_account(repository, head, signers, words)
+    code = _record(account, words) if words.record else ExitCode.DONE
     if words.format == "json":
         output.say_json(account.to_json())
     else:
@@ -63,7 +72,27 @@ def run(
             "none that the evidence knows: somebody minted it elsewhere"
         )
         return ExitCode.PARTLY
-    return ExitCode.DONE
+    return code
+
+
+def _record(account: Account, words: argparse.Namespace) -> ExitCode:
+    """Say it on the grant's pull request. Raises what `asking.say` raises."""
+    from daypass.lifecycle.commands import Command
+    from daypass.model.intent import IntentKind, Usage
+
+    if account.wanted.until is None or account.wanted.pull_request is None:
+        raise UsageError(
+            f"{words.grant} has not ended: what it is used for is not over",
+            remedy="Record it once it has ended.",
+        )
+    usage = Usage(
+        account.digest,
+        account.vault.tally.tied if account.vault else None,
+        account.postgres.tally.tied if account.postgres else None,
+    )
+    settings = wiring.read_settings(wiring.directory_of(words.directory))
+    command = Command(IntentKind.ACTIVITY, words.grant, usage)
+    return asking.say(words, settings, account.wanted.pull_request, command, show=False)
 
 
 def read_account(

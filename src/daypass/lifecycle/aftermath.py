@@ -34,6 +34,7 @@ _DELIVERIES = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 _SAID: Final = {
     EventKind.POLICY_CHANGED: "access/policies decides otherwise now: see the commit",
     EventKind.REVIEWED: "nothing is owed for it any more",
+    EventKind.SESSION: "what it was used for is on record",
     EventKind.REVIEW_OVERDUE: "its invoker receives nothing until it is reviewed",
 }
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from daypass.lifecycle.messages import escape
-
-if TYPE_CHECKING:
-    from daypass.model.intent import IntentKind
+from daypass.model.intent import IntentKind
 
 
 class Result(StrEnum):
@@ -24,6 +22,10 @@ class Result(StrEnum):
 
 _ESCAPED: Final = re.compile(r"\\([^\w\s])")
 _RESULT: Final = re.compile(r"<!-- daypass:result:([a-z]+) -->")
+_NOTED: Final = (
+    "noted: the next run delivers again what is left of its time",
+    "noted: the next run writes it into the evidence",
+)
 _NEXT: Final = (
     "The next run of access-apply confirms that nothing of it lives, and writes the evidence."
 )
@@ -45,7 +47,7 @@ class Answer:
             Result.ENDING: "asked Vault to end it: its token is gone; the next run confirms the "
             "rest and writes the evidence",
             Result.UNCONFIRMED: f"noted, and not confirmed: {self.why}; the next run tries again",
-            Result.NOTED: "noted: the next run delivers again what is left of its time",
+            Result.NOTED: _NOTED[self.kind is IntentKind.ACTIVITY],
             Result.REFUSED: f"nothing was done: {self.why}",
         }
         return said[self.result]
@@ -71,6 +73,9 @@ def answer_body(answer: Answer) -> str:
             f"It is noted, and Vault does not confirm an end: {escape(answer.why)}. Every run of "
             "access-apply tries again until nothing of it lives."
         )
+    elif answer.result is Result.NOTED and answer.kind is IntentKind.ACTIVITY:
+        title = f"To be recorded:{name}"
+        text = "The next run of access-apply writes the digest and the counts into the evidence."
     elif answer.result is Result.NOTED:
         title = f"To be delivered again:{name}"
         text = (

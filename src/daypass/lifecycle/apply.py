@@ -28,6 +28,7 @@ from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
+from daypass.lifecycle.recording_use import to_record
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.model.canonical import digest_bytes
@@ -111,6 +112,7 @@ class _Pass:
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
         happenings += find_changes(self.ports, seen, answers)
         happenings += self._review(seen, answers)
+        happenings += to_record(self.ports, seen)
         aftermath.abandon(plan)
         if not seen.world.frozen:
             happenings += [issuing.refuse(*refused) for refused in self._refused]

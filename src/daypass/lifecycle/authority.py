@@ -53,11 +53,22 @@ def word_on(
         return Word.COUNTS
     if kind is not IntentKind.REVOKE:
         return Word.COUNTS_NOT
-    resource = catalogue.resources.get(grant.resource)
-    names = list(catalogue.settings.foundation_owners)
-    if resource is not None:
-        names += [resource.business_owner, resource.lifecycle_owner, *resource.approvers.groups]
-    return _word_of_groups(account_id, names, groups)
+    return _word_of_groups(account_id, _overseers(grant, catalogue), groups)
+
+
+def word_on_use(
+    account_id: int, grant: Grant, catalogue: Catalogue, groups: GroupDirectory
+) -> Word:
+    """Whether that account may put on record what an ended grant was used for.
+
+    Owners and approvers of its resource, and of the foundation, and never whoever used it, asked
+    for it or answers for its holder: it would be their word on themselves.
+    """
+    subject = catalogue.identities.get(grant.subject)
+    own = {grant.requester_id, subject.github_id if subject else None}
+    if account_id in own | set(_answerable(subject, catalogue)) or _has_left(account_id, catalogue):
+        return Word.COUNTS_NOT
+    return _word_of_groups(account_id, _overseers(grant, catalogue), groups)
 
 
 def word_on_halt(account_id: int, catalogue: Catalogue, groups: GroupDirectory) -> Word:
@@ -65,6 +76,15 @@ def word_on_halt(account_id: int, catalogue: Catalogue, groups: GroupDirectory) 
     if _has_left(account_id, catalogue):
         return Word.COUNTS_NOT
     return _word_of_groups(account_id, catalogue.settings.foundation_owners, groups)
+
+
+def _overseers(grant: Grant, catalogue: Catalogue) -> list[str]:
+    """Whose resource it is, and the owners of the foundation: groups and identities."""
+    resource = catalogue.resources.get(grant.resource)
+    names = list(catalogue.settings.foundation_owners)
+    if resource is not None:
+        names += [resource.business_owner, resource.lifecycle_owner, *resource.approvers.groups]
+    return names
 
 
 def _word_of_groups(account_id: int, names: Iterable[str], groups: GroupDirectory) -> Word:

@@ -16,6 +16,7 @@ from daypass.lifecycle.authority import Word, word_on, word_on_halt
 from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
 from daypass.lifecycle.context import WORKERS, Answers
 from daypass.lifecycle.ending_early import carry_out
+from daypass.lifecycle.recording_use import put_on_record
 from daypass.lifecycle.standing import look
 from daypass.model.grant import GrantState
 from daypass.model.intent import Intent, IntentKind
@@ -112,6 +113,8 @@ def _obey(desk: Desk, command: Command, comment: Comment, said: Said) -> Answer:
         if len(here) != 1:
             return refuse(f"{len(here)} grants of this pull request are live: name one, /done ID")
         grant = here[0]
+    elif command.usage is not None:
+        return put_on_record(desk, main, command, number=number, account_id=comment.author_id)
     elif command.grant_id not in main.grants:
         return _unknown(desk, main, command)
     else:

@@ -13,12 +13,16 @@ from typing import Final
 
 from daypass.errors import UsageError
 from daypass.model.identity import IdentityType
-from daypass.model.intent import IntentKind
+from daypass.model.intent import IntentKind, Usage
 from daypass.model.names import NAME_PATTERN, is_name
 
 # The whole first line. `\Z` is `fullmatch`'s; a line ends with a line feed and with nothing else
 # that Unicode calls one, so that nobody sees one line where this sees two.
 _COMMENT: Final = re.compile(rf"/(done|redeliver|revoke)(?:[ \t]+({NAME_PATTERN}))?[ \t]*\r?")
+_COUNT: Final = r"[0-9]{1,12}|-"  # of a log that was not read
+_ACTIVITY: Final = re.compile(
+    rf"/activity ({NAME_PATTERN}) (sha256:[0-9a-f]{{64}}) ({_COUNT}) ({_COUNT})[ \t]*\r?"
+)
 _REVOKE: Final = re.compile(rf"revoke ({NAME_PATTERN})")
 _HALT: Final = re.compile(rf"halt --(type|subject|resource) ({NAME_PATTERN})")
 _FORMS: Final = "`halt --type T`, `halt --subject NAME`, `halt --resource NAME`, `revoke ID`"
@@ -38,6 +42,7 @@ class Command:
 
     kind: IntentKind
     grant_id: str | None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,12 @@ def read_comment(body: str) -> Command | None:
 
     The first line is the command, and all of it. What follows is for people.
     """
-    found = _COMMENT.fullmatch(body.partition("\n")[0])
+    line = body.partition("\n")[0]
+    used = _ACTIVITY.fullmatch(line)
+    if used is not None:
+        name, digest, vault, postgres = used.group(1, 3, 4, 5)
+        return Command(IntentKind.ACTIVITY, name, Usage(digest, _number(vault), _number(postgres)))
+    found = _COMMENT.fullmatch(line)
     if found is None:
         return None
     kind, grant_id = IntentKind(found[1]), found[2]
@@ -67,7 +77,15 @@ def read_comment(body: str) -> Command | None:
 
 def write_comment(command: Command) -> str:
     """The line that `read_comment` reads."""
-    return f"/{command.kind} {command.grant_id}" if command.grant_id else f"/{command.kind}"
+    words = [f"/{command.kind}", *([command.grant_id] if command.grant_id else [])]
+    if command.usage is not None:
+        counts = (command.usage.vault, command.usage.postgres)
+        words += [command.usage.digest, *("-" if item is None else str(item) for item in counts)]
+    return " ".join(words)
+
+
+def _number(text: str) -> int | None:
+    return None if text == "-" else int(text)
 
 
 def read_dispatch(text: str) -> Command | Halt:

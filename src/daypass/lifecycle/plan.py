@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Grant, GrantState
+from daypass.model.intent import IntentKind
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def _for_grant(world: World, grant: Grant) -> Iterator[Action]:
     if end is not None:
         kind, reason = end
         yield Action(Step.END, grant.id, request, grant, slot, kind, reason)
-    elif intent is not None:
-        # Ends have gone the way above: this one asks for a second delivery.
+    elif intent is not None and intent.kind is IntentKind.REDELIVER:
+        # Ends have gone the way above; what a grant was used for is recorded once it has ended.
         yield Action(_second_delivery(world, grant, slot), grant.id, request, grant, slot)
     elif slot is not None:
         step = Step.DELIVER if slot.state is SlotState.MINTED else Step.SETTLE

@@ -1,4 +1,4 @@
-"""Intents: a person's word that a grant is to end, or to be delivered again, before its time.
+"""Intents: a person's word on a grant: to end it, to deliver it again, or what it was used for.
 
 An intent is noted in Vault before anything is revoked, so that a token that ends early without one
 shows as what it may be: a theft. The next run of apply carries it out, or finds it carried out, and
@@ -25,6 +25,7 @@ class IntentKind(StrEnum):
     REVOKE = "revoke"  # somebody who may, ends it
     HALT = "halt"  # one of many that are ended at once
     REDELIVER = "redeliver"  # a claim that was interrupted, or came too late
+    ACTIVITY = "activity"  # what it was used for is to stand in the evidence
 
 
 # An end outranks a delivery: revoking beats issuing.
@@ -36,6 +37,24 @@ ENDS: Final[Mapping[IntentKind, Reason]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the servers' logs say of an ended grant: a digest and two counts, and never content."""
+
+    digest: str  # `sha256:<hex>`, as `daypass audit activity` makes it
+    vault: int | None  # entries of Vault's audit log; None: that log was not read
+    postgres: int | None  # lines of PostgreSQL's log
+
+    def to_json(self) -> dict[str, Any]:
+        """As an intent keeps it."""
+        return {"digest": self.digest, "vault": self.vault, "postgres": self.postgres}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value["digest"], value["vault"], value["postgres"])
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One intent for one grant. Ids only: what a person wrote beside it stays where it is."""
 
@@ -43,6 +62,7 @@ class Intent:
     kind: IntentKind
     account_id: int  # numeric GitHub id of whoever meant it; 0: the holder's own token
     at: Instant
+    usage: Usage | None = None  # what is to be recorded
 
     @property
     def ends(self) -> bool:
@@ -56,7 +76,8 @@ class Intent:
 
     def to_json(self) -> dict[str, Any]:
         """As Vault's KV keeps it."""
-        return {"kind": str(self.kind), "accountId": self.account_id, "at": str(self.at)}
+        words = {"kind": str(self.kind), "accountId": self.account_id, "at": str(self.at)}
+        return words if self.usage is None else {**words, "usage": self.usage.to_json()}
 
     @classmethod
     def from_json(cls, grant_id: str, value: Mapping[str, Any]) -> Self:
@@ -66,4 +87,5 @@ class Intent:
             IntentKind(value["kind"]),
             int(value["accountId"]),
             Instant.parse(value["at"]),
+            Usage.from_json(value["usage"]) if "usage" in value else None,
         )

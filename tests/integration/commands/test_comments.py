@@ -12,6 +12,7 @@ from command_runs import grant_all
 
 from daypass.sandbox.github.state import Comment
 from daypass.sandbox.organisation import request
+from support import acting
 from support.town import Asked
 
 if TYPE_CHECKING:
@@ -321,6 +322,49 @@ def test_done_alone_means_the_only_live_grant_of_its_pull_request(commands: Comm
     assert commands.town.apply().code == 0
     assert commands.result(commands.comment("alice", pair.number, "/done")) == "ending"
     assert not commands.town.live_tokens("pair-two")
+
+
+def test_what_an_ended_grant_was_used_for_is_put_on_record_once(commands: Commands) -> None:
+    town, dave = commands.town, commands.box.person("dave")
+    asked, other = grant_all(town, ["used", "unused"]).values()
+    words = f"/activity used sha256:{'0' * 64} 1 -"
+    logs = ("--vault-log", str(commands.box.bao.audit_log))
+    logs += ("--postgres-log", str(commands.box.postgres.log))
+    activity = ("audit", "activity", "used", *logs, "--record", "--format", "json")
+    dave.git("pull", "-q", "--ff-only")
+    early = acting.daypass(dave, *activity)
+    assert early.code == 2
+    assert "has not ended" in early.stderr
+    assert commands.result(commands.comment("dave", asked.number, words)) == "refused"
+
+    commands.comment("alice", asked.number, "/done used")
+    assert town.apply().code == 0
+    for who in ("alice", "mallory"):  # its holder, and a stranger
+        assert commands.result(commands.comment(who, asked.number, words)) == "refused"
+    assert commands.result(commands.comment("dave", other.number, words)) == "refused"
+    assert commands.intents() == {}
+
+    dave.git("pull", "-q", "--ff-only")
+    with commands.watching():
+        done = acting.daypass(dave, *activity)
+    assert done.code == 0, done.said
+    told = done.json()
+    noted = commands.intents()["used"]["usage"]
+    counts = {name: told[name]["tied"] for name in ("vault", "postgres")}
+    assert noted == {"digest": told["digest"], **counts}
+    assert counts["vault"] > 0
+    assert town.apply().code == 0
+    again = f"/activity used {told['digest']} {counts['vault']} {counts['postgres']}"
+    assert commands.result(commands.comment("dave", asked.number, again)) == "noted"
+    assert town.apply().code == 0
+    assert town.events("used") == ["issued", "revoked", "session"]
+    assert commands.intents() == {}
+    message = town.message("used", "session")
+    assert f"Daypass-Session: {told['digest']}" in message
+    assert f"Account {dave.account.id} read the servers' logs" in message
+    assert f"Vault's audit log: {counts['vault']} that belong to it" in message
+    verified = town.verify()
+    assert verified.code == 0, verified.said
 
 
 def test_evidence_follows_at_once_where_the_app_may_dispatch(commands: Commands) -> None:

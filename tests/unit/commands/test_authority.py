@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daypass.lifecycle.authority import Word, word_on, word_on_halt
+from daypass.lifecycle.authority import Word, word_on, word_on_halt, word_on_use
 from daypass.model.catalogue import Catalogue
 from daypass.model.identity import Identity, IdentityStatus, IdentityType
 from daypass.model.instant import Duration
@@ -107,6 +107,22 @@ def test_an_agents_grant_that_its_owner_asked_for(kind: IntentKind, account: int
     where = catalogue()
     word = word_on(kind, account, grant("robot", BOB), where, groups(where))
     assert word is (Word.COUNTS if account in AGENT[kind] else Word.COUNTS_NOT)
+
+
+@pytest.mark.parametrize("account", range(1, 10))
+@pytest.mark.parametrize(("subject", "requester"), [("alice", MALLORY), ("robot", BOB)])
+def test_what_a_grant_was_used_for_is_said_by_who_oversees_it_and_by_nobody_who_had_a_part_in_it(
+    account: int, subject: str, requester: int
+) -> None:
+    where = catalogue()
+    word = word_on_use(account, grant(subject, requester), where, groups(where))
+    overseers = {DAVE, ERIN, ASKER, FRANK}
+    assert word is (Word.COUNTS if account in overseers else Word.COUNTS_NOT)
+    own = word_on_use(account, grant(subject, account), where, groups(where))
+    assert own is Word.COUNTS_NOT  # its requester, whoever that is
+    if account == ASKER:
+        unknown = word_on_use(account, grant(subject, requester), where, groups(where, None))
+        assert unknown is Word.UNKNOWN
 
 
 def test_an_agent_has_nothing_delivered_again_even_when_it_asked_itself() -> None:

@@ -17,7 +17,7 @@ from daypass.lifecycle.commands import (
     read_dispatch,
     write_comment,
 )
-from daypass.model.intent import IntentKind
+from daypass.model.intent import IntentKind, Usage
 from daypass.model.names import NAME_PATTERN
 
 
@@ -36,7 +36,18 @@ def test_the_exact_forms_are_commands(body: str, kind: IntentKind, grant_id: str
     assert read_comment(body) == Command(kind, grant_id)
 
 
+DIGEST = "sha256:" + "0" * 64
 HOSTILE = [
+    "/activity a1",
+    f"/activity a1 {DIGEST}",
+    f"/activity {DIGEST} 1 2",
+    f"/activity a1 {DIGEST}0 1 2",
+    f"/activity a1 {DIGEST} 1 2 3",
+    f"/activity a1 {DIGEST} -1 2",
+    f"/activity a1 {DIGEST} 1 " + "9" * 13,
+    f"/activity a1 {DIGEST} 1 \u0662",  # an Arabic digit
+    f"/activity a1 {DIGEST.upper()} 1 2",
+    f"/activity a1 {DIGEST} 1 $(id)",
     "",
     "/done $(touch /tmp/x)",
     "/done a1 $(touch /tmp/x)",
@@ -94,6 +105,16 @@ def test_no_text_becomes_more_than_a_word_and_an_id(text: str) -> None:
 def test_what_is_written_is_read(kind: IntentKind, grant_id: str) -> None:
     command = Command(kind, grant_id)
     assert read_comment(write_comment(command)) == command
+
+
+@given(
+    st.from_regex(NAME_PATTERN, fullmatch=True),
+    st.one_of(st.none(), st.integers(0, 10**12 - 1)),
+    st.one_of(st.none(), st.integers(0, 10**12 - 1)),
+)
+def test_a_use_that_is_written_is_read(grant_id: str, vault: int, postgres: int) -> None:
+    command = Command(IntentKind.ACTIVITY, grant_id, Usage(DIGEST, vault, postgres))
+    assert read_comment(write_comment(command) + "\r\nfor people") == command
 
 
 def test_dispatches_are_read() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.instant import Instant
+from daypass.report.drafts import pull_request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ class Wanted:
     accessors: frozenset[str]  # `sha256:<hex>`, of every token that the evidence knows
     since: Instant
     until: Instant | None  # None: it has not ended
+    pull_request: int | None
 
     @classmethod
     def of(cls, events: Iterable[RecordedEvent], repository_id: int) -> Wanted | None:
@@ -35,7 +37,7 @@ class Wanted:
         accessors: set[str] = set()
         since: Instant | None = None
         until: Instant | None = None
-        grant_id = ""
+        grant_id, number = "", None
         for recorded in events:
             event = recorded.event
             accessor = event.first("Daypass-Accessor")
@@ -44,13 +46,14 @@ class Wanted:
             begins, ends = event.first("Daypass-Not-Before"), event.first("Daypass-Ended-At")
             if begins is not None:
                 grant_id = event.grant or ""
+                number = pull_request_of(dict(event.trailers))
                 at = Instant.parse(begins)
                 since = at if since is None else min(since, at)
             if ends is not None:
                 until = Instant.parse(ends)
         if since is None:
             return None
-        return cls(grant_id, repository_id, frozenset(accessors), since, until)
+        return cls(grant_id, repository_id, frozenset(accessors), since, until, number)
 
     def users(self) -> re.Pattern[str]:
         """A database user's name: the id, six random characters, and when it was made."""
