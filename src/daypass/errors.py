@@ -134,5 +134,9 @@ class ClaimError(PermanentError):
     """A delivery is missing, spent, or not the one that the evidence names."""
 
 
+class UnknownGrantError(ClaimError):
+    """Main knows nothing of that id: no grant, no request, no event."""
+
+
 class SandboxError(PermanentError):
     """A server of the organisation in a box did not start or did not stop."""

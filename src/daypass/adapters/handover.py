@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
     from daypass.model.resource import Resource
     from daypass.model.secret import Secret
 
@@ -41,11 +41,39 @@ _REDIRECTING: Final = ("PGHOSTADDR", "PGSERVICE")
 _ROOM: Final = 16384  # bytes written ahead: more than any credential
 
 
+class Given(Protocol):
+    """What is handed over: a grant from the evidence, or what was taken while GitHub is down."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def engine(self) -> str:
+        """The secrets engine that it comes from."""
+
+    @property
+    def resource(self) -> str:
+        """What it opens."""
+
+    @property
+    def access(self) -> str:
+        """Which level of it."""
+
+    @property
+    def not_after(self) -> Instant:
+        """When Vault ends it."""
+
+    @property
+    def pull_request(self) -> int | None:
+        """Where it was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Handful:
     """What a holder gets: the credential, and what is needed to use it."""
 
-    grant: Grant
+    grant: Given
     resource: Resource
     credential: Mapping[str, Secret]
 
@@ -223,7 +251,13 @@ class File:
             os.fsync(file.fileno())
 
 
-def _lost(grant: Grant, error: OSError) -> ClaimError:
+def _lost(grant: Given, error: OSError) -> ClaimError:
+    if grant.pull_request is None:
+        return ClaimError(
+            f"{grant.id} was taken, and could not be handed over ({error.strerror})",
+            remedy=f"Nobody has the credential now. End it (`daypass done {grant.id}`), and take "
+            "it anew.",
+        )
     return ClaimError(
         f"the delivery was opened, and could not be handed over ({error.strerror})",
         remedy=f"Nobody has the credential now. Comment `/redeliver {grant.id}` on pull request "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WAIT_SECONDS: Final = 90  # a hosted runner takes some twenty to start
 _POLL_SECONDS: Final = 2.0
+COMMANDS_WORKFLOW: Final = "access-commands.yml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +73,10 @@ def ask(
         DeniedError: daypass says that this is not this person's to say, or comes too late.
         IndeterminateError: it did not answer in time.
     """
+    if claimable.grant.is_offline:
+        return _dispatch(arguments, kind, claimable)
     command = Command(kind, claimable.grant.id)
-    return say(arguments, claimable.settings, claimable.grant.pull_request, command, reason)
+    return say(arguments, claimable.settings, claimable.grant.asked_in, command, reason)
 
 
 def say(
@@ -109,6 +112,25 @@ def say(
     if answer is not None and result is Result.REFUSED:
         raise DeniedError(plain(answer.body), remedy=f"Its answer: {answer.url}")
     return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE
+
+
+def _dispatch(arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable) -> ExitCode:
+    """Say it in a dispatched run: what was taken offline has no pull request to say it on."""
+    grant, settings = claimable.grant, claimable.settings
+    if not kind.ends:
+        raise DeniedError(
+            f"{grant.id} was taken offline: nothing was delivered that could be delivered again",
+            remedy="Take it anew, with `daypass break-glass`.",
+        )
+    with wiring.person_asking(settings) as asker:
+        asker.dispatch(COMMANDS_WORKFLOW, {"command": f"revoke {grant.id}"})
+    where = f"{settings.github.server_url}/{settings.github.full_name}/actions"
+    if arguments.format == "json":
+        output.say_json({"grant": grant.id, "asked": where, "answer": None, "result": None})
+    else:
+        output.say(f"asked for the end of {grant.id}: the run of access-commands says what came")
+        output.note(where)
+    return ExitCode.DONE
 
 
 def _await(settings: Settings, number: int, comment_id: int, seconds: int) -> Comment | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
-from daypass.cli import output, proposing, wiring
+from daypass.cli import offline, output, proposing, wiring
 from daypass.documents.repository import check_break_glass, load_break_glass
+from daypass.documents.writing import written
 from daypass.errors import (
     DocumentError,
     ExitCode,
@@ -32,7 +34,10 @@ _NO_IDENTITY: Final = "Who has no file in access/identities cannot break the gla
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags and positionals."""
-    parser.usage = "daypass break-glass [drill] RESOURCE ACCESS --incident ID --reason TEXT"
+    parser.usage = (
+        "daypass break-glass [drill] RESOURCE ACCESS --incident ID --reason TEXT "
+        "[--offline] [-- COMMAND ...]"
+    )
     parser.add_argument(
         "words",
         metavar="RESOURCE ACCESS",
@@ -46,12 +51,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duration", metavar="LENGTH", default="30m", help="1h at the most (default: 30m)"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="GitHub is down: take it of Vault itself, with your own log-in there "
+        "(BAO_TOKEN, VAULT_TOKEN or ~/.vault-token), for COMMAND or --format",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "env", "file"),
+        default="text",
+        help="with --offline, how to receive it: `export` lines, JSON, or a new file (0600)",
+    )
+    parser.add_argument("--output", metavar="PATH", type=Path, help="the file of --format file")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Write the request, push it, open its pull request, and have access-apply look at once."""
     drill, resource, access = _asked(arguments.words)
+    asked: dict[str, Any] = {
+        "resource": resource,
+        "access": access,
+        "duration": str(DRILL_DURATION) if drill else arguments.duration,
+        "incident": arguments.incident,
+        "reason": arguments.reason,
+        **({"drill": True} if drill else {}),
+    }
+    if arguments.offline:
+        return offline.run(arguments, asked)
+    if arguments.command or arguments.format in ("env", "file") or arguments.output:
+        raise UsageError(
+            "a command, --format env or file, and --output go with --offline",
+            remedy="Take it first; then receive it with `daypass claim ID -- COMMAND`.",
+        )
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
     with wiring.person_asking(settings) as asker:
@@ -59,17 +91,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         catalogue, head = proposing.main_of(directory, settings)
         subject = proposing.identity_of(myself, catalogue, _NO_IDENTITY)
         request_id = proposing.new_id("bg", subject, resource)
-        spec: dict[str, Any] = {
-            "subject": subject,
-            "resource": resource,
-            "access": access,
-            "duration": str(DRILL_DURATION) if drill else arguments.duration,
-            "incident": arguments.incident,
-            "reason": arguments.reason,
-        }
-        content = proposing.written(
-            Kind.BREAK_GLASS_REQUEST, request_id, spec | ({"drill": True} if drill else {})
-        )
+        spec = {"subject": subject, **asked}
+        content = written(Kind.BREAK_GLASS_REQUEST, request_id, spec)
         _check(request_id, content, catalogue)
         title = f"Break glass: {access} on {resource} ({arguments.incident})"
         proposal = Proposal(

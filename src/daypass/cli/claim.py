@@ -67,8 +67,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         claimable = look_up(arguments.grant, repository, arguments.fingerprint)
     _tell(claimable, pinned=bool(arguments.fingerprint))
     grant, settings = claimable.grant, claimable.settings
+    if grant.is_offline:
+        raise ClaimError(
+            f"{grant.id} was taken offline: whoever took it has received it already",
+            remedy="If that was not you, end it: `daypass revoke` with its id.",
+        )
     with wiring.person(settings) as forge:
-        comments = forge.comments(grant.pull_request)
+        comments = forge.comments(grant.asked_in)
     ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
     token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
     receiver.prepare()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daypass.adapters import holder_token
-from daypass.cli import asking, output, wiring
-from daypass.errors import ClaimError, DaypassError
+from daypass.cli import asking, offline, output, wiring
+from daypass.errors import ClaimError, DaypassError, ExitCode, UnknownGrantError
 from daypass.model.intent import IntentKind
+from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     import argparse
 
-    from daypass.errors import ExitCode
-    from daypass.lifecycle.claim import Claimable
+    from daypass.model.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,29 +25,48 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """End it with the grant's own token where the holder has that, and say so on GitHub."""
     try:
         claimable = asking.find(arguments)
+    except UnknownGrantError:
+        # Taken offline, and not written down yet.
+        if _end_unknown(arguments):
+            return ExitCode.DONE
+        raise
     except ClaimError:
         holder_token.forget(arguments.grant)  # it has ended: the token is of no use any more
         raise
-    _end_own(arguments, claimable)
+    _end_own(arguments, claimable.grant.id, claimable.settings)
     return asking.ask(arguments, IntentKind.DONE, claimable)
 
 
-def _end_own(arguments: argparse.Namespace, claimable: Claimable) -> None:
-    """Revoke the grant token that an on-claim delivery held. Vault's address is the evidence's.
+def _end_unknown(arguments: argparse.Namespace) -> bool:
+    """End what this machine keeps a token of, and main knows nothing of; whether it did."""
+    if not is_name(arguments.grant) or holder_token.kept(arguments.grant) is None:
+        return False
+    directory = wiring.directory_of(arguments.directory)
+    settings = wiring.read_settings(directory)
+    ended = _end_own(arguments, arguments.grant, settings)
+    if ended:
+        offline.leave_done(directory, settings, arguments.grant)
+    return ended
+
+
+def _end_own(arguments: argparse.Namespace, grant_id: str, settings: Settings) -> bool:
+    """Revoke the grant's own token, if its holder has it; whether that ended it.
 
     What fails here is told, and the comment that follows ends the grant all the same.
     """
     from daypass.adapters.vault.claim import end_own
     from daypass.adapters.vault.client import Client
 
-    grant, vault = claimable.grant, claimable.settings.vault
     try:
-        token = holder_token.kept(grant.id)
+        token = holder_token.kept(grant_id)
         if token is None:
-            return
-        with Client(vault, directory=wiring.directory_of(arguments.directory)) as client:
+            return False
+        directory = wiring.directory_of(arguments.directory)
+        with Client(settings.vault, directory=directory) as client:
             if end_own(client, token):
-                holder_token.forget(grant.id)
-                output.note(f"{grant.id}: its own token is revoked, and gone")
+                holder_token.forget(grant_id)
+                output.note(f"{grant_id}: its own token is revoked, and gone")
+                return True
     except (DaypassError, OSError) as error:
-        output.note(f"{grant.id} could not be ended with its own token: {error}")
+        output.note(f"{grant_id} could not be ended with its own token: {error}")
+    return False

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.cli import output, wiring
+from daypass.cli.asking import COMMANDS_WORKFLOW
 from daypass.errors import ExitCode
 from daypass.lifecycle.commands import Aim, halt_of
 from daypass.model.identity import IdentityType
 
 if TYPE_CHECKING:
     import argparse
-
-WORKFLOW: Final = "access-commands.yml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +31,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     halt = halt_of(aim, getattr(arguments, aim))
     settings = wiring.read_settings(wiring.directory_of(arguments.directory))
     with wiring.person_asking(settings) as asker:
-        asker.dispatch(WORKFLOW, {"command": str(halt)})
+        asker.dispatch(COMMANDS_WORKFLOW, {"command": str(halt)})
     github = settings.github
-    where = f"{github.server_url}/{github.full_name}/actions/workflows/{WORKFLOW}"
+    where = f"{github.server_url}/{github.full_name}/actions/workflows/{COMMANDS_WORKFLOW}"
     if arguments.format == "json":
         output.say_json({"asked": str(halt), "run": where})
     else:

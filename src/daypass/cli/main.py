@@ -58,7 +58,9 @@ VERBS: Final[dict[str, Verb]] = {
         "daypass.cli.halt", "end every live grant of a type of identity, a subject or a resource"
     ),
     "break-glass": Verb(
-        "daypass.cli.break_glass", "take access in an emergency: now, and reviewed afterwards"
+        "daypass.cli.break_glass",
+        "take access in an emergency: now, and reviewed afterwards",
+        takes_command=True,
     ),
     "review": Verb("daypass.cli.review", "review an emergency that somebody else took"),
     "command": Verb("daypass.cli.command", "obey a comment or a dispatch: for access-commands"),

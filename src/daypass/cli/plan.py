@@ -12,7 +12,7 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.drift import find_orphans
+from daypass.lifecycle.drift import find_strangers
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.drift import Orphan
     from daypass.lifecycle.forecast import Forecast
+    from daypass.lifecycle.offline import OfflineUse
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Forge
     from daypass.lifecycle.prospect import Prospect
@@ -111,6 +112,7 @@ class _Work:
 
     actions: tuple[Action, ...]
     orphans: tuple[Orphan, ...]
+    offline: tuple[OfflineUse, ...]  # taken of Vault itself, and to be written down
     looks: tuple[str, ...]
     prospects: Mapping[str, Prospect]
 
@@ -129,10 +131,11 @@ def _work(ports: Ports, settings: Settings) -> _Work:
     answers = Answers(ports.forge, Inquiry(ports.context))
     seen = observe(ports, answers, remember=False)
     whole = whole_plan(ports, seen, answers, only=None, remember=False)
-    orphans = find_orphans(ports, seen, settings.github.repository_id)
+    found = find_strangers(ports, seen, settings.github.repository_id)
     return _Work(
         whole.plan.actions,
-        orphans,
+        found.orphans,
+        found.offline,
         (*seen.world.frozen, *whole.doubts.values()),
         prospects(ports, seen, answers, whole.plan),
     )
@@ -258,6 +261,16 @@ def _show_work(work: _Work, form: str) -> ExitCode:
                 "orphans": [
                     {"grant": orphan.grant_id, "accessor": orphan.digest} for orphan in work.orphans
                 ],
+                "offline": [
+                    {
+                        "grant": use.grant_id,
+                        "tokenRole": use.token_role,
+                        "since": str(use.not_before),
+                        "until": str(use.not_after),
+                        "live": use.accessor is not None,
+                    }
+                    for use in work.offline
+                ],
                 "lookHere": list(work.looks),
             }
         )
@@ -272,7 +285,10 @@ def _show_work(work: _Work, form: str) -> ExitCode:
             output.say(f"          {output.printable(why)}")
     for orphan in work.orphans:
         output.say(f"revoke    {output.printable(orphan.grant_id)}  (no grant on main knows it)")
-    if not (work.actions or work.orphans or work.looks):
+    for use in work.offline:
+        text = f"{use.grant_id}  (taken offline, by {use.token_role}, until {use.not_after})"
+        output.say(f"write down {output.printable(text)}")
+    if not (work.actions or work.orphans or work.offline or work.looks):
         output.say("nothing to do: main and Vault agree")
     return ExitCode.DONE
 

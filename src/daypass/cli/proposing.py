@@ -1,23 +1,18 @@
-"""What `request` and `break-glass` share: what main says now, who asks, and the file they write."""
+"""What `request` and `break-glass` share: what main says now, who asks, under which id."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.cli import wiring
 from daypass.documents.repository import catalogue_of
-from daypass.documents.resources import SCHEMA_FILES
 from daypass.errors import DeniedError
-from daypass.model.names import API_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from daypass.model.catalogue import Catalogue
-    from daypass.model.names import Kind
     from daypass.model.pullrequest import Account
     from daypass.model.settings import Settings
 
@@ -55,20 +50,6 @@ def new_id(*parts: str) -> str:
     """An id that nobody has used: eight random characters make that sure enough."""
     tail = secrets.token_hex(4)
     return "-".join(parts)[: _LONGEST_ID - len(tail) - 1].rstrip("-") + f"-{tail}"
-
-
-def written(kind: Kind, request_id: str, spec: Mapping[str, Any]) -> bytes:
-    """The document, as YAML whose values are JSON: no text can be anything but text."""
-    lines = [
-        f"# yaml-language-server: $schema=../../schemas/{SCHEMA_FILES[kind]}",
-        f"apiVersion: {API_VERSION}",
-        f"kind: {kind}",
-        "metadata:",
-        f"  id: {request_id}",
-        "spec:",
-        *(f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in spec.items()),
-    ]
-    return ("\n".join(lines) + "\n").encode()
 
 
 def author_of(myself: Account | None) -> tuple[str, str]:

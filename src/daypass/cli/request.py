@@ -10,6 +10,7 @@ from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
 from daypass.cli import output, plan, proposing, request_form, wiring
 from daypass.documents.repository import check_request, load_request
+from daypass.documents.writing import written
 from daypass.errors import DeniedError, DocumentError, ExitCode, UsageError
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.forecast import Forecast, forecast
@@ -133,7 +134,7 @@ def _request(
         "renews": arguments.renews,
         "workload": _workload(arguments),
     }
-    content = proposing.written(
+    content = written(
         Kind.ACCESS_REQUEST, request_id, {name: item for name, item in spec.items() if item}
     )
     return load_request(request_path(request_id), content), content

@@ -8,7 +8,7 @@ from daypass.cli import output, wiring
 from daypass.documents.records import load_obligation
 from daypass.errors import ExitCode, ForgeRefusedError, UsageError
 from daypass.lifecycle.messages import escape
-from daypass.lifecycle.reviewing import command
+from daypass.lifecycle.reviewing import ISSUE_MARK, command, issue_marker
 from daypass.model.names import is_name, obligation_path
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.obligation import Obligation
+    from daypass.model.settings import Settings
 
 _APPLY: Final = "access-apply.yml"
 
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 remedy="Ask one of the reviewers; access/daypass.yaml names their groups.",
             )
         note = f"\n\n{escape(arguments.note)}\n" if arguments.note.strip() else ""
-        comment = asker.comment(owed.pull_request, command(owed.grant_id) + note)
+        comment = asker.comment(_place(owed, settings), command(owed.grant_id) + note)
         try:
             asker.dispatch(_APPLY, {})
         except ForgeRefusedError as error:
@@ -54,6 +55,20 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         output.say(f"said in {comment.url}; the next run of access-apply counts it")
     return ExitCode.DONE
+
+
+def _place(owed: Obligation, settings: Settings) -> int:
+    """Where its review is given: its pull request, or the issue that calls for it."""
+    if owed.pull_request is not None:
+        return owed.pull_request
+    with wiring.person(settings) as forge:
+        issue = forge.marked_issues(ISSUE_MARK).get(issue_marker(owed.grant_id))
+    if issue is None:
+        raise UsageError(
+            f"the issue that calls for the review of {owed.grant_id} is not open",
+            remedy="The next run of access-apply opens it anew; then say it again.",
+        )
+    return issue[0]
 
 
 def _owed(grant_id: str, repository: Repository, head: str) -> Obligation:

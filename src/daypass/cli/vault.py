@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     from daypass.adapters.vault.setup import desired
 
     directory, catalogue = _governed(arguments.directory)
-    setup = desired(catalogue.settings, catalogue.resources.values())
+    setup = desired(catalogue.settings, catalogue.resources.values(), catalogue.identities.values())
     if arguments.subverb == "render":
         from daypass.adapters.vault.render import render
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
 from daypass.model.identity import IdentityType
-from daypass.model.resource import break_glass_role_name, token_role_name
+from daypass.model.resource import break_glass_role_name, offline_role_name, token_role_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from daypass.model.identity import Identity
     from daypass.model.policy import AccessPolicy
     from daypass.model.resource import Resource
-    from daypass.model.settings import Settings
+    from daypass.model.settings import OfflineSettings, Settings
 
 TEAM_PREFIX: Final = "team:"
 
@@ -45,6 +45,25 @@ def account_conflicts(identities: Mapping[str, Identity]) -> Iterator[tuple[str,
             )
 
 
+def entity_conflicts(identities: Mapping[str, Identity]) -> Iterator[tuple[str, Problem]]:
+    """Identities that claim another's entity in Vault, each with what is wrong."""
+    holder: dict[str, str] = {}
+    for identity in identities.values():
+        if identity.vault_entity is None:
+            continue
+        other = holder.setdefault(identity.vault_entity, identity.name)
+        if other != identity.name:
+            yield (
+                identity.name,
+                Problem(
+                    ("spec", "vault", "entity"),
+                    "identity-entity-twice",
+                    f"`{other}` has this entity already: what one takes would be the other's",
+                    f"Correct the id, or delete one of `{other}` and `{identity.name}`.",
+                ),
+            )
+
+
 def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Problem]]:
     """Resources whose levels would share a Vault token role, each with what is wrong."""
     holder: dict[str, str] = {}
@@ -54,6 +73,7 @@ def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Pro
                 names = [token_role_name(resource.name, level.name, tier.length)]
                 if tier in level.emergency_tiers:
                     names.append(break_glass_role_name(resource.name, level.name, tier.length))
+                    names.append(offline_role_name(resource.name, level.name, tier.length))
                 mine = f"{resource.name}, level {level.name}"
                 twice = [name for name in names if holder.setdefault(name, mine) != mine]
                 if twice:
@@ -86,6 +106,35 @@ def settings_problems(catalogue: Catalogue) -> Iterator[Problem]:
         for index, name in enumerate(settings.break_glass.invokers):
             if name not in catalogue.identities:
                 yield from _group((*at, "invokers", index), name, settings)
+        if settings.break_glass.offline is not None:
+            yield from _offline_problems(settings.break_glass.offline, catalogue)
+
+
+def _offline_problems(offline: OfflineSettings, catalogue: Catalogue) -> Iterator[Problem]:
+    """Invokers whom Vault could not know, and levels that are not there."""
+    at = ("spec", "breakGlass", "offline")
+    for index, name in enumerate(offline.invokers):
+        identity = catalogue.identities.get(name)
+        if identity is None:
+            yield _unknown((*at, "invokers", index), "identity", name, catalogue.identities)
+        elif identity.vault_entity is None or identity.type is not IdentityType.HUMAN:
+            yield Problem(
+                (*at, "invokers", index),
+                "break-glass-offline-invoker",
+                f"`{name}` is no human with an entity in Vault: nothing could be taken as them",
+                f"Add `vault: {{entity: …}}` to access/identities/{name}.yaml.",
+            )
+    for index, (resource, level) in enumerate(offline.levels):
+        found = catalogue.resources.get(resource)
+        if found is None:
+            yield _unknown((*at, "levels", index), "resource", resource, catalogue.resources)
+        elif level not in found.levels:
+            yield Problem(
+                (*at, "levels", index),
+                "reference-level",
+                f"`{resource}` has no level `{level}`{suggestion(level, found.levels)}",
+                f"Its levels are {', '.join(found.levels)}.",
+            )
 
 
 def resource_problems(resource: Resource, settings: Settings) -> Iterator[Problem]:

@@ -236,6 +236,8 @@ class _Parts:
     def conflicts(self) -> Iterable[tuple[str, str, Problem]]:
         for name, problem in references.account_conflicts(self.identities):
             yield name, "identities", problem
+        for name, problem in references.entity_conflicts(self.identities):
+            yield name, "identities", problem
         for name, problem in references.role_conflicts(self.resources):
             yield name, "resources", problem
 

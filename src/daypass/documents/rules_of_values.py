@@ -144,6 +144,18 @@ VALUE_RULES: Final = (
         "alice: {id: 1}, bob: {id: 1}",
     ),
     Rule(
+        "identity-entity-twice",
+        "One person is one entity in Vault: what is taken offline is put down to who took it.",
+        "alice: {entity: 6dc7…}, bob: {entity: 41c0…}",
+        "alice: {entity: 6dc7…}, bob: {entity: 6dc7…}",
+    ),
+    Rule(
+        "break-glass-offline-invoker",
+        "Whoever may take something of Vault itself is a human whose entity there is known.",
+        "offline: {invokers: [alice]}  # alice's identity has vault.entity",
+        "offline: {invokers: [alice]}  # alice's identity has none",
+    ),
+    Rule(
         "identity-not-answerable",
         "Owners and sponsors are active humans: somebody alive answers for every machine.",
         "owners: [alice, bob]  # both active humans",

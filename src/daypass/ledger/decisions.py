@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.model.event import EventKind
+from daypass.model.grant import is_offline_word
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _INPUT: Final = b"\n\nThe input that was decided on:\n\n    {"
 _BESIDE: Final = b"decided by main before the merge too"
 # Vault tells its times in whole seconds: a lease of an hour can show an hour and one of them.
 _GRAIN_SECONDS: Final = 2
+_PERMIT: Final = "permit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,12 @@ class Decisions:
             *(spec[name] for name in ("subject", "resource", "access", "lane")),
         ):
             yield _fault(recorded, FaultCode.DECISION, "it was decided on another request")
-        if _lasts(recorded) > made.seconds + _GRAIN_SECONDS:
+        if made.effect != _PERMIT:
+            # Only what its holder took of Vault itself can have been access, and never permitted.
+            if not is_offline_word(recorded.event.first("Daypass-Lane")):
+                what = f"it was issued, and the decision is {made.effect}"
+                yield _fault(recorded, FaultCode.DECISION, what)
+        elif _lasts(recorded) > made.seconds + _GRAIN_SECONDS:
             what = f"it lasts longer than the {made.seconds} s that were permitted"
             yield _fault(recorded, FaultCode.DECISION, what)
         said = frozenset(recorded.event.values("Daypass-Approver"))
@@ -148,7 +155,7 @@ class Decisions:
         if made.input_digest != digest:
             what = "the input that is recorded is not the one that was decided on"
             return _fault(recorded, FaultCode.DECISION, what)
-        denied = recorded.event.kind is not EventKind.ISSUED and effect != "permit"
+        denied = recorded.event.kind is not EventKind.ISSUED and effect != _PERMIT
         if made.effect != effect and not (beside and denied):
             what = f"decided again, it is {made.effect} and not {effect}"
             return _fault(recorded, FaultCode.DECISION, what)

@@ -17,7 +17,6 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
 
     Sorted as a commit carries them; what is not of the record (reason, run, workflow) is left out.
     """
-    wrapping = grant.wrapping
     approvers = tuple(
         ("Daypass-Approver", f"{item.account_id} {item.review_id} {item.commit} {item.at}")
         for item in grant.approvals
@@ -25,19 +24,33 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
     lane = () if grant.lane_word is None else (("Daypass-Lane", grant.lane_word),)
     renews = () if grant.renews is None else (("Daypass-Renews", grant.renews),)
     return (
-        ("Daypass-Request", f"{grant.request_commit} {grant.request_blob}"),
-        ("Daypass-Pull-Request", str(grant.pull_request)),
+        ("Daypass-Request", f"{grant.request_commit or '-'} {grant.request_blob}"),
+        *_pull_request(grant),
         ("Daypass-Requester", f"{grant.requester or '-'} {grant.requester_id}"),
         ("Daypass-Subject", grant.subject),
         ("Daypass-Resource", grant.resource),
         ("Daypass-Access", grant.access),
         *renews,
         *lane,
-        ("Daypass-Decision", f"permit {grant.decision_digest}"),
+        ("Daypass-Decision", f"{grant.effect} {grant.decision_digest}"),
         ("Daypass-Policy", grant.policy_digest),
         *approvers,
         ("Daypass-Not-Before", str(grant.not_before)),
         ("Daypass-Not-After", str(grant.not_after)),
         ("Daypass-Accessor", grant.accessor),
-        ("Daypass-Wrapping", f"{wrapping.path} {wrapping.time} {wrapping.ciphertext}"),
+        *_wrapping(grant),
     )
+
+
+def _pull_request(grant: Grant) -> tuple[tuple[str, str], ...]:
+    """What was taken of Vault itself has none."""
+    number = grant.pull_request
+    return () if number is None else (("Daypass-Pull-Request", str(number)),)
+
+
+def _wrapping(grant: Grant) -> tuple[tuple[str, str], ...]:
+    """What its holder minted was never delivered."""
+    item = grant.wrapping
+    if item is None:
+        return ()
+    return (("Daypass-Wrapping", f"{item.path} {item.time} {item.ciphertext}"),)

@@ -14,7 +14,7 @@ from daypass.ledger.chain import ENDED
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.record import grant_trailers
 from daypass.model.event import EventKind
-from daypass.model.grant import Grant
+from daypass.model.grant import Grant, is_offline_word
 from daypass.model.names import BOT_FOLDERS, break_glass_path, grant_path, request_path
 
 if TYPE_CHECKING:
@@ -72,8 +72,12 @@ class Records:
 
         `by_bot`: it carries a signature that counts.
         """
-        if recorded is not None:
+        own = recorded is not None and _brings_its_request(recorded.event)
+        if recorded is not None and not own:
             self._ask(recorded)
+        elif recorded is not None and _asked_at(recorded.event) in self._lying:
+            message = f"it brings {_asked_at(recorded.event)}, which lay on main before"
+            self.faults.append(Fault(FaultCode.REQUEST_BLOB, commit, message))
         for change in changes:
             _put(self._lying, change.path, change.after)
             if is_bots(change.path):
@@ -81,6 +85,8 @@ class Records:
             else:
                 _put(self._brought, change.path, (commit, place) if change.after else None)
         if recorded is not None:
+            if own:
+                self._ask(recorded)
             self._hold(recorded, changes)
             self._mend(commit)
 
@@ -113,7 +119,8 @@ class Records:
     def _ask(self, recorded: RecordedEvent) -> None:
         """Hold the request that an event names against the one that lay on main until then.
 
-        What was approved is a commit and a blob: the file on main must be that, to the byte.
+        What was approved is a commit and a blob: the file on main must be that, to the byte. What
+        was taken offline nobody asked for on main: its request comes with it, and no commit before.
         """
         event = recorded.event
         said = event.first("Daypass-Request")
@@ -123,7 +130,8 @@ class Records:
         lies = self._lying.get(path)
         if lies is None and event.kind is not EventKind.ISSUED:
             return  # an emergency that was never merged
-        found = f"{self._brought.get(path, ('-', 0))[0]} {lies or '-'}"
+        came = "-" if _brings_its_request(event) else self._brought.get(path, ("-", 0))[0]
+        found = f"{came} {lies or '-'}"
         if said != found:
             message = f"it says that {path} came as {said}, and on main it lies as {found}"
             self.faults.append(Fault(FaultCode.REQUEST_BLOB, recorded.commit, message))
@@ -189,8 +197,15 @@ def compare(recorded: RecordedEvent, content: bytes) -> Iterator[Fault]:
         return
     if grant.id != event.grant:
         yield Fault(FaultCode.RECORD_MISMATCH, recorded.commit, f"the record is that of {grant.id}")
-    # Named even if the record has none: trailers must not add an approver, or another lane.
-    always = ("Daypass-Approver", "Daypass-Lane", "Daypass-Renews")
+    # Named even if the record has none: trailers must not add an approver, a pull request, a
+    # delivery, or another lane.
+    always = (
+        "Daypass-Approver",
+        "Daypass-Lane",
+        "Daypass-Pull-Request",
+        "Daypass-Renews",
+        "Daypass-Wrapping",
+    )
     for name in dict.fromkeys((*(name for name, _value in implied), *always)):
         values = tuple(value for key, value in implied if key == name)
         said = event.values(name)
@@ -207,6 +222,10 @@ def is_bots(path: str) -> bool:
     if path in _KEEPERS:
         return False
     return path.startswith(tuple(f"{folder}/" for folder in BOT_FOLDERS)) or path in BOT_FOLDERS
+
+
+def _brings_its_request(event: Event) -> bool:
+    return event.kind is EventKind.ISSUED and is_offline_word(event.first("Daypass-Lane"))
 
 
 def _asked_at(event: Event) -> str:

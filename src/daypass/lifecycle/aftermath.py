@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.granting import Granted
     from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.issuing import Issuing
     from daypass.lifecycle.observe import Observation
@@ -47,6 +48,7 @@ class Aftermath:
     outcome: Outcome
     issuing: Issuing
     ended: Mapping[str, Action]
+    taken: Mapping[str, Granted]  # offline, and written down in this pass
 
     def follow(self, recording: Recording) -> None:
         """Deliver, notify and close what is on main; take back what is not."""
@@ -68,9 +70,7 @@ class Aftermath:
     def _after(self, kind: EventKind, grant_id: str) -> str:
         forge, registry = self.ports.forge, self.ports.registry
         if kind in _DELIVERIES:
-            granted = self.issuing.minted[grant_id]
-            url = delivering.deliver(granted.grant, granted.slot, forge, registry)
-            return f"until {granted.grant.not_after}, delivered at {url}"
+            return self._deliver(grant_id)
         if grant_id in self.issuing.refused:
             refusal, slot = self.issuing.refused[grant_id]
             delivering.notify(refusal, slot, forge, registry)
@@ -87,6 +87,17 @@ class Aftermath:
             if action.slot is not None:
                 delivering.close(action.slot, registry)
         return str(action.reason)
+
+    def _deliver(self, grant_id: str) -> str:
+        """Hand over what was minted; what was taken offline is in its holder's hands already."""
+        forge, registry = self.ports.forge, self.ports.registry
+        taken = self.taken.get(grant_id)
+        if taken is not None:
+            delivering.note_taken(taken.grant, taken.slot, registry)
+            return f"taken by {taken.grant.subject} of Vault itself, until {taken.grant.not_after}"
+        granted = self.issuing.minted[grant_id]
+        url = delivering.deliver(granted.grant, granted.slot, forge, registry)
+        return f"until {granted.grant.not_after}, delivered at {url}"
 
     def _dropped(self, lost: Happening) -> None:
         """An event that the new head no longer admits: another run wrote it, or a person won."""
@@ -136,6 +147,8 @@ class Aftermath:
             registry.remove_pending(action.grant_id)
         elif action.slot is None or (frozen and action.step is Step.DELIVER):
             return
+        elif action.step is Step.DELIVER and action.grant is not None and action.grant.is_offline:
+            delivering.note_taken(action.grant, action.slot, registry)
         elif action.step is Step.DELIVER and action.grant is not None:
             url = delivering.deliver(action.grant, action.slot, forge, registry)
             self.outcome.add("delivered", action.grant_id, url)

@@ -19,7 +19,7 @@ from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.drift import find_orphans
+from daypass.lifecycle.drift import Strangers, find_strangers
 from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
@@ -31,6 +31,7 @@ from daypass.lifecycle.policy_changes import find_changes, note_changes
 from daypass.lifecycle.recording_use import to_record
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.whole_plan import whole_plan
+from daypass.lifecycle.writing_down import WritingDown
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
@@ -74,7 +75,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             outcome.alarm("mass-revocation", error.message)
             raise_alarms(ports, outcome)
             raise
-        if not applying.head_moved():
+        if not (applying.has_more or applying.head_moved()):
             break
     applying.look_at_closed()
     raise_alarms(ports, outcome)
@@ -91,6 +92,7 @@ class _Pass:
     settings: Settings
     limits: Limits
     outcome: Outcome
+    has_more: bool = False  # what was taken offline may have to end in the next pass
     _head: str = ""
     _ruling: Catalogue | None = None
     _ended: dict[str, Action] = field(default_factory=dict)
@@ -108,9 +110,13 @@ class _Pass:
         for reason in seen.world.frozen:
             self.outcome.alarm(f"frozen.{digest_bytes(writable(reason).encode())[7:15]}", reason)
         issuing = Issuing(self.ports, self.settings, self.outcome)
-        aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended)
-        happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(seen)]
+        strangers = find_strangers(self.ports, seen, self.settings.github.repository_id)
+        offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
+        aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
+        happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(strangers)]
         happenings += find_changes(self.ports, seen, answers)
+        happenings += offline.run(strangers.offline, plan)
+        self.has_more = bool(offline.taken) and not seen.world.frozen
         happenings += self._review(seen, answers)
         happenings += to_record(self.ports, seen)
         aftermath.abandon(plan)
@@ -206,6 +212,8 @@ class _Pass:
                     f"the token of {item.grant.id} was gone before its time, and nobody said that "
                     "they were done: it may have been used by somebody else"
                 )
+                if item.grant.is_offline:
+                    text += ", or the log-in that it was taken with has ended"
                 self.outcome.alarm(f"vanished.{item.grant.id}", text, standing=False)
         deleted = seen.world.tampering.deleted
         return ending.to_happenings(
@@ -218,10 +226,10 @@ class _Pass:
             run=self.ports.run,
         )
 
-    def _end_orphans(self, seen: Observation) -> list[Happening]:
+    def _end_orphans(self, strangers: Strangers) -> list[Happening]:
         """Revoke tokens with our marks that no grant on main has."""
         found = []
-        for orphan in find_orphans(self.ports, seen, self.settings.github.repository_id):
+        for orphan in strangers.orphans:
             self.ports.issuer.revoke(orphan.accessor)
             text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
             self.outcome.alarm(f"orphan.{orphan.digest[7:23]}", text, standing=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
-from daypass.errors import ClaimError, EvidenceError, UsageError
+from daypass.errors import ClaimError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.history import find_events
 from daypass.ledger.records import compare
@@ -101,7 +101,7 @@ def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int)
     for comment in ours:
         for armored in _ARMOR.findall(comment.body.replace("\r\n", "\n")):
             whole = f"{armored}\n"
-            if digest_bytes(whole.encode()) == grant.wrapping.ciphertext:
+            if digest_bytes(whole.encode()) == grant.delivery.ciphertext:
                 return whole
     if ours:
         raise ClaimError(
@@ -157,7 +157,7 @@ def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) ->
             remedy="The run of access-apply that issues it is under way, or failed: look at its "
             "log. The pull request gets a comment either way.",
         )
-    return ClaimError(
+    return UnknownGrantError(
         f"main knows no grant and no request {grant_id}",
         remedy="Check the id (`daypass status` lists what is live) and whether the pull request "
         "is merged.",
@@ -183,10 +183,13 @@ def _proven(
         raise _forged(grant_id, "somebody else has changed it since it was issued")
     record = repository.blobs([on_main])[on_main]
     fault = next(compare(delivered, record), None)
-    if fault is not None or delivered.event.first(_WRAPPING) is None:
-        said = fault.message if fault else f"it has no {_WRAPPING}"
-        raise _forged(grant_id, f"commit {delivered.commit} says something else: {said}")
+    if fault is not None:
+        raise _forged(grant_id, f"commit {delivered.commit} says something else: {fault.message}")
     grant = Grant.from_document(json.loads(record))
+    if grant.wrapping is not None and delivered.event.first(_WRAPPING) is None:
+        raise _forged(
+            grant_id, f"commit {delivered.commit} says something else: it has no {_WRAPPING}"
+        )
     return Claimable(
         grant,
         _resource(repository, delivered.commit, grant.resource),

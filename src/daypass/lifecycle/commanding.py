@@ -119,7 +119,7 @@ def _obey(desk: Desk, command: Command, comment: Comment, said: Said) -> Answer:
         return _unknown(desk, main, command)
     else:
         grant = main.grants[command.grant_id]
-    if grant.pull_request != number:
+    if grant.pull_request not in (None, number):
         return refuse(f"it is of pull request {grant.pull_request}: write it there")
     return _decide(desk, main, grant, command.kind, comment.author_id)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
     """Post the delivery, drop the ciphertext from Vault, and return the comment's address."""
     comment = forge.post_comment(
-        grant.pull_request,
+        grant.asked_in,
         messages.delivery_marker(grant.id, again=bool(slot.data.get("again"))),
         messages.delivery(grant, str(slot.data["ciphertext"])),
     )
@@ -42,6 +42,19 @@ def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
         registry.remove_intent(grant.id)
     registry.remove_pending(grant.id)
     return comment.url
+
+
+def note_taken(grant: Grant, slot: Slot, registry: Registry) -> None:
+    """What was taken offline is in the evidence: nothing is delivered, and its note goes."""
+    with suppress(ConflictError):
+        registry.write(
+            grant.id,
+            SlotState.DELIVERED,
+            {"accessor": slot.data["accessor"], "offline": slot.data["offline"]},
+            slot.version,
+        )
+    registry.remove_offline_note(str(slot.data["offline"]), grant.id)
+    registry.remove_pending(grant.id)
 
 
 def notify(refusal: Refusal, slot: Slot | None, forge: Forge, registry: Registry) -> None:

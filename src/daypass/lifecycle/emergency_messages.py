@@ -58,7 +58,7 @@ def emergency(owed: Obligation, settings: Settings) -> str:
 | what | `{owed.access}` on `{owed.resource}` |
 | incident | {escape(owed.incident)} |
 | since | {owed.since} |
-| pull request | #{owed.pull_request} |
+| {_asked_by(owed)} |
 
 Nobody approved this before. {_reviewers(settings)}: somebody of you who was not involved reviews
 it **until {owed.due}**. Look at what was done, its record included, and say what you found:
@@ -67,11 +67,21 @@ it **until {owed.due}**. Look at what was done, its record included, and say wha
 daypass review {owed.grant_id} --note "what you looked at, and what you found"
 ```
 
-or comment on #{owed.pull_request}, with `/review {owed.grant_id}` as the first line. It counts once
-the access has ended. Until it is reviewed after that time, {owed.subject} receives nothing more.
+or comment {_place(owed)}, with `/review {owed.grant_id}` as the first line. It counts once the
+access has ended. Until it is reviewed after that time, {owed.subject} receives nothing more.
 
 <sub>This issue closes itself when the review is in the evidence.</sub>
 """
+
+
+def _asked_by(owed: Obligation) -> str:
+    if owed.pull_request is None:
+        return "taken | of Vault itself, with their own log-in: GitHub was down"
+    return f"pull request | #{owed.pull_request}"
+
+
+def _place(owed: Obligation) -> str:
+    return "on this issue" if owed.pull_request is None else f"on #{owed.pull_request}"
 
 
 def _reviewers(settings: Settings) -> str:

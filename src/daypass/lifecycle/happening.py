@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from daypass.lifecycle.plan import Judged
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
-    from daypass.model.pullrequest import Comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,8 @@ def ended(
     body = (
         f"{reverts(begun.issued)}\n\n"
         f"{what}. Vault confirmed that nothing of it lives.\n"
-        f"The request that commit {grant.request_commit} brought is taken back with it."
+        f"The request that commit {grant.request_commit or begun.issued} brought is taken back "
+        "with it."
     )
     if begun.failed is not None:
         body += f"\nCommit {begun.failed} recorded that this could not be confirmed then."
@@ -299,52 +299,6 @@ def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happenin
             _asked_at(grant.id, grant.lane): grant.request_blob,
             grant_path(grant.id): record_blob,
         },
-    )
-
-
-def reviewed(
-    owed: Obligation,
-    comment: Comment,
-    reviewer: str,
-    issued_commit: str,
-    *,
-    record_blob: str | None,
-    run: Run,
-) -> Happening:
-    """Somebody not involved has looked at an emergency: nothing is owed for it any more."""
-    approver = f"{comment.author_id} {comment.id} {issued_commit} {comment.created_at}"
-    event = make_event(
-        EventKind.REVIEWED, owed.grant_id, *_owed(owed), ("Daypass-Approver", approver), run=run
-    )
-    return Happening(
-        event,
-        f"Review {owed.grant_id}: {owed.access} on {owed.resource} by {owed.subject}",
-        f"{reviewer} (account {comment.author_id}) reviewed it on pull request "
-        f"#{owed.pull_request}, in comment {comment.id}:\n{comment.url}",
-        removes=(obligation_path(owed.grant_id),),
-        requires={obligation_path(owed.grant_id): record_blob},
-    )
-
-
-def review_overdue(owed: Obligation, record_blob: str | None, run: Run) -> Happening:
-    """Nobody has reviewed an emergency in time. It is still owed."""
-    return Happening(
-        make_event(EventKind.REVIEW_OVERDUE, owed.grant_id, *_owed(owed), run=run),
-        f"Review overdue: {owed.grant_id}, {owed.access} on {owed.resource}",
-        f"It was due at {owed.due}. Until somebody not involved has reviewed it, {owed.subject}\n"
-        "receives nothing, by either lane.",
-        writes={obligation_path(owed.grant_id): owed.overdue().to_bytes()},
-        requires={obligation_path(owed.grant_id): record_blob},
-    )
-
-
-def _owed(owed: Obligation) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Daypass-Pull-Request", str(owed.pull_request)),
-        ("Daypass-Subject", owed.subject),
-        ("Daypass-Resource", owed.resource),
-        ("Daypass-Access", owed.access),
-        ("Daypass-Lane", owed.lane_word),
     )
 
 

@@ -37,8 +37,8 @@ def refusal_marker(grant_id: str) -> str:
 def delivery(grant: Grant, ciphertext: str) -> str:
     """The comment that delivers: what was granted, how to claim it, and the sealed token."""
     keys = "\n".join(f"- `{fingerprint}`" for fingerprint in grant.recipients)
-    left = grant.not_after.since(Instant.parse(grant.wrapping.time))
-    minutes = max(round(min(grant.wrapping.ttl, left) / 60), 1)
+    left = grant.not_after.since(Instant.parse(grant.delivery.time))
+    minutes = max(round(min(grant.delivery.ttl, left) / 60), 1)
     window = f"{minutes} minute{'' if minutes == 1 else 's'}"
     return f"""\
 ### Access granted until {grant.not_after}

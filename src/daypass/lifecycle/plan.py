@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle.ports import Slot, SlotState
+from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Grant, GrantState
 from daypass.model.intent import IntentKind
@@ -37,6 +38,7 @@ class Step(StrEnum):
     END = "end"  # its time is up, or it is to be revoked
     ABANDON = "abandon"  # its request went away before the evidence: what was minted is revoked
     AGAIN = "again"  # to be delivered once more: what is left of the time is minted anew
+    WRITE_DOWN = "write-down"  # taken offline, and found by a run that did not write it
     SETTLE = "settle"  # nothing left but the note that work was under way
 
 
@@ -98,7 +100,7 @@ def make_plan(world: World) -> Plan:
 
 
 def _order(action: Action) -> int:
-    first = (Step.END, Step.ABANDON, Step.REFUSE, Step.RESUME, Step.JUDGE)
+    first = (Step.END, Step.ABANDON, Step.WRITE_DOWN, Step.REFUSE, Step.RESUME, Step.JUDGE)
     return first.index(action.step) if action.step in first else len(first)
 
 
@@ -150,6 +152,9 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
         return EventKind.EXPIRED, Reason.TIME
     elif grant.state is GrantState.REVOKE_FAILED:
         reason = Reason(grant.state_reason or Reason.UNCONFIRMED)
+    elif grant.effect != Effect.PERMIT:  # taken offline, and never permitted
+        unknown = grant.effect == Effect.INDETERMINATE
+        reason = Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY
     elif not world.is_live(grant.accessor) and not _is_between_tokens(world, grant):
         if grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
             return EventKind.EXPIRED, Reason.TIME
@@ -209,6 +214,8 @@ def _for_leftover(slot: Slot) -> Action:
     """Work under way for an id that main no longer knows."""
     if slot.state is SlotState.MINTED:
         grant = Grant.from_document(slot.data["record"])
+        if grant.is_offline:
+            return Action(Step.WRITE_DOWN, slot.grant_id, grant=grant, slot=slot)
         return Action(
             Step.ABANDON, slot.grant_id, grant=grant, slot=slot, reason=Reason.REQUEST_DELETED
         )

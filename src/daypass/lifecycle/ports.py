@@ -65,6 +65,9 @@ class TokenState:
     not_after: Instant
     meta: Mapping[str, str]
     uses_left: int | None = None  # None: as many as it likes
+    not_before: Instant | None = None  # None: not told
+    token_role: str | None = None  # the token role that it was minted through, by Vault's word
+    entity_id: str = ""  # the entity whose log-in minted it; an orphan has none
 
 
 class Issuer(Protocol):
@@ -105,6 +108,24 @@ class SlotState(StrEnum):
     REFUSED = "refused"  # denied or lapsed; the removal or the notice may be due
     DELIVERED = "delivered"  # evidence pushed, comment posted; the ciphertext is dropped
     CLOSED = "closed"  # ended or refused, nothing is due
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineNote:
+    """Word of what somebody took of Vault while GitHub was down. Read before it is believed.
+
+    The entity and the time are Vault's: nobody can write in another's name, or change what stands.
+    The rest is the word of whoever wrote it.
+    """
+
+    entity_id: str
+    grant_id: str
+    written_at: Instant
+    accessor: str
+    token_role: str
+    seconds: int
+    meta: Mapping[str, str]
+    done: bool  # its holder has said that they need it no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,12 @@ class Registry(IntentBook, Protocol):
 
     def remove_pending(self, grant_id: str) -> None:
         """Take an id off that list. Idempotent."""
+
+    def offline_notes(self) -> tuple[OfflineNote, ...]:
+        """What people left word of while GitHub was down: none, but for a day like that."""
+
+    def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
+        """It is in the evidence. Idempotent."""
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         """A small note outside the slots: `heartbeat`, `tip`, `trust`."""

@@ -88,7 +88,7 @@ def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int
                 grant.id,
                 repository_id=repository_id,
                 subject=grant.subject,
-                pull_request=grant.pull_request,
+                pull_request=grant.asked_in,
             ),
         )
     )

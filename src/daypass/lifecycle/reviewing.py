@@ -1,8 +1,9 @@
 """Reviewing: what an emergency leaves owed, until somebody not involved has looked at it.
 
-A review is a comment on the emergency's pull request whose first line is `/review ID`: GitHub says
-by numeric id who wrote it, when, and whether it was edited since. It counts once the access has
-ended, from a human member of a reviewing group who is neither the invoker nor the App.
+A review is a comment whose first line is `/review ID`: on the emergency's pull request or, for what
+was taken offline, on the issue that calls for it. GitHub says by numeric id who wrote it, when, and
+whether it was edited since. It counts once the access has ended, from a human member of a reviewing
+group who is neither the invoker nor the App.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, TemporaryError
 from daypass.ledger import history
-from daypass.lifecycle import emergency_messages, happening
+from daypass.lifecycle import emergency_messages
+from daypass.lifecycle.emergency_happenings import review_overdue, reviewed
 from daypass.model.event import EventKind
 from daypass.model.identity import IdentityType
 from daypass.model.instant import Instant
@@ -41,6 +43,11 @@ def command(grant_id: str) -> str:
     return f"/review {grant_id}"
 
 
+def issue_marker(grant_id: str) -> str:
+    """The first line of the issue that calls for the review of one emergency."""
+    return f"{ISSUE_MARK}{grant_id} -->"
+
+
 @dataclass(slots=True)
 class Reviewing:
     """The reviews that are owed, in one pass."""
@@ -50,6 +57,7 @@ class Reviewing:
     catalogue: Catalogue
     groups: GroupDirectory
     outcome: Outcome
+    _issues: Mapping[str, tuple[int, str]] | None = None  # those that call for a review, once asked
 
     def run(self) -> list[Happening]:
         """The events of reviews that were given, and of those that are late for the first time."""
@@ -65,14 +73,17 @@ class Reviewing:
             if done is not None:
                 found.append(done)
             elif owed.is_overdue(world.now) and not owed.reported:
-                found.append(happening.review_overdue(owed, self._blob(owed), self.ports.run))
+                found.append(review_overdue(owed, self._blob(owed), self.ports.run))
         return found
 
     def _blob(self, owed: Obligation) -> str | None:
         return self.seen.record_blobs.get(obligation_path(owed.grant_id))
 
     def _review(self, owed: Obligation) -> Happening | None:
-        comments = self.ports.forge.comments(owed.pull_request)
+        place = self._place(owed)
+        if place is None:
+            return None
+        comments = self.ports.forge.comments(place)
         given = [item for item in comments if _first_line(item) == command(owed.grant_id)]
         if not given:
             return None
@@ -83,7 +94,7 @@ class Reviewing:
             why = self._why_not(owed, comment, ended_at)
             if why is None:
                 reviewer = self.catalogue.identity_of(comment.author_id or 0)
-                return happening.reviewed(
+                return reviewed(
                     owed,
                     comment,
                     reviewer.name if reviewer else "-",
@@ -91,7 +102,7 @@ class Reviewing:
                     record_blob=self._blob(owed),
                     run=self.ports.run,
                 )
-            self._answer(owed, comment, why, comments)
+            self._answer(place, comment, why, comments)
         return None
 
     def _why_not(self, owed: Obligation, comment: Comment, ended_at: Instant) -> str | None:
@@ -121,15 +132,20 @@ class Reviewing:
             )
         return f"its author belongs to none of the reviewing groups ({', '.join(names) or 'none'})"
 
-    def _answer(
-        self, owed: Obligation, comment: Comment, why: str, standing: Iterable[Comment]
-    ) -> None:
+    def _place(self, owed: Obligation) -> int | None:
+        """Where its review is given. What was taken offline has an issue, and no pull request."""
+        if owed.pull_request is not None:
+            return owed.pull_request
+        if self._issues is None:
+            self._issues = self.ports.forge.marked_issues(ISSUE_MARK)
+        found = self._issues.get(issue_marker(owed.grant_id))
+        return found[0] if found else None
+
+    def _answer(self, place: int, comment: Comment, why: str, standing: Iterable[Comment]) -> None:
         marker = emergency_messages.review_refused_marker(comment.id)
         if any(item.body.startswith(marker) for item in standing):
             return
-        self.ports.forge.post_comment(
-            owed.pull_request, marker, emergency_messages.review_refused(why)
-        )
+        self.ports.forge.post_comment(place, marker, emergency_messages.review_refused(why))
 
 
 def alarm_overdue(world_now: Instant, owed: Iterable[Obligation], outcome: Outcome) -> None:
@@ -159,7 +175,7 @@ def raise_issues(
     except DaypassError as error:
         outcome.fail("break-glass", error)
         return
-    wanted = {f"{ISSUE_MARK}{name} -->": item for name, item in owed.items()}
+    wanted = {issue_marker(name): item for name, item in owed.items()}
     for marker, item in wanted.items():
         if marker not in standing:
             _raise(ports, settings, marker, item, outcome)

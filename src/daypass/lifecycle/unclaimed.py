@@ -38,6 +38,7 @@ def find_unclaimed(ports: Ports, seen: Observation, ending: Container[str]) -> t
         grant
         for grant in world.grants.values()
         if grant.issue is IssueMode.ON_CLAIM
+        and not grant.is_offline
         and grant.id not in ending
         and grant.id not in world.intents
         and _claimable_until(grant) < world.now
@@ -98,7 +99,7 @@ def _named(ports: Ports, action: Action) -> Action:
 
 def _claimable_until(grant: Grant) -> Instant:
     """When its delivery can be opened no more."""
-    return Instant.parse(grant.wrapping.time).plus(grant.wrapping.ttl)
+    return Instant.parse(grant.delivery.time).plus(grant.delivery.ttl)
 
 
 def _is_untouched(ports: Ports, seen: Observation, grant: Grant) -> bool:

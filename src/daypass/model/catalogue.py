@@ -29,3 +29,11 @@ class Catalogue:
         return next(
             (item for item in self.identities.values() if item.github_id == account_id), None
         )
+
+    def identity_of_entity(self, entity_id: str) -> Identity | None:
+        """The identity whose entity in Vault has that id."""
+        if not entity_id:
+            return None
+        return next(
+            (item for item in self.identities.values() if item.vault_entity == entity_id), None
+        )

@@ -127,7 +127,7 @@ TRAILERS: Final = (
     "Daypass-Resource",
     "Daypass-Access",
     "Daypass-Renews",  # the id of the grant that this one continues
-    "Daypass-Lane",  # break-glass or break-glass-drill; the routine lane is not named
+    "Daypass-Lane",  # break-glass[-offline][-drill]; the routine lane is not named
     "Daypass-Decision",  # <effect> sha256:<hex of the input>
     "Daypass-Policy",  # sha256:<hex>
     "Daypass-Policy-Before",  # sha256:<hex>, or - where the documents could not be read

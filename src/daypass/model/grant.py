@@ -27,6 +27,16 @@ class Lane(StrEnum):
     BREAK_GLASS = "break-glass"
 
 
+def emergency_word(*, offline: bool, drill: bool) -> str:
+    """The emergency lane as evidence names it, for example `break-glass-offline-drill`."""
+    return f"{Lane.BREAK_GLASS}{'-offline' if offline else ''}{'-drill' if drill else ''}"
+
+
+def is_offline_word(word: str | None) -> bool:
+    """Whether that names the emergency lane of the day when GitHub was down."""
+    return word in {emergency_word(offline=True, drill=drill) for drill in (False, True)}
+
+
 class GrantState(StrEnum):
     """What a record on main can say. An ended grant has no record: its commit is reverted."""
 
@@ -127,12 +137,12 @@ class Grant:
     tier: Duration
     issue: IssueMode
     request_blob: str
-    request_commit: str  # the commit that brought the request to main
-    pull_request: int
+    request_commit: str | None  # what brought the request to main; None: the record's own commit
+    pull_request: int | None  # None: taken of Vault itself, while GitHub was down
     not_before: Instant
     not_after: Instant
     accessor: str  # `sha256:<hex>` of the accessor, never the accessor
-    wrapping: Wrapping
+    wrapping: Wrapping | None  # None: nothing was delivered, its holder minted it
     recipients: tuple[str, ...]  # fingerprints of the keys that can open the delivery
     approvals: tuple[Approval, ...]
     decision_input: Mapping[str, Any]
@@ -140,9 +150,29 @@ class Grant:
     policy_digest: str
     renews: str | None = None
     base: BaseRuling | None = None  # None: it is what HEAD held
+    effect: str = "permit"  # of the decision: what was taken offline may turn out to be denied
     state: GrantState = GrantState.ACTIVE
     state_reason: str | None = None
     state_since: Instant | None = None
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether its holder took it of Vault itself: no pull request ever asked for it."""
+        return self.pull_request is None
+
+    @property
+    def delivery(self) -> Wrapping:
+        """What identifies its delivery. Raises ValueError where nothing was delivered."""
+        if self.wrapping is None:
+            raise ValueError(f"nothing was delivered for {self.id}")
+        return self.wrapping
+
+    @property
+    def asked_in(self) -> int:
+        """The number of its pull request. Raises ValueError where there was none."""
+        if self.pull_request is None:
+            raise ValueError(f"no pull request asked for {self.id}")
+        return self.pull_request
 
     @property
     def is_drill(self) -> bool:
@@ -155,7 +185,7 @@ class Grant:
         """The lane as evidence names it; None for the routine lane, which is not named."""
         if self.lane is Lane.ROUTINE:
             return None
-        return f"{self.lane}-drill" if self.is_drill else str(self.lane)
+        return emergency_word(offline=self.is_offline, drill=self.is_drill)
 
     def failed(self, reason: str, since: Instant) -> Grant:
         """The same grant, after a revocation that Vault did not confirm."""
@@ -194,7 +224,7 @@ class Grant:
                 },
                 "notBefore": str(self.not_before),
                 "notAfter": str(self.not_after),
-                "wrapping": self.wrapping.to_json(),
+                "wrapping": self.wrapping.to_json() if self.wrapping else None,
                 "recipients": list(self.recipients),
                 "approvals": [approval.to_json() for approval in self.approvals],
                 "decision": {
@@ -202,6 +232,7 @@ class Grant:
                     "policy": self.policy_digest,
                     "input": dict(self.decision_input),
                     **({"base": self.base.to_json()} if self.base else {}),
+                    **({} if self.effect == "permit" else {"effect": self.effect}),
                 },
             },
             "status": {
@@ -245,7 +276,7 @@ class Grant:
             not_before=Instant.parse(spec["notBefore"]),
             not_after=Instant.parse(spec["notAfter"]),
             accessor=vault["accessor"],
-            wrapping=Wrapping.from_json(spec["wrapping"]),
+            wrapping=Wrapping.from_json(spec["wrapping"]) if spec["wrapping"] else None,
             recipients=tuple(spec["recipients"]),
             approvals=tuple(Approval.from_json(item) for item in spec["approvals"]),
             decision_input=spec["decision"]["input"],
@@ -255,6 +286,7 @@ class Grant:
             base=BaseRuling.from_json(spec["decision"]["base"])
             if "base" in spec["decision"]
             else None,
+            effect=spec["decision"].get("effect", "permit"),
             state=GrantState(status["state"]),
             state_reason=status["reason"],
             state_since=Instant.parse(since) if since else None,

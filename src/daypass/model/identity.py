@@ -47,6 +47,7 @@ class Identity:
     environment: str | None = None
     github_id: int | None = None
     github_login: str | None = None
+    vault_entity: str | None = None  # the id of its entity in Vault: who logs in there as it
     recipients: tuple[str, ...] = ()  # pinned SSH or age public keys, one line each
     authn: Mapping[str, Any] | None = None
     rotation: Mapping[str, Any] | None = None
@@ -78,6 +79,7 @@ class Identity:
             environment=spec.get("environment"),
             github_id=github.get("id"),
             github_login=github.get("login"),
+            vault_entity=spec.get("vault", {}).get("entity"),
             recipients=tuple(spec.get("recipients", ())),
             authn=spec.get("authn"),
             rotation=spec.get("rotation"),

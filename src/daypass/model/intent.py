@@ -27,6 +27,11 @@ class IntentKind(StrEnum):
     REDELIVER = "redeliver"  # a claim that was interrupted, or came too late
     ACTIVITY = "activity"  # what it was used for is to stand in the evidence
 
+    @property
+    def ends(self) -> bool:
+        """Whether it ends a grant."""
+        return self in ENDS
+
 
 # An end outranks a delivery: revoking beats issuing.
 ENDS: Final[Mapping[IntentKind, Reason]] = {
@@ -67,7 +72,7 @@ class Intent:
     @property
     def ends(self) -> bool:
         """Whether it ends the grant."""
-        return self.kind in ENDS
+        return self.kind.ends
 
     @property
     def reason(self) -> Reason:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from daypass.model.grant import Lane
+from daypass.model.grant import Lane, emergency_word
 from daypass.model.instant import Instant
 from daypass.model.names import API_VERSION, Kind
 
@@ -31,7 +31,7 @@ class Obligation:
     access: str
     incident: str
     drill: bool
-    pull_request: int
+    pull_request: int | None  # None: taken offline, so its review is given on the issue
     since: Instant  # when the grant was issued
     due: Instant
     reported: bool = False  # that it is overdue stands in the evidence
@@ -39,7 +39,12 @@ class Obligation:
     @property
     def lane_word(self) -> str:
         """The lane as evidence names it."""
-        return f"{Lane.BREAK_GLASS}-drill" if self.drill else str(Lane.BREAK_GLASS)
+        return emergency_word(offline=self.is_offline, drill=self.drill)
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether it was taken of Vault itself, while GitHub was down."""
+        return self.pull_request is None
 
     @classmethod
     def of(cls, grant: Grant) -> Self | None:

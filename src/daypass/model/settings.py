@@ -66,12 +66,21 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineSettings:
+    """The emergency lane of the day when GitHub is down: who may take what, of Vault itself."""
+
+    invokers: tuple[str, ...]  # names of identities, which say their Vault entity
+    levels: tuple[tuple[str, str], ...]  # (resource, level)
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlassSettings:
     """The emergency lane: who may take it, who reviews it, and what an incident is called."""
 
     invokers: tuple[str, ...]  # groups, and names of identities
     reviewers: tuple[str, ...]  # groups
     incident: str  # a pattern that the whole incident must match; it holds no parentheses
+    offline: OfflineSettings | None = None  # None: nothing can be taken without GitHub
 
     def is_incident(self, text: str) -> bool:
         """Whether that is the name of an incident."""
@@ -125,7 +134,19 @@ def _break_glass(spec: Mapping[str, Any]) -> BreakGlassSettings:
         re.compile(spec["incident"], re.ASCII)
     except re.error as error:
         raise ValueError(f"breakGlass.incident is no pattern: {error.msg}") from error
-    return BreakGlassSettings(tuple(spec["invokers"]), tuple(spec["reviewers"]), spec["incident"])
+    return BreakGlassSettings(
+        tuple(spec["invokers"]),
+        tuple(spec["reviewers"]),
+        spec["incident"],
+        _offline(spec["offline"]) if "offline" in spec else None,
+    )
+
+
+def _offline(spec: Mapping[str, Any]) -> OfflineSettings:
+    pairs = (item.partition("/") for item in spec["levels"])
+    return OfflineSettings(
+        tuple(spec["invokers"]), tuple((resource, level) for resource, _, level in pairs)
+    )
 
 
 def _github(spec: Mapping[str, Any]) -> GitHubSettings:

@@ -143,7 +143,7 @@ def _delivery(recorded: RecordedEvent, record: Grant | None) -> Facts:
     """How it was handed over: what a claim is held against."""
     words = (recorded.event.first("Daypass-Wrapping") or "").split(" ")
     facts = list(zip(("creationPath", "creationTime", "ciphertext"), words, strict=False))
-    if record is not None:
+    if record is not None and record.wrapping is not None:
         facts.append(("opensFor", f"{record.wrapping.ttl}s"))
         facts.append(("sealedTo", ", ".join(record.recipients)))
     return tuple(facts)

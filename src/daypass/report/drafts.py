@@ -70,6 +70,7 @@ class Draft:
             reviews=self._reviews(),
             overdue=tuple(moments.get(EventKind.REVIEW_OVERDUE, ())),
             gaps=tuple(moments.get(EventKind.EVIDENCE_GAP, ())),
+            effect=decision_of(said)[0],
         )
 
     def _failures(self) -> tuple[Failure, ...]:
@@ -143,7 +144,8 @@ def requester_of(said: Said) -> tuple[str | None, int | None]:
 
 def request_commit_of(said: Said) -> str | None:
     """The commit that brought the request to main."""
-    return (said.get("Daypass-Request") or "").partition(" ")[0] or None
+    commit = (said.get("Daypass-Request") or "").partition(" ")[0]
+    return None if commit in ("", "-") else commit
 
 
 def decision_of(said: Said) -> tuple[str | None, str | None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from daypass.model.grant import Lane
+from daypass.model.decision import Effect
+from daypass.model.grant import Lane, is_offline_word
 
 if TYPE_CHECKING:
     from daypass.model.event import EventKind
@@ -113,7 +114,7 @@ class GrantStory:
     not_after: Instant | None  # None: unreadable, hence without a known end
     policy_digest: str | None
     decision_digest: str | None
-    lane: str | None  # routine | break-glass | break-glass-drill
+    lane: str | None  # routine | break-glass[-offline][-drill]
     record: RecordFacts | None
     withdrawn: Moment | None  # the commit that took its request back, if somebody's did
     deliveries: tuple[Moment, ...]  # after the first one
@@ -123,6 +124,22 @@ class GrantStory:
     reviews: tuple[Review, ...]
     overdue: tuple[Moment, ...]
     gaps: tuple[Moment, ...]
+    effect: str | None = None  # of the decision
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether its holder took it of Vault itself, while GitHub was down."""
+        return is_offline_word(self.lane)
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether it was an exercise of the emergency lane."""
+        return self.is_emergency and (self.lane or "").endswith("-drill")
+
+    @property
+    def was_permitted(self) -> bool:
+        """Whether the decision was a permit: what was taken offline may turn out to be none."""
+        return self.effect in (None, Effect.PERMIT)
 
     @property
     def requested_by(self) -> str:

@@ -18,6 +18,7 @@ from daypass.sandbox.github import GitHub
 from daypass.sandbox.openbao import OpenBao
 from daypass.sandbox.person import Person, make_home
 from daypass.sandbox.postgres import Postgres
+from daypass.sandbox.vault_people import VaultPeople
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -57,6 +58,7 @@ class Box:
         # What an administrator sets on GitHub: known to jobs from outside of the repository.
         self.variables = {"DAYPASS_VAULT_ADDRESS": bao.address}
         self._repository: Repository | None = None
+        self._vault_people: VaultPeople | None = None
 
     @classmethod
     def create(cls, directory: Path, *, pin: str | None = None) -> Self:
@@ -90,6 +92,13 @@ class Box:
         if self._repository is None:
             raise SandboxError("the box is empty", remedy="Make it with Box.create().")
         return self._repository
+
+    @property
+    def vault_people(self) -> VaultPeople:
+        """People's own log-ins to Vault."""
+        if self._vault_people is None:
+            raise SandboxError("the box is empty", remedy="Make it with Box.create().")
+        return self._vault_people
 
     @property
     def repository_id(self) -> int:
@@ -205,6 +214,7 @@ class Box:
     def _furnish(self, pin: str | None) -> None:
         set_up_database_engine(self.bao, self.postgres)
         self.evidence_key = self._make_evidence_key()
+        self._vault_people = VaultPeople(self.bao, organisation.PEOPLE)
         for name in organisation.PEOPLE:
             key = make_home(self.directory / "people" / name, f"{name}@acme")
             self.public_keys[name] = key

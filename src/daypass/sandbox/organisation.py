@@ -21,6 +21,8 @@ PEOPLE: Final = ("alice", "bob", "carol", "dave", "mallory")
 TEAMS: Final = {"dba": ("bob", "carol"), "security": ("carol", "dave"), "orders": ("dave", "bob")}
 # Their keys are pinned in their identities, which resources of high and critical sensitivity want.
 PINNED: Final = ("bob", "carol")
+# They may take access of Vault itself, while GitHub is down.
+OFFLINE: Final = ("alice", "bob")
 AUDIENCE: Final = "daypass-in-a-box"
 EVIDENCE_EMAIL: Final = "daypass@acme.example"
 
@@ -115,6 +117,7 @@ def _settings(box: Box) -> Spec:
             "invokers": ["dba", "alice"],
             "reviewers": ["security"],
             "incident": "INC-[0-9]+",
+            "offline": {"invokers": list(OFFLINE), "levels": ["orders-db/read", "ledger-db/read"]},
         },
     }
 
@@ -172,6 +175,8 @@ def _identities(box: Box) -> dict[str, Spec]:
             "status": "active",
             "github": {"id": account.id, "login": account.login},
         }
+        if name in OFFLINE:
+            people[name]["vault"] = {"entity": box.vault_people.entities[name]}
         if name in PINNED:
             people[name]["recipients"] = [box.public_keys[name]]
     deployer: Spec = {

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daypass.documents.blob import blob_id
 from daypass.ledger.fault import FaultCode
 from daypass.ledger.record import grant_trailers
 from daypass.ledger.verify import Report, Verdict, verify
 from daypass.lifecycle.replaying import Replayer
 from daypass.model.canonical import canonical_json, digest
 from daypass.model.event import Event, EventKind
-from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path, request_path
+from daypass.model.grant import Lane
+from daypass.model.names import (
+    ALLOWED_SIGNERS_PATH,
+    break_glass_path,
+    grant_path,
+    request_path,
+)
 from support.desk import POLICY, RULES, lay_documents
 from support.evidence_bot import START, a_grant
 from support.local_signer import LocalSigner
@@ -321,6 +328,52 @@ def test_a_denial_is_decided_again_too(bot: Bot) -> None:
     deny("honest", denied)
     wrong = [deny("permitted", found), deny("without", None), deny("other", denied, "permit")]
     assert codes(judge(bot)) == [(FaultCode.DECISION, commit) for commit in wrong]
+
+
+def test_only_what_was_taken_offline_can_have_been_access_that_was_denied(bot: Bot) -> None:
+    usual = a_grant("one")
+    found = usual.decision_input
+    value = found | {"requester": found["requester"] | {"invoker": False}}  # no emergency of theirs
+    denied = replace(
+        usual,
+        lane=Lane.BREAK_GLASS,
+        request_commit=None,
+        pull_request=None,
+        wrapping=None,
+        approvals=(),
+        decision_input=value | {"request": value["request"] | {"lane": "break-glass"}},
+        effect="deny",
+    )
+    denied = replace(denied, decision_digest=digest(denied.decision_input))
+
+    def bring(name: str, *, as_routine: bool = False, before: bool = False) -> str:
+        path = break_glass_path(name)
+        content = f"# {name}\n".encode()
+        about = denied.decision_input | {"request": denied.decision_input["request"] | {"id": name}}
+        grant = replace(
+            denied,
+            id=name,
+            request_blob=blob_id(content),
+            decision_input=about,
+            decision_digest=digest(about),
+        )
+        if as_routine:
+            commit = bot.person_commits("Ask", {path: content.decode()})
+            grant = replace(grant, request_commit=commit, pull_request=7)
+        if before:
+            bot.person_commits("Ask", {path: content.decode()})
+        changes = {grant_path(name): grant.to_bytes()}
+        if not as_routine:
+            changes |= {path: content}
+        return bot.record(Event(EventKind.ISSUED, name, grant_trailers(grant)), changes)
+
+    bring("honest")
+    wrong = [
+        (FaultCode.DECISION, bring("routine", as_routine=True)),
+        (FaultCode.REQUEST_BLOB, bring("before", before=True)),
+    ]
+    report = judge(bot)
+    assert sorted(codes(report)) == sorted(wrong), [item.message for item in report.faults]
 
 
 def test_an_event_that_touches_another_grants_record_is_named(bot: Bot) -> None:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daypass.adapters.git import GitRepository
-from daypass.errors import DaypassError, ForgeRefusedError, GitError, PushRaceError
+from daypass.errors import (
+    DaypassError,
+    ForgeRefusedError,
+    ForgeUnavailableError,
+    GitError,
+    PushRaceError,
+)
 from daypass.lifecycle.ports import NewCommit
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 from daypass.model.secret import Secret
@@ -354,7 +360,10 @@ class TestErrors:
 
     def test_an_unreachable_remote(self, bot: Bot) -> None:
         bot.git("remote", "set-url", "origin", "http://user:hunter2@127.0.0.1:9/x.git")
-        with bot.open() as repository, pytest.raises(GitError, match="cannot be reached") as failed:
+        with (
+            bot.open() as repository,
+            pytest.raises(ForgeUnavailableError, match="cannot be reached") as failed,
+        ):
             repository.fetch()
         assert "hunter2" not in str(failed.value)
 

@@ -9,6 +9,7 @@ import pytest
 from daypass.adapters.vault.setup import desired
 from daypass.adapters.vault.steps import Document, Policy
 from daypass.errors import DocumentError
+from daypass.model.identity import Identity, IdentityStatus, IdentityType
 from daypass.model.instant import Duration
 from daypass.model.resource import (
     Approvers,
@@ -23,6 +24,7 @@ from daypass.model.settings import (
     BreakGlassSettings,
     EvidenceSettings,
     GitHubSettings,
+    OfflineSettings,
     Settings,
     VaultSettings,
 )
@@ -114,3 +116,47 @@ def test_each_role_hands_out_its_own_policy_and_that_reads_one_credential() -> N
 def test_a_resource_cannot_take_the_lanes_names() -> None:
     with pytest.raises(DocumentError, match="daypass-bg-orders-read-1h"):
         desired(SETTINGS, [resource("orders", "1h"), resource("bg-orders", "1h")])
+
+
+OFFLINE = dataclasses.replace(
+    SETTINGS,
+    break_glass=BreakGlassSettings(
+        ("dba",),
+        ("security",),
+        "INC-[0-9]+",
+        OfflineSettings(("alice", "bob", "gone"), (("orders", "read"),)),
+    ),
+)
+
+
+def person(name: str, number: int, *, status: str = "active") -> Identity:
+    return Identity(
+        name,
+        IdentityType.HUMAN,
+        IdentityStatus(status),
+        github_id=number,
+        vault_entity=f"{number}dc75420-5186-dace-c92e-6a56b3933686",
+    )
+
+
+def test_what_can_be_taken_offline_is_what_the_settings_name_and_for_an_hour() -> None:
+    both = (resource("orders", "1h", "8h"), resource("ledger", "8h"))
+    found = caps(*both, settings=OFFLINE)
+    lane = {name: cap for name, cap in found.items() if "-offline-" in name}
+    assert lane == {"daypass-offline-orders-read-1h": 3600}
+    assert not [name for name in caps(*both) if "-offline-" in name]
+
+
+def test_only_the_entities_of_active_named_invokers_are_in_the_group() -> None:
+    people = [person("alice", 1), person("bob", 2, status="suspended"), person("mallory", 3)]
+    setup = desired(OFFLINE, [resource("orders", "1h")], people)
+    bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
+    group = bodies["identity/group/name/daypass-offline"]
+    assert group["member_entity_ids"] == ["1dc75420-5186-dace-c92e-6a56b3933686"]
+    assert group["policies"] == ["daypass-offline"]
+    role = bodies["auth/token/roles/daypass-offline-orders-read-1h"]
+    assert role["orphan"] is False  # only a child of a log-in has its entity
+    texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert texts["daypass-offline"].count("path ") == 2
+    assert "offline/{{identity.entity.id}}/*" in texts["daypass-offline"]
+    assert "auth/token/create/daypass-offline-orders-read-1h" not in texts["daypass-apply"]

@@ -203,6 +203,24 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         {**LANE, EMERGENCY_PATH: EMERGENCY.replace("INC-7", "lunch")},
     ),
     (
+        "break-glass-offline-invoker",
+        "access/daypass.yaml:13:96",
+        {
+            SETTINGS_PATH: SETTINGS
+            + EMERGENCY_LANE.replace("}", ", offline: {invokers: [bob], levels: [orders/read]}}")
+        },
+    ),
+    (
+        "identity-entity-twice",
+        "access/identities/carol.yaml:4:71",
+        {
+            f"access/identities/{name}.yaml": human(name, account).replace(
+                "}}", "}, vault: {entity: 6dc75420-5186-dace-c92e-6a56b3933686}}"
+            )
+            for name, account in (("carol", 13), ("bob", 12))
+        },
+    ),
+    (
         "break-glass-drill",
         f"{EMERGENCY_PATH}:9:13",
         {**LANE, EMERGENCY_PATH: EMERGENCY + "  drill: true\n"},

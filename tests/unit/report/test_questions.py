@@ -216,6 +216,20 @@ def test_emergencies_and_their_reviews() -> None:
     assert answer.standing is Standing.ATTENTION
 
 
+def test_what_was_taken_offline_is_told_apart_and_what_was_not_permitted_asks_for_a_look() -> None:
+    def taken(name: str, effect: str) -> object:
+        over = ended(-600)
+        lane = "break-glass-offline"
+        return story(name, begins=-HOUR, lane=lane, effect=effect, approvals=(), end=over)
+
+    fine = ask("break-glass", ground(taken("one", "permit")))  # type: ignore[arg-type]
+    assert "1 taken of Vault itself" in fine.summary
+    assert fine.standing is Standing.NOTED
+    bad = ask("break-glass", ground(taken("one", "permit"), taken("two", "deny")))  # type: ignore[arg-type]
+    assert "1 of them not permitted, and ended" in bad.summary
+    assert bad.standing is Standing.ATTENTION
+
+
 def test_a_lane_that_cannot_be_told_is_not_none() -> None:
     answer = ask("break-glass", ground(story(lane=None, record=None)))
     assert answer.standing is Standing.UNKNOWN

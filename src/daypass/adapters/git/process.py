@@ -10,7 +10,7 @@ import subprocess
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from daypass.errors import DaypassError, ForgeRefusedError, GitError
+from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError, GitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +158,7 @@ class Git:
                 "and that its token has not expired.",
             )
         if _UNREACHABLE.search(text):
-            return GitError(
+            return ForgeUnavailableError(
                 f"the remote cannot be reached by `git {what}`: {complaint(text)}",
                 remedy="Check the remote's address and the network, then run the command again.",
             )

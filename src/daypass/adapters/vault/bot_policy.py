@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.vault.hcl import PathRule, policy
 from daypass.adapters.vault.minting import USES
-from daypass.adapters.vault.registry import FOLDER
+from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.model.grant import WATCH_SECONDS
 from daypass.model.resource import IssueMode
 
@@ -167,6 +167,7 @@ def _memory(mount: str) -> Iterable[PathRule]:
         PathRule(f"{mount}/data/{FOLDER}/notes/*", ("create", "read", "update")),
         PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "read", "update")),
         *_intents(mount),
+        *_offline(mount),
         PathRule(f"{mount}/metadata/{FOLDER}/pending", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/*", ("delete",)),
@@ -180,6 +181,16 @@ def _intents(mount: str) -> Iterable[PathRule]:
         PathRule(f"{mount}/metadata/{FOLDER}/intents", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/intents/", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/intents/*", ("delete",)),
+    )
+
+
+def _offline(mount: str) -> Iterable[PathRule]:
+    """What people left who took access while GitHub was down: read, and cleared when known."""
+    folder = f"{FOLDER}/offline"
+    return (
+        PathRule(f"{mount}/data/{folder}/*", ("read",), why="what was taken while GitHub was down"),
+        PathRule(f"{mount}/metadata/{folder}", ("list",)),
+        PathRule(f"{mount}/metadata/{folder}/*", ("list", "read", "delete")),
     )
 
 

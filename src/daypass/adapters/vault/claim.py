@@ -96,7 +96,7 @@ def open_delivery(
 
 def _compare(state: WrappingState, grant: Grant) -> None:
     """Refuse a token that was made elsewhere, or at another time, than the evidence says."""
-    expected: Wrapping = grant.wrapping
+    expected: Wrapping = grant.delivery
     if state.path != expected.path:
         what = "it was made at another path (re-wrapped: somebody has seen what was in it)"
     elif state.time != expected.time or state.ttl != expected.ttl:
@@ -159,16 +159,16 @@ def _credential(data: Mapping[str, Any], grant: Grant) -> dict[str, Secret]:
 
 def _spent(client: Client, grant: Grant) -> ClaimError:
     """Vault says the same of a spent and of an expired token: its clock tells them apart."""
-    made, now = Instant.parse(grant.wrapping.time), client.now()
+    made, now = Instant.parse(grant.delivery.time), client.now()
     if now >= grant.not_after:
         return ClaimError(
             f"grant {grant.id} has ended ({grant.not_after})",
             remedy="Ask again with `daypass request`, naming it in `renews`.",
         )
-    if now.since(made) >= grant.wrapping.ttl:
+    if now.since(made) >= grant.delivery.ttl:
         return ClaimError(
             f"the delivery of grant {grant.id} was not claimed in time: it could be opened until "
-            f"{made.plus(grant.wrapping.ttl)}",
+            f"{made.plus(grant.delivery.ttl)}",
             remedy=_REDELIVER.format(id=grant.id) + "minted anew.",
         )
     return ClaimError(

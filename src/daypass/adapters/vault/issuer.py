@@ -95,6 +95,9 @@ class VaultIssuer:
             not_after=minting.expiry(data),
             meta={str(key): str(value) for key, value in meta.items()},
             uses_left=int(data.get("num_uses") or 0) or None,
+            not_before=minting.began(data),
+            token_role=minting.role_of(data),
+            entity_id=str(data.get("entity_id") or ""),
         )
 
     def live_accessors(self) -> frozenset[str]:

@@ -31,6 +31,7 @@ _LESSER: Final = (
     "Explicit max TTL specified both during creation call and in role; "
     "using the lesser value of {ttl} seconds"
 )
+_CREATE: Final = "auth/token/create/"
 # A token without an end is somebody else's (a root token): shown as ending with the calendar.
 _NEVER: Final = Instant.parse("9999-12-31T23:59:59Z")
 
@@ -52,19 +53,32 @@ def check(order: MintOrder) -> None:
 
 def create(session: Session, order: MintOrder) -> Answer:
     """Create the grant token, inside a wrapping token if it is to be claimed."""
-    seconds = f"{order.ttl}s"
-    body = {
-        "policies": [order.token_role],
-        "ttl": seconds,
-        "explicit_max_ttl": seconds,
+    body = wanted(order.grant_id, order.token_role, order.ttl, order.meta)
+    wrap_ttl = order.wrap_ttl if _is_on_claim(order) else None
+    return session.call("POST", _creation_path(order), body, wrap_ttl=wrap_ttl)
+
+
+def wanted(
+    grant_id: str, token_role: str, seconds: int, meta: Mapping[str, str]
+) -> dict[str, object]:
+    """What is asked of Vault for a grant's token, all of it."""
+    ttl = f"{seconds}s"
+    return {
+        "policies": [token_role],
+        "ttl": ttl,
+        "explicit_max_ttl": ttl,
         "renewable": False,
         "no_default_policy": True,
         "num_uses": str(USES),  # as text: a policy can compare texts, and never meets numbers
-        "display_name": f"grant-{order.grant_id}",
-        "meta": dict(order.meta),
+        "display_name": f"grant-{grant_id}",
+        "meta": dict(meta),
     }
-    wrap_ttl = order.wrap_ttl if _is_on_claim(order) else None
-    return session.call("POST", _creation_path(order), body, wrap_ttl=wrap_ttl)
+
+
+def refuse_odd(created: Answer, grant_id: str, seconds: int) -> None:
+    """Refuse every warning but the one that says that all is well."""
+    if created.warnings != (_LESSER.format(ttl=seconds),):
+        created.refuse_warnings(f"minting grant {grant_id}")
 
 
 def accessor_of(order: MintOrder, created: Answer) -> str:
@@ -79,8 +93,7 @@ def accessor_of(order: MintOrder, created: Answer) -> str:
 
 def wrapping_of(session: Session, order: MintOrder, created: Answer) -> Mapping[str, Any]:
     """The wrapping token that is delivered, and where and when it was made."""
-    if created.warnings != (_LESSER.format(ttl=order.ttl),):
-        created.refuse_warnings(f"minting grant {order.grant_id}")
+    refuse_odd(created, order.grant_id, order.ttl)
     if _is_on_claim(order):
         return created.wrap_info
     token = created.auth.get("client_token")
@@ -140,8 +153,22 @@ def expiry(record: Mapping[str, Any]) -> Instant:
         raise _odd("its expire_time cannot be read") from None
 
 
+def began(record: Mapping[str, Any]) -> Instant | None:
+    """When that token was made; None if Vault does not tell."""
+    try:
+        return Instant.parse(str(record.get("issue_time")))
+    except ValueError:
+        return None
+
+
+def role_of(record: Mapping[str, Any]) -> str | None:
+    """The token role that the token was made through, by the path that Vault keeps with it."""
+    path = str(record.get("path") or "")
+    return path.removeprefix(_CREATE) if path.startswith(_CREATE) else None
+
+
 def _creation_path(order: MintOrder) -> str:
-    return f"auth/token/create/{order.token_role}"
+    return f"{_CREATE}{order.token_role}"
 
 
 def _is_on_claim(order: MintOrder) -> bool:

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures
+from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
-from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.ports import OfflineNote, Slot, SlotState
 from daypass.model.intent import Intent
 from daypass.model.names import is_name
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
 
-FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
 _STATE: Final = "state"
 _DATA: Final = "data"
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
@@ -122,6 +122,14 @@ class VaultRegistry:
     def remove_intent(self, grant_id: str) -> None:
         """It was carried out, or came too late. Idempotent."""
         self._session.call("DELETE", self._path("metadata", "intents", grant_id))
+
+    def offline_notes(self) -> tuple[OfflineNote, ...]:
+        """What people left word of while GitHub was down: none, but for a day like that."""
+        return offline_notes(self._session, self._mount)
+
+    def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
+        """It is in the evidence. Idempotent."""
+        remove_offline_note(self._session, self._mount, entity_id, grant_id)
 
     def _intent(self, grant_id: str) -> Intent | None:
         path = self._path("data", "intents", grant_id)

@@ -10,17 +10,24 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.vault import bot_policy
+from daypass.adapters.vault import bot_policy, offline_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import DocumentError
-from daypass.model.resource import EMERGENCY_CAP, break_glass_role_name, token_role_name
+from daypass.model.resource import (
+    EMERGENCY_CAP,
+    IssueMode,
+    break_glass_role_name,
+    offline_role_name,
+    token_role_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from daypass.model.identity import Identity
     from daypass.model.instant import Duration
-    from daypass.model.resource import IssueMode, Level, Resource, Tier
+    from daypass.model.resource import Level, Resource, Tier
     from daypass.model.settings import Settings
 
 PREFIX: Final = "daypass-"  # of token roles and policies that belong to daypass
@@ -37,6 +44,8 @@ _RESERVED: Final = frozenset({"sys", "auth", "identity", "cubbyhole"})
 
 # For the token of whoever watches from outside: it reads the heartbeat, and no more.
 MONITOR_POLICY: Final = "daypass-monitor"
+# The group, and its policy, of those who may mint for themselves while GitHub is down.
+OFFLINE_POLICY: Final = "daypass-offline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class TieredRole:
     mount: str
     role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
     cap: Duration  # how long its tokens live at the most: `length`, or less in the emergency lane
+    offline: bool = False  # minted by its holder, with their own log-in, while GitHub is down
 
     @property
     def credential_path(self) -> str:
@@ -67,14 +77,22 @@ class Setup:
     steps: tuple[Step, ...]
 
 
-def desired(settings: Settings, resources: Iterable[Resource]) -> Setup:
+def desired(
+    settings: Settings, resources: Iterable[Resource], identities: Iterable[Identity] = ()
+) -> Setup:
     """What access/ asks of Vault.
+
+    Args:
+        settings: of access/daypass.yaml.
+        resources: all of access/resources.
+        identities: all of access/identities; asked for who may take access offline.
 
     Raises:
         DocumentError: two levels would share a token role, or a path cannot stand in a policy.
     """
     roles = tuple(sorted(_roles(settings, resources), key=lambda role: role.name))
     vault = settings.vault
+    minted = tuple(role for role in roles if not role.offline)
     grant_policies = (Policy(role.name, bot_policy.grant_policy(role, settings)) for role in roles)
     return Setup(
         settings,
@@ -93,9 +111,10 @@ def desired(settings: Settings, resources: Iterable[Resource]) -> Setup:
             ),
             *grant_policies,
             *(_token_role(role) for role in roles),
-            Policy(vault.apply_role, bot_policy.bot_policy(settings, roles)),
+            Policy(vault.apply_role, bot_policy.bot_policy(settings, minted)),
             Policy(vault.commands_role, bot_policy.commands_policy(settings)),
             Policy(MONITOR_POLICY, bot_policy.monitor_policy(settings)),
+            *_offline(settings, roles, identities),
             Mount("sys/auth", vault.jwt_mount, "jwt"),
             _jwt_config(settings),
             _jwt_role(settings, vault.apply_role, WORKFLOW, _APPLY_EVENTS),
@@ -128,7 +147,39 @@ def _roles_of_tier(
     yield routine
     if settings.break_glass is not None and tier in level.emergency_tiers:
         name = break_glass_role_name(resource.name, level.name, tier.length)
-        yield replace(routine, name=name, cap=min(tier.length, EMERGENCY_CAP))
+        emergency = replace(routine, name=name, cap=min(tier.length, EMERGENCY_CAP))
+        yield emergency
+        offline = settings.break_glass.offline
+        if offline is not None and (resource.name, level.name) in offline.levels:
+            name = offline_role_name(resource.name, level.name, tier.length)
+            yield replace(emergency, name=name, issue=IssueMode.ON_CLAIM, offline=True)
+
+
+def _offline(
+    settings: Settings, roles: Iterable[TieredRole], identities: Iterable[Identity]
+) -> Iterable[Step]:
+    """Who may mint for themselves, and what: a group of the named invokers' own entities."""
+    lane = settings.break_glass
+    if lane is None or lane.offline is None:
+        return
+    names = lane.offline.invokers
+    members = sorted(
+        item.vault_entity
+        for item in identities
+        if item.name in names and item.is_active and item.vault_entity is not None
+    )
+    offered = [role for role in roles if role.offline]
+    yield Policy(OFFLINE_POLICY, offline_policy.invokers_policy(settings, offered))
+    yield Document(
+        f"group {OFFLINE_POLICY}: who may take access offline",
+        f"identity/group/name/{OFFLINE_POLICY}",
+        {
+            "type": "internal",
+            "policies": [OFFLINE_POLICY],
+            "member_entity_ids": members,
+            "member_group_ids": [],
+        },
+    )
 
 
 def _own_policies(settings: Settings) -> dict[str, str]:
@@ -142,6 +193,7 @@ def _own_policies(settings: Settings) -> dict[str, str]:
     return {
         vault.apply_role: "the policy of `daypass apply` itself",
         vault.commands_role: "the policy of `daypass command` itself",
+        OFFLINE_POLICY: "the policy of who may take access offline",
     }
 
 
@@ -177,7 +229,11 @@ def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> T
 
 
 def _token_role(role: TieredRole) -> Document:
-    """Hands out orphan tokens with exactly one policy, that end with the tier at the latest."""
+    """Hands out tokens with exactly one policy, that end with the tier at the latest.
+
+    Orphans, so that they outlive the job that minted them. What a person mints offline is a child
+    of their own log-in: only so does Vault itself say, by the entity, whose it is.
+    """
     return Document(
         f"token role {role.name}",
         f"auth/token/roles/{role.name}",
@@ -187,7 +243,7 @@ def _token_role(role: TieredRole) -> Document:
             "disallowed_policies": [],
             "disallowed_policies_glob": [],
             "allowed_entity_aliases": [],
-            "orphan": True,
+            "orphan": not role.offline,
             "renewable": False,
             "path_suffix": "",
             "token_explicit_max_ttl": role.cap.seconds,

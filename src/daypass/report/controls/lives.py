@@ -258,7 +258,10 @@ def emergencies(ground: Ground) -> Finding:
             f"longer than an hour: {len(long)}; without a sound review within 24 h: "
             f"{len(late)}: {some(sorted({*long, *late}))}"
         )
-    drills = sum(story.lane == "break-glass-drill" for story in used)
+    beyond = [story.id for story in used if not story.was_permitted]
+    if beyond:
+        return fails(f"taken offline, and not permitted: {some(beyond)}")
+    drills = sum(story.is_drill for story in used)
     return (
         holds(
             f"{counted(len(used), 'use')}, {drills} of them drills; each within an hour, "
@@ -309,7 +312,8 @@ def told_whole(ground: Ground) -> Finding:
     bad = [
         story.id
         for story in over
-        if story.merged is None or not story.decision_digest or story.pull_request is None
+        if not story.decision_digest
+        or (not story.is_offline and (story.merged is None or story.pull_request is None))
     ]
     if bad:
         return fails(f"its request, decision or pull request is not on record: {some(bad)}")

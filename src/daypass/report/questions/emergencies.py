@@ -32,9 +32,13 @@ def break_glass(ground: Ground) -> Answer:
     unknown = sum(story.lane is None for story in ground.grants)
     rows = [_row(story, ground) for story in stories]
     bad = sum(review_state(story, ground) not in _FINE for story in stories)
+    offline = sum(story.is_offline for story in stories)
+    beyond = sum(not story.was_permitted for story in stories)
     summary = (
         f"{counted(len(rows), 'use')} of the emergency lane; {bad} without a sound review within "
         "24 h."
+        + (f" {offline} taken of Vault itself, while GitHub was down." if offline else "")
+        + (f" {beyond} of them not permitted, and ended." if beyond else "")
         if rows
         else "None: no grant came by the emergency lane."
     )
@@ -45,7 +49,7 @@ def break_glass(ground: Ground) -> Answer:
         title="Break-glass and its reviews",
         question="Was the emergency lane used, and was each use reviewed within 24 h?",
         standing=Standing.ATTENTION
-        if bad
+        if bad or beyond
         else Standing.UNKNOWN
         if unknown
         else Standing.NOTED
@@ -58,6 +62,7 @@ def break_glass(ground: Ground) -> Answer:
             Column("resource", "Resource", Shape.NAME),
             Column("access", "Access", Shape.NAME),
             Column("lane", "Lane", Shape.NAME),
+            Column("decision", "Decision", Shape.NAME),
             Column("issuedAt", "Issued", Shape.INSTANT),
             Column("endedAt", "Ended", Shape.INSTANT),
             Column("review", "Review", Shape.STATE),
@@ -80,6 +85,7 @@ def _row(story: GrantStory, ground: Ground) -> tuple[Cell, ...]:
         story.resource,
         story.access,
         story.lane,
+        story.effect,
         story.not_before,
         story.end.ended_at if story.end else None,
         review_state(story, ground),

@@ -1,0 +1,97 @@
+"""Notes that people leave in KV when they take access while GitHub is down, as the bot reads them.
+
+`<mount>/data/daypass/offline/<entity>/<id>` says what was taken, `…/<id>/done` that it is needed no
+more. Vault lets each entity write below its own id alone, once, and change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.lifecycle.ports import OfflineNote
+from daypass.model.instant import Instant
+from daypass.model.names import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.adapters.vault.session import Session
+
+FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
+_DONE: Final = "done"
+_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+# hvac escapes nothing, and people can write any name below their own.
+_ENTITY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def note_path(mount: str, entity_id: str, grant_id: str) -> str:
+    """Where the word of one taking lies."""
+    return f"{mount}/data/{FOLDER}/offline/{entity_id}/{grant_id}"
+
+
+def done_path(mount: str, entity_id: str, grant_id: str) -> str:
+    """Where its holder says that it is needed no more."""
+    return f"{note_path(mount, entity_id, grant_id)}/{_DONE}"
+
+
+def note_body(
+    accessor: str, token_role: str, seconds: int, meta: Mapping[str, str]
+) -> dict[str, Any]:
+    """What is written there: once, so that nothing that stands is replaced."""
+    data = {"accessor": accessor, "role": token_role, "seconds": str(seconds), **meta}
+    return {"data": data, "options": {"cas": 0}}
+
+
+def offline_notes(session: Session, mount: str) -> tuple[OfflineNote, ...]:
+    """All of them, by entity and id. One request when there are none.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    found = []
+    folder = f"{mount}/metadata/{FOLDER}/offline"
+    for entity in sorted(_listed(session, folder)):
+        entity_id = entity.removesuffix("/")
+        if _ENTITY.fullmatch(entity_id) is None:
+            continue
+        names = _listed(session, f"{folder}/{entity_id}")
+        for name in sorted(names):
+            if is_name(name):
+                note = _read(session, mount, entity_id, name, done=f"{name}/" in names)
+                found += [] if note is None else [note]
+    return tuple(found)
+
+
+def remove_offline_note(session: Session, mount: str, entity_id: str, grant_id: str) -> None:
+    """Remove it, and the word that it is needed no more. Idempotent."""
+    if _ENTITY.fullmatch(entity_id) is None or not is_name(grant_id):
+        raise ValueError(f"{entity_id}/{grant_id} is the name of no note")
+    path = f"{mount}/metadata/{FOLDER}/offline/{entity_id}/{grant_id}"
+    session.call("DELETE", f"{path}/{_DONE}")
+    session.call("DELETE", path)
+
+
+def _listed(session: Session, folder: str) -> tuple[str, ...]:
+    return tuple(session.call("LIST", folder, accept=_NOT_FOUND).keys)
+
+
+def _read(
+    session: Session, mount: str, entity_id: str, name: str, *, done: bool
+) -> OfflineNote | None:
+    answer = session.call("GET", note_path(mount, entity_id, name), accept=_NOT_FOUND)
+    metadata, data = answer.data.get("metadata"), answer.data.get("data")
+    if metadata is None or not isinstance(data, dict):
+        return None
+    said = {str(key): str(value) for key, value in data.items()}
+    seconds = said.pop("seconds", "")
+    return OfflineNote(
+        entity_id=entity_id,
+        grant_id=name,
+        written_at=Instant.parse(str(metadata["created_time"])),
+        accessor=said.pop("accessor", ""),
+        token_role=said.pop("role", ""),
+        seconds=int(seconds) if seconds.isascii() and seconds.isdigit() else 0,
+        meta=said,
+        done=done,
+    )

@@ -1,0 +1,53 @@
+"""What a named invoker may do in Vault while GitHub is down: mint for themselves, and say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.vault.hcl import PathRule, policy
+from daypass.adapters.vault.minting import USES
+from daypass.adapters.vault.offline_notes import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daypass.adapters.vault.setup import TieredRole
+    from daypass.model.settings import Settings
+
+# Vault fills in who is logged in: nobody can write a note in another's name.
+_ENTITY: Final = "{{identity.entity.id}}"
+
+
+def invokers_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
+    """The policy of the group of those who may take access offline.
+
+    Notes can be made and never changed: what somebody took cannot be unsaid.
+    """
+    rules = [
+        *(_mint(role) for role in roles),
+        PathRule(
+            f"{settings.vault.kv_mount}/data/{FOLDER}/offline/{_ENTITY}/*",
+            ("create",),
+            why="leave word of it for the next run; it can be neither read nor changed",
+        ),
+    ]
+    return policy("daypass-offline: the emergency lane without GitHub. Made by daypass.", rules)
+
+
+def _mint(role: TieredRole) -> PathRule:
+    return PathRule(
+        f"auth/token/create/{role.name}",
+        ("update",),
+        why=f"take {role.level} on {role.resource}, for {role.cap} at the most",
+        required=("policies", "ttl", "explicit_max_ttl", "num_uses", "meta"),
+        allowed={
+            "policies": [[role.name]],
+            "ttl": [],
+            "explicit_max_ttl": [],
+            "num_uses": [str(USES)],
+            "renewable": [False],
+            "no_default_policy": [True],
+            "display_name": [],
+            "meta": [],
+        },
+    )

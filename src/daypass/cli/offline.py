@@ -1,0 +1,226 @@
+"""`daypass break-glass --offline`: take access of Vault itself, on the day when GitHub is down.
+
+Nobody is asked and nothing is fetched: this clone's main says what may be taken, Vault whether this
+log-in may. The next run of access-apply finds it, writes it down, and calls for its review.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters import holder_token
+from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.cli import output, proposing, wiring
+from daypass.documents.repository import check_break_glass, load_break_glass, load_catalogue
+from daypass.documents.writing import written
+from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
+from daypass.lifecycle.marks import offline_marks
+from daypass.lifecycle.offline import offline_roles
+from daypass.model.names import Kind, break_glass_path
+from daypass.model.resource import EMERGENCY_CAP
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+    from typing import Any
+
+    from daypass.adapters.handover import Receiver
+    from daypass.adapters.vault.offline import OfflineOrder
+    from daypass.adapters.vault.session import Session
+    from daypass.lifecycle.offline import OfflineRole
+    from daypass.model.breakglass import BreakGlassRequest
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
+    from daypass.model.instant import Instant
+    from daypass.model.settings import Settings
+
+_HOW: Final = (
+    "Run a command with it: `-- psql`. Or: `--format env` (for `eval`), `--format json`, "
+    "`--format file --output PATH`. Nothing was taken."
+)
+_ADDRESSES: Final = ("BAO_ADDR", "VAULT_ADDR")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was taken, as it is handed over."""
+
+    id: str
+    engine: str
+    resource: str
+    access: str
+    not_after: Instant
+    pull_request: int | None = None
+
+
+def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
+    """Mint with the invoker's own log-in, leave word of it, open it, and hand it over.
+
+    `spec` is that of a request of the emergency lane, but for its subject: that Vault says.
+    """
+    from daypass.adapters.vault import offline
+    from daypass.adapters.vault.session import login_token
+
+    receiver = _receiver(arguments)
+    directory = wiring.directory_of(arguments.directory)
+    settings = wiring.read_settings(directory)
+    catalogue = _catalogue(directory, settings)
+    _assert_same_vault(settings)
+    with login_token(settings.vault, wiring.operator_token(), directory) as session:
+        who = offline.who_is_logged_in(session)
+        subject = _invoker(who.entity_id, catalogue)
+        request = _request(spec, subject, catalogue)
+        name, role = _role(request, catalogue)
+        order = offline.OfflineOrder(
+            grant_id=request.id,
+            token_role=name,
+            credential_path=f"{role.level.mount}/creds/{role.tier.role}",
+            seconds=_seconds(request, who.ends, session),
+            meta=offline_marks(request, repository_id=settings.github.repository_id),
+        )
+        receiver.prepare()
+        try:
+            handful = _take(session, settings, order, role)
+        except BaseException:
+            receiver.abandon()
+            raise
+    given = handful.grant
+    output.note(f"{given.id}: {given.access} on {given.resource} until {given.not_after}")
+    output.note(
+        f"end it with `daypass done {given.id}`. The next run of access-apply writes it down, and "
+        "somebody not involved reviews it within a day"
+    )
+    receiver.give(handful)
+    return ExitCode.DONE
+
+
+def leave_done(directory: Path, settings: Settings, grant_id: str) -> None:
+    """Say that it is needed no more, with one's own log-in, so that its end is no surprise.
+
+    What fails is told, and changes nothing: the access has ended.
+    """
+    from daypass.adapters.vault import offline
+    from daypass.adapters.vault.session import login_token
+
+    try:
+        with login_token(settings.vault, wiring.operator_token(), directory) as session:
+            offline.leave_done(session, settings.vault.kv_mount, grant_id)
+    except DaypassError as error:
+        output.note(f"word that {grant_id} is needed no more could not be left: {error.message}")
+
+
+def _take(session: Session, settings: Settings, order: OfflineOrder, role: OfflineRole) -> Handful:
+    from daypass.adapters.vault import offline
+
+    minted = offline.mint(session, settings.vault.kv_mount, order)
+    try:
+        holder_token.keep(order.grant_id, minted.token)
+    except OSError as error:
+        output.note(f"its own token could not be kept ({error.strerror})")
+    credential = offline.read_credential(session, minted.token, order)
+    given = _Given(
+        order.grant_id, role.level.engine, role.resource.name, role.level.name, minted.not_after
+    )
+    return Handful(given, role.resource, credential)
+
+
+def _catalogue(directory: Path, settings: Settings) -> Catalogue:
+    """Main, as this clone last heard of it. Raises GitError, DocumentError."""
+    with wiring.open_repository(directory, settings, None) as repository:
+        head = repository.head()
+        output.note(f"going by main at {head[:12]}, as this clone last fetched it")
+        return load_catalogue(repository.entries(head, "access"), repository.blobs)
+
+
+def _assert_same_vault(settings: Settings) -> None:
+    """A log-in goes to the Vault that its owner means, not to one that a clone names.
+
+    Raises UsageError.
+    """
+    for name in _ADDRESSES:
+        address = os.environ.get(name, "").rstrip("/")
+        if address and address != settings.vault.address.rstrip("/"):
+            raise UsageError(
+                f"{name} is {address!a}, and access/daypass.yaml says {settings.vault.address}",
+                remedy="Your log-in was sent to neither. See which of the two is right.",
+            )
+
+
+def _invoker(entity_id: str, catalogue: Catalogue) -> Identity:
+    """Who is logged in, if they may take anything offline. Raises DeniedError."""
+    lane = catalogue.settings.break_glass
+    if lane is None or lane.offline is None:
+        raise DeniedError(
+            "nothing can be taken offline here: access/daypass.yaml has no `breakGlass.offline`",
+            remedy="Without GitHub, whoever runs Vault must help.",
+        )
+    who = catalogue.identity_of_entity(entity_id)
+    if who is None or who.name not in lane.offline.invokers:
+        raise DeniedError(
+            f"{who.name if who else f'the entity {entity_id}'} may take nothing offline",
+            remedy="access/daypass.yaml names who may, in `breakGlass.offline.invokers`: "
+            f"{', '.join(lane.offline.invokers)}.",
+        )
+    return who
+
+
+def _request(spec: dict[str, Any], who: Identity, catalogue: Catalogue) -> BreakGlassRequest:
+    """What is asked, checked as the next run will check it. Raises DocumentError."""
+    request_id = proposing.new_id("bg", who.name, str(spec["resource"]))
+    content = written(Kind.BREAK_GLASS_REQUEST, request_id, {"subject": who.name, **spec})
+    request = load_break_glass(break_glass_path(request_id), content)
+    findings = check_break_glass(request, catalogue)
+    if findings:
+        raise DocumentError(findings[0].message, remedy=findings[0].remedy, findings=findings)
+    return request
+
+
+def _role(request: BreakGlassRequest, catalogue: Catalogue) -> tuple[str, OfflineRole]:
+    """The role that lasts long enough. Raises DeniedError: that level cannot be taken offline."""
+    asked = request.asked
+    found = [
+        (name, role)
+        for name, role in offline_roles(catalogue).items()
+        if (role.resource.name, role.level.name) == (asked.resource, asked.access)
+        and role.tier.length >= asked.duration
+    ]
+    if not found:
+        raise DeniedError(
+            f"{asked.access} on {asked.resource} cannot be taken offline",
+            remedy="access/daypass.yaml says what can, in `breakGlass.offline.levels`.",
+        )
+    return min(found, key=lambda pair: pair[1].tier.length)
+
+
+def _seconds(request: BreakGlassRequest, ends: Instant | None, session: Session) -> int:
+    """How long it lasts: never longer than the log-in that it is a part of."""
+    wanted = min(request.asked.duration, EMERGENCY_CAP).seconds
+    left = int(ends.since(session.now())) if ends is not None else wanted
+    if left < wanted:
+        output.note(f"your log-in ends in {max(left, 0)} s, and this with it")
+    if left < 1:
+        raise UsageError("your log-in to Vault is about to end", remedy="Log in again.")
+    return min(wanted, left)
+
+
+def _receiver(arguments: argparse.Namespace) -> Receiver:
+    """How to hand over, checked before anything is touched."""
+    command, form, path = arguments.command, arguments.format, arguments.output
+    if (form == "file") != (path is not None):
+        raise UsageError(
+            "--format file and --output PATH belong together",
+            remedy="For example: `--format file --output orders.json`. Nothing was taken.",
+        )
+    if command and form != "text":
+        raise UsageError(
+            f"a command and --format {form} cannot both receive the credential", remedy=_HOW
+        )
+    if command:
+        return Command(command)
+    if form == "text":
+        raise UsageError(
+            "nothing is to receive the credential, and it is not shown unasked", remedy=_HOW
+        )
+    return File(path) if form == "file" else StandardOutput(form)
