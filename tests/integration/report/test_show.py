@@ -33,7 +33,7 @@ def told(bot: Bot) -> dict[str, str]:
             f"Ask {ESCAPE}", {request_path("one"): f"reason: x {ESCAPE}\n```\n# heading @team\n"}
         )
     }
-    request, bot.request = bot.request, lambda _grant: ""  # type: ignore[method-assign]
+    request, bot.request = bot.request, lambda _grant: commits["asked"]  # type: ignore[method-assign]
     commits["issued"] = bot.issue("one")
     bot.request = request  # type: ignore[method-assign]
     now = Instant.from_seconds(bot.seconds)

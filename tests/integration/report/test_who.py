@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daypass.cli.main import main
-from daypass.lifecycle.happening import ended, revoke_failed
+from daypass.lifecycle.happening import Begun, ended, revoke_failed
 from daypass.model.event import EventKind, Reason
 from daypass.model.instant import Instant
 from support.evidence_bot import START, a_grant
@@ -42,7 +42,7 @@ def record(bot: Bot, happening: Happening) -> str:
 def end(bot: Bot, grant_id: str, issued: str, kind: EventKind, at: Instant) -> str:
     reason = Reason.TIME if kind is EventKind.EXPIRED else Reason.DONE
     grant = a_grant(grant_id)
-    return record(bot, ended(grant, issued, kind, reason, at, record_blob=None, run=RUN))
+    return record(bot, ended(grant, Begun(issued), kind, reason, at, record_blob=None, run=RUN))
 
 
 @pytest.mark.parametrize(
