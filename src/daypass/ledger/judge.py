@@ -178,7 +178,8 @@ class Judge:
         held = decisions.held_since(self._records.brought_at(recorded.event))
         if recorded.event.kind is EventKind.ISSUED:
             self._held[recorded.commit] = held
-        else:
+        elif recorded.event.kind is not EventKind.DELIVERED_AGAIN:
+            # A second delivery repeats the decision of its issue: nothing was decided anew.
             self._faults.extend(decisions.of_refusal(recorded, message, held))
 
     def _decide_grant(self, decisions: Decisions, recorded: RecordedEvent, content: bytes) -> None:

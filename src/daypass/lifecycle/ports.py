@@ -145,7 +145,7 @@ class IntentBook(Protocol):
         """All intents that wait: a few, whatever the history."""
 
     def write_intent(self, intent: Intent) -> None:
-        """Note an intent. One that ends a grant is never replaced by one that does not."""
+        """Note an intent. One that ends a grant is never replaced by one to deliver it again."""
 
     def remove_intent(self, grant_id: str) -> None:
         """It was carried out, or came too late. Idempotent."""

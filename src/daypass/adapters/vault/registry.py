@@ -11,7 +11,7 @@ from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_o
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
 from daypass.lifecycle.ports import OfflineNote, Slot, SlotState
-from daypass.model.intent import Intent
+from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ class VaultRegistry:
         return tuple(intent for intent in found if intent is not None)
 
     def write_intent(self, intent: Intent) -> None:
-        """Note an intent. One that ends a grant is never replaced by one that does not."""
+        """Note an intent. One that ends a grant is never replaced by one to deliver it again."""
         standing = self._intent(intent.grant_id)
-        if standing is not None and standing.ends and not intent.ends:
+        if standing is not None and standing.ends and intent.kind is IntentKind.REDELIVER:
             return
         path = self._path("data", "intents", intent.grant_id)
         self._session.call("POST", path, {"data": intent.to_json()})
