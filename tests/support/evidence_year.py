@@ -258,7 +258,11 @@ def _happening(
         kind, reason, at = EventKind.REVOKED, Reason.DONE, now
     return ended(
         grant,
-        Begun(granted[grant.id], failed.get(grant.id)),
+        Begun(
+            granted[grant.id],
+            failed.get(grant.id),
+            asked_at=now.plus(-(7 + seconds % 50)) if what == "done" else None,
+        ),
         kind,
         reason,
         at,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
@@ -162,7 +162,7 @@ def to_happenings(
             happenings.append(
                 happening.ended(
                     grant,
-                    begun[grant.id],
+                    replace(begun[grant.id], asked_at=action.asked_at),
                     kind,
                     reason,
                     max(now, grant.not_after) if kind is EventKind.EXPIRED else now,
@@ -174,7 +174,13 @@ def to_happenings(
         elif grant.state is not GrantState.REVOKE_FAILED or blob is None:
             happenings.append(
                 happening.revoke_failed(
-                    grant, reason, ending.why or "", now, record_blob=blob, run=run
+                    grant,
+                    reason,
+                    ending.why or "",
+                    now,
+                    record_blob=blob,
+                    run=run,
+                    asked_at=action.asked_at,
                 )
             )
     return happenings

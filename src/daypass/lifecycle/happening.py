@@ -179,6 +179,7 @@ class Begun:
 
     issued: str
     failed: str | None = None  # said that an end before could not be confirmed: this resolves it
+    asked_at: Instant | None = None  # when a person asked for the end
 
 
 def ended(
@@ -198,6 +199,7 @@ def ended(
         grant.id,
         *_asked(grant),
         *_decision(judged),
+        *_asked_end(begun.asked_at),
         ("Daypass-Ended-At", str(ended_at)),
         *([("Daypass-Confirms", begun.failed)] if begun.failed else []),
         ("Daypass-Reason", str(reason)),
@@ -240,14 +242,26 @@ def _replayable(lines: list[str], decision_input: str) -> str:
     return text
 
 
+def _asked_end(at: Instant | None) -> tuple[tuple[str, str], ...]:
+    return (("Daypass-Asked-At", str(at)),) if at is not None else ()
+
+
 def revoke_failed(
-    grant: Grant, reason: Reason, why: str, now: Instant, *, record_blob: str | None, run: Run
+    grant: Grant,
+    reason: Reason,
+    why: str,
+    now: Instant,
+    *,
+    record_blob: str | None,
+    run: Run,
+    asked_at: Instant | None = None,
 ) -> Happening:
     """An end that Vault did not confirm: the record stays, and says so."""
     event = make_event(
         EventKind.REVOKE_FAILED,
         grant.id,
         *_asked(grant),
+        *_asked_end(asked_at),
         ("Daypass-Reason", str(reason)),
         run=run,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.lifecycle.world import RequestFile, World
+    from daypass.model.instant import Instant
 
 
 # Vault tells its time in whole seconds: a token that ended within this last second has expired.
@@ -65,6 +66,7 @@ class Action:
     kind: EventKind | None = None
     reason: Reason | None = None
     judged: Judged | None = None
+    asked_at: Instant | None = None  # of an end: when a person asked for it
 
     @property
     def is_unbidden(self) -> bool:
@@ -123,7 +125,8 @@ def _for_grant(world: World, grant: Grant) -> Iterator[Action]:
     intent = world.intents.get(grant.id)
     if end is not None:
         kind, reason = end
-        yield Action(Step.END, grant.id, request, grant, slot, kind, reason)
+        asked_at = intent.at if intent is not None and intent.ends else None
+        yield Action(Step.END, grant.id, request, grant, slot, kind, reason, asked_at=asked_at)
     elif intent is not None and intent.kind is IntentKind.REDELIVER:
         # Ends have gone the way above; what a grant was used for is recorded once it has ended.
         yield Action(_second_delivery(world, grant, slot), grant.id, request, grant, slot)

@@ -136,6 +136,7 @@ TRAILERS: Final = (
     "Daypass-Not-Before",
     "Daypass-Not-After",
     "Daypass-Accessor",  # sha256:<hex>
+    "Daypass-Asked-At",  # when a person asked for this end, by Vault's time
     "Daypass-Ended-At",
     "Daypass-Confirms",  # the commit of the revoke-failed that this end resolves
     "Daypass-Reason",  # a code of Reason

@@ -62,6 +62,7 @@ class Draft:
             decision_digest=decision_of(said)[1],
             lane=_lane(said, record),
             record=record,
+            end_asked_at=self._end_asked_at(),
             withdrawn=self.withdrawn_by,
             deliveries=tuple(moments.get(EventKind.DELIVERED_AGAIN, ())),
             sessions=tuple(moments.get(EventKind.SESSION, ())),
@@ -72,6 +73,10 @@ class Draft:
             gaps=tuple(moments.get(EventKind.EVIDENCE_GAP, ())),
             effect=decision_of(said)[0],
         )
+
+    def _end_asked_at(self) -> Instant | None:
+        times = (instant(dict(item.event.trailers), "Daypass-Asked-At") for item in self.later)
+        return min((at for at in times if at is not None), default=None)
 
     def _failures(self) -> tuple[Failure, ...]:
         return tuple(

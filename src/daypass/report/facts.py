@@ -14,6 +14,7 @@ from daypass.model.event import EventKind
 from daypass.model.instant import Instant
 from daypass.report.drafts import (
     Draft,
+    approvals_of,
     decision_of,
     instant,
     moment_of,
@@ -223,7 +224,11 @@ def _note(recorded: RecordedEvent) -> Note:
         reason=text(said, "Daypass-Reason"),
         subject=text(said, "Daypass-Subject"),
         policy_digest=text(said, "Daypass-Policy"),
+        policy_before=text(said, "Daypass-Policy-Before"),
         accessor=text(said, "Daypass-Accessor"),
         grant=recorded.event.grant,
+        requester=requester_of(said)[0],
+        approvers=tuple(item.account_id for item in approvals_of(recorded, {})),
+        change=text(said, "Daypass-Change"),
         moment=moment_of(recorded),
     )

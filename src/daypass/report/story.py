@@ -116,6 +116,7 @@ class GrantStory:
     decision_digest: str | None
     lane: str | None  # routine | break-glass[-offline][-drill]
     record: RecordFacts | None
+    end_asked_at: Instant | None  # when a person asked for its end, by Vault's time
     withdrawn: Moment | None  # the commit that took its request back, if somebody's did
     deliveries: tuple[Moment, ...]  # after the first one
     sessions: tuple[Moment, ...]
@@ -211,8 +212,12 @@ class Note:
     reason: str | None
     subject: str | None
     policy_digest: str | None
+    policy_before: str | None
     accessor: str | None
     grant: str | None
+    requester: str | None  # who asked for a change, by its pull request
+    approvers: tuple[int, ...]  # accounts of those whose approval of a change counted
+    change: str | None  # the commit of main that brought it
     moment: Moment
 
 

@@ -204,7 +204,9 @@ def test_done_ends_sessions_at_once_and_the_next_run_writes_the_evidence(
 
     assert town.apply().code == 0
     assert town.events("finished") == ["issued", "revoked"]
-    assert "Daypass-Reason: done" in town.message("finished", "revoked")
+    told = town.message("finished", "revoked")
+    assert "Daypass-Reason: done" in told
+    assert "\nDaypass-Asked-At: 20" in told
     assert "finished" not in commands.intents()
     late = commands.comment("alice", asked.number, "/done finished")
     assert "no live grant" in commands.answers(late)[0]

@@ -22,6 +22,7 @@ from daypass.report.story import (
     Failure,
     GrantStory,
     Moment,
+    Note,
     RecordFacts,
     Refusal,
     Review,
@@ -99,6 +100,7 @@ def story(
         decision_digest="sha256:" + "1" * 64,
         lane="routine",
         record=record(),
+        end_asked_at=None,
         withdrawn=None,
         deliveries=(),
         sessions=(),
@@ -115,6 +117,12 @@ def refusal(kind: EventKind, reason: str, **other: Any) -> Refusal:
     usual = Refusal(
         "two", kind, reason, "bob", "orders-db", "read", "bob", 8, "deny", None, None, moment(-600)
     )
+    return replace(usual, **other)
+
+
+def note(kind: EventKind, seconds: float, **other: Any) -> Note:
+    """An event of the repository, of which only what is given is known."""
+    usual = Note(kind, None, None, None, None, None, None, None, (), None, moment(seconds))
     return replace(usual, **other)
 
 

@@ -15,6 +15,7 @@ from report_world import (
     ground,
     identity,
     moment,
+    note,
     record,
     refusal,
     review,
@@ -26,7 +27,7 @@ from daypass.model.event import EventKind
 from daypass.report.answer import Answer, Standing, percentile, span
 from daypass.report.ground import Ground, Window
 from daypass.report.questions import QUESTIONS
-from daypass.report.story import Authored, Note, Oddity
+from daypass.report.story import Authored, Oddity
 
 
 def ask(name: str, found: Ground) -> Answer:
@@ -243,7 +244,7 @@ def test_identities_that_nobody_answers_for() -> None:
         identity("stale", "service", owners=["alice", "bob"], rotation={"every": "30d"}),
         identity("eve", status="offboarded"),
     )
-    turned = Note(EventKind.ROTATED, None, "stale", None, None, None, moment(-40 * 86400))
+    turned = note(EventKind.ROTATED, -40 * 86400, subject="stale")
     answer = ask(
         "non-human",
         ground(story(subject="eve"), story(subject="lost"), identities=robots, notes=(turned,)),
@@ -311,7 +312,7 @@ def test_a_recording_that_is_missing_is_a_gap() -> None:
 
 
 def test_tokens_that_nobody_knew_are_traces_of_what_nobody_governs() -> None:
-    orphan = Note(EventKind.DRIFT, "orphan", None, None, "sha256:1", None, moment(-60))
+    orphan = note(EventKind.DRIFT, -60, reason="orphan", accessor="sha256:1")
     found = ground(notes=(orphan,))
     assert ask("ungoverned", found).standing is Standing.ATTENTION
     assert "revoked" in str(column(ask("drift", found), "what")[0])
@@ -328,3 +329,51 @@ def test_what_the_record_alone_knows_may_be_missing() -> None:
     answer = ask("independence", ground(story(record=None, approvals=())))
     assert column(answer, "sensitivity") == [None]
     assert record().lane == "routine"
+
+
+def test_an_end_that_somebody_asked_for_is_measured_from_then() -> None:
+    by_hand = ended(-60, kind=EventKind.REVOKED, reason="done")  # confirmed at once
+    answer = ask("endings", ground(story(end=by_hand, end_asked_at=at(-90))))
+    assert (column(answer, "trigger"), column(answer, "maxSeconds")) == (["done"], [90])
+    assert column(answer, "notRecorded") == [0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "standing"), [("approved", Standing.NOTED), ("unproven", Standing.ATTENTION)]
+)
+def test_a_change_of_policies_says_who_asked_and_who_approved(
+    reason: str, standing: Standing
+) -> None:
+    change = note(
+        EventKind.POLICY_CHANGED,
+        -60,
+        reason=reason,
+        requester="dave",
+        approvers=(2, 99),
+        policy_before="sha256:1",
+        policy_digest="sha256:2",
+        change="e" * 40,
+    )
+    answer = ask("policy-changes", ground(notes=(change,)))
+    assert answer.standing is standing
+    assert column(answer, "author") == ["dave"]
+    assert column(answer, "approvedBy") == [("bob", "account 99")]
+    assert (column(answer, "policyBefore"), column(answer, "policy")) == (
+        ["sha256:1"],
+        ["sha256:2"],
+    )
+    assert column(answer, "change") == ["e" * 40]
+
+
+def test_a_ring_is_those_who_approve_most_of_what_each_other_asks_for() -> None:
+    def asked(name: str, *by: str) -> list[object]:
+        return [
+            story(f"{name}-{number}", subject=name, requester=name, approvals=(approval(one),))
+            for number, one in enumerate(by)
+        ]
+
+    close = [*asked("alice", "bob", "bob", "carol"), *asked("bob", "alice", "alice")]
+    loose = [*asked("carol", "dave", "bob", "alice"), *asked("dave", "carol", "bob", "alice")]
+    answer = ask("approver-pairs", ground(*close, *loose))  # type: ignore[arg-type]  # stories
+    assert {ring for ring in column(answer, "ring") if ring} == {"alice, bob"}
+    assert "1 ring of people" in answer.summary

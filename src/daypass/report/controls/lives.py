@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from daypass.model.event import Reason
 from daypass.policy.rules import DESCRIBED
-from daypass.report.answer import counted
+from daypass.report.answer import counted, span
 from daypass.report.controls.control import Finding, fails, holds, some, unknown, unused
 from daypass.report.questions.emergencies import review_state
+from daypass.report.questions.timing import confirmed_after, statistics
 from daypass.report.story import State
 
 if TYPE_CHECKING:
@@ -133,14 +134,14 @@ def ended_by(reason: Reason, nothing: str) -> Callable[[Ground], Finding]:
     """Grants that ended for one reason."""
 
     def look(ground: Ground) -> Finding:
-        number = sum(
-            story.end is not None and story.end.reason == reason for story in ground.grants
-        )
-        return (
-            holds(f"{counted(number, 'grant')} ended so; how soon, git does not say")
-            if number
-            else unused(nothing)
-        )
+        found = [story for story in ground.grants if story.end and story.end.reason == reason]
+        if not found:
+            return unused(nothing)
+        took = statistics(confirmed_after(story) for story in found)
+        how_soon = f"confirmed within {span(took.most)} at most" if took.measured else ""
+        if took.not_recorded:
+            how_soon += f"{'; ' if how_soon else ''}how soon is not recorded of {took.not_recorded}"
+        return holds(f"{counted(len(found), 'grant')} ended so, {how_soon}")
 
     return look
 

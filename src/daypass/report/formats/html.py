@@ -55,6 +55,7 @@ _STATES: Final = {
     str(State.FAILED): "bad",
     "overdue": "bad",
     "reviewed late": "look",
+    "not proven": "bad",
     "reviewed by its requester": "bad",
 }
 _CODE: Final = re.compile("`([^`]+)`")

@@ -129,6 +129,8 @@ def trigger_time(story: GrantStory) -> Instant | None:
     known = []
     if reason in (Reason.REQUEST_DELETED, Reason.REQUEST_CHANGED) and story.withdrawn is not None:
         known.append(story.withdrawn.at)
+    if story.end_asked_at is not None:
+        known.append(story.end_asked_at)
     if story.failures:
         known.append(story.failures[0].moment.at)
     return min(known, default=None)
@@ -173,9 +175,10 @@ def endings(ground: Ground) -> Answer:
         ),
         rows=tuple(rows),
         note="Counted from when the end was due to the signed commit that confirms it: from the "
-        "not-after for `time`, from the merge for a request that was taken back, else from the "
-        "first try that failed. When a person said `done` or `revoke` is kept in Vault, not in "
-        "git: those ends are counted as not recorded. At the not-after itself Vault ends access, "
+        "not-after for `time`, from the merge for a request that was taken back, from Vault's time "
+        "at which somebody said `done`, `revoke` or `halt`, else from the first try that failed. "
+        "Ends that the policies or a look at Vault brought are found and carried out in one run: "
+        "since when they were due is not recorded. At the not-after itself Vault ends access, "
         "whenever that is confirmed.",
     )
 
