@@ -39,6 +39,7 @@ _FIXED: Final = {
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_OPTIONAL_LOCKS": "0",
 }
+_NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}
 _CONFIG: Final = (
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
@@ -102,15 +103,23 @@ class Git:
         return ["git", "-C", str(self.directory), *words]
 
     def try_run(
-        self, *words: str, data: bytes = b"", settings: Sequence[tuple[str, str]] = ()
+        self,
+        *words: str,
+        data: bytes = b"",
+        settings: Sequence[tuple[str, str]] = (),
+        lazy: bool = True,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run to the end and return what happened. Raises GitError if it cannot run or hangs."""
+        """Run to the end and return what happened. Raises GitError if it cannot run or hangs.
+
+        In a partial clone git fetches what it misses, one by one, unless it is not to be `lazy`
+        (which git heeds from 2.39.4 on).
+        """
         try:
             return subprocess.run(  # noqa: S603  -- a list of words, no shell
                 self.command(*words),
                 input=data,
                 capture_output=True,
-                env=self.environment(settings),
+                env=self.environment(settings) | ({} if lazy else _NOT_LAZY),
                 # only a remote can keep git waiting, and waiting with a limit costs milliseconds
                 timeout=_TIMEOUT_SECONDS if words[0] in _REMOTE else None,
                 check=False,

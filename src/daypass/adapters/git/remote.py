@@ -95,10 +95,7 @@ class Remote:
         missing = set(blobs) - self._present
         if not missing or not self._is_partial():
             return
-        listed = self._git.run(
-            "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"
-        )
-        self._present.update(listed.decode().split())
+        self._present.update(self._held(missing))
         missing -= self._present
         if missing:
             self._git.run(
@@ -113,6 +110,18 @@ class Remote:
                 settings=(*self._secrets("fetch"), ("fetch.negotiationAlgorithm", "noop")),
             )
             self._present.update(missing)
+
+    def _held(self, blobs: Iterable[str]) -> set[str]:
+        """Those of the blobs that lie in this clone."""
+        request = "".join(f"{blob}\n" for blob in blobs).encode()
+        done = self._git.try_run("cat-file", "--batch-check", "--buffer", data=request, lazy=False)
+        if done.returncode:
+            # An older git has tried to fetch them. It can still list what it has, all of history.
+            done = self._git.try_run(
+                "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"
+            )
+        words = (line.split(b" ") for line in done.stdout.splitlines())
+        return {found[0].decode() for found in words if found[-1] != b"missing"}
 
     def _is_partial(self) -> bool:
         if self._partial is None:
