@@ -20,7 +20,10 @@ from bench.figures import show, table
 if TYPE_CHECKING:
     from bench.figures import Figure
 
-MEASURES = ("expiry", "delivery", "batch", "reverts", "validate", "decide", "hostile", "report")
+MEASURES = (
+    *("expiry", "delivery", "batch", "live", "reverts"),
+    *("validate", "decide", "hostile", "report"),
+)
 
 
 def main() -> int:

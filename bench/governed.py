@@ -41,13 +41,20 @@ class Run:
 
 
 @contextmanager
-def organisation() -> Iterator[Box]:
-    """The box, with daypass's set-up in Vault, and compiled code, as an installation has it."""
+def empty_box() -> Iterator[Box]:
+    """The box before daypass is set up in Vault, and compiled code, as an installation has it."""
     compileall.compile_dir(PACKAGE, quiet=1)
     with (
         tempfile.TemporaryDirectory(prefix="daypass-bench-") as name,
         Box.create(Path(name) / "box") as box,
     ):
+        yield box
+
+
+@contextmanager
+def organisation() -> Iterator[Box]:
+    """The box, with daypass's set-up in Vault."""
+    with empty_box() as box:
         box.vault_bootstrap()
         yield box
 
