@@ -5,7 +5,6 @@ The evidence is left to the next run of apply. Everything here may be done twice
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -14,8 +13,8 @@ from daypass.errors import DaypassError
 from daypass.lifecycle.answers import Answer, Result, answer_body, command_marker, result_of
 from daypass.lifecycle.authority import Word, word_on, word_on_halt
 from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
-from daypass.lifecycle.context import WORKERS, Answers
-from daypass.lifecycle.ending_early import carry_out
+from daypass.lifecycle.context import Answers
+from daypass.lifecycle.ending_early import carry_out, end_many
 from daypass.lifecycle.recording_use import put_on_record
 from daypass.lifecycle.standing import look
 from daypass.model.grant import GrantState
@@ -162,10 +161,7 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
             and grant.not_after > main.now
             and _is_aimed_at(halt, grant, main.catalogue)
         ]
-        intents = [Intent(grant.id, IntentKind.HALT, account_id, main.now) for grant in aimed]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            answers = pool.map(partial(_carry_out_or_tell, desk), aimed, intents)
-        done |= {grant.id: answer for grant, answer in zip(aimed, answers, strict=True)}
+        done |= {answer.grant_id or "": answer for answer in _end(desk, aimed, account_id, main)}
         if desk.repository.fetch() == main.head:
             break
     return tuple(done.values())
@@ -184,13 +180,14 @@ def _is_aimed_at(halt: Halt, grant: Grant, catalogue: Catalogue) -> bool:
     )
 
 
-def _carry_out_or_tell(desk: Desk, grant: Grant, intent: Intent) -> Answer:
-    """One of many: what fails here must not keep the others from ending."""
+def _end(desk: Desk, aimed: Sequence[Grant], account_id: int, main: Main) -> list[Answer]:
+    """End them; or say of each that it could not be noted, which nothing is ended without."""
+    intents = [Intent(grant.id, IntentKind.HALT, account_id, main.now) for grant in aimed]
     try:
-        return carry_out(desk, grant, intent)
+        return end_many(desk, aimed, intents)
     except DaypassError as error:
         why = f"it could not be noted in Vault: {error.message}"
-        return Answer(grant.id, intent.kind, Result.REFUSED, why)
+        return [Answer(item.grant_id, item.kind, Result.REFUSED, why) for item in intents]
 
 
 def _unknown(desk: Desk, main: Main, command: Command) -> Answer:

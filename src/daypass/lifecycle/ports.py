@@ -147,6 +147,9 @@ class IntentBook(Protocol):
     def write_intent(self, intent: Intent) -> None:
         """Note an intent. One that ends a grant is never replaced by one to deliver it again."""
 
+    def write_intents(self, intents: Sequence[Intent]) -> None:
+        """Note many intents of one word, each of which ends a grant, in few writes."""
+
     def remove_intent(self, grant_id: str) -> None:
         """It was carried out, or came too late. Idempotent."""
 

@@ -83,7 +83,8 @@ class Commands:
         found = {}
         for name in client.list("daypass/metadata/daypass/intents"):
             answer = client.read(f"daypass/data/daypass/intents/{name}") or {}
-            found[name] = answer["data"]["data"]
+            content = answer["data"]["data"]
+            found |= dict.fromkeys(content.pop("grants", name).split(), content)
         return found
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _POLL: Final = 0.1  # seconds
+_LOOKING: Final = 8  # threads
 # The second while a token is just ending (tried): its accessor is still there, and it is not.
 _NO_TOKEN: Final = ("invalid accessor", "token not found")
 # Meanwhile a look at it is "permission denied", as if the bot had no right to look: ask again.
@@ -42,8 +44,8 @@ class VaultIssuer:
 
         Args:
             session: logged in as the bot.
-            patience: seconds for which a lease that is just being dropped is looked at again
-                before it counts as overdue (200 drops at once take 2 s with the default SQL).
+            patience: seconds without any progress after which leases that are due, and are still
+                there, count as overdue (200 drops at once take 2 s with the default SQL).
         """
         self._session = session
         self._patience = patience
@@ -108,17 +110,28 @@ class VaultIssuer:
     def overdue_leases(self, mount: str, role: str) -> tuple[str, ...]:
         """Ids of leases of that role that should be gone and are not, irrevocable ones included.
 
-        Vault drops asynchronously, so what is due is looked at again for a moment. One request,
-        and one for each live lease of the role.
+        Vault drops asynchronously, so what is due is awaited for as long as some of it goes away.
+        One request for each live lease of the role, and one for each time that it looks again.
         """
         prefix = f"{mount}/creds/{role}"
-        listed = self._session.call("LIST", f"sys/leases/lookup/{prefix}", accept=_NOT_FOUND)
-        due = [lease for name in listed.keys if self._is_due(lease := f"{prefix}/{name}")]
+        with ThreadPoolExecutor(_LOOKING) as pool:
+            leases = [f"{prefix}/{name}" for name in self._leases(prefix)]
+            looked = zip(leases, pool.map(self._is_due, leases), strict=True)
+            due = [lease for lease, is_due in looked if is_due]
         deadline = time.monotonic() + self._patience
         while due and time.monotonic() < deadline:
             time.sleep(_POLL)
-            due = [lease for lease in due if self._is_due(lease)]
+            there = self._leases(prefix)
+            left = [lease for lease in due if lease.rpartition("/")[2] in there]
+            if len(left) < len(due):  # the database is at work: it was only asked for much
+                deadline = time.monotonic() + self._patience
+            due = left
         return tuple(due)
+
+    def _leases(self, prefix: str) -> frozenset[str]:
+        """The last parts of the ids of all leases of a role."""
+        answer = self._session.call("LIST", f"sys/leases/lookup/{prefix}", accept=_NOT_FOUND)
+        return frozenset(answer.keys)
 
     def revoke_lease(self, lease_id: str) -> None:
         """End one lease, synchronously: it returns when the credential is really gone.

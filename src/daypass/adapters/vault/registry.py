@@ -7,18 +7,19 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures
+from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
 from daypass.lifecycle.ports import OfflineNote, Slot, SlotState
-from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
+    from daypass.model.intent import Intent
 
 _STATE: Final = "state"
 _DATA: Final = "data"
@@ -37,6 +38,11 @@ class VaultRegistry:
             session,
             data=self._path("data", "pending"),
             metadata=self._path("metadata", "pending"),
+        )
+        self._intents = IntentList(
+            session,
+            data=self._path("data", "intents"),
+            metadata=self._path("metadata", "intents"),
         )
 
     def read(self, grant_id: str) -> Slot | None:
@@ -107,21 +113,22 @@ class VaultRegistry:
 
     def intents(self) -> tuple[Intent, ...]:
         """All intents that wait: a few, whatever the history."""
-        listed = self._session.call("LIST", self._path("metadata", "intents"), accept=_NOT_FOUND)
-        found = (self._intent(name) for name in sorted(listed.keys))
-        return tuple(intent for intent in found if intent is not None)
+        return self._intents.read()
 
     def write_intent(self, intent: Intent) -> None:
         """Note an intent. One that ends a grant is never replaced by one to deliver it again."""
-        standing = self._intent(intent.grant_id)
-        if standing is not None and standing.ends and intent.kind is IntentKind.REDELIVER:
-            return
-        path = self._path("data", "intents", intent.grant_id)
-        self._session.call("POST", path, {"data": intent.to_json()})
+        _checked(intent.grant_id)
+        self._intents.write(intent)
+
+    def write_intents(self, intents: Sequence[Intent]) -> None:
+        """Note many intents of one word, each of which ends a grant, in few writes."""
+        for intent in intents:
+            _checked(intent.grant_id)
+        self._intents.write_many(intents)
 
     def remove_intent(self, grant_id: str) -> None:
         """It was carried out, or came too late. Idempotent."""
-        self._session.call("DELETE", self._path("metadata", "intents", grant_id))
+        self._intents.remove(_checked(grant_id))
 
     def offline_notes(self) -> tuple[OfflineNote, ...]:
         """What people left word of while GitHub was down: none, but for a day like that."""
@@ -130,12 +137,6 @@ class VaultRegistry:
     def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
         """It is in the evidence. Idempotent."""
         remove_offline_note(self._session, self._mount, entity_id, grant_id)
-
-    def _intent(self, grant_id: str) -> Intent | None:
-        path = self._path("data", "intents", grant_id)
-        answer = self._session.call("GET", path, accept=_NOT_FOUND)
-        content = answer.data.get("data")
-        return Intent.from_json(grant_id, content) if isinstance(content, dict) else None
 
     def _path(self, branch: str, folder: str, name: str | None = None) -> str:
         """`<mount>/<branch>/daypass/<folder>[/<name>]`; hvac escapes nothing, so names are checked.

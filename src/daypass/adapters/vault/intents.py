@@ -1,0 +1,98 @@
+"""Intents in Vault's KV: one entry each, under the grant's id; or one for many that end at once.
+
+A halt of a thousand grants must not write a thousand entries before the last of them ends, nor have
+the next run read and remove as many. An entry for many has a name that no two runs choose, and goes
+away with the last of its grants.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.model.intent import Intent, IntentKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from daypass.adapters.vault.session import Session
+
+_GRANTS: Final = "grants"  # of an entry for many: their ids, in one string
+_MANY: Final = 1000  # ids in one entry: at most 64 KiB
+_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+
+
+class IntentList:
+    """The intents that wait, as one run sees them. For several threads. Ids are checked before."""
+
+    def __init__(self, session: Session, *, data: str, metadata: str) -> None:
+        """Use the folder of a KV v2 mount: the paths of its data and of its metadata."""
+        self._session = session
+        self._data = data
+        self._metadata = metadata
+        self._guard = threading.Lock()
+        self._single: set[str] | None = None  # grants with an entry of their own; None: not read
+        self._left: dict[str, set[str]] = {}  # entry for many → those that are still to be removed
+
+    def read(self) -> tuple[Intent, ...]:
+        """All of them, one a grant."""
+        listed = self._session.call("LIST", self._metadata, accept=_NOT_FOUND)
+        contents = {name: self._content(name) for name in listed.keys}
+        many: dict[str, Intent] = {}
+        single: dict[str, Intent] = {}
+        left: dict[str, set[str]] = {}
+        for name, content in contents.items():
+            if content is None:
+                continue
+            if _GRANTS not in content:
+                single[name] = Intent.from_json(name, content)
+                continue
+            left[name] = set(str(content[_GRANTS]).split())
+            many |= {grant_id: Intent.from_json(grant_id, content) for grant_id in left[name]}
+        with self._guard:
+            self._single, self._left = set(single), left
+        # An entry of its own is newer than one for many, or says the same; but an end stands.
+        redelivered = {name for name, item in single.items() if item.kind is IntentKind.REDELIVER}
+        found = single | {name: many[name] for name in many if name in redelivered}
+        return tuple(item for _, item in sorted((many | found).items()))
+
+    def write(self, intent: Intent) -> None:
+        """Note one. What ends a grant is never replaced by what is to deliver it again."""
+        if intent.kind is IntentKind.REDELIVER:
+            standing = self._content(intent.grant_id)
+            if standing is not None and Intent.from_json(intent.grant_id, standing).ends:
+                return
+        with self._guard:
+            if self._single is not None:
+                self._single.add(intent.grant_id)
+        self._session.call("POST", f"{self._data}/{intent.grant_id}", {"data": intent.to_json()})
+
+    def write_many(self, intents: Sequence[Intent]) -> None:
+        """Note many of one word, by one person, at one time: each ends its grant."""
+        for start in range(0, len(intents), _MANY):
+            some = intents[start : start + _MANY]
+            ids = " ".join(intent.grant_id for intent in some)
+            path = f"{self._data}/many-{secrets.token_hex(8)}"
+            self._session.call("POST", path, {"data": some[0].to_json() | {_GRANTS: ids}})
+
+    def remove(self, grant_id: str) -> None:
+        """It was carried out, or came too late. Idempotent.
+
+        What came since this run has read them is left to the next one.
+        """
+        with self._guard:
+            known = self._single is None or grant_id in self._single
+            for ids in self._left.values():
+                ids.discard(grant_id)
+            done = [name for name, ids in self._left.items() if not ids]
+            for name in done:
+                del self._left[name]
+        for name in (*([grant_id] if known else []), *done):
+            self._session.call("DELETE", f"{self._metadata}/{name}")
+
+    def _content(self, name: str) -> Mapping[str, Any] | None:
+        answer = self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND)
+        content = answer.data.get("data")
+        return content if isinstance(content, dict) else None
