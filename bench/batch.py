@@ -48,6 +48,10 @@ class Bare:
 
     def mint(self, name: str) -> tuple[str, str]:
         """As daypass orders it; returns the accessors of the token and of the wrapping token."""
+        return self.mint_wrapped(name)[:2]
+
+    def mint_wrapped(self, name: str) -> tuple[str, str, str]:
+        """The same, and the wrapping token itself."""
         body = {
             "policies": [_ROLE],
             "ttl": "3600s",
@@ -61,7 +65,7 @@ class Bare:
         created = self.call("POST", f"auth/token/create/{_ROLE}", body)["auth"]
         wrapped = {"X-Vault-Token": created["client_token"], "X-Vault-Wrap-TTL": "3600"}
         wrapping = self.call("GET", _CREDENTIALS, **wrapped)["wrap_info"]
-        return str(created["accessor"]), str(wrapping["accessor"])
+        return str(created["accessor"]), str(wrapping["accessor"]), str(wrapping["token"])
 
     def close(self) -> None:
         self._connection.close()

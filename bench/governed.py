@@ -70,12 +70,13 @@ def merge_each(box: Box, ids: Sequence[str], **spec: Any) -> None:
             approver.merge(number)
 
 
-def merge_together(box: Box, ids: Sequence[str], **spec: Any) -> None:
-    """One pull request that asks for all of them, approved and merged."""
+def merge_together(box: Box, ids: Sequence[str], **spec: Any) -> int:
+    """One pull request that asks for all of them, approved and merged; its number."""
     changes = {path: content for name in ids for path, content in request(name, **spec).items()}
     number = box.person("alice").propose(f"batch-{ids[0]}", changes, "A batch")
     box.person("bob").approve(number)
     box.person("bob").merge(number)
+    return number
 
 
 def apply(box: Box, event: str = "push", *before: str) -> Run:

@@ -51,15 +51,19 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find(arguments: argparse.Namespace) -> Claimable:
-    """The live grant, by the evidence on main. Raises what `look_up` raises."""
+def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
+    """The live grant, by the evidence on main (or, not to `fetch`, as this clone holds it).
+
+    Raises what `look_up` raises.
+    """
     directory = wiring.directory_of(arguments.directory)
     here = wiring.read_settings(directory)
     with wiring.person_repository(directory, here) as repository:
-        try:
-            repository.fetch()
-        except ForgeUnavailableError as error:
-            output.note(f"{error.message}: going by what this clone holds")
+        if fetch:
+            try:
+                repository.fetch()
+            except ForgeUnavailableError as error:
+                output.note(f"{error.message}: going by what this clone holds")
         return look_up(arguments.grant, repository, arguments.fingerprint)
 
 

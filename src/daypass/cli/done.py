@@ -13,6 +13,7 @@ from daypass.model.names import is_name
 if TYPE_CHECKING:
     import argparse
 
+    from daypass.lifecycle.claim import Claimable
     from daypass.model.settings import Settings
 
 
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """End it with the grant's own token where the holder has that, and say so on GitHub."""
+    known = _known_here(arguments)
+    if known is not None:
+        _end_own(arguments, known.grant.id, known.settings)
     try:
         claimable = asking.find(arguments)
     except UnknownGrantError:
@@ -33,8 +37,22 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     except ClaimError:
         holder_token.forget(arguments.grant)  # it has ended: the token is of no use any more
         raise
-    _end_own(arguments, claimable.grant.id, claimable.settings)
+    if known is None:
+        _end_own(arguments, claimable.grant.id, claimable.settings)
     return asking.ask(arguments, IntentKind.DONE, claimable)
+
+
+def _known_here(arguments: argparse.Namespace) -> Claimable | None:
+    """The grant, if its token lies here, by the signed evidence that its claim has fetched.
+
+    It ends at once then, before GitHub is asked anything: that may be slow, or away.
+    """
+    try:
+        if not is_name(arguments.grant) or holder_token.kept(arguments.grant) is None:
+            return None
+        return asking.find(arguments, fetch=False)
+    except (DaypassError, OSError):
+        return None
 
 
 def _end_unknown(arguments: argparse.Namespace) -> bool:

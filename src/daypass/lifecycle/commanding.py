@@ -24,7 +24,7 @@ from daypass.model.pullrequest import AccountType
 from daypass.policy.groups import GroupDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from daypass.lifecycle.standing import Desk, Main
     from daypass.model.catalogue import Catalogue
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # A run of apply that is under way can record a grant that a halt did not see: it looks again.
 _LOOKS: Final = 3
+_NOTED_AT_ONCE: Final = 1000  # in one write, which tells of all or of none
 _MAY: Final = {
     IntentKind.DONE: "its holder, whoever asked for it, or who answers for a holder that is no "
     "person (owners and approvers of its resource may /revoke it)",
@@ -180,14 +181,17 @@ def _is_aimed_at(halt: Halt, grant: Grant, catalogue: Catalogue) -> bool:
     )
 
 
-def _end(desk: Desk, aimed: Sequence[Grant], account_id: int, main: Main) -> list[Answer]:
+def _end(desk: Desk, aimed: Sequence[Grant], account_id: int, main: Main) -> Iterator[Answer]:
     """End them; or say of each that it could not be noted, which nothing is ended without."""
-    intents = [Intent(grant.id, IntentKind.HALT, account_id, main.now) for grant in aimed]
-    try:
-        return end_many(desk, aimed, intents)
-    except DaypassError as error:
-        why = f"it could not be noted in Vault: {error.message}"
-        return [Answer(item.grant_id, item.kind, Result.REFUSED, why) for item in intents]
+    for start in range(0, len(aimed), _NOTED_AT_ONCE):
+        some = aimed[start : start + _NOTED_AT_ONCE]
+        intents = [Intent(grant.id, IntentKind.HALT, account_id, main.now) for grant in some]
+        try:
+            yield from end_many(desk, some, intents)
+        except DaypassError as error:
+            why = f"it could not be noted in Vault: {error.message}"
+            for item in intents:
+                yield Answer(item.grant_id, item.kind, Result.REFUSED, why)
 
 
 def _unknown(desk: Desk, main: Main, command: Command) -> Answer:
