@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from github import Auth
 
+from daypass.adapters.clock import machine_now
 from daypass.adapters.vault.registry import VaultRegistry
 from daypass.adapters.vault.transit import TransitSigner, app_jwt_signer
 from daypass.errors import ConflictError, VaultRefusedError
 from daypass.ledger.sshsig import fingerprint
 from daypass.lifecycle.ports import SlotState
+from daypass.model.intent import Intent, IntentKind
 
 if TYPE_CHECKING:
     from vault_house import House
@@ -141,6 +143,38 @@ def test_a_run_never_takes_what_another_one_has_yet_to_do_off_the_list(
     assert other.pending() == ("p-shared",)
     other.remove_pending("p-shared")
     assert registry.pending() == ()
+
+
+def test_many_intents_are_one_entry_that_goes_with_the_last_of_them(
+    bot: Session, registry: VaultRegistry, house: House
+) -> None:
+    folder, when = "vt-kv/metadata/daypass/intents", machine_now()
+    ids = tuple(f"halted-{number:04d}" for number in range(1500))
+    before = len(house.root.call("LIST", folder, accept={404}).keys)
+    registry.write_intents([Intent(name, IntentKind.HALT, 7, when) for name in ids])
+    assert len(house.root.call("LIST", folder).keys) == before + 2
+    registry.write_intent(Intent(ids[0], IntentKind.REDELIVER, 8, when))  # an end outranks it
+    found = {intent.grant_id: intent for intent in registry.intents()}
+    assert {found[name].kind for name in ids} == {IntentKind.HALT}
+    for name in ids[1:]:
+        registry.remove_intent(name)
+    other = VaultRegistry(bot, "vt-kv")  # a run that was killed before the last: the next goes on
+    assert ids[0] in {intent.grant_id for intent in other.intents()}
+    for name in ids:
+        other.remove_intent(name)
+    assert not set(ids) & {intent.grant_id for intent in registry.intents()}
+    assert len(house.root.call("LIST", folder, accept={404}).keys) == before
+
+
+def test_an_intent_that_came_since_a_run_looked_is_left_to_the_next_one(
+    bot: Session, registry: VaultRegistry
+) -> None:
+    assert "i-late" not in {intent.grant_id for intent in registry.intents()}
+    other = VaultRegistry(bot, "vt-kv")
+    other.write_intent(Intent("i-late", IntentKind.DONE, 7, machine_now()))
+    registry.remove_intent("i-late")
+    assert "i-late" in {intent.grant_id for intent in other.intents()}
+    other.remove_intent("i-late")
 
 
 def test_notes_are_replaced(registry: VaultRegistry) -> None:
