@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daypass.model.instant import Instant
+from daypass.sandbox.organisation import request
 from support import acting, wrong_clock_run
 from support.town import Asked, Town
 
@@ -84,6 +85,13 @@ def test_a_renewal_overlaps_with_a_token_of_its_own_and_counts_beside_what_it_re
     town.grant("long-after-it", duration="1m", renews="first")
     assert town.apply().code == 0
     assert "first was taken away (request-deleted)" in town.message("long-after-it", "denied")
+
+    alice = town.box.person("alice")
+    instead = request("instead", duration="1m", renews="second")
+    number = alice.propose("instead", {"access/requests/second.yaml": None, **instead}, "Replace")
+    seen = acting.daypass(alice, "plan", "--pr", str(number))
+    assert seen.code == 4, seen.said
+    assert "second was taken away (request-deleted)" in seen.stdout
 
 
 def test_a_window_is_waited_for_shown_and_given_by_the_first_run_after_it(town: Town) -> None:

@@ -16,6 +16,7 @@ from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.ending_early import carry_out, end_many
 from daypass.lifecycle.recording_use import put_on_record
+from daypass.lifecycle.redelivering import why_not
 from daypass.lifecycle.standing import look
 from daypass.model.grant import GrantState
 from daypass.model.intent import Intent, IntentKind
@@ -136,6 +137,10 @@ def _decide(desk: Desk, main: Main, grant: Grant, kind: IntentKind, account_id: 
         return refuse(f"its time was up at {grant.not_after}")
     if kind is IntentKind.REDELIVER and grant.state is GrantState.REVOKE_FAILED:
         return refuse("it is being ended")
+    if kind is IntentKind.REDELIVER:
+        why = why_not(grant, desk.registry.read(grant.id), main.now)
+        if why is not None:
+            return refuse(why)
     return carry_out(desk, grant, Intent(grant.id, kind, account_id, main.now))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.lifecycle.timing import over
 from daypass.model.decision import Effect, Enforcement, RuleOutcome
+from daypass.model.event import Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode, token_role_name
@@ -23,7 +24,7 @@ from daypass.policy.rules import BUILT_IN
 from daypass.policy.rules.renewal import RENEWAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from daypass.lifecycle.inquiry import Inquiry
     from daypass.model.catalogue import Catalogue
@@ -96,6 +97,7 @@ def forecast(
     live: Iterable[Grant],
     now: Instant,
     inquiry: Inquiry,
+    ending: Container[str] = (),
 ) -> Forecast:
     """Ask the decision point about a request as it would stand after its merge.
 
@@ -107,6 +109,7 @@ def forecast(
         live: the grants on main.
         now: a time to decide at; for display and limits of the clock only.
         inquiry: the context sources, or none of them where they are not asked.
+        ending: grants that the same pull request ends.
     """
     subject = catalogue.identities[request.subject]
     count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
@@ -124,7 +127,9 @@ def forecast(
             history,
             inquiry.about(request, catalogue, now),
             held=held,
-            renewed=next((Renewed.of(item) for item in live if item.id == request.renews), None),
+            renewed=next(
+                (_renewed(item, ending) for item in live if item.id == request.renews), None
+            ),
         ),
     )
     decision = decide(facts, catalogue.policies.values())
@@ -152,6 +157,10 @@ def forecast(
         what=_what(request, catalogue, decision),
         until=_until(request, decision),
     )
+
+
+def _renewed(grant: Grant, ending: Container[str]) -> Renewed:
+    return Renewed.of(grant, str(Reason.REQUEST_DELETED) if grant.id in ending else None)
 
 
 def _untimely(request: AccessRequest, now: Instant) -> Iterator[RuleOutcome]:

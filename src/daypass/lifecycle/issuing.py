@@ -111,7 +111,9 @@ class Issuing:
         subject = catalogue.identities.get(grant.subject)
         resource = catalogue.resources.get(grant.resource)
         if why is not None or subject is None or resource is None:
-            self.ports.registry.remove_intent(grant.id)
+            if slot.state is not SlotState.RESERVED:
+                # What was begun is remembered to the end: its first token is gone for a reason.
+                self.ports.registry.remove_intent(grant.id)
             self.outcome.add("not delivered again", grant.id, why or "it names what is gone")
             return None
         return redelivering.redeliver(

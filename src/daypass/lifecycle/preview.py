@@ -13,7 +13,7 @@ from daypass.lifecycle.inquiry import Inquiry
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
@@ -90,6 +90,7 @@ def preview_trees(
         live,
         now,
         inquiry or Inquiry(),
+        {grant.id for grant in ends},
     )
     return Preview(forecasts, ends, wrong)
 
@@ -102,6 +103,7 @@ def _judge(
     live: Mapping[str, Grant],
     now: Instant,
     inquiry: Inquiry,
+    ending: Container[str],
 ) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     forecasts, wrong = [], []
     for path, content in files:
@@ -115,7 +117,9 @@ def _judge(
             wrong += [f"{path}: {finding.message}" for finding in findings]
         else:
             forecasts.append(
-                forecast(request, catalogue, groups, pull_request, live.values(), now, inquiry)
+                forecast(
+                    request, catalogue, groups, pull_request, live.values(), now, inquiry, ending
+                )
             )
     return tuple(forecasts), tuple(wrong)
 

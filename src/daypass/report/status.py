@@ -70,6 +70,7 @@ class Holding:
             "leftSeconds": int(self.left),
             "state": self.state,
             "reason": grant.state_reason,
+            "renews": grant.renews,
             "pullRequest": grant.pull_request,
         }
 

@@ -100,6 +100,10 @@ def test_redeliver_is_noted_and_the_next_run_delivers(
         watched.town.log_in(first)
     second = watched.town.credential(granted["v-redeliver"])["credential"]
     watched.town.log_in(second).close()
+    again = say(watched, "alice", "redeliver", "v-redeliver")
+    assert again.code == 4
+    assert "delivered again before" in again.stderr
+    assert "v-redeliver" not in watched.intents()
 
 
 def test_without_an_answer_in_time_the_outcome_is_open(
