@@ -84,6 +84,9 @@ def test_an_entry_is_tied_by_marks_and_by_the_accessor_that_the_evidence_knows(
     assert told["addresses"] == {"::1": 2}
     forged = entry(repository_id, accessor="minted-elsewhere")
     log.write_text("\n".join([*lines, forged]) + "\n")
+    assert activity(granted, "--format", "json", "--vault-log", log) == 5
+    again = json.loads(capsys.readouterr().out)["vault"]
+    assert (again["tied"], again["digest"]) == (told["tied"], told["digest"])
     assert activity(granted, "--vault-log", log) == 5
     said = capsys.readouterr()
     assert "somebody minted it elsewhere" in said.err
