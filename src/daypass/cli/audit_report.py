@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from daypass.adapters.git import GitRepository
+    from daypass.lifecycle.held import Held
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Duration
     from daypass.report.ground import Cases, Ground
@@ -53,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANT",
         help="what “now” is (default: --until, else the time of the head's commit), so that the "
         "same head gives the same bytes",
+    )
+    parser.add_argument(
+        "--vault",
+        action="store_true",
+        help="ask Vault, too, what lives there (an operator's token, or a job's identity): that "
+        "answer is of this moment",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--question", metavar="NAME", help="only this one; see --list")
@@ -161,9 +168,20 @@ def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -
         catalogue_problem=problem,
         verification=verification,
         version=__version__,
+        held=_held(words) if words.vault else None,
         promises=_promises(repository, head) if words.controls else (),
         cases=_cases(repository, head, catalogue) if words.controls and catalogue else None,
     )
+
+
+def _held(words: argparse.Namespace) -> Held:
+    """What Vault holds now. Raises what `wiring.vault` and `look` raise."""
+    from daypass.cli import wiring
+    from daypass.lifecycle.held import look
+
+    directory = wiring.directory_of(words.directory)
+    with wiring.vault(directory) as (issuer, settings):
+        return look(issuer, settings.github.repository_id)
 
 
 def _promises(repository: GitRepository, head: str) -> tuple[tuple[str, Duration], ...]:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.oidc import RunFacts
+    from daypass.adapters.vault.session import Session
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.ports import Forge, Signer
+    from daypass.lifecycle.ports import Forge, Issuer, Signer
     from daypass.lifecycle.standing import Desk
     from daypass.model.secret import Secret
 
@@ -189,7 +190,27 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
 
 @contextmanager
 def evidence_signer(directory: Path) -> Iterator[Signer]:
-    """The evidence key, for whoever may use it: a job by its own identity, an operator by a token.
+    """The evidence key, for whoever may use it. Raises what `_logged_in` raises."""
+    from daypass.adapters.vault.transit import TransitSigner
+
+    with _logged_in(directory) as (session, settings):
+        evidence = settings.evidence
+        mount = settings.vault.transit_mount
+        yield TransitSigner(session, mount, evidence.key, evidence.fingerprint)
+
+
+@contextmanager
+def vault(directory: Path) -> Iterator[tuple[Issuer, Settings]]:
+    """Vault, to look at what lives there. Raises what `_logged_in` raises."""
+    from daypass.adapters.vault.issuer import VaultIssuer
+
+    with _logged_in(directory) as (session, settings):
+        yield VaultIssuer(session), settings
+
+
+@contextmanager
+def _logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
+    """Vault: for a job by its own identity, for an operator by a token.
 
     Raises:
         IndeterminateError: in a job, something that must be known from outside differs.
@@ -198,17 +219,15 @@ def evidence_signer(directory: Path) -> Iterator[Signer]:
     """
     from daypass.adapters.oidc import URL_VARIABLE, github_oidc
     from daypass.adapters.vault.session import login_jwt, login_token
-    from daypass.adapters.vault.transit import TransitSigner
 
     settings = read_settings(directory)
-    vault, evidence = settings.vault, settings.evidence
     if URL_VARIABLE in os.environ:
         assert_pinned(settings, directory)
-        logged_in = login_jwt(vault, github_oidc(vault.audience), directory)
+        logged_in = login_jwt(settings.vault, github_oidc(settings.vault.audience), directory)
     else:
-        logged_in = login_token(vault, operator_token(), directory)
+        logged_in = login_token(settings.vault, operator_token(), directory)
     with logged_in as session:
-        yield TransitSigner(session, vault.transit_mount, evidence.key, evidence.fingerprint)
+        yield session, settings
 
 
 def operator_token() -> Secret:

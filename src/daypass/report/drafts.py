@@ -60,6 +60,7 @@ class Draft:
             not_after=instant(said, "Daypass-Not-After"),
             policy_digest=text(said, "Daypass-Policy"),
             decision_digest=decision_of(said)[1],
+            accessor=self._accessor() or text(said, "Daypass-Accessor"),
             lane=_lane(said, record),
             record=record,
             end_asked_at=self._end_asked_at(),
@@ -73,6 +74,12 @@ class Draft:
             gaps=tuple(moments.get(EventKind.EVIDENCE_GAP, ())),
             effect=decision_of(said)[0],
         )
+
+    def _accessor(self) -> str | None:
+        """Of the token that was minted last, after the first one."""
+        again = (item for item in self.later if item.event.kind is EventKind.DELIVERED_AGAIN)
+        found = next(again, None)
+        return found.event.first("Daypass-Accessor") if found is not None else None
 
     def _end_asked_at(self) -> Instant | None:
         times = (instant(dict(item.event.trailers), "Daypass-Asked-At") for item in self.later)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from daypass.ledger.verify import Report as Verification
+    from daypass.lifecycle.held import Held
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import EventKind
     from daypass.model.identity import Identity
@@ -58,6 +59,7 @@ class Ground:
     # the settings, oldest first; and what came of the cases beside the policies.
     promises: tuple[tuple[str, Duration], ...] = ()
     cases: Cases | None = None
+    held: Held | None = None  # what Vault holds; None: it was not asked
 
     @cached_property
     def grants(self) -> tuple[GrantStory, ...]:

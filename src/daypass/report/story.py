@@ -114,6 +114,7 @@ class GrantStory:
     not_after: Instant | None  # None: unreadable, hence without a known end
     policy_digest: str | None
     decision_digest: str | None
+    accessor: str | None  # the digest of its newest token's
     lane: str | None  # routine | break-glass[-offline][-drill]
     record: RecordFacts | None
     end_asked_at: Instant | None  # when a person asked for its end, by Vault's time

@@ -85,6 +85,8 @@ def told(box: Box) -> dict[str, str]:
     assert last.code == 0, last.said
     box.github.app.permissions = held
     alice.git("pull", "-q", "--ff-only")
+    # The page's first block says so too; each of the others is tried by itself.
+    alice.git("config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
     return {"issued": issued}
 
 
@@ -187,3 +189,33 @@ def test_an_archive_is_signed_in_vault_and_checked_with_stock_tools(
         done = replace(job, clone=clone).daypass("audit", *words)
         assert done.code == 0, done.said
         assert done.json()["signedBy"] == box.evidence_fingerprint
+
+
+def test_a_report_that_asks_vault_finds_what_git_does_not_know(
+    box: Box, told: dict[str, str], tmp_path: Path
+) -> None:
+    assert told
+    number = box.person("alice").propose("alice-held", request("alice-held"), "Access")
+    box.person("bob").approve(number)
+    box.person("bob").merge(number)
+    assert acting.apply(box).code == 0
+    clone, shell = tmp_path / "clone", operator(box, tmp_path)
+    typed(f"git clone -q {box.repository.store.path.as_uri()} {clone}", shell, tmp_path)
+    (command,) = [
+        line
+        for line in written("docs/auditing.md", "vault").text.splitlines()
+        if line.startswith("daypass")
+    ]
+
+    def differences() -> list[dict[str, str]]:
+        lines = typed(f"{command} --format jsonl", shell, clone).splitlines()
+        return [row for row in map(json.loads, lines) if row["type"] == "row"]
+
+    assert differences() == []
+    made = "bao token create -format=json -policy=default -ttl=5m -metadata=daypass_grant=ghost "
+    made += f"-metadata=daypass_repository={box.repository_id}"
+    token = json.loads(typed(made, shell, tmp_path))["auth"]
+    (ghost,) = differences()
+    assert (ghost["what"], ghost["grant"]) == ("in Vault, unknown to git", "ghost")
+    assert token["accessor"] not in json.dumps(ghost)
+    typed(f"bao token revoke -accessor {token['accessor']}", shell, tmp_path)

@@ -98,6 +98,7 @@ def story(
         not_after=at(begins + lasts),
         policy_digest="sha256:" + "2" * 64,
         decision_digest="sha256:" + "1" * 64,
+        accessor="sha256:" + grant,
         lane="routine",
         record=record(),
         end_asked_at=None,
@@ -187,4 +188,5 @@ def ground(
         version="1.2.3",
         promises=other.pop("promises", ()),
         cases=other.pop("cases", None),
+        held=other.pop("held", None),
     )

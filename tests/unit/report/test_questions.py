@@ -23,7 +23,10 @@ from report_world import (
 )
 
 from daypass.ledger.verify import Verdict
+from daypass.lifecycle.held import Held
 from daypass.model.event import EventKind
+from daypass.model.grant import Lane
+from daypass.model.policy import AccessPolicy
 from daypass.report.answer import Answer, Standing, percentile, span
 from daypass.report.ground import Ground, Window
 from daypass.report.questions import QUESTIONS
@@ -377,3 +380,46 @@ def test_a_ring_is_those_who_approve_most_of_what_each_other_asks_for() -> None:
     answer = ask("approver-pairs", ground(*close, *loose))  # type: ignore[arg-type]  # stories
     assert {ring for ring in column(answer, "ring") if ring} == {"alice, bob"}
     assert "1 ring of people" in answer.summary
+
+
+def test_vault_that_was_not_asked_is_no_agreement() -> None:
+    assert ask("vault-against-git", ground(story())).standing is Standing.UNKNOWN
+
+
+def test_vault_and_git_are_compared_both_ways() -> None:
+    lost = story("lost", accessor="sha256:lost")
+    over = story("over", begins=-3 * HOUR, end=ended(-2 * HOUR))
+    late = story("late", begins=-3 * HOUR)
+    tokens = {"sha256:fine": "fine", "sha256:over": "over", "sha256:late": "late"}
+    tokens |= {"sha256:other": "fine", "sha256:ghost": "ghost"}
+    held = Held(NOW, tokens)
+    answer = ask("vault-against-git", ground(story("fine"), lost, over, late, held=held))
+    assert dict(zip(column(answer, "accessor"), column(answer, "what"), strict=True)) == {
+        "sha256:ghost": "in Vault, unknown to git",
+        "sha256:late": "time is up, end not confirmed",
+        "sha256:lost": "live in git, gone in Vault",
+        "sha256:other": "another token of a live grant",
+        "sha256:over": "over in git, lives in Vault",
+    }
+    assert answer.standing is Standing.ATTENTION
+    agreed = Held(NOW, {"sha256:fine": "fine"})
+    assert ask("vault-against-git", ground(story("fine"), held=agreed)).standing is Standing.NONE
+
+
+def test_an_exception_says_how_many_grants_it_is_about() -> None:
+    policy = AccessPolicy.from_document(
+        {
+            "metadata": {"name": "lax"},
+            "spec": {
+                "description": "x",
+                "effect": "permit",
+                "enforcement": "warn",
+                "match": {"resources": {"sensitivities": ["low"]}},
+            },
+        }
+    )
+    high, glass = record(sensitivity="high"), record(lane=Lane.BREAK_GLASS)
+    found = ground(story("one"), story("two", record=high), story("three", record=glass))
+    assert found.catalogue is not None
+    found = replace(found, catalogue=replace(found.catalogue, policies={"lax": policy}))
+    assert ask("exceptions", found).rows == (("policy that does not enforce", "lax", "warn", 1),)

@@ -11,6 +11,7 @@ from daypass.report.questions.governance import denials, exceptions, policy_chan
 from daypass.report.questions.identities import non_human, vendors_agents
 from daypass.report.questions.integrity import drift, gaps, ungoverned
 from daypass.report.questions.timing import durations, endings
+from daypass.report.questions.vault import vault_against_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Ground], Answer]]] = {
     "durations": durations,
     "endings": endings,
     "unconfirmed": unconfirmed,
+    "vault-against-git": vault_against_git,
     "independence": independence,
     "approver-pairs": pairs,
     "break-glass": break_glass,

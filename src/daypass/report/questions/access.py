@@ -186,5 +186,5 @@ def unconfirmed(ground: Ground) -> Answer:
             Column("lastTry", "Last try in", Shape.COMMIT),
         ),
         rows=tuple(rows),
-        note="This compares git with itself. `daypass plan` compares it with Vault, both ways.",
+        note="This compares git with itself. “Vault against git” asks Vault, where it may.",
     )

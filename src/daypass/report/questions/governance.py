@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from daypass.model.decision import Enforcement
 from daypass.model.event import EventKind, Reason
+from daypass.model.grant import Lane
+from daypass.model.policy import PolicyEffect
 from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
 
 if TYPE_CHECKING:
+    from daypass.model.policy import AccessPolicy
     from daypass.report.ground import Ground
     from daypass.report.story import Note
 
@@ -24,9 +27,11 @@ def exceptions(ground: Ground) -> Answer:
     if catalogue is not None:
         for name, policy in sorted(catalogue.policies.items()):
             if policy.enforcement is not Enforcement.ENFORCE:
-                rows.append(("policy that does not enforce", name, str(policy.enforcement), None))
+                what = ("policy that does not enforce", name, str(policy.enforcement))
+                rows.append((*what, _uses(policy, ground)))
             elif policy.approvals_not_required is not None:
-                rows.append(("policy that asks for no approval", name, "enforce", None))
+                what = ("policy that asks for no approval", name, "enforce")
+                rows.append((*what, _uses(policy, ground)))
         rows += [
             ("legacy static secret", name, str(resource.sensitivity), used[name])
             for name, resource in sorted(catalogue.resources.items())
@@ -48,11 +53,31 @@ def exceptions(ground: Ground) -> Answer:
             Column("kind", "Kind", Shape.TEXT),
             Column("name", "Name", Shape.NAME),
             Column("what", "What", Shape.NAME),
-            Column("grants", "Grants in the window", Shape.COUNT),
+            Column("grants", "Grants that it is about", Shape.COUNT),
         ),
         rows=tuple(rows),
         note="No kind of document can except anybody from a built-in rule. Which grants rest on a "
         "policy that asks for no approval: see “Without an independent approver”.",
+    )
+
+
+def _uses(policy: AccessPolicy, ground: Ground) -> int | None:
+    """How many grants it is about, by what their records say; None where labels or groups tell."""
+    match = policy.match
+    if match.resource_labels or match.subject_labels or match.subject_groups:
+        return None
+    lanes = match.lanes or (tuple(Lane) if policy.effect is PolicyEffect.GUARD else (Lane.ROUTINE,))
+    return sum(
+        (not match.resource_names or story.resource in match.resource_names)
+        and (not match.levels or story.access in match.levels)
+        and (not match.subject_names or story.subject in match.subject_names)
+        and (not match.resource_types or record.resource_type in match.resource_types)
+        and (not match.environments or record.environment in match.environments)
+        and (not match.sensitivities or record.sensitivity in match.sensitivities)
+        and (not match.subject_types or record.subject_type in match.subject_types)
+        and (record.lane in lanes)
+        for story in ground.grants
+        if (record := story.record) is not None
     )
 
 

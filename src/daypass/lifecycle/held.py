@@ -1,0 +1,43 @@
+"""Held: the tokens with daypass's marks that Vault holds at one moment, to compare with git."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
+from daypass.lifecycle.world import accessor_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.lifecycle.ports import Issuer
+    from daypass.model.instant import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What Vault holds of one repository's grants."""
+
+    at: Instant  # Vault's time, after it was looked at
+    tokens: Mapping[str, str]  # digest of a live token's accessor → the grant that its mark names
+
+
+def look(issuer: Issuer, repository_id: int) -> Held:
+    """Look up every live token, and keep those that carry the marks of that repository.
+
+    Raises VaultUnavailableError; VaultRefusedError if the token at hand may not list or look up.
+    """
+    accessors = sorted(issuer.live_accessors())
+    with ThreadPoolExecutor(WORKERS) as pool:
+        states = tuple(pool.map(issuer.lookup, accessors))
+    tokens = {
+        accessor_digest(accessor): state.meta[GRANT_MARK]
+        for accessor, state in zip(accessors, states, strict=True)
+        if state is not None
+        and GRANT_MARK in state.meta
+        and state.meta.get(REPOSITORY_MARK) == str(repository_id)
+    }
+    return Held(issuer.now(), tokens)
