@@ -14,8 +14,8 @@ from daypass.ledger import history
 from daypass.lifecycle.answers import Answer, Result
 from daypass.lifecycle.authority import Word, word_on_use
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.happening import Happening
-from daypass.model.event import TRAILERS, Event, EventKind
+from daypass.lifecycle.happening import Happening, make_event
+from daypass.model.event import EventKind
 from daypass.model.grant import Grant
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import grant_path
@@ -100,14 +100,9 @@ def _used(intent: Intent, events: Sequence[RecordedEvent], run: Run) -> Happenin
     session = ("Daypass-Session", usage.digest)
     if any(session in item.event.trailers for item in events):
         return None
-    trailers = (
-        *(pair for pair in issued.event.trailers if pair[0] in _REPEATED),
-        session,
-        *run.trailers(),
-    )
-    ordered = sorted(trailers, key=lambda pair: TRAILERS.index(pair[0]))
+    repeated = (pair for pair in issued.event.trailers if pair[0] in _REPEATED)
     return Happening(
-        Event(EventKind.SESSION, intent.grant_id, tuple(ordered)),
+        make_event(EventKind.SESSION, intent.grant_id, *repeated, session, run=run),
         f"Record what {intent.grant_id} was used for",
         f"Account {intent.account_id} read the servers' logs, and said so at {intent.at}:\n"
         f"- Vault's audit log: {_entries(usage.vault)}\n"
