@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypass.cli import output, wiring
-from daypass.cli.audit_words import add_outside, check_outside
+from daypass.cli.audit_words import add_outside, check_outside, judged
 from daypass.errors import EvidenceError, ExitCode, GitError, UsageError
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         EvidenceError: the evidence does not hold: an archive would pass for what it is not.
         GitError: the clone is not complete.
     """
-    from daypass.ledger.verify import Verdict, verify
+    from daypass.ledger.verify import Verdict
 
     check_outside(words)
     target: Path = words.file
     beside = {ending: target.with_name(target.name + ending) for ending in (".sha256", ".sig")}
     _assert_free(target, *beside.values())
-    found = verify(repository, head, fingerprints=words.fingerprint, anchor=words.anchor)
+    found = judged(repository, head, words)
     if found.verdict is Verdict.BROKEN:
         raise EvidenceError(
             f"the evidence up to {head[:12]} does not hold: it has "

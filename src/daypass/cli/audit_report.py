@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass import __version__
 from daypass.cli import output
-from daypass.cli.audit_words import add_outside, check_outside
+from daypass.cli.audit_words import add_outside, check_outside, judged
 from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.instant import Instant
 from daypass.model.names import SETTINGS_PATH
@@ -143,13 +143,12 @@ def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -
 
     Raises UsageError: a time that cannot be read, a window that ends before it begins.
     """
-    from daypass.ledger.verify import verify
     from daypass.report.ground import Ground, Window
     from daypass.report.reading import read_evidence
 
     since, until = instant_of("--since", words.since), instant_of("--until", words.until)
     at = instant_of("--at", words.at)
-    verification = verify(repository, head, fingerprints=words.fingerprint, anchor=words.anchor)
+    verification = judged(repository, head, words)
     evidence = read_evidence(repository, verification, check_inputs=words.controls)
     ends = at is not None or until is not None
     at = at or until or evidence.told_until

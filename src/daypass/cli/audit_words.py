@@ -11,6 +11,9 @@ from daypass.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
+    from daypass.adapters.git import GitRepository
+    from daypass.ledger.verify import Report
+
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -43,3 +46,17 @@ def check_outside(words: argparse.Namespace) -> None:
             f"{output.printable(words.anchor)} is no full commit id",
             remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
         )
+
+
+def judged(repository: GitRepository, head: str, words: argparse.Namespace) -> Report:
+    """What `daypass audit verify` says of that head, for a verb that rests on it."""
+    from daypass.ledger.verify import verify
+    from daypass.lifecycle.replaying import Replayer
+
+    return verify(
+        repository,
+        head,
+        fingerprints=words.fingerprint,
+        anchor=words.anchor,
+        replay=Replayer(repository),
+    )

@@ -161,7 +161,7 @@ def ground(
     documents: bool = True,
     **other: Any,
 ) -> Ground:
-    faults = (
+    faults = other.pop("faults", ()) or (
         (Fault(FaultCode.SEQUENCE_GAP, "9" * 40, "event 2 is missing"),)
         if verdict is Verdict.BROKEN
         else ()

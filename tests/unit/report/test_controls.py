@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from report_world import HOUR, approval, ended, failure, ground, identity, record, refusal, story
 
+from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.verify import Verdict as Evidence
 from daypass.model.event import EventKind
 from daypass.model.instant import Duration
@@ -49,6 +50,7 @@ FAILING = {
     "R1": ground(documents=False),
     "R2": ground(identities=(identity("ci", "ci", owners=["alice", "gone"]),)),
     "R3": ground(cases=Cases(right=7, wrong=1, denials=3)),
+    "R4": ground(story(), faults=(Fault(FaultCode.DECISION, "9" * 40, "other"),)),
     "R5": ground(story(record=record(input_matches=False))),
     "R6": ground(story(record=record(sensitivity="high", context=False))),
     "R8": ground(story(lasts=2 * HOUR)),
@@ -95,6 +97,7 @@ def test_what_does_not_hold_is_said_not_to(control: str) -> None:
 HOLDING = {
     "R2": ground(identities=(identity("ci", "ci", owners=["alice", "bob"]),)),
     "R3": ground(refusals=(refusal(EventKind.DENIED, "policy"),)),
+    "R4": ground(story()),
     "R5": ground(story()),
     "R6": ground(story(record=record(context=True))),
     "R15": ground(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from daypass.ledger.fault import FaultCode
 from daypass.model.event import Reason
 from daypass.policy.rules import DESCRIBED
 from daypass.report.answer import counted, span
@@ -47,6 +48,25 @@ def denied_by_default(ground: Ground) -> Finding:
     if not shown:
         return unused("nothing was denied in this window, and no case is written down")
     return holds("; ".join(shown))
+
+
+def decided_alike(ground: Ground) -> Finding:
+    """R4."""
+    bad = [
+        fault.commit[:12]
+        for fault in ground.verification.faults
+        if fault.code in (FaultCode.DECISION, FaultCode.APPROVALS)
+    ]
+    if bad:
+        return fails(f"decided otherwise when made again, by the commits {some(bad)}")
+    told = sum(story.decision_digest is not None for story in ground.evidence.grants)
+    told += sum(item.decision_digest is not None for item in ground.evidence.refusals)
+    if not told:
+        return unused("no decision is on record")
+    return holds(
+        f"{counted(told, 'recorded decision')} made again from the recorded input, by the policies "
+        "of that time: each came out the same"
+    )
 
 
 def replayable(ground: Ground) -> Finding:

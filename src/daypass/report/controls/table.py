@@ -45,7 +45,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R4",
         "The same input gives byte-identical decisions everywhere",
         ("800-207 PDP",),
-        _outside("each decision is one function's of its recorded input; R5 holds the inputs"),
+        lives.decided_alike,
     ),
     Control(
         "R5",
