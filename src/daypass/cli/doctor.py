@@ -51,12 +51,16 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         wrong.append("no good run was ever seen")
     elif now.since(good) > limit.seconds:
         wrong.append(f"the last good run was at {good}, more than {limit} ago")
+    looks = beat.looks if beat else ()
+    if wrong and looks:
+        wrong.append(f"the last run, at {beat.at if beat else '?'}, left {', '.join(looks)}")
     if stuck:
         wrong.append(f"{stuck} lease(s) are irrevocable: Vault has given up ending them")
     if arguments.format == "json":
         seen = {
             "lastRun": str(beat.at) if beat else None,
             "lastGoodRun": str(good) if good else None,
+            "leftToLookAt": list(looks),
         }
         output.say_json({**seen, "irrevocableLeases": stuck, "wrong": wrong})
     else:
@@ -64,4 +68,6 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             output.say(output.styled("wrong  ", "bold", "red") + line)
         if not wrong:
             output.say(f"well: the last good run was at {good}, and nothing is stuck")
+            for cause in looks:
+                output.say(f"look     {output.printable(cause)}")
     return ExitCode.FAILED if wrong else ExitCode.DONE

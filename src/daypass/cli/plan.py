@@ -17,6 +17,7 @@ from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
 from daypass.lifecycle.prospect import prospects
+from daypass.lifecycle.reviewing import overdue_text
 from daypass.lifecycle.whole_plan import whole_plan
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _work(ports: Ports, settings: Settings) -> _Work:
         whole.plan.actions,
         found.orphans,
         found.offline,
-        (*seen.world.frozen, *whole.doubts.values()),
+        (*seen.world.frozen, *whole.doubts.values(), *map(overdue_text, seen.world.overdue)),
         prospects(ports, seen, answers, whole.plan),
     )
 

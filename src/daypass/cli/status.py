@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     now = machine_now()
     if arguments.format == "openmetrics":
-        output.say(openmetrics(grants, awaited(requests, now), now).rstrip("\n"))
+        output.say(openmetrics(grants, awaited(requests, now), owed, now).rstrip("\n"))
         return ExitCode.DONE
     rows = holdings(filter(is_meant, grants), now)
     owed = tuple(filter(is_meant, owed))

@@ -7,11 +7,11 @@ needs to carry on, so a kill between any two of them costs time and nothing else
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import LimitError
+from daypass.errors import DaypassError, LimitError
 from daypass.ledger import history
 from daypass.lifecycle import chronicle, ending, happening, reviewing
 from daypass.lifecycle.admission import Admission
@@ -19,7 +19,7 @@ from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.drift import Strangers, find_strangers
+from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
 from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
@@ -106,11 +106,11 @@ class _Pass:
         plan = whole.plan
         for grant_id, text in whole.doubts.items():
             self.outcome.alarm(f"doubt.{grant_id}", text)
-        self._refuse_mass_revocation(plan)
+        strangers = self._strangers(seen)
+        self._refuse_mass_revocation(plan, strangers)
         for reason in seen.world.frozen:
             self.outcome.alarm(f"frozen.{digest_bytes(writable(reason).encode())[7:15]}", reason)
         issuing = Issuing(self.ports, self.settings, self.outcome)
-        strangers = find_strangers(self.ports, seen, self.settings.github.repository_id)
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
         happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(strangers)]
@@ -171,8 +171,19 @@ class _Pass:
         if self._head and self._ruling is not None:
             Closings(self.ports, self._ruling, self.outcome).run(self._head)
 
-    def _refuse_mass_revocation(self, plan: Plan) -> None:
+    def _strangers(self, seen: Observation) -> Strangers:
+        """What Vault holds and main does not know; of the orphans, those that may be acted on."""
+        found = find_strangers(self.ports, seen, self.settings.github.repository_id)
+        only = self.limits.only
+        if only is None:
+            return found
+        return replace(
+            found, orphans=tuple(item for item in found.orphans if item.grant_id in only)
+        )
+
+    def _refuse_mass_revocation(self, plan: Plan, strangers: Strangers) -> None:
         unbidden = [action.grant_id for action in plan.actions if action.is_unbidden]
+        unbidden += [orphan.grant_id for orphan in strangers.orphans if orphan.is_unbidden]
         if len(unbidden) > self.limits.unbidden:
             raise LimitError(
                 f"this plan revokes {len(unbidden)} live grants at once, and the limit is "
@@ -230,8 +241,15 @@ class _Pass:
         """Revoke tokens with our marks that no grant on main has."""
         found = []
         for orphan in strangers.orphans:
-            self.ports.issuer.revoke(orphan.accessor)
+            try:
+                why = end_orphan(self.ports, orphan, self._ruling)
+            except DaypassError as error:
+                self.outcome.fail(orphan.grant_id, error)
+                self.outcome.alarm(f"orphan-lives.{orphan.digest[7:23]}", error.message)
+                continue
             text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
+            if why is not None:
+                text += f", but what it opened may live on: {why}"
             self.outcome.alarm(f"orphan.{orphan.digest[7:23]}", text, standing=False)
             found.append(happening.orphaned(orphan.digest, self.ports.run))
         return found

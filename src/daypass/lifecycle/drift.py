@@ -10,16 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from daypass.errors import TemporaryError
 from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.ending import await_leases
 from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
 from daypass.lifecycle.offline import OfflineUse, is_offline, offline_roles
 from daypass.lifecycle.ports import SlotState
 from daypass.model.names import grant_path, is_name
+from daypass.model.resource import (
+    OFFLINE_PREFIX,
+    break_glass_role_name,
+    offline_role_name,
+    token_role_name,
+)
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.ports import TokenState
+    from daypass.model.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,15 @@ class Orphan:
     digest: str
     accessor: str
     grant_id: str
+    token_role: str | None
+
+    @property
+    def is_unbidden(self) -> bool:
+        """Whether `--max` counts its end: a main that was put back shows every grant as one.
+
+        What somebody minted offline, and cannot be what it says, never had a grant.
+        """
+        return not (self.token_role or "").startswith(OFFLINE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
         if (use := _taken(ports, seen, digest, state, repository_id)) is not None
     }
     orphans = tuple(
-        Orphan(digest, state.accessor, state.meta.get(GRANT_MARK, "?"))
+        Orphan(digest, state.accessor, state.meta.get(GRANT_MARK, "?"), state.token_role)
         for digest, state in found.items()
         if digest not in taken and _is_orphan(ports, seen, state, repository_id)
     )
@@ -72,6 +90,32 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
         *(OfflineUse.of_note(note) for note in notes if note.grant_id not in live),
     ]
     return Strangers(orphans, tuple(sorted(uses, key=lambda use: (use.not_before, use.grant_id))))
+
+
+def end_orphan(ports: Ports, orphan: Orphan, catalogue: Catalogue | None) -> str | None:
+    """Revoke it and look; why it is not sure that nothing of it lives, None when Vault shows that.
+
+    Raises what the ports raise: then the next run finds it again.
+    """
+    ports.issuer.revoke(orphan.accessor)
+    if ports.issuer.lookup(orphan.accessor) is not None:
+        raise TemporaryError(
+            f"a token marked {orphan.grant_id!a} that no grant knows could not be ended",
+            remedy="The next run tries again. Vault's own log says why.",
+        )
+    opened = _engine_roles(catalogue).get(orphan.token_role or "") if catalogue else None
+    return await_leases(ports.issuer, *opened) if opened else None
+
+
+def _engine_roles(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
+    """Mount and role of what the tokens of each token role can open."""
+    return {
+        name(resource.name, level.name, tier.length): (level.mount, tier.role)
+        for resource in catalogue.resources.values()
+        for level in resource.levels.values()
+        for tier in level.tiers
+        for name in (token_role_name, break_glass_role_name, offline_role_name)
+    }
 
 
 def _taken(

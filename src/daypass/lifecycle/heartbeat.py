@@ -27,18 +27,25 @@ class Heartbeat:
     at: Instant
     good_at: Instant | None
     head: str
+    looks: tuple[str, ...] = ()  # what the last run left to look at: causes, and failed ids
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
         """What a run has left."""
         good = note.get("goodAt")
-        return cls(Instant.parse(note["at"]), Instant.parse(good) if good else None, note["head"])
+        return cls(
+            Instant.parse(note["at"]),
+            Instant.parse(good) if good else None,
+            note["head"],
+            tuple(str(note.get("looks") or "").split()),
+        )
 
 
 def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
     """Note this run, and keep the time of the last good one if this was none."""
     now = str(ports.issuer.now())
     good = not outcome.failures and not outcome.causes
+    failed = dict.fromkeys(f"failed.{grant_id}" for grant_id, _ in outcome.failures)
     before = ports.registry.read_note(HEARTBEAT_NOTE) or {}
     ports.registry.write_note(
         HEARTBEAT_NOTE,
@@ -47,5 +54,7 @@ def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
             "goodAt": now if good else before.get("goodAt"),
             "head": outcome.head,
             "run": ports.run.id,
+            # One text: ids and codes, of which none holds a space.
+            "looks": " ".join((*outcome.causes, *failed)),
         },
     )

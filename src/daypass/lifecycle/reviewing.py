@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
     from daypass.policy.groups import GroupDirectory
 
+OVERDUE: Final = "review-overdue"
 ISSUE_MARK: Final = "<!-- daypass:break-glass:"
 _ENDS: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
 
@@ -152,12 +153,16 @@ def alarm_overdue(world_now: Instant, owed: Iterable[Obligation], outcome: Outco
     """Every run says it again, until it is done."""
     for item in owed:
         if item.is_overdue(world_now):
-            text = (
-                f"the review of {item.grant_id} ({item.subject}, {item.access} on "
-                f"{item.resource}) was due at {item.due}: {item.subject} receives nothing until "
-                "somebody not involved has reviewed it"
-            )
-            outcome.alarm(f"review-overdue.{item.grant_id}", text)
+            outcome.alarm(f"{OVERDUE}.{item.grant_id}", overdue_text(item))
+
+
+def overdue_text(owed: Obligation) -> str:
+    """What there is to look at, while a review is late."""
+    return (
+        f"the review of {owed.grant_id} ({owed.subject}, {owed.access} on {owed.resource}) was due "
+        f"at {owed.due}: {owed.subject} receives nothing until somebody not involved has reviewed "
+        "it"
+    )
 
 
 def raise_issues(
