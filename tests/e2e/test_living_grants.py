@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -136,21 +141,15 @@ def test_an_outage_of_github_throws_nobody_out_and_extends_nothing(town: Town, b
     assert town.apply("schedule").code == 0
 
 
+def mint_behind_its_back(box: Box, name: str) -> None:
+    """A token with a grant's marks, by somebody who controls Vault."""
+    meta = {"daypass_grant": name, "daypass_repository": str(box.repository_id)}
+    body = {"policies": [ROLE], "ttl": "1h", "explicit_max_ttl": "1h", "num_uses": 2, "meta": meta}
+    box.bao.client.write(f"auth/token/create/{ROLE}", body)
+
+
 def test_a_token_that_no_grant_knows_is_revoked_and_written_down(town: Town, box: Box) -> None:
-    minted = box.bao.client.write(
-        f"auth/token/create/{ROLE}",
-        {
-            "policies": [ROLE],
-            "ttl": "1h",
-            "explicit_max_ttl": "1h",
-            "num_uses": 2,
-            "meta": {
-                "daypass_grant": "behind-its-back",
-                "daypass_repository": str(box.repository_id),
-            },
-        },
-    )
-    assert minted is not None
+    mint_behind_its_back(box, "behind-its-back")
     assert len(town.live_tokens("behind-its-back")) == 1
     done = town.apply("schedule")
     assert done.code == 5
@@ -262,6 +261,86 @@ def until_it_ends(session: psycopg.Connection[Any]) -> None:
         for _ in range(500):
             session.execute("select 1")
             time.sleep(0.02)
+
+
+def test_a_webhook_hears_of_each_cause_once_and_later_if_it_was_away(town: Town, box: Box) -> None:
+    with hooked(box) as hook:
+        hook.status = 503
+        lost = granted(town, "lost-while-nobody-hears")
+        (accessor,) = town.live_tokens(lost.id)
+        box.bao.client.write("auth/token/revoke-accessor", {"accessor": accessor})
+        box.github.fail_next("GET", "/issues", 503, 100)
+        done = town.apply("schedule")
+        box.github.heal()
+        assert done.code == 5
+        assert "the webhook did not take an alarm" in done.said
+        assert not any(lost.id in title for title in alarms(town))
+        hook.status, hook.heard = 200, []
+        # By now nothing of it is to be seen any more: what was to be said is not lost.
+        assert town.apply("schedule").code == 5
+        assert any(f"vanished {lost.id}" in title for title in alarms(town))
+        (heard,) = hook.heard
+        assert heard["text"].startswith(f"daypass: look at vanished {lost.id}: the token of")
+        assert town.apply("schedule").code == 0
+        assert len(hook.heard) == 1
+        assert hook.forged == 0
+
+
+class Hook(ThreadingHTTPServer):
+    """A webhook as Slack has them, whose owner checks signatures."""
+
+    daemon_threads = True
+    key = "a key of both"
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hearing)
+        self.status = 200
+        self.heard: list[dict[str, str]] = []
+        self.forged = 0
+
+
+class Hearing(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        signature = hmac.new(Hook.key.encode(), body, hashlib.sha256).hexdigest()
+        self.server.forged += self.headers["X-Daypass-Signature"] != f"sha256={signature}"
+        self.server.heard.append(json.loads(body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on standard error."""
+
+
+@contextmanager
+def hooked(box: Box) -> Iterator[Hook]:
+    with Hook() as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        note = {"url": f"http://127.0.0.1:{hook.server_port}/x", "key": Hook.key}
+        box.bao.client.write("daypass/data/daypass/notes/webhook", {"data": note})
+        try:
+            yield hook
+        finally:
+            box.bao.client.delete("daypass/metadata/daypass/notes/webhook")
+            hook.shutdown()
+
+
+def test_many_tokens_that_no_grant_knows_are_not_revoked_by_mistake(town: Town, box: Box) -> None:
+    names = ("stray-1", "stray-2", "stray-3")
+    for name in names:
+        mint_behind_its_back(box, name)
+    done = town.apply("schedule", "--max", "2")
+    assert done.code == 1
+    assert "the limit is 2" in done.said
+    assert all(town.live_tokens(name) for name in names)
+    narrow = town.apply("schedule", "--max", "2", "--only", "stray-1")
+    assert narrow.code == 5
+    assert [bool(town.live_tokens(name)) for name in names] == [False, True, True]
+    assert town.apply("schedule", "--max", "2").code == 5
+    assert not any(town.live_tokens(name) for name in names)
+    assert town.apply("schedule").code == 0
 
 
 def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:

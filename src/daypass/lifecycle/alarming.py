@@ -1,12 +1,14 @@
 """Alarming: one GitHub issue a cause, opened once, closed when the cause is gone.
 
-It comes last in a run and is best effort: an alarm that cannot be raised fails the run, which shows
-red, and the next run raises it.
+It comes last in a run: an alarm that cannot be raised, or that the webhook does not take, fails the
+run, which shows red, and the next run raises it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
 from daypass.lifecycle.messages import escape
@@ -16,29 +18,114 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.ports import Registry
     from daypass.model.alarm import Alarm
 
 ALARM_MARK: Final = "<!-- daypass:alarm:"
 _STANDING: Final = "<!-- daypass:standing -->"
+_LEFT_NOTE: Final = "alarms"
 
 
 def raise_alarms(ports: Ports, outcome: Outcome) -> None:
-    """Open what is new, close what is over. Failures are noted in the outcome."""
+    """Open what is new, close what is over, and tell the webhook once. Failures are noted.
+
+    What happened once is not seen again: where its issue or its message failed, the next run
+    makes up for it.
+    """
     try:
-        open_issues = ports.forge.marked_issues(ALARM_MARK)
+        before = _Left.read(ports.registry)
     except DaypassError as error:
         outcome.fail("alarms", error)
-        return
+        before = _Left()
+    for cause, text in before.unopened:
+        outcome.alarm(cause, text, standing=False)
+    opened = _open(ports, outcome)
+    seen = outcome.causes.values()
+    messages = dict(before.unsent)
+    for alarm in seen:
+        if alarm.cause not in before.told:
+            messages[alarm.cause] = (
+                f"{_title(alarm)}: {alarm.text} ({opened.get(alarm.cause, 'no issue stands yet')})"
+            )
+    unsent = {
+        cause: text for cause, text in messages.items() if not _tell(ports, outcome, cause, text)
+    }
+    after = _Left(
+        told=frozenset(alarm.cause for alarm in seen if alarm.cause not in unsent),
+        unopened=tuple(
+            (alarm.cause, alarm.text)
+            for alarm in seen
+            if not alarm.standing and alarm.cause not in opened
+        ),
+        unsent=tuple(sorted(unsent.items())),
+    )
+    try:
+        if after != before:
+            after.write(ports.registry)
+    except DaypassError as error:
+        outcome.fail("alarms", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a run leaves to the next one: pairs of cause and words."""
+
+    told: frozenset[str] = frozenset()  # causes that are still seen, and that the webhook took
+    unopened: tuple[tuple[str, str], ...] = ()  # what happened once, and has no issue yet
+    unsent: tuple[tuple[str, str], ...] = ()  # what the webhook did not take
+
+    @classmethod
+    def read(cls, registry: Registry) -> Self:
+        """As the run before left it."""
+        note = registry.read_note(_LEFT_NOTE) or {}
+        pairs = {
+            name: tuple((str(cause), str(text)) for cause, text in json.loads(note.get(name, "[]")))
+            for name in ("unopened", "unsent")
+        }
+        return cls(frozenset(str(note.get("told", "")).split()), **pairs)
+
+    def write(self, registry: Registry) -> None:
+        """Leave it, as few strings: OpenBao limits how many JSON may hold."""
+        registry.write_note(
+            _LEFT_NOTE,
+            {
+                "told": " ".join(sorted(self.told)),
+                "unopened": json.dumps(self.unopened),
+                "unsent": json.dumps(self.unsent),
+            },
+        )
+
+
+def _open(ports: Ports, outcome: Outcome) -> dict[str, str]:
+    """One issue a cause; the address of each, or its number where one stood already."""
+    try:
+        standing = ports.forge.marked_issues(ALARM_MARK)
+    except DaypassError as error:
+        outcome.fail("alarms", error)
+        return {}
+    opened = {}
     for alarm in outcome.causes.values():
-        if alarm.marker in open_issues:
+        if alarm.marker in standing:
+            opened[alarm.cause] = f"#{standing[alarm.marker][0]}"
             continue
         try:
             url = ports.forge.open_issue(alarm.marker, _title(alarm), _body(alarm, ports.run.id))
             outcome.add("alarm", alarm.cause, url)
-            ports.notifier.notify(f"{_title(alarm)}: {alarm.text} ({url})")
+            opened[alarm.cause] = url
         except DaypassError as error:
             outcome.fail(alarm.cause, error)
-    _close(ports, outcome, open_issues)
+    _close(ports, outcome, standing)
+    return opened
+
+
+def _tell(ports: Ports, outcome: Outcome, cause: str, text: str) -> bool:
+    """Send it to the webhook, if there is one; whether nothing is left to be sent."""
+    try:
+        ports.notifier.notify(text)
+    except DaypassError as error:
+        outcome.fail(cause, error)
+        return False
+    return True
 
 
 def _close(ports: Ports, outcome: Outcome, open_issues: Mapping[str, tuple[int, str]]) -> None:

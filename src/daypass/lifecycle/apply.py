@@ -244,8 +244,9 @@ class _Pass:
             try:
                 why = end_orphan(self.ports, orphan, self._ruling)
             except DaypassError as error:
-                self.outcome.fail(orphan.grant_id, error)
-                self.outcome.alarm(f"orphan-lives.{orphan.digest[7:23]}", error.message)
+                cause = f"orphan-lives.{orphan.digest[7:23]}"
+                self.outcome.fail(cause, error)
+                self.outcome.alarm(cause, error.message)
                 continue
             text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
             if why is not None:

@@ -22,6 +22,7 @@ from policy_world import (
 from daypass.model.decision import Effect
 from daypass.model.grant import Lane
 from daypass.model.obligation import Obligation
+from daypass.policy.facts import ContextFacts
 
 LANE = policy("emergency", match={"lanes": ["break-glass"]})
 ON_CALL = replace(
@@ -91,6 +92,33 @@ def test_while_a_team_is_not_known_nobody_unnamed_may():
     decision = emergency("bob", ON_CALL, teams=unknown)
     assert decision.effect is Effect.INDETERMINATE
     assert INVOKER in failing(decision)
+
+
+def test_whoever_is_on_call_may_by_the_word_of_a_source_and_nobody_else():
+    rule = {
+        "name": "on-call",
+        "expression": "subject.name in context.onCall.value",
+        "message": "only whoever is on call takes the emergency lane",
+        "appliesAt": "issue",
+    }
+    lane = policy("emergency", match={"lanes": ["break-glass"]}, rules=[rule])
+    named = settings(
+        breakGlass={
+            "invokers": ["dba", "alice"],
+            "reviewers": ["security"],
+            "incident": "INC-[0-9]+",
+        }
+    )
+    world = replace(catalogue(lane), settings=named)
+
+    def asked(who, status="known"):
+        value = ["bob"] if status == "known" else None
+        return emergency(who, world, context={"onCall": ContextFacts(status, value, "pager", 1)})
+
+    assert asked("bob").permitted
+    assert failing(asked("alice")) == {"emergency/on-call"}
+    assert asked("bob", "stale").effect is Effect.INDETERMINATE
+    assert INVOKER in failing(asked("dave"))
 
 
 def test_without_a_policy_that_names_the_lane_nothing_is_given():
