@@ -72,8 +72,9 @@ _DENIED: Final = re.compile(
 _UNREACHABLE: Final = re.compile(
     r"unable to access|Could not resolve|Could not read from remote|Connection (refused|timed out)"
     r"|does not appear to be a git repository|unable to connect|early EOF|hung up|RPC failed"
-    r"|couldn't find remote ref|[Rr]edirect"
+    r"|[Rr]edirect"
 )
+_NO_BRANCH: Final = re.compile(r"couldn't find remote ref")
 
 
 class Git:
@@ -173,7 +174,9 @@ class Git:
             )
         return GitError(
             f"`git {what}` failed: {complaint(text)}",
-            remedy="Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
+            remedy="Check `github.defaultBranch` in access/daypass.yaml, and the remote."
+            if _NO_BRANCH.search(text)
+            else "Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
         )
 
 
