@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import os
 import signal
@@ -105,6 +106,14 @@ class TestWriting:
         assert left == expected
         listed = bot.git("ls-tree", "-r", "--name-only", commits[-1], "access/requests").split()
         assert set(listed) == expected
+        fsck(bot)
+
+    def test_a_commit_that_changes_nothing_has_the_tree_of_its_parent(self, bot: Bot) -> None:
+        with bot.open() as repository:
+            head = repository.head()
+            commits = write(repository, head, [{}, {"a": b"1"}, {}])
+        trees = [bot.git("rev-parse", f"{name}^{{tree}}") for name in (head, *commits)]
+        assert trees[0] == trees[1] != trees[2] == trees[3]
         fsck(bot)
 
     def test_each_id_is_known_before_the_next_message_is_asked_for(self, bot: Bot) -> None:
@@ -384,22 +393,21 @@ class TestErrors:
             GitRepository(bot.work, remote="origin", branch=word, author=AUTHOR, token=None)
 
     def test_a_full_disk(self, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = os.environ["PATH"]
-        wrapper = bot.work / "bin"
-        wrapper.mkdir()
-        (wrapper / "git").write_text(
-            "#!/bin/sh\n"
-            'case "$*" in *index-pack*)\n'
-            '  echo "fatal: write error: No space left on device" >&2; exit 128;;\n'
-            "esac\n"
-            f'PATH="{path}" exec git "$@"\n'
-        )
-        (wrapper / "git").chmod(0o755)
+        folder = bot.work / ".git/objects/pack"
+
+        def full(_descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
         with bot.open() as repository:
             head = repository.head()
-            monkeypatch.setenv("PATH", f"{wrapper}:{path}")
-            with pytest.raises(GitError, match="no space left"):
+            before = set(folder.iterdir()) if folder.exists() else set()
+            monkeypatch.setattr(os, "fsync", full)
+            with pytest.raises(GitError, match="No space left"):
                 write(repository, head, [{"a": b"1"}])
+            assert set(folder.iterdir()) == before
+            monkeypatch.undo()
+            repository.push(write(repository, head, [{"a": b"1"}])[-1], head)
+        fsck(bot)
 
 
 class TestToken:

@@ -1,15 +1,20 @@
 """Writing objects: as one pack, which git takes in whole or not at all.
 
-An object's id is the hash of its content, so a chain of commits can be built here and handed to
-`git index-pack` at the end: one process and one fsync for a batch of any size, and a killed run
-leaves nothing but a temporary file.
+An object's id is the hash of its content, so a chain of commits can be built here and put into the
+clone at the end: one pack for a batch of any size, and a killed run leaves nothing but a temporary
+file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from daypass.adapters.git.packfile import packed
+
+if TYPE_CHECKING:
+    from daypass.adapters.git.packfile import Packed
 
 _KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
 _REFERENCE_DELTA: Final = 7
@@ -65,11 +70,9 @@ class Pack:
             self._depth[name] = 0
         return name
 
-    def to_bytes(self) -> bytes:
-        """The pack, version 2, as `git index-pack --stdin` reads it."""
-        head = b"PACK" + (2).to_bytes(4) + len(self._entries).to_bytes(4)
-        data = head + b"".join(self._entries.values())
-        return data + hashlib.sha1(data, usedforsecurity=False).digest()
+    def packed(self) -> Packed:
+        """What waits, as git stores it."""
+        return packed(self._entries)
 
     def clear(self) -> None:
         """Forget what was written."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack
+from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
 from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
@@ -26,7 +29,6 @@ from daypass.ledger.commitobject import CommitDraft, with_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from daypass.adapters.git.walking import Change
@@ -58,9 +60,15 @@ class GitRepository:
     ) -> None:
         self._git = Git(directory)
         answer = self._git.run(
-            "rev-parse", "--is-shallow-repository", "--show-object-format", "--absolute-git-dir"
+            "rev-parse",
+            "--is-shallow-repository",
+            "--show-object-format",
+            "--path-format=absolute",
+            "--git-path",
+            "objects/pack",
         )
-        shallow, object_format, _directory = answer.decode("utf-8", "replace").split("\n", 2)
+        shallow, object_format, folder = os.fsdecode(answer).split("\n", 2)
+        self._pack_folder = Path(folder.removesuffix("\n"))
         if object_format != "sha1":
             raise GitError(
                 f"{directory} keeps its objects by {object_format}",
@@ -306,8 +314,7 @@ class GitRepository:
 
     def _flush(self) -> None:
         if len(self._pack):
-            data = self._pack.to_bytes()
-            self._git.run("index-pack", "--stdin", data=data)
+            store(self._pack_folder, self._pack.packed())
             self._pack.clear()
 
     def _listing(self, tree: str, folder: str) -> tuple[TreeEntry, ...]:

@@ -101,14 +101,13 @@ class _Folder:
     def write(self, pack: Pack) -> str:
         if self.id is not None and not self.changed:
             return self.id
-        content = b"".join(self.lines)
+        last = max(self.low, len(self.lines) - self.high)  # nothing changed: all of it is head
+        head, tail = b"".join(self.lines[: self.low]), b"".join(self.lines[last:])
+        middle = b"".join(self.lines[self.low : last])
+        content = head + middle + tail
         splice = None
         if self.id is not None and len(content) >= _SPLICE_FROM:
-            last = len(self.lines) - self.high
-            head = sum(map(len, self.lines[: self.low]))
-            tail = sum(map(len, self.lines[last:]))
-            middle = content[head : len(content) - tail]
-            splice = Splice(self.id, self.size, head, middle, tail)
+            splice = Splice(self.id, self.size, len(head), middle, len(tail))
         self.id = pack.add("tree", content, splice)
         self.size = len(content)
         self.low = self.high = len(self.lines)
