@@ -32,7 +32,7 @@ from daypass.ledger.allowed_signers import AllowedSigner, Signers
 from daypass.ledger.commitobject import CommitDraft, with_signature
 from daypass.ledger.compose import compose
 from daypass.ledger.history import read_tip
-from daypass.lifecycle.happening import Run, ended, issued
+from daypass.lifecycle.happening import Begun, Run, ended, issued
 from daypass.lifecycle.marks import marks
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
@@ -297,7 +297,7 @@ class Crowd:
         blob = object_id("blob", grant.to_bytes())
         gone = ended(
             grant,
-            commit,
+            Begun(commit),
             EventKind.EXPIRED,
             Reason.TIME,
             grant.not_after,
@@ -332,6 +332,8 @@ class Crowd:
             ("trust", {"commit": head}),
         ):
             self.box.bao.client.write(f"daypass/data/daypass/notes/{name}", {"data": note})
+        for name in ("policies", "closed"):  # of another main: the next run notes them anew
+            self.box.bao.client.delete(f"daypass/metadata/daypass/notes/{name}")
 
 
 def live_id(number: int) -> str:
