@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 SIGNATURE_HEADER: Final = b"gpgsig"
 _PERSON_TIME = re.compile(rb".*> ([0-9]{1,15}) [+-][0-9]{4}", re.DOTALL)
+# The one signature header that git writes, with its folded lines.
+_SIGNATURE = re.compile(rb"\ngpgsig [^\n]*(?:\n [^\n]*)*\n")
 _NAME = re.compile(r"[^<>\n\x00-\x1f]+")
 
 
@@ -79,6 +81,15 @@ class ParsedCommit:
     @cached_property
     def signed_payload(self) -> bytes:
         """The very bytes that a signature is of: the object without its signature headers."""
+        raw = self.raw
+        begin, after = raw.find(b"\ngpgsig"), raw.find(b"\n\n")
+        if raw.count(b"\ngpgsig", 0, after) == 1 and not raw.startswith(SIGNATURE_HEADER):
+            header = _SIGNATURE.match(raw, begin)
+            if header is not None:
+                return raw[:begin] + b"\n" + raw[header.end() :]
+        return self._payload_by_lines()
+
+    def _payload_by_lines(self) -> bytes:
         head, separator, message = self.raw.partition(b"\n\n")
         kept: list[bytes] = []
         dropping = False

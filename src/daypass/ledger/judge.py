@@ -96,9 +96,10 @@ class Judge:
         claims = self._records.claims
         contents = self._shelf.blobs([blob for _event, blob in claims]) if claims else {}
         for recorded, blob in claims:
-            self._faults.extend(compare(recorded, contents[blob]))
+            document = _document(contents[blob])
+            self._faults.extend(compare(recorded, document))
             if self._decisions is not None and recorded.event.kind is EventKind.ISSUED:
-                self._decide_grant(self._decisions, recorded, contents[blob])
+                self._decide_grant(self._decisions, recorded, document)
         claims.clear()
         self._held.clear()
 
@@ -182,16 +183,24 @@ class Judge:
             # A second delivery repeats the decision of its issue: nothing was decided anew.
             self._faults.extend(decisions.of_refusal(recorded, message, held))
 
-    def _decide_grant(self, decisions: Decisions, recorded: RecordedEvent, content: bytes) -> None:
+    def _decide_grant(self, decisions: Decisions, recorded: RecordedEvent, document: Any) -> None:
         try:
-            spec = json.loads(content)["spec"]
+            spec = document["spec"]
             found = list(decisions.of_grant(recorded, spec, self._held.get(recorded.commit, ())))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError):
             return  # no record: `compare` has said so
         self._faults.extend(found)
 
     def _fault(self, code: FaultCode, commit: str, message: str) -> None:
         self._faults.append(Fault(code, commit, message))
+
+
+def _document(content: bytes) -> Any:
+    """The record; None when it is no JSON, which no record can be."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def is_named_by(sha: str, raw: bytes) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +27,7 @@ FILE_NAMESPACE: Final = b"file"
 PUBLIC_KEY_LENGTH: Final = 32
 _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = (1).to_bytes(4)
+_SIGNATURE_LENGTH: Final = 64
 _LINE: Final = 70
 _HASHES: Final = {b"sha512": hashlib.sha512, b"sha256": hashlib.sha256}
 
@@ -133,6 +135,7 @@ def public_key_from_blob(blob: bytes) -> bytes:
     return key
 
 
+@lru_cache(maxsize=16)
 def fingerprint(public_key: bytes) -> str:
     """`SHA256:…` of a raw key, as `ssh-keygen -l` prints it."""
     digest = hashlib.sha256(public_key_blob(public_key)).digest()
@@ -162,6 +165,22 @@ class _Reader:
 
 
 def _parse(blob: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes]:
+    """Key, name of the hash, and signature.
+
+    All but the last 64 bytes is the same in every signature by one key: it is read once.
+    """
+    key, hash_name, signature = _parse_head(blob[:-_SIGNATURE_LENGTH], wanted)
+    if len(signature) != _SIGNATURE_LENGTH:
+        return _parse_whole(blob, wanted)
+    return key, hash_name, blob[-_SIGNATURE_LENGTH:]
+
+
+@lru_cache(maxsize=16)
+def _parse_head(head: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes]:
+    return _parse_whole(head + bytes(_SIGNATURE_LENGTH), wanted)
+
+
+def _parse_whole(blob: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes]:
     reader = _Reader(blob)
     if reader.take(len(_MAGIC)) != _MAGIC or reader.take(4) != _VERSION:
         _bad("not an SSHSIG signature of version 1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from daypass.model.event import EVENT, GRANT, PREVIOUS, SEQUENCE, TRAILERS, Event, EventKind
@@ -17,10 +18,14 @@ from daypass.model.event import EVENT, GRANT, PREVIOUS, SEQUENCE, TRAILERS, Even
 # Trailers that may come more than once in an event.
 REPEATED: Final = frozenset({"Daypass-Approver"})
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}")
+_LINES = re.compile(
+    r"^(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)\n", re.MULTILINE
+)
 _LINE = re.compile(rb"(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)")
 # What a person, or git, could take for one of our trailers, wherever it stands in a message.
 _LOOKALIKE = re.compile(rb"^[^\S\n]*Daypass-[\w-]*[^\S\n]*[:=]", re.IGNORECASE | re.MULTILINE)
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,17}")
+_PLACE: Final = frozenset({EVENT, GRANT, SEQUENCE, PREVIOUS})
 _ORDER: Final = {name: position for position, name in enumerate(TRAILERS)}
 
 
@@ -44,19 +49,21 @@ def parse_message(message: bytes) -> ChainedEvent | None:
     Raises:
         ValueError: trailers that are forged, twice there, out of order or unknown.
     """
-    lines = _last_paragraph(message)
-    if not has_lookalike(b"\n".join(lines)):
-        return None
-    pairs = [_pair(line) for line in lines]
-    _check_order([name for name, _value in pairs])
+    pairs = _plain_pairs(message)
+    if pairs is None:
+        lines = _last_paragraph(message)
+        if not has_lookalike(b"\n".join(lines)):
+            return None
+        pairs = [_pair(line) for line in lines]
+    _check_order(tuple(name for name, _value in pairs))
     values = dict(pairs)
     if EVENT not in values or SEQUENCE not in values:
         _bad(f"{EVENT} and {SEQUENCE} are needed")
     return ChainedEvent(
-        event=Event(
-            kind=_kind(values[EVENT]),
-            grant=values.get(GRANT),
-            trailers=tuple(pair for pair in pairs if _ORDER[pair[0]] > _ORDER[PREVIOUS]),
+        event=Event.of_checked(
+            _kind(values[EVENT]),
+            values.get(GRANT),
+            tuple(pair for pair in pairs if pair[0] not in _PLACE),
         ),
         sequence=_sequence(values[SEQUENCE]),
         previous=_previous(values.get(PREVIOUS)),
@@ -76,7 +83,7 @@ def trailer_lines(event: Event, sequence: int, previous: str | None) -> tuple[st
     if previous is not None:
         pairs.append((PREVIOUS, previous))
     pairs.extend(event.trailers)
-    _check_order([name for name, _value in pairs])
+    _check_order(tuple(name for name, _value in pairs))
     _sequence(str(sequence))
     _previous(previous)
     return tuple(f"{name}: {value}" for name, value in pairs)
@@ -102,7 +109,25 @@ def _pair(line: bytes) -> tuple[str, str]:
     return name, match[2].decode()
 
 
-def _check_order(names: list[str]) -> None:
+def _plain_pairs(message: bytes) -> list[tuple[str, str]] | None:
+    """The pairs of a last paragraph as daypass writes it; None when it is anything else."""
+    begin = message.rfind(b"\n\n", 0, -1)
+    if begin < 0 or message[-1:] != b"\n":
+        return None
+    paragraph = message[begin + 2 :]
+    if not paragraph.isascii():
+        return None
+    pairs = _LINES.findall(paragraph.decode("ascii"))
+    # Every byte belongs to one of the pairs: `: ` and a line feed are not in them.
+    if not pairs or sum(len(name) + len(value) for name, value in pairs) + 3 * len(pairs) != len(
+        paragraph
+    ):
+        return None
+    return pairs if all(name in _ORDER for name, _value in pairs) else None
+
+
+@lru_cache(maxsize=256)  # there are a few shapes of events, and many events
+def _check_order(names: tuple[str, ...]) -> None:
     for before, after in itertools.pairwise(names):
         if before == after and after not in REPEATED:
             _bad(f"{after} stands there twice")

@@ -44,7 +44,10 @@ def _is_plain(value: Any) -> bool:
         item = waiting.pop()
         kind = type(item)
         if kind is dict:
-            if not all(type(key) is str and key.isascii() for key in item):
+            try:
+                if not "".join(item).isascii():
+                    return False
+            except TypeError:
                 return False
             waiting.extend(item.values())
         elif kind is list or kind is tuple:

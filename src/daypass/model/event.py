@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from daypass.model.names import is_name
 
@@ -162,15 +162,30 @@ class Event:
     trailers: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        if self.grant is not None and not is_name(self.grant):
-            raise ValueError(f"{self.grant!r} is no grant id")
-        if self.grant is None and self.kind not in OF_REPOSITORY:
-            raise ValueError(f"an event {self.kind} belongs to a grant")
+        self._check_grant()
         for name, value in self.trailers:
             if name not in TRAILERS[4:]:
                 raise ValueError(f"{name} is no trailer of an event")
             if _VALUE.fullmatch(value) is None:
                 raise ValueError(f"the value of {name} is not one line of printable ASCII")
+
+    @classmethod
+    def of_checked(
+        cls, kind: EventKind, grant: str | None, trailers: tuple[tuple[str, str], ...]
+    ) -> Self:
+        """The same, of trailers whose names and values whoever calls has checked already."""
+        event = object.__new__(cls)
+        object.__setattr__(event, "kind", kind)
+        object.__setattr__(event, "grant", grant)
+        object.__setattr__(event, "trailers", trailers)
+        event._check_grant()
+        return event
+
+    def _check_grant(self) -> None:
+        if self.grant is not None and not is_name(self.grant):
+            raise ValueError(f"{self.grant!r} is no grant id")
+        if self.grant is None and self.kind not in OF_REPOSITORY:
+            raise ValueError(f"an event {self.kind} belongs to a grant")
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of that trailer, in order."""
@@ -178,7 +193,10 @@ class Event:
 
     def first(self, name: str) -> str | None:
         """The first value of that trailer, or None."""
-        return next(iter(self.values(name)), None)
+        for key, value in self.trailers:
+            if key == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
