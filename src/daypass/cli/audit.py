@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import gc
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import (
     audit_activity,
+    audit_anchor,
     audit_bundle,
     audit_export,
     audit_report,
     audit_show,
+    audit_verify,
     audit_who,
     output,
 )
@@ -20,24 +23,11 @@ from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from daypass.adapters.git import GitRepository
     from daypass.ledger.allowed_signers import Signers
-    from daypass.ledger.verify import Report
-
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_HOW_TO_ANCHOR: Final = (
-    "What was cut off after the newest event cannot be seen from here. Note this head outside the "
-    "repository,\nand next time say: daypass audit verify --anchor {head}"
-)
-_SELF_ATTESTED: Final = (
-    "Nothing from outside the repository vouches for the key: whoever rewrote all of it could have "
-    "brought a key\nof his own. For a real verdict, name the key (who runs your Vault can tell its "
-    "fingerprint), or a head that\nwas noted elsewhere:\n"
-    "  daypass audit verify --fingerprint SHA256:…\n"
-    "  daypass audit verify --anchor COMMIT"
-)
+    from daypass.lifecycle.ports import CommitObject
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     log.add_argument("--grant", metavar="ID", help="only the events of that grant")
+    log.add_argument(
+        "--since",
+        metavar="COMMIT",
+        help="only what came to main after that commit: a head that was looked at before",
+    )
     verify = verbs.add_parser(
         "verify",
         help="name every event that was rewritten, dropped, forged or reordered",
@@ -59,19 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "hold.",
         allow_abbrev=False,
     )
-    verify.add_argument(
-        "--fingerprint",
-        metavar="SHA256:…",
-        action="append",
-        default=[],
-        help="a key that you know from elsewhere, as `ssh-keygen -l` prints it (may be repeated)",
+    audit_verify.add_arguments(verify)
+    anchor = verbs.add_parser(
+        "anchor",
+        help="a signed tag that holds main to what it is now",
+        description="Have the evidence key sign a tag of main's head, in Vault. `daypass apply` "
+        "pushes one a day. A main that does not lead to it was rewritten.",
+        allow_abbrev=False,
     )
-    verify.add_argument(
-        "--anchor",
-        metavar="COMMIT",
-        help="a head of main that was noted elsewhere, in full; faults up to it are known, and do "
-        "not count again",
-    )
+    audit_anchor.add_arguments(anchor)
     audit_report.add_arguments(
         verbs.add_parser(
             "report",
@@ -126,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
-    for child in (log, verify, who):
+    for child in (log, verify, anchor, who):
         child.add_argument(
             "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
         )
@@ -137,6 +128,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Call the sub-verb. Raises GitError when this is no complete clone."""
     from daypass.adapters.git import GitRepository
 
+    if arguments.audit == "verify" and arguments.bundle is not None:
+        return audit_verify.run_on_bundle(arguments)
     with GitRepository(
         Path(arguments.directory), remote="origin", branch="main", author=("", ""), token=None
     ) as repository:
@@ -146,7 +139,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _log(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
-    from daypass.ledger.history import read_events
+    from daypass.ledger.history import read_chained
     from daypass.report.log import log_json, log_table
 
     grant: str | None = arguments.grant
@@ -155,17 +148,37 @@ def _log(repository: GitRepository, head: str, arguments: argparse.Namespace) ->
             f"{output.printable(grant)} is no grant id",
             remedy="An id is the name of its request file, without `.yaml`.",
         )
+    signers = _signers(repository, head)
     events = (
         event
-        for event in read_events(repository.walk(head), _signers(repository, head))
+        for event in read_chained(_walk(repository, head, arguments.since), signers)
         if grant is None or event.event.grant == grant
     )
-    if arguments.format == "json":
-        output.say_json([log_json(event) for event in events])
-        return ExitCode.DONE
-    for line in log_table(events):
-        output.say(line)
+    # Nothing here makes cycles: looking for them while all of history is read costs a tenth.
+    gc.disable()
+    try:
+        if arguments.format == "json":
+            output.say_json([log_json(event) for event in events])
+        else:
+            for line in log_table(events):
+                output.say(line)
+    finally:
+        gc.enable()
     return ExitCode.DONE
+
+
+def _walk(repository: GitRepository, head: str, since: str | None) -> Iterator[CommitObject]:
+    """Main from its head back, to `since`, which is left out."""
+    if since is None:
+        return repository.walk(head)
+    known = repository.resolve(since)
+    if not repository.leads(known, head):
+        raise UsageError(
+            f"main does not lead through {output.printable(since)}",
+            remedy="Name a head that main had once. If it had, main was rewritten since: run "
+            f"`daypass audit verify --anchor {known}`.",
+        )
+    return takewhile(lambda commit: commit.sha != known, repository.walk(head))
 
 
 def _signers(repository: GitRepository, head: str) -> Signers:
@@ -181,75 +194,8 @@ def _signers(repository: GitRepository, head: str) -> Signers:
     return Signers.parse(repository.blobs([entries[0].blob])[entries[0].blob])
 
 
-def _verify(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
-    from daypass.ledger.verify import Verdict, verify
-    from daypass.lifecycle.replaying import Replayer
-
-    for fingerprint in arguments.fingerprint:
-        if _FINGERPRINT.fullmatch(fingerprint) is None:
-            raise UsageError(
-                f"{output.printable(fingerprint)} is no fingerprint",
-                remedy="Give it as `ssh-keygen -l` prints it: SHA256: and 43 characters.",
-            )
-    anchor: str | None = arguments.anchor
-    if anchor is not None and _COMMIT.fullmatch(anchor) is None:
-        raise UsageError(
-            f"{output.printable(anchor)} is no full commit id",
-            remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
-        )
-    report = verify(
-        repository,
-        head,
-        fingerprints=arguments.fingerprint,
-        anchor=anchor,
-        replay=Replayer(repository),
-    )
-    if arguments.format == "json":
-        output.say_json(_report_json(report))
-    else:
-        _show(report, annotate=arguments.format == "github")
-    return ExitCode.EVIDENCE if report.verdict is Verdict.BROKEN else ExitCode.DONE
-
-
-def _report_json(report: Report) -> dict[str, object]:
-    return {
-        "verdict": str(report.verdict),
-        "head": report.head,
-        "commits": report.commits,
-        "events": report.events,
-        "signers": list(report.signers),
-        "anchor": report.anchor,
-        "faults": [fault.to_json() for fault in report.faults],
-    }
-
-
-def _show(report: Report, *, annotate: bool) -> None:
-    from daypass.ledger.verify import Verdict
-
-    for fault in report.faults:
-        text = output.printable(fault.message)
-        if fault.open:
-            mark = output.styled(str(fault.code), "bold", "red")
-            output.say(f"{fault.commit}  {mark}: {text}")
-            if annotate:
-                line = output.escape_command(f"{fault.commit}: {fault.message}")
-                output.say(f"::error title={fault.code}::{line}")
-        else:
-            why = f"mended by {fault.mended_by}" if fault.mended_by else "not after the anchor"
-            output.say(output.styled(f"{fault.commit}  {fault.code}: {text} ({why})", "dim"))
-    counted = f"{report.events} events in {report.commits} commits up to {report.head}"
-    if report.verdict is Verdict.BROKEN:
-        number = len(report.open_faults)
-        verdict = output.styled("broken", "bold", "red")
-        output.say(f"{verdict}: {number} fault{'' if number == 1 else 's'}; {counted}")
-        return
-    style = "green" if report.verdict is Verdict.HOLDS else "yellow"
-    output.say(f"{output.styled(str(report.verdict), 'bold', style)}: {counted}")
-    for signer in report.signers:
-        output.say(f"signed by {signer}")
-    if report.verdict is Verdict.SELF_ATTESTED:
-        output.say(_SELF_ATTESTED)
-    output.say(_HOW_TO_ANCHOR.format(head=report.head))
+def _anchor(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
+    return audit_anchor.run(repository, head, _signers(repository, head), arguments)
 
 
 def _who(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:
@@ -267,7 +213,8 @@ def _activity(repository: GitRepository, head: str, arguments: argparse.Namespac
 _RUN: Final = {
     "activity": _activity,
     "log": _log,
-    "verify": _verify,
+    "verify": audit_verify.run,
+    "anchor": _anchor,
     "report": audit_report.run,
     "bundle": audit_bundle.run,
     "who": _who,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from daypass.ledger.commitobject import ParsedCommit, RawCommit
 
 _SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
+_COMMITTED_AT: Final = re.compile(rb"\ncommitter [^\n]*> ([0-9]{1,15}) [+-][0-9]{4}\n")
 _MARKED: Final = b"\nDaypass-Event: "
 _NAMED: Final = re.compile(rb"\nDaypass-Grant: ([^\n]+)")
 # With these a grant's life begins: nothing older concerns it.
@@ -64,11 +65,7 @@ def event_of(sha: str, parsed: ParsedCommit) -> RecordedEvent | None:
     try:
         chained = parse_message(parsed.message)
     except ValueError as error:
-        raise EvidenceError(
-            f"commit {sha} is signed by the evidence key, and its trailers cannot be read: {error}",
-            remedy="Run `daypass audit verify`. daypass never writes such a commit: find out who "
-            "else could use the evidence key, and rotate it.",
-        ) from error
+        raise _unreadable(sha, error) from error
     if chained is None:
         return None
     return RecordedEvent(
@@ -86,6 +83,42 @@ def read_events(walk: Iterable[RawCommit], signers: Signers) -> Iterator[Recorde
         event = read_event(commit, signers)
         if event is not None:
             yield event
+
+
+def read_chained(walk: Iterable[RawCommit], signers: Signers) -> Iterator[RecordedEvent]:
+    """All events of a walk, newest first, by the bot's own word about its events.
+
+    Each event names the commit of the one before it. So one signature that counts vouches, by the
+    ids of commits, for all that it leads to: their signatures are not judged one by one. Where the
+    chain is broken they are; what is wrong with it, `verify` says.
+
+    Raises:
+        EvidenceError: an allowed signer signed trailers that cannot be read.
+    """
+    named: str | None = None
+    for commit in walk:
+        recorded = _vouched(commit) if commit.sha == named else read_event(commit, signers)
+        if recorded is not None:
+            named = recorded.previous
+            yield recorded
+
+
+def _vouched(commit: RawCommit) -> RecordedEvent | None:
+    when = _COMMITTED_AT.search(commit.raw)
+    message = commit.raw[commit.raw.find(b"\n\n") + 2 :]
+    try:
+        chained = parse_message(message)
+    except ValueError as error:
+        raise _unreadable(commit.sha, error) from error
+    if chained is None:
+        return None
+    return RecordedEvent(
+        chained.event,
+        chained.sequence,
+        chained.previous,
+        commit.sha,
+        int(when[1]) if when is not None else 0,
+    )
 
 
 def read_tip(walk: Iterable[RawCommit], signers: Signers) -> RecordedEvent | None:
@@ -133,6 +166,14 @@ def begins_life(recorded: RecordedEvent) -> bool:
     """
     kind = recorded.event.kind
     return kind in _BEGINNINGS and not is_reuse(recorded)
+
+
+def _unreadable(sha: str, error: ValueError) -> EvidenceError:
+    return EvidenceError(
+        f"commit {sha} is signed by the evidence key, and its trailers cannot be read: {error}",
+        remedy="Run `daypass audit verify`. daypass never writes such a commit: find out who "
+        "else could use the evidence key, and rotate it.",
+    )
 
 
 def is_reuse(recorded: RecordedEvent) -> bool:

@@ -18,9 +18,8 @@ from daypass.model.event import EVENT, GRANT, PREVIOUS, SEQUENCE, TRAILERS, Even
 # Trailers that may come more than once in an event.
 REPEATED: Final = frozenset({"Daypass-Approver"})
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}")
-_LINES = re.compile(
-    r"^(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)\n", re.MULTILINE
-)
+# Trailers with their line feeds, as `_LINE` has them.
+_LINES = re.compile(r"(?:Daypass-[A-Za-z]+(?:-[A-Za-z]+)*: [!-~](?:[ -~]{0,510}[!-~])?\n)+")
 _LINE = re.compile(rb"(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)")
 # What a person, or git, could take for one of our trailers, wherever it stands in a message.
 _LOOKALIKE = re.compile(rb"^[^\S\n]*Daypass-[\w-]*[^\S\n]*[:=]", re.IGNORECASE | re.MULTILINE)
@@ -55,16 +54,12 @@ def parse_message(message: bytes) -> ChainedEvent | None:
         if not has_lookalike(b"\n".join(lines)):
             return None
         pairs = [_pair(line) for line in lines]
-    _check_order(tuple(name for name, _value in pairs))
-    values = dict(pairs)
+    first = _check_order(tuple([name for name, _value in pairs]))
+    values = dict(pairs[:first])
     if EVENT not in values or SEQUENCE not in values:
         _bad(f"{EVENT} and {SEQUENCE} are needed")
     return ChainedEvent(
-        event=Event.of_checked(
-            _kind(values[EVENT]),
-            values.get(GRANT),
-            tuple(pair for pair in pairs if pair[0] not in _PLACE),
-        ),
+        event=Event.of_checked(_kind(values[EVENT]), values.get(GRANT), tuple(pairs[first:])),
         sequence=_sequence(values[SEQUENCE]),
         previous=_previous(values.get(PREVIOUS)),
     )
@@ -117,22 +112,24 @@ def _plain_pairs(message: bytes) -> list[tuple[str, str]] | None:
     paragraph = message[begin + 2 :]
     if not paragraph.isascii():
         return None
-    pairs = _LINES.findall(paragraph.decode("ascii"))
-    # Every byte belongs to one of the pairs: `: ` and a line feed are not in them.
-    if not pairs or sum(len(name) + len(value) for name, value in pairs) + 3 * len(pairs) != len(
-        paragraph
-    ):
+    text = paragraph.decode("ascii")
+    if _LINES.fullmatch(text) is None:
         return None
-    return pairs if all(name in _ORDER for name, _value in pairs) else None
+    return [(line[: (at := line.find(": "))], line[at + 2 :]) for line in text[:-1].split("\n")]
 
 
 @lru_cache(maxsize=256)  # there are a few shapes of events, and many events
-def _check_order(names: tuple[str, ...]) -> None:
+def _check_order(names: tuple[str, ...]) -> int:
+    """How many of the names tell an event's place in the chain: they come first."""
+    for name in names:
+        if name not in _ORDER:
+            _bad(f"{name} is no trailer of daypass")
     for before, after in itertools.pairwise(names):
         if before == after and after not in REPEATED:
             _bad(f"{after} stands there twice")
         if _ORDER[before] > _ORDER[after]:
             _bad(f"{after} stands after {before}")
+    return sum(name in _PLACE for name in names)
 
 
 def _kind(text: str) -> EventKind:

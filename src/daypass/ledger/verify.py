@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.ledger.allowed_signers import parse_allowed_signers
+from daypass.ledger.anchor import AnchorTag
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.judge import Judge, is_named_by
@@ -95,6 +96,7 @@ def verify(
     anchor: str | None = None,
     replay: Replay | None = None,
     memory: Memory | None = None,
+    tags: Iterable[tuple[str, bytes]] = (),
 ) -> Report:
     """Judge main up to `head`.
 
@@ -102,9 +104,12 @@ def verify(
     from outside the repository that is judged; without either the verdict is `self-attested` at
     the best. Faults that are not younger than the anchor are reported, and do not count again.
     With `replay`, every recorded decision is made again. What `memory` recalls must be of the same
-    fingerprints, anchor and replay: it is believed.
+    fingerprints, anchor and replay: it is believed. `tags` are anchors, by name and content: each
+    must be signed by a key that counts, and main must go through the commit that it holds.
     """
-    return _Verification(archive, head, frozenset(fingerprints), anchor, replay, memory).report()
+    return _Verification(archive, head, frozenset(fingerprints), anchor, replay, memory).report(
+        tags
+    )
 
 
 class _Verification:
@@ -143,10 +148,12 @@ class _Verification:
         for commit in archive.beside(head, since):
             self._look_beside(commit)
 
-    def report(self) -> Report:
+    def report(self, tags: Iterable[tuple[str, bytes]]) -> Report:
         """Put it together, and remember it."""
         self._judge.settle()
         self._keep()
+        for name, raw in tags:
+            self._hold_to(name, raw)
         found = (*self._faults, *self._judge.faults)
         faults = tuple(sorted(map(self._dated, found), key=self._age))
         if any(fault.open for fault in faults):
@@ -220,6 +227,25 @@ class _Verification:
         until = [data for sha, data in lists.items() if self._places[sha] <= place]
         signers = parse_allowed_signers(until[-1]) if until else ()
         return frozenset(signer.fingerprint for signer in signers)
+
+    def _hold_to(self, name: str, raw: bytes) -> None:
+        """Hold main to an anchor that was published."""
+        try:
+            tag = AnchorTag.parse(raw)
+        except ValueError as error:
+            self._fault(FaultCode.BAD_ANCHOR, self._head, f"the anchor {name}: {error}")
+            return
+        objection = self._judge.objection_to(tag.signature, tag.payload, tag.tagged_at)
+        if objection is not None or tag.name != name:
+            why = objection[1] if objection is not None else f"it is the tag {tag.name}"
+            self._fault(FaultCode.BAD_ANCHOR, tag.commit, f"the anchor {name}: {why}")
+            return
+        archive, commit = self._archive, tag.commit
+        if commit in self._places or archive.leads(commit, self._head):
+            return
+        if not archive.leads(self._head, commit):  # else it is younger than what is judged
+            message = f"main does not go through the anchor {name}: it was rewritten after that"
+            self._fault(FaultCode.ANCHOR_LOST, commit, message)
 
     def _look_beside(self, commit: RawCommit) -> None:
         """An event on a side line: a merge the wrong way round took it off main's own line."""

@@ -17,6 +17,7 @@ from daypass.lifecycle import chronicle, ending, happening, reviewing
 from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
+from daypass.lifecycle.anchoring import anchor_daily
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
@@ -77,7 +78,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             raise
         if not (applying.has_more or applying.head_moved()):
             break
-    applying.look_at_closed()
+    applying.finish()
     raise_alarms(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
@@ -166,10 +167,14 @@ class _Pass:
         """Whether somebody else's commits came to main since this pass wrote its own."""
         return self.ports.repository.fetch() != self._head
 
-    def look_at_closed(self) -> None:
-        """After everything that somebody waits for: what came to nothing, and is told for good."""
-        if self._head and self._ruling is not None:
+    def finish(self) -> None:
+        """After everything that somebody waits for: what came to nothing is told, main anchored."""
+        if not self._head:
+            return
+        if self._ruling is not None:
             Closings(self.ports, self._ruling, self.outcome).run(self._head)
+        head = self.ports.repository.head()
+        anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
 
     def _strangers(self, seen: Observation) -> Strangers:
         """What Vault holds and main does not know; of the orphans, those that may be acted on."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -204,8 +204,7 @@ class Signer(Protocol):
         """An Ed25519 signature of those bytes, 64 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitObject:
+class CommitObject(NamedTuple):
     """A commit as git stores it: `raw` is its whole content, headers and message."""
 
     sha: str
@@ -260,6 +259,12 @@ class Repository(Protocol):
         """Write signed commits one on top of the other, dated `when` or later.
 
         Yields each id before it asks for the next commit, whose message may name it.
+        """
+
+    def push_tag(self, name: str, content: bytes) -> None:
+        """Write a tag object, and publish it under `refs/tags/`; one that is there stays.
+
+        Raises ForgeRefusedError when a rule forbids it.
         """
 
     def push(self, commit: str, expected: str) -> None:

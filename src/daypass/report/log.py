@@ -62,20 +62,20 @@ def log_json(event: RecordedEvent) -> dict[str, Any]:
 
 def _row(recorded: RecordedEvent) -> tuple[str, ...]:
     event = recorded.event
+    said = dict(event.trailers)
     until = "Daypass-Not-After" if event.kind is not EventKind.REVOKED else "Daypass-Ended-At"
     return (
         str(Instant.from_seconds(recorded.recorded_at)),
         str(event.kind),
         event.grant or "-",
-        event.first("Daypass-Subject") or "-",
-        event.first("Daypass-Resource") or "-",
-        event.first("Daypass-Access") or "-",
-        event.first("Daypass-Lane") or ("routine" if event.grant else "-"),
-        event.first(until) or "-",
+        said.get("Daypass-Subject", "-"),
+        said.get("Daypass-Resource", "-"),
+        said.get("Daypass-Access", "-"),
+        said.get("Daypass-Lane") or ("routine" if event.grant else "-"),
+        said.get(until) or "-",
         recorded.commit[:_SHORT],
     )
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-    return "  ".join(cells).rstrip()
+    return "  ".join(map(str.ljust, row, widths)).rstrip()

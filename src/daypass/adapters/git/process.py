@@ -142,9 +142,12 @@ class Git:
             raise self.explain(words[0], done.stderr)
         return done.stdout
 
-    def open(self, *words: str) -> Conversation:
-        """Start a command that is spoken with for longer; whoever opens it closes it."""
-        return Conversation(self, words)
+    def open(self, *words: str, source: IO[bytes] | None = None) -> Conversation:
+        """Start a command that is spoken with for longer; whoever opens it closes it.
+
+        With `source` it reads from there, and from nobody else.
+        """
+        return Conversation(self, words, source)
 
     def explain(self, what: str, stderr: bytes) -> DaypassError:
         """What git's complaint means, and what to do about it."""
@@ -183,7 +186,7 @@ class Git:
 class Conversation:
     """A running git command: words go in, answers come out, complaints are kept for an error."""
 
-    def __init__(self, git: Git, words: Sequence[str]) -> None:
+    def __init__(self, git: Git, words: Sequence[str], source: IO[bytes] | None = None) -> None:
         self._git = git
         self._what = words[0]
         # A file, not a pipe: nobody reads it while the conversation lasts, and a pipe fills up.
@@ -191,7 +194,7 @@ class Conversation:
         try:
             self._process = subprocess.Popen(  # noqa: S603  -- a list of words, no shell
                 git.command(*words),
-                stdin=subprocess.PIPE,
+                stdin=source if source is not None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 env=git.environment(),

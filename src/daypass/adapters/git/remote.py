@@ -19,6 +19,7 @@ _RACE: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref"
     r"|incorrect old value|reference already exists|failed to lock|is at [0-9a-f]+ but expected"
 )
+_THERE: Final = re.compile(r"already exists|reference already exists")
 _REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
 
@@ -86,6 +87,26 @@ class Remote:
         )
         if done.returncode:
             raise self._explain(done.stdout.decode("utf-8", "replace"), done.stderr)
+
+    def push_tag(self, name: str, tag: str) -> None:
+        """Publish a tag object under that name; a tag that is there already stays as it is.
+
+        Raises:
+            ForgeRefusedError: a hook or a rule refused.
+            GitError: the remote cannot be reached.
+        """
+        reference = f"refs/tags/{name}"
+        done = self._git.try_run(
+            "push",
+            "--porcelain",
+            "--no-verify",
+            self._name,
+            f"{tag}:{reference}",
+            settings=self._secrets("push"),
+        )
+        report = done.stdout.decode("utf-8", "replace")
+        if done.returncode and not _THERE.search(report):
+            raise self._explain(report, done.stderr)
 
     def prefetch(self, blobs: Iterable[str]) -> None:
         """Fetch those of the blobs that a partial clone lacks, in one go.

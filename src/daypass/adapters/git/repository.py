@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from daypass.model.tree import TreeEntry
 
 _LISTINGS: Final = 16  # that are kept
+_ABSENT: Final = "0" * 40
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -226,7 +227,13 @@ class GitRepository:
 
         Raises GitError where one does not stand on the one before it.
         """
-        return commits(self._reader, since, ids)
+        return commits(self._git, since, ids)
+
+    def root(self, head: str) -> str:
+        """The oldest commit of that head's own line, as far as this clone knows."""
+        self._flush()
+        words = ("--first-parent", "--max-parents=0", _checked(head))
+        return self._git.run("rev-list", *words).decode().split()[-1]
 
     def leads(self, older: str, newer: str) -> bool:
         """Whether `older` is on the first-parent line of `newer`; False if there is no such."""
@@ -311,6 +318,42 @@ class GitRepository:
                 remedy="This is a fault in daypass; nothing was pushed. Please report it.",
             )
         self._remote.push(commit, expected)
+
+    def write_tag(self, name: str, content: bytes) -> str:
+        """Write a tag object and its ref in this clone; the object's id.
+
+        Raises GitError when there is another tag of that name.
+        """
+        self._flush()
+        written = self._git.run("hash-object", "-t", "tag", "-w", "--stdin", data=content)
+        tag = written.decode().strip()
+        done = self._git.try_run("update-ref", f"refs/tags/{name}", tag, _ABSENT)
+        if done.returncode:
+            raise GitError(
+                f"there is a tag {name} in this clone already",
+                remedy=f"What it says is as good: `git tag -v {name}`.",
+            )
+        return tag
+
+    def push_tag(self, name: str, content: bytes) -> None:
+        """Write a tag object, and publish it under `refs/tags/`; one that is there stays.
+
+        Raises ForgeRefusedError when a rule forbids it, GitError when there is no remote to be had.
+        """
+        written = self._git.run("hash-object", "-t", "tag", "-w", "--stdin", data=content)
+        self._remote.push_tag(name, written.decode().strip())
+
+    def tags(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        """The tags whose names begin so: name and content. A light tag has its commit's content."""
+        listed = self._git.run(
+            "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", f"refs/tags/{prefix}*"
+        )
+        rows = [line.split(" ", 1) for line in listed.decode().splitlines()]
+        found = self._reader.read([tag for tag, _name in rows])
+        return tuple(
+            (name, item.content if item is not None and item.kind == "tag" else b"")
+            for (_tag, name), item in zip(rows, found, strict=True)
+        )
 
     def _flush(self) -> None:
         if len(self._pack):

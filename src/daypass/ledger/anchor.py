@@ -1,0 +1,69 @@
+"""Anchors: signed tags that say where main's evidence was, so that a rewriter cannot take it back.
+
+A tag is an annotated one of git's, signed like a commit of evidence, so `git tag -v` verifies it.
+Whoever has fetched it, or keeps its content elsewhere, holds main to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from daypass.ledger import sshsig
+
+PREFIX: Final = "daypass-evidence-"
+_TAG: Final = re.compile(
+    rb"object ([0-9a-f]{40})\ntype commit\ntag ([!-~]{1,200})\n"
+    rb"tagger [^\n]*> ([0-9]{1,15}) [+-][0-9]{4}\n\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorTag:
+    """A tag object: which commit it holds, since when (seconds), and what its signature is of."""
+
+    name: str
+    commit: str
+    tagged_at: int
+    payload: bytes
+    signature: bytes
+
+    @classmethod
+    def parse(cls, raw: bytes) -> AnchorTag:
+        """Read a tag object's content.
+
+        Raises:
+            ValueError: it is no annotated tag of a commit, or carries no signature.
+        """
+        head = _TAG.match(raw)
+        if head is None:
+            raise ValueError("it is no annotated tag of a commit")
+        begin = raw.find(b"\n" + sshsig.BEGIN, head.end() - 1) + 1
+        if not begin:
+            raise ValueError("it carries no SSH signature")
+        return cls(
+            name=head[2].decode("ascii"),
+            commit=head[1].decode("ascii"),
+            tagged_at=int(head[3]),
+            payload=raw[:begin],
+            signature=raw[begin:],
+        )
+
+
+def tag_name(sequence: int) -> str:
+    """The tag that anchors main up to the event of that number."""
+    return f"{PREFIX}{sequence:09d}"
+
+
+def tag_payload(commit: str, sequence: int, tagger: tuple[str, str], seconds: int) -> bytes:
+    """The content of such a tag, without its signature: the bytes that are signed."""
+    name, email = tagger
+    text = (
+        f"object {commit}\ntype commit\ntag {tag_name(sequence)}\n"
+        f"tagger {name} <{email}> {seconds} +0000\n\n"
+        f"Evidence up to event {sequence}\n\n"
+        "Main, up to this commit, is what daypass has recorded. A main that does not lead here\n"
+        "was rewritten.\n"
+    )
+    return text.encode()
