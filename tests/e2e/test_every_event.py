@@ -224,6 +224,24 @@ def test_two_runs_at_once_tell_of_each_once(town: Town, tmp_path: Path) -> None:
     assert town.events(asked.id) == ["withdrawn"]
 
 
+def test_main_is_anchored_once_a_day_by_a_tag_that_stock_git_verifies(town: Town) -> None:
+    note = "daypass-kv/data/daypass/notes/anchor"
+    assert "daypass-evidence-" not in town.store.git("tag")
+    old = {"at": "2026-01-01T00:00:00Z", "tag": ""}
+    town.grant("anchored", duration="1h")
+    for _ in range(2):
+        town.box.bao.client.write(note, {"data": old})
+        done = town.apply("schedule")
+        assert done.code == 0, done.said
+    (name,) = town.store.git("tag").split()
+    auditor = town.box.person("dave")
+    auditor.git("pull", "-q", "--ff-only", "--tags")
+    signers = "gpg.ssh.allowedSignersFile=access/allowed_signers"
+    auditor.git("-c", signers, "tag", "-v", name)  # raises when it is not good
+    assert town.store.git("rev-parse", f"{name}^{{commit}}") == town.store.git("rev-parse", "main")
+    assert town.verify().json()["faults"] == []
+
+
 def test_an_unproven_change_of_policies_is_told_as_such(town: Town) -> None:
     """Last: main is frozen from here on."""
     text = town.store.git("show", f"main:{POLICY}")
