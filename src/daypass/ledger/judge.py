@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.errors import EvidenceError
@@ -13,7 +12,7 @@ from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.decisions import Decisions
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.history import event_of
-from daypass.ledger.records import Records, compare
+from daypass.ledger.records import Records, compare_document, read_document
 from daypass.ledger.trailers import has_lookalike
 from daypass.ledger.trust import Trust
 from daypass.model.event import EventKind
@@ -96,8 +95,8 @@ class Judge:
         claims = self._records.claims
         contents = self._shelf.blobs([blob for _event, blob in claims]) if claims else {}
         for recorded, blob in claims:
-            document = _document(contents[blob])
-            self._faults.extend(compare(recorded, document))
+            document = read_document(contents[blob])
+            self._faults.extend(compare_document(recorded, document))
             if self._decisions is not None and recorded.event.kind is EventKind.ISSUED:
                 self._decide_grant(self._decisions, recorded, document)
         claims.clear()
@@ -193,14 +192,6 @@ class Judge:
 
     def _fault(self, code: FaultCode, commit: str, message: str) -> None:
         self._faults.append(Fault(code, commit, message))
-
-
-def _document(content: bytes) -> Any:
-    """The record; None when it is no JSON, which no record can be."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 def is_named_by(sha: str, raw: bytes) -> bool:

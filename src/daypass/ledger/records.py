@@ -6,6 +6,7 @@ disagree unseen.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
@@ -192,7 +193,20 @@ class Records:
                 self.faults[number] = replace(self.faults[number], mended_by=commit)
 
 
-def compare(recorded: RecordedEvent, document: Any) -> Iterator[Fault]:
+def compare(recorded: RecordedEvent, content: bytes) -> Iterator[Fault]:
+    """Hold a record against the trailers of the commit that brought it."""
+    return compare_document(recorded, read_document(content))
+
+
+def read_document(content: bytes) -> Any:
+    """A record as JSON; None when it is none, which no record can be."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def compare_document(recorded: RecordedEvent, document: Any) -> Iterator[Fault]:
     """Hold a record, as JSON, against the trailers of the commit that brought it."""
     event = recorded.event
     try:

@@ -41,13 +41,22 @@ class Facts:
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""
         keys = _keys(type(self))  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
-        values = ((key, getattr(self, name)) for name, key in keys)
-        return {key: value if type(value) in _LEAVES else _plain(value) for key, value in values}
+        found = {}
+        for name, key in keys:
+            value = getattr(self, name)
+            found[key] = value if type(value) in _LEAVES else _plain(value)
+        return found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`, for facts that hold no other facts."""
-        return cls(**{name: _frozen(item) for name, item in _snake(cls, value).items()})
+        names = _names(cls)  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
+        return cls(
+            **{
+                names[key]: tuple(item) if type(item) is list else item
+                for key, item in value.items()
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
