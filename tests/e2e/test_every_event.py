@@ -225,7 +225,7 @@ def test_two_runs_at_once_tell_of_each_once(town: Town, tmp_path: Path) -> None:
 
 
 def test_main_is_anchored_once_a_day_by_a_tag_that_stock_git_verifies(town: Town) -> None:
-    note = "daypass-kv/data/daypass/notes/anchor"
+    note = "daypass/data/daypass/notes/anchor"
     assert "daypass-evidence-" not in town.store.git("tag")
     old = {"at": "2026-01-01T00:00:00Z", "tag": ""}
     town.grant("anchored", duration="1h")
@@ -233,6 +233,7 @@ def test_main_is_anchored_once_a_day_by_a_tag_that_stock_git_verifies(town: Town
         town.box.bao.client.write(note, {"data": old})
         done = town.apply("schedule")
         assert done.code == 0, done.said
+    assert town.store.git("tag"), done.said
     (name,) = town.store.git("tag").split()
     auditor = town.box.person("dave")
     auditor.git("pull", "-q", "--ff-only", "--tags")
