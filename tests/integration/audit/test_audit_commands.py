@@ -103,7 +103,7 @@ def test_verify_names_the_commit_and_ends_with_6(
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["verify", "--anchor", "abc123"], 2, "no full commit id"),
+        (["verify", "--anchor", "abc123"], 2, "a full commit id"),
         (["verify", "--fingerprint", "SHA256:short"], 2, "no fingerprint"),
         (["log", "--grant", "../x"], 2, "no grant id"),
         (["log", "--revision", "nowhere"], 1, "there is no commit 'nowhere'"),
