@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.errors import DaypassError, ForgeRefusedError
+from daypass.ledger import history
 from daypass.lifecycle import emergency_messages
 from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
 from daypass.lifecycle.happening import Refusal
@@ -74,8 +75,9 @@ class Admission:
         slot = self.ports.registry.read(grant_id)
         unfinished = _refusal_of(slot, pull_request)
         if unfinished is not None:
-            self.refused.append((unfinished, slot))
-            return
+            if not self._is_recorded(grant_id):
+                self.refused.append((unfinished, slot))
+            return  # what is on main already is only to be told: the plan finds that
         if slot is not None or grant_id in self.world.requests or grant_id in self.world.grants:
             self._turn_away(pull_request, f"the id {grant_id} was used before: take a new one")
             return
@@ -88,6 +90,11 @@ class Admission:
             self.refused.append((refusal, None))
         elif self._merge(pull_request, grant_id):
             self.merged += 1
+
+    def _is_recorded(self, grant_id: str) -> bool:
+        """Whether a run that was killed got as far as the evidence of its refusal."""
+        walk = self.ports.repository.walk(self.world.head)
+        return bool(history.find_events(walk, self.ports.signers, [grant_id])[grant_id])
 
     def _decide(self, pull_request: PullRequest, grant_id: str) -> Refusal | None:
         """Ask the decision point about the bytes that would be merged."""

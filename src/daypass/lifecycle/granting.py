@@ -141,11 +141,11 @@ def grant(
         issuer.revoke(minted.accessor)
         raise
     if order.slot is not None:
-        _end_strays(issuer, grant_id, minted.accessor)
+        end_strays(issuer, grant_id, minted.accessor)
     return Granted(record, slot)
 
 
-def _end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
+def end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
     """End what a killed run minted for this id and did not get to remember.
 
     The slot is ours, so no other token of this id is anybody's any more. Nobody could open it, and

@@ -114,6 +114,7 @@ class Issuing:
             if slot.state is not SlotState.RESERVED:
                 # What was begun is remembered to the end: its first token is gone for a reason.
                 self.ports.registry.remove_intent(grant.id)
+                self.ports.registry.remove_pending(grant.id)  # a run was killed just before
             self.outcome.add("not delivered again", grant.id, why or "it names what is gone")
             return None
         return redelivering.redeliver(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError, TemporaryError
 from daypass.lifecycle.ending import await_leases
-from daypass.lifecycle.granting import Granted, wrap_seconds, wrapping_of
+from daypass.lifecycle.granting import Granted, end_strays, wrap_seconds, wrapping_of
 from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
@@ -62,13 +62,16 @@ def redeliver(
     _end_old(ports, grant, accessor)
     minted = _mint_rest(ports, grant, claim_window, repository_id)
     try:
-        return _remember(ports, grant, minted, recipients, reserved)
+        granted = _remember(ports, grant, minted, recipients, reserved)
     except ConflictError:
         ports.issuer.revoke(minted.accessor)
         return None
     except DaypassError:
         ports.issuer.revoke(minted.accessor)
         raise
+    if slot.state is SlotState.RESERVED:  # a killed run began this, and may have minted
+        end_strays(ports.issuer, grant.id, minted.accessor)
+    return granted
 
 
 def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int) -> Minted:
