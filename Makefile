@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench fuzz lock pin clean
+.PHONY: help demo test check bench fuzz crash stateful lock pin clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,15 @@ bench: $(VENV)/.dev  ## all measures, as ratios
 
 fuzz: $(VENV)/.dev  ## 100,000 hostile inputs to the loader, in bounded memory (INPUTS=N)
 	$(BIN)/python tests/fuzz/fuzz_loader.py --inputs $(or $(INPUTS),100000)
+
+crash: $(VENV)/.dev  ## kill apply before every call that it makes, those that only look included
+	@scripts/test-tools
+	DAYPASS_CRASH_EVERY=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 0 \
+	  tests/e2e/test_crash_safety.py tests/e2e/test_break_glass_killed.py
+
+stateful: $(VENV)/.dev  ## other stories each time, of whatever happens to grants (STORIES=N)
+	@scripts/test-tools
+	DAYPASS_STORIES=$(or $(STORIES),100) $(BIN)/python -m pytest -s tests/e2e/test_any_story.py
 
 lock: $(VENV)/.dev  ## compile the locks anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -1,216 +1,410 @@
-"""Killed with -9 between all calls that change the world, raced, and run side by side.
+"""Killed with -9 before every call to Vault, git and GitHub that may change anything, and after.
 
-What comes after one such call comes before the next: nothing else changes anything in between. So
-each call is killed before it begins, and the last one after it has ended, too.
+What comes after one such call comes before the next: nothing else changes anything in between. The
+calls are found while the run makes them, below all of daypass, so that a new one is killed, too.
+`make crash` also kills before each call that only looks.
 
 Whatever happened to the run before, one run of `daypass apply` leaves the world as an undisturbed
-one would have left it.
+one would have left it, to the last trailer.
 """
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daypass.lifecycle.world import accessor_digest
+from daypass.model.instant import Instant
+from daypass.model.intent import Intent, IntentKind
 from daypass.sandbox.box import Box
-from support import acting, killed_run
+from daypass.sandbox.organisation import request
+from support.end_state import end_state
+from support.sweep import sweep
 from support.town import Asked, Town
+from support.warm import Fate, Ran, Warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
-RUNNER = (sys.executable, killed_run.__file__)
+ROLE = "orders-read-1h"
+HASTY = 60  # no patience with a database, and minutes as long as ever
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with Box.create(tmp_path_factory.mktemp("box")) as box:
-        box.vault_bootstrap()
-        town = Town(box)
-        assert town.apply().code == 0  # what only the first run of all notes
-        yield town
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    with Box.create(tmp_path_factory.mktemp("box")) as made:
+        made.vault_bootstrap()
+        assert Town(made).apply().code == 0  # what only the first run of all notes
+        yield made
 
 
-def undisturbed(town: Town, folder: Path) -> list[str]:
-    """Run to the end; the calls that changed something, in order."""
-    with acting.job(town.box) as job:
-        done = job.run(*RUNNER, "--list", str(folder / "calls.json"))
-    assert done.code == 0, done.said
-    names: list[str] = json.loads((folder / "calls.json").read_text())
-    return names
+@pytest.fixture(scope="module")
+def town(box: Box) -> Town:
+    return Town(box)
 
 
-def moments(calls: list[str]) -> list[tuple[str, str, str]]:
-    """Every moment to be killed in: the call's number, before or after, and its name."""
-    last = len(calls)
-    before = [(str(number), "before", name) for number, name in enumerate(calls, start=1)]
-    return [*before, (str(last), "after", calls[-1])]
+@pytest.fixture(scope="module")
+def warm(box: Box) -> Iterator[Warm]:
+    with Warm(box) as made:
+        yield made
 
 
-def kill(town: Town, number: str, when: str) -> None:
-    with acting.job(town.box) as job:
-        done = job.run(*RUNNER, "--kill", number, "--when", when)
-    assert done.code == -signal.SIGKILL, done.said
-
-
-def pending(town: Town) -> tuple[str, ...]:
-    return town.box.bao.client.list("daypass-kv/metadata/daypass/pending")
-
-
-def granted_once(town: Town, asked: Asked) -> None:
-    """One record, one event, one live token, one delivery that can really be claimed."""
-    assert town.events(asked.id) == ["issued"]
-    assert f"access/grants/{asked.id}.json" in town.files()
-    assert f"access/requests/{asked.id}.yaml" in town.files()
-    (accessor,) = town.live_tokens(asked.id)
-    assert town.record(asked.id)["vault"]["accessor"] == accessor_digest(accessor)
-    assert len(town.comments(asked, "delivery")) == 1
-    assert pending(town) == ()
-    credential = town.credential(asked)["credential"]
-    with town.log_in(credential) as session:
-        assert session.execute("select count(*) from orders").fetchone() == (3,)
-
-
-def ended_once(town: Town, asked: Asked) -> None:
-    """Nothing lives, and one revert says so."""
-    assert town.events(asked.id) == ["issued", "revoked"]
-    assert not {path for path in town.files() if asked.id in path}
-    assert town.live_tokens(asked.id) == []
-    assert not [name for name in town.box.postgres.roles() if asked.id in name]
-    assert pending(town) == ()
-
-
-def holds(town: Town) -> None:
+@pytest.fixture(autouse=True)
+def evidence(town: Town, warm: Warm) -> Iterator[None]:
+    """After each story all that was granted is given back, and an auditor looks."""
+    yield
+    carol = town.box.person("carol")
+    gone = dict.fromkeys(path for path in town.files("access/requests") if path.endswith(".yaml"))
+    if gone:
+        carol.merge(carol.propose(f"after-{town.head()[:12]}", gone, "All over"))
+    assert warm.apply().code == 0
+    assert not {path for path in town.files("access/grants") if path.endswith(".json")}
     done = town.verify()
     assert done.code == 0, done.said
-    assert done.json()["verdict"] == "holds"
     assert done.json()["faults"] == []
 
 
-def test_a_run_killed_anywhere_in_a_grant_leaves_one_grant_and_one_delivery(
-    town: Town, tmp_path: Path
-) -> None:
-    town.grant("whole", duration="1h")
-    calls = undisturbed(town, tmp_path)
-    for needed in ("issuer.mint", "sealer.seal", "registry.write", "repository.push"):
-        assert needed in calls
-    assert calls.count("forge.post_comment") == 1
-    for number, when, name in moments(calls):
-        asked = town.grant(f"grant-{number}-{when}", duration="1h")
-        kill(town, number, when)
-        repaired = town.apply("schedule")
-        where = f"killed {when} call {number}, {name}: {repaired.said}"
-        assert repaired.code == 0, where
-        assert {line["grant"] for line in repaired.json()["done"]} <= {asked.id, ""}, where
-        try:
-            granted_once(town, asked)
-        except AssertionError as error:
-            raise AssertionError(where) from error
-    holds(town)
+class Crashes:
+    """The runs of a story, in the words of a test."""
+
+    def __init__(self, town: Town, warm: Warm) -> None:
+        self.town = town
+        self.warm = warm
+
+    def run(self, _: Asked, fate: Fate) -> Ran:
+        return self.warm.apply(fate)
+
+    def mend(self, _: Asked) -> Ran:
+        return self.warm.apply()
+
+    def run_hastily(self, _: Asked, fate: Fate) -> Ran:
+        return self.warm.apply(replace(fate, minute=HASTY))
+
+    def hasty(self) -> Ran:
+        return self.warm.apply(Fate(minute=HASTY))
+
+    def grant(self, name: str, **spec: Any) -> Asked:
+        asked = self.town.grant(name, **({"duration": "1h"} | spec))
+        done = self.warm.apply()
+        assert self.town.events(name) == ["issued"], done.said
+        return asked
+
+    def supply(self, label: str, **spec: Any) -> Iterator[Asked]:
+        """Grants that live, issued many at once."""
+        for number in count():
+            names = [f"{label}-{number}-{which}" for which in range(14)]
+            asked = [self.town.grant(name, **({"duration": "1h"} | spec)) for name in names]
+            done = self.hasty()
+            assert done.code == 0, done.said
+            yield from asked
+
+    def claim(self, asked: Asked) -> dict[str, str]:
+        """What was delivered can really be used."""
+        done = self.warm.person(asked.who, "claim", asked.id, "--format", "json")
+        assert done.code == 0, done.said
+        credential: dict[str, str] = done.json()["credential"]
+        with self.town.log_in(credential) as session:
+            assert session.execute("select count(*) from orders").fetchone() == (3,)
+        return credential
+
+    def intend(self, asked: Asked, kind: IntentKind) -> None:
+        intent = Intent(asked.id, kind, 1, Instant.parse("2026-11-22T00:00:00Z"))
+        path = f"daypass/data/daypass/intents/{asked.id}"
+        self.town.box.bao.client.write(path, {"data": intent.to_json()})
 
 
-def test_a_run_killed_anywhere_in_an_end_leaves_nothing_alive_and_one_revert(
-    town: Town, tmp_path: Path
+@pytest.fixture
+def crashes(town: Town, warm: Warm) -> Crashes:
+    return Crashes(town, warm)
+
+
+ON_CLAIM = {"by": "bob", "resource": "ledger-db", "ticket": "OPS-1", "approvers": ("carol", "dave")}
+
+
+@pytest.mark.parametrize("mode", ["on-merge", "on-claim"])
+def test_a_grant_is_issued_once_and_delivered_once(crashes: Crashes, town: Town, mode: str) -> None:
+    spec = ON_CLAIM if mode == "on-claim" else {}
+    swept = sweep(
+        town,
+        lambda word: town.grant(f"{mode}-{word}", duration="1h", **spec),
+        crashes.run,
+        crashes.mend,
+        whole=mode == "on-merge",
+    )
+    assert "POST /v1/auth/token/create" in " ".join(swept.calls)
+    assert "git push" in " ".join(swept.calls)
+    for asked in swept.killed:
+        crashes.claim(asked)
+
+
+def test_an_extension_leaves_what_it_continues_alone(crashes: Crashes, town: Town) -> None:
+    old = crashes.grant("extended")
+    before = (town.live_tokens(old.id), town.record(old.id))
+    swept = sweep(
+        town,
+        lambda word: town.grant(f"extension-{word}", duration="1h", renews=old.id),
+        crashes.run,
+        crashes.mend,
+    )
+    assert (town.live_tokens(old.id), town.record(old.id)) == before
+    assert town.events(old.id) == ["issued"]
+    # Both live, each by itself: the end of one is not the end of the other.
+    newest = swept.killed[-1]
+    town.delete(newest.id)
+    crashes.mend(newest)
+    crashes.claim(old)
+
+
+def test_a_denial_is_recorded_once_and_told_once(crashes: Crashes, town: Town) -> None:
+    sweep(
+        town,
+        lambda word: town.grant(f"denied-{word}", duration="1h", approvers=()),
+        crashes.run,
+        crashes.mend,
+    )
+
+
+@pytest.mark.parametrize("mode", ["on-merge", "on-claim"])
+def test_an_end_leaves_nothing_alive_and_one_revert(
+    crashes: Crashes, town: Town, mode: str
 ) -> None:
-    whole = town.grant("end-whole", duration="1h")
-    likely = 16  # more grants than moments to be killed in, made in one run
-    asked = [town.grant(f"end-{number:02}", duration="1h") for number in range(likely)]
-    assert town.apply().code == 0
-    town.delete(whole.id)
-    calls = undisturbed(town, tmp_path)
-    for needed in ("issuer.revoke", "signer.sign", "repository.push"):
-        assert needed in calls
-    assert len(calls) < likely
-    for ending, (number, when, name) in zip(asked, moments(calls), strict=False):
-        if int(number) % 2:
-            town.credential(ending)  # half of them hold a lease in the database
-        town.delete(ending.id)
-        kill(town, number, when)
-        repaired = town.apply("schedule")
-        where = f"killed {when} call {number}, {name}: {repaired.said}"
-        assert repaired.code == 0, where
-        try:
-            ended_once(town, ending)
-        except AssertionError as error:
-            raise AssertionError(where) from error
-    holds(town)
+    spec = ON_CLAIM if mode == "on-claim" else {}
+
+    supply = crashes.supply(f"end-{mode}", **spec)
+
+    def begin(word: str) -> Asked:
+        asked = next(supply)
+        if word in ("whole", "7", "9", "11"):
+            crashes.claim(asked)
+        town.delete(asked.id)
+        return asked
+
+    sweep(town, begin, crashes.run, crashes.mend)
+
+
+def test_what_a_holder_gave_back_is_ended_as_they_said(
+    crashes: Crashes, town: Town, warm: Warm
+) -> None:
+    """The command's own run is killed, and started again by hand; apply's is killed as well."""
+    said: dict[str, int] = {}
+    supply = crashes.supply("done")
+
+    def begin(_: str) -> Asked:
+        asked = next(supply)
+        said[asked.id] = asked.who.comment(asked.number, f"/done {asked.id}")
+        return asked
+
+    def mend(asked: Asked) -> Ran:
+        assert warm.obey(said[asked.id], attempt=2).code == 0
+        return warm.apply()
+
+    sweep(town, begin, lambda asked, fate: warm.obey(said[asked.id], fate), mend)
+
+    def begin_again(word: str) -> Asked:
+        asked = begin(word)
+        assert warm.obey(said[asked.id]).code == 0
+        return asked
+
+    sweep(town, begin_again, crashes.run, crashes.mend)
+
+
+def test_a_second_delivery_replaces_the_first_one_once(crashes: Crashes, town: Town) -> None:
+    supply = crashes.supply("again")
+
+    def begin(_: str) -> Asked:
+        asked = next(supply)
+        crashes.intend(asked, IntentKind.REDELIVER)
+        return asked
+
+    swept = sweep(town, begin, crashes.run, crashes.mend)
+    for asked in swept.killed:
+        crashes.claim(asked)
+
+
+class Drops:
+    """Whether the database lets go of its users."""
+
+    def __init__(self, box: Box) -> None:
+        self._client = box.bao.client
+        self._role = (self._client.read(f"database/roles/{ROLE}") or {})["data"]
+
+    def refuse(self) -> None:
+        broken = self._role | {"revocation_statements": ["SELECT 1/0;"]}
+        self._client.write(f"database/roles/{ROLE}", broken)
+
+    def allow(self) -> None:
+        self._client.write(f"database/roles/{ROLE}", self._role)
+
+
+@pytest.fixture
+def drops(box: Box) -> Iterator[Drops]:
+    found = Drops(box)
+    yield found
+    found.allow()
+
+
+def test_an_end_that_fails_is_said_to_have_failed_once(
+    crashes: Crashes, town: Town, drops: Drops
+) -> None:
+    supply = crashes.supply("stuck")
+
+    def begin(_: str) -> Asked:
+        drops.allow()
+        assert crashes.hasty().code == 0  # so that only one is stuck at a time
+        asked = next(supply)
+        town.delete(asked.id)
+        drops.refuse()
+        return asked
+
+    sweep(town, begin, crashes.run_hastily, lambda _: crashes.hasty())
+
+
+def test_an_end_that_failed_is_mended_once(crashes: Crashes, town: Town, drops: Drops) -> None:
+    supply = crashes.supply("mended")
+
+    def begin(_: str) -> Asked:
+        asked = next(supply)
+        town.delete(asked.id)
+        drops.refuse()
+        assert crashes.hasty().code == 5
+        drops.allow()
+        assert town.events(asked.id) == ["issued", "revoke-failed"]
+        return asked
+
+    sweep(town, begin, crashes.run_hastily, lambda _: crashes.hasty())
+
+
+def test_an_expiry_is_recorded_once(crashes: Crashes, town: Town, warm: Warm) -> None:
+    def begin(word: str) -> Asked:
+        asked = town.grant(f"expired-{word}", duration="1m")
+        assert warm.apply(Fate(minute=2)).code == 0
+        while town.live_tokens(asked.id):
+            time.sleep(0.1)
+        return asked
+
+    sweep(town, begin, crashes.run, crashes.mend)
+
+
+def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
+    crashes: Crashes, town: Town
+) -> None:
+    """A token behind its back, one that was used up, and a request pushed straight to main."""
+    supply, since = crashes.supply("seen"), {}
+
+    def begin(word: str) -> Asked:
+        asked = next(supply)
+        since[asked.id] = town.head()
+        for accessor in town.live_tokens(asked.id):
+            town.box.bao.client.write("auth/token/revoke-accessor", {"accessor": accessor})
+        meta = {
+            "daypass_grant": f"stray-{word}",
+            "daypass_repository": str(town.box.repository_id),
+        }
+        role = "daypass-orders-db-read-1h"
+        stray = {"policies": [role], "ttl": "1h", "explicit_max_ttl": "1h", "meta": meta}
+        town.box.bao.client.write(f"auth/token/create/{role}", stray)
+        town.push_straight(request(f"straight-{word}", duration="1h"))
+        return asked
+
+    def state(asked: Asked) -> Any:
+        form = "--format=%(trailers:key=Daypass-Event)%(trailers:key=Daypass-Reason)"
+        events = town.store.git("log", "--reverse", form, f"{since[asked.id]}..main")
+        told = [
+            issue.body.partition("\n")[0].partition(".")[0]
+            for issue in town.box.repository.issues.values()
+            if issue.body and issue.body.startswith("<!-- daypass:alarm:")
+        ]
+        strays = [grant for _, grant in town.tokens() if grant.startswith("stray-")]
+        everything = {word: told.count(word) for word in set(told)}
+        before = counted.get(asked.id, {})
+        new = {word: number - before.get(word, 0) for word, number in everything.items()}
+        return end_state(town, asked), sorted(events.split("\n")), new, strays
+
+    counted: dict[str, dict[str, int]] = {}
+
+    def count_and_begin(word: str) -> Asked:
+        asked = begin(word)
+        counted[asked.id] = {}
+        counted[asked.id] = state(asked)[2]
+        return asked
+
+    sweep(town, count_and_begin, crashes.run, crashes.mend, state=state)
+
+
+# Runs that meet.
+
+
+def granted_once(crashes: Crashes, asked: Asked, whole: Any) -> None:
+    """As a run leaves it that is alone in the world."""
+    assert end_state(crashes.town, asked) == whole
+    crashes.claim(asked)
+
+
+@pytest.fixture
+def whole(crashes: Crashes, town: Town) -> Any:
+    return end_state(town, crashes.grant(f"alone-{town.head()[:12]}"))
 
 
 @pytest.mark.parametrize("runs", [2, 4])
-def test_runs_side_by_side_grant_once_and_deliver_once(town: Town, runs: int) -> None:
+def test_runs_side_by_side_grant_once_and_deliver_once(
+    crashes: Crashes, town: Town, warm: Warm, whole: Any, runs: int
+) -> None:
     asked = [town.grant(f"side-{runs}-{number}", duration="1h") for number in range(5)]
-    with acting.job(town.box) as one, acting.job(town.box, "schedule") as other:
-        started = [
-            (one, other)[number % 2].start(*acting.DAYPASS, "apply", "--format", "json")
-            if number < 2
-            else None
-            for number in range(2)
-        ]
-        with acting.job(town.box) as third, acting.job(town.box, "workflow_dispatch") as fourth:
-            if runs == 4:
-                started += [
-                    job.start(*acting.DAYPASS, "apply", "--format", "json")
-                    for job in (third, fourth)
-                ]
-            ended = [(run, *run.communicate(timeout=120)) for run in started if run is not None]
-    for run, stdout, stderr in ended:
-        assert run.returncode in (0, 5), stdout + stderr
-        assert "Traceback" not in stderr
-    assert town.apply("schedule").code == 0
+    started = [warm.start(event=event) for event in ("push", "schedule", "push", "schedule")[:runs]]
+    for run in started:
+        done = run.result()
+        assert done.code in (0, 5), done.said
+        assert "Traceback" not in done.stderr
+    assert warm.apply().code == 0
     for item in asked:
-        granted_once(town, item)
-    holds(town)
+        granted_once(crashes, item, whole)
 
 
 def test_a_push_that_loses_a_race_is_built_again_on_the_new_head(
-    town: Town, tmp_path: Path
+    crashes: Crashes, town: Town, warm: Warm, whole: Any, tmp_path: Path
 ) -> None:
     first = town.grant("race-first", duration="1h")
     second = town.ask("race-second", duration="1h")
-    with acting.job(town.box) as job:
-        run = job.start(*RUNNER, "--hold", "repository.push", "--folder", str(tmp_path))
-        wait_for(tmp_path / "reached")
+    with held(warm, "^git push", tmp_path) as run:
         merged = town.merge(second)  # a person, in the moment of the push
-        (tmp_path / "go").touch()
-        stdout, stderr = run.communicate(timeout=60)
-    assert run.returncode == 0, stdout + stderr
+    assert run.result().code == 0, run.result().said
     on_main = town.store.git("rev-list", "--first-parent", "main").split()
     message = town.store.git("log", "-1", "--format=%B", on_main[on_main.index(merged) - 1])
     assert "Daypass-Grant: race-first" in message
     # And what was merged meanwhile did not wait for another run.
-    granted_once(town, first)
-    granted_once(town, second)
-    holds(town)
+    granted_once(crashes, first, whole)
+    granted_once(crashes, second, whole)
 
 
 def test_a_deletion_that_wins_the_race_against_an_issue_leaves_nothing(
-    town: Town, tmp_path: Path
+    town: Town, warm: Warm, tmp_path: Path
 ) -> None:
     asked = town.grant("race-deleted", duration="1h")
-    with acting.job(town.box) as job:
-        run = job.start(*RUNNER, "--hold", "repository.push", "--folder", str(tmp_path))
-        wait_for(tmp_path / "reached")
+    with held(warm, "^git push", tmp_path) as run:
         town.delete(asked.id)
-        (tmp_path / "go").touch()
-        stdout, stderr = run.communicate(timeout=60)
-    assert run.returncode == 0, stdout + stderr
-    assert town.apply("schedule").code == 0
-    assert town.live_tokens(asked.id) == []
-    assert town.comments(asked, "delivery") == []
-    assert not {path for path in town.files() if asked.id in path}
-    assert pending(town) == ()
-    holds(town)
+    assert run.result().code == 0, run.result().said
+    assert warm.apply().code == 0
+    left = end_state(town, asked)
+    assert (left["main"], left["events"], left["database"]) == ({}, [], 0)
+    assert (left["vault"]["tokens"], left["vault"]["pending"]) == (0, False)
+    assert left["github"]["said"] == []
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} never came"
+@contextmanager
+def held(warm: Warm, pattern: str, folder: Path) -> Iterator[Future[Ran]]:
+    """A run that waits before its first call like this, and goes on at the end."""
+    run = warm.start(Fate(hold=pattern, folder=folder))
+    deadline = time.monotonic() + 60
+    while not (folder / "reached").exists():
+        assert time.monotonic() < deadline, "it never came to that call"
+        assert not run.done(), run.result().said
         time.sleep(0.02)
+    yield run
+    (folder / "go").touch()
+    run.result()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from daypass.model.instant import Instant
 from daypass.sandbox.organisation import request
 from support import acting
 
@@ -34,6 +35,7 @@ class Town:
     def __init__(self, box: Box) -> None:
         self.box = box
         self.store = box.repository.store
+        self._grant_of: dict[str, str] = {}  # accessor → what its metadata says, for good
 
     def ask(self, request_id: str, *, by: str = "alice", **spec: Any) -> Asked:
         """Open a pull request that asks for access."""
@@ -127,14 +129,23 @@ class Town:
 
     def live_tokens(self, request_id: str) -> list[str]:
         """Accessors of live tokens that carry that grant's id in their metadata."""
-        return [accessor for accessor, grant in self.tokens() if grant == request_id]
+        return [accessor for accessor, grant in self.tokens(request_id) if grant == request_id]
 
-    def tokens(self) -> Iterator[tuple[str, str]]:
+    def tokens(self, of: str | None = None) -> Iterator[tuple[str, str]]:
+        """Accessors of live tokens, and the grants of their metadata; `of` one, or of all."""
         client = self.box.bao.client
         for accessor in client.list("auth/token/accessors"):
+            if of is not None and self._grant_of.get(accessor, of) != of:
+                continue
             found = self._lookup(accessor)
             if found is not None:
-                yield accessor, (found["data"].get("meta") or {}).get("daypass_grant", "")
+                grant = (found["data"].get("meta") or {}).get("daypass_grant", "")
+                yield accessor, self._grant_of.setdefault(accessor, grant)
+
+    def ends(self, accessor: str) -> Instant | None:
+        """When Vault ends a token; None when it has."""
+        found = self._lookup(accessor)
+        return Instant.parse(found["data"]["expire_time"]) if found is not None else None
 
     def _lookup(self, accessor: str) -> dict[str, Any] | None:
         from daypass.errors import SandboxError  # noqa: PLC0415  -- beside its only use

@@ -1,0 +1,178 @@
+"""Runs of daypass by the hundred: from a warm interpreter, in jobs of their own, killed at will.
+
+What runs is the command line with its real wiring, in a process of its own; see `warm_server`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from support import warm_server
+from support.acting import Done, person_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from daypass.sandbox.box import Box
+    from daypass.sandbox.github import RunCredentials
+    from daypass.sandbox.person import Person
+
+_PATIENCE_SECONDS = 120
+_COMMANDS = ".github/workflows/access-commands.yml"
+_COMMANDS_RUN = ".github/workflows/access-commands-run.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Done):
+    """A command that ended, and the calls with which it touched the world, in order."""
+
+    calls: tuple[str, ...]
+
+    @property
+    def was_killed(self) -> bool:
+        return self.code == -9
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What befalls a command. Nothing, unless something is named."""
+
+    kill: int | None = None  # before which of its calls it is killed; 1 is the first
+    reads: bool = False  # whether calls that only look are counted too
+    hold: str | None = None  # a pattern: at the first call like this it waits for `go`
+    minute: int | None = None  # seconds that a grant of a minute lasts; no patience then either
+    no_space: bool = False  # no file can be written to
+    clock: int = 0  # seconds that the machine's clock is off
+    folder: Path | None = None  # where `reached` appears when it is held, and `go` lets it go on
+
+
+_NOTHING = Fate()
+
+
+class Warm:
+    """A box, and jobs in it. Use it in `with`."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self._folder = Path(tempfile.mkdtemp(prefix="warm-"))
+        self._socket = self._folder / "s"
+        self._pool = ThreadPoolExecutor(8)
+        self._server = subprocess.Popen(
+            [sys.executable, warm_server.__file__, str(self._socket)],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        self._ready = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        self._server.terminate()
+        self._server.communicate()
+        shutil.rmtree(self._folder)
+
+    def apply(self, fate: Fate = _NOTHING, *, event: str = "schedule") -> Ran:
+        """One run of access-apply's own command."""
+        credentials = self.box.begin_apply_run(event)
+        with self._job(credentials) as (clone, environment):
+            return self._ask(("apply", "--format", "json"), clone, environment, fate)
+
+    def start(self, fate: Fate = _NOTHING, *, event: str = "schedule") -> Future[Ran]:
+        """The same, and go on meanwhile."""
+        return self._pool.submit(self.apply, fate, event=event)
+
+    def obey(self, comment_id: int, fate: Fate = _NOTHING, *, attempt: int = 1) -> Ran:
+        """The run of access-commands for a comment that stands."""
+        comment = self.box.repository.comments[comment_id]
+        name = self.box.repository.full_name
+        credentials = self.box.github.begin_run(
+            repository=self.box.repository,
+            workflow=_COMMANDS,
+            event="issue_comment",
+            job_workflow_ref=f"{name}/{_COMMANDS_RUN}@refs/heads/main",
+            actor=comment.author,
+            attempt=attempt,
+        )
+        payload = {
+            "action": "created",
+            "issue": {"number": comment.number, "pull_request": {"url": "…"}},
+            "comment": {"id": comment.id, "body": comment.body},
+        }
+        with self._job(credentials) as (clone, environment):
+            path = clone.parent / "event.json"
+            path.write_text(json.dumps(payload))
+            words = ("command", "--event", str(path), "--format", "json")
+            return self._ask(words, clone, environment, fate)
+
+    def person(self, person: Person, *words: str) -> Ran:
+        """Somebody types `daypass …` in their clone."""
+        if not person.clone.exists():
+            person.git("fetch", "-q")
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="told-") as name:
+            environment = person_environment(person)
+            return self._ask(words, person.clone, environment, _NOTHING, Path(name))
+
+    @contextmanager
+    def _job(self, credentials: RunCredentials) -> Iterator[tuple[Path, dict[str, str]]]:
+        """A job with a clone of its own: copied, because a run fetches what is new itself."""
+        template = self._folder / "clone"
+        if not template.exists():
+            self.box.checkout(template, credentials)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="job-") as name:
+            home = Path(name)
+            subprocess.run(["cp", "-r", str(template), str(home / "clone")], check=True)
+            yield home / "clone", self.box.job_environment(credentials, home)
+        self.box.github.end_run(credentials)
+
+    def _ask(
+        self,
+        words: tuple[str, ...],
+        directory: Path,
+        environment: dict[str, str],
+        fate: Fate,
+        folder: Path | None = None,
+    ) -> Ran:
+        folder = folder or directory.parent / "told"
+        folder.mkdir(exist_ok=True)
+        order = {
+            "words": words,
+            "directory": str(directory),
+            "environment": environment,
+            "folder": str(folder),
+            "kill": fate.kill,
+            "reads": fate.reads,
+            "hold": fate.hold,
+            "gate": str(fate.folder) if fate.folder else None,
+            "minute": fate.minute,
+            "noSpace": fate.no_space,
+            "clock": fate.clock,
+        }
+        self._await_server()
+        with socket.socket(socket.AF_UNIX) as talk:
+            talk.settimeout(_PATIENCE_SECONDS)
+            talk.connect(str(self._socket))
+            talk.sendall(json.dumps(order).encode() + b"\n")
+            code = int(talk.makefile("rb").readline())
+        told = folder / "calls.json"
+        calls = json.loads(told.read_text())["calls"] if told.exists() else []
+        said = [(folder / name).read_text() for name in ("stdout", "stderr")]
+        return Ran(code, *said, tuple(calls))
+
+    def _await_server(self) -> None:
+        if not self._ready:
+            assert self._server.stdout is not None
+            assert self._server.stdout.readline() == b"ready\n"
+            self._ready = True
