@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEASURES = (
     *("expiry", "ends", "done", "delivery", "batch", "live", "reverts"),
-    *("validate", "decide", "hostile", "history", "verify", "report"),
+    *("validate", "decide", "hostile", "history", "verify", "report", "faults"),
 )
 
 

@@ -93,7 +93,7 @@ class _Pass:
     settings: Settings
     limits: Limits
     outcome: Outcome
-    has_more: bool = False  # what was taken offline may have to end in the next pass
+    has_more: bool = False  # the next pass has to look at what this one did
     _head: str = ""
     _ruling: Catalogue | None = None
     _ended: dict[str, Action] = field(default_factory=dict)
@@ -118,6 +118,8 @@ class _Pass:
         happenings += find_changes(self.ports, seen, answers)
         happenings += offline.run(strangers.offline, plan)
         self.has_more = bool(offline.taken) and not seen.world.frozen
+        # What was minted for other bytes of a request is gone then: what it says now is judged.
+        self.has_more |= any(action.request for action in plan.of(Step.ABANDON))
         happenings += self._review(seen, answers)
         happenings += to_record(self.ports, seen)
         aftermath.abandon(plan)

@@ -205,11 +205,11 @@ def _for_new_request(world: World, request: RequestFile) -> Action:
 
 def _for_minted(world: World, request: RequestFile, slot: Slot) -> Action:
     grant = Grant.from_document(slot.data["record"])
-    if grant.request_blob != request.blob:
-        return Action(Step.ABANDON, grant.id, request, grant, slot, reason=Reason.REQUEST_CHANGED)
     if not world.is_live(grant.accessor) or grant.not_after <= world.now:
         # Nothing of it was ever delivered: the id may be minted for again, by compare-and-set.
         return Action(Step.JUDGE, grant.id, request, slot=slot)
+    if grant.request_blob != request.blob:
+        return Action(Step.ABANDON, grant.id, request, grant, slot, reason=Reason.REQUEST_CHANGED)
     return Action(Step.RESUME, grant.id, request, grant, slot)
 
 
