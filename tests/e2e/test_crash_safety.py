@@ -21,7 +21,7 @@ import pytest
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
 from daypass.sandbox.box import Box
-from support.end_state import end_state
+from support.end_state import end_state, lasts
 from support.sweep import sweep
 from support.town import Asked, Town
 from support.warm import Fate, Ran, Warm
@@ -361,3 +361,22 @@ def held(warm: Warm, pattern: str, folder: Path) -> Iterator[Future[Ran]]:
     yield run
     (folder / "go").touch()
     run.result()
+
+
+def test_a_request_that_changed_while_a_killed_run_had_minted_for_it_is_judged_as_it_is(
+    crashes: Crashes, town: Town, warm: Warm
+) -> None:
+    asked = town.grant("changed", duration="1h")
+    assert warm.apply(Fate(kill_at="^git push")).was_killed
+    (first,) = town.live_tokens(asked.id)
+    path = f"access/requests/{asked.id}.yaml"
+    changed = town.store.git("show", f"main:{path}").replace("1h", "30m").encode()
+    again = Asked(asked.id, asked.who.propose("changes", {path: changed}, "Shorter"), asked.who)
+    town.merge(again)
+    done = warm.apply()
+    assert done.code == 0, done.said
+    assert town.events(asked.id) == ["issued"]
+    (second,) = town.live_tokens(asked.id)
+    assert second != first
+    assert lasts(town, asked.id) <= 1800
+    assert crashes.claim(again)

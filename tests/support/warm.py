@@ -49,6 +49,7 @@ class Fate:
     """What befalls a command. Nothing, unless something is named."""
 
     kill: int | None = None  # before which of its calls it is killed; 1 is the first
+    kill_at: str | None = None  # a pattern: before the first call like this it is killed
     reads: bool = False  # whether calls that only look are counted too
     hold: str | None = None  # a pattern: at the first call like this it waits for `go`
     minute: int | None = None  # seconds that a grant of a minute lasts; no patience then either
@@ -153,6 +154,7 @@ class Warm:
             "environment": environment,
             "folder": str(folder),
             "kill": fate.kill,
+            "killAt": fate.kill_at,
             "reads": fate.reads,
             "hold": fate.hold,
             "gate": str(fate.folder) if fate.folder else None,

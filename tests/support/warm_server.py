@@ -72,7 +72,8 @@ class Watch:
             return
         with self._lock:
             self.names.append(name)
-            if len(self.names) == self.order.get("kill"):
+            at = self.order.get("killAt")
+            if len(self.names) == self.order.get("kill") or (at and re.search(at, name)):
                 self.end("killed")
                 os.kill(os.getpid(), signal.SIGKILL)
                 signal.pause()
