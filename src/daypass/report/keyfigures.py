@@ -139,7 +139,7 @@ def _denials(ground: Ground) -> KeyFigure:
         "denials",
         "Not granted",
         f"{len(ground.refusals):,}",
-        f"{denied:,} denied by policy" if denied else "none denied",
+        f"{denied:,} denied" if denied else "none denied",
         Standing.NONE,
     )
 
