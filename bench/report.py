@@ -48,7 +48,8 @@ def timed(folder: Path, *words: str) -> tuple[float, float]:
         wall, after = time.monotonic() - began, os.times()
         spent = after.children_user + after.children_system
         runs.append((wall, spent - before.children_user - before.children_system))
-    return min(runs)
+    walls, processor = zip(*runs, strict=True)
+    return min(walls), min(processor)
 
 
 def opened(page: Path) -> float:
@@ -60,25 +61,36 @@ def opened(page: Path) -> float:
 
 
 def measure() -> list[Figure]:
-    """The three figures; whoever reads them beside others at work looks at processor time."""
+    """Whoever reads these beside others at work looks at processor time."""
     compileall.compile_dir(Path(daypass.__file__).parent, quiet=1)
     with tempfile.TemporaryDirectory(prefix="daypass-bench-") as name:
+        os.environ["XDG_CACHE_HOME"] = name
         folder, page = Path(name) / "clone", Path(name) / "report.html"
         folder.mkdir()
         write_year(folder, GRANTS).close()
-        verifying, verified = timed(folder, "verify", "--format", "json")
+        verifying, verified = timed(folder, "verify", "--no-cache", "--format", "json")
+        first, spent = timed(folder, "report", "--no-cache", "--output", str(page))
+        timed(folder, "verify", "--format", "json")
         making, made = timed(folder, "report", "--output", str(page))
         size = page.stat().st_size
         seen = opened(page)
     what = f"HTML report of {GRANTS:,} grants"
     return [
         Figure(
-            f"{what}: whole process",
+            f"{what}, of a clone that was verified before: whole process",
             f"{making:.1f} s ({made:.1f} s of processor time)",
-            f"`audit verify` of the same: {verifying:.1f} s ({verified:.1f} s)",
-            f"{made / verified:.1f} x",
+            f"`audit verify --no-cache`: {verifying:.1f} s ({verified:.1f} s)",
+            f"{made / verified:.2f} x",
             f"< {MAKE_GOAL:.0f} s",
             min(making, made) < MAKE_GOAL,
+        ),
+        Figure(
+            f"{what}, verified for the first time",
+            f"{first:.1f} s ({spent:.1f} s of processor time)",
+            "the same",
+            f"{spent / verified:.2f} x",
+            f"< {MAKE_GOAL:.0f} s",
+            min(first, spent) < MAKE_GOAL,
         ),
         Figure(
             f"{what}: size",

@@ -30,7 +30,14 @@ def add_outside(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="as for `daypass audit verify` (may be repeated)",
     )
-    parser.add_argument("--anchor", metavar="COMMIT", help="as for `daypass audit verify`")
+    parser.add_argument(
+        "--anchor", metavar="COMMIT", help="a head of main that was noted elsewhere, in full"
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="verify all of it, whatever was verified before on this machine",
+    )
 
 
 def check_outside(words: argparse.Namespace) -> None:
@@ -50,6 +57,8 @@ def check_outside(words: argparse.Namespace) -> None:
 
 def judged(repository: GitRepository, head: str, words: argparse.Namespace) -> Report:
     """What `daypass audit verify` says of that head, for a verb that rests on it."""
+    from daypass.adapters.verified import Verified
+    from daypass.ledger.anchor import PREFIX
     from daypass.ledger.verify import verify
     from daypass.lifecycle.replaying import Replayer
 
@@ -59,4 +68,8 @@ def judged(repository: GitRepository, head: str, words: argparse.Namespace) -> R
         fingerprints=words.fingerprint,
         anchor=words.anchor,
         replay=Replayer(repository),
+        memory=None
+        if words.no_cache
+        else Verified(repository.root(head), words.fingerprint, words.anchor),
+        tags=list(repository.tags(PREFIX)),
     )
