@@ -107,7 +107,7 @@ def test_an_auditors_one_liners_find_what_they_say(
         "--diff-filter=A": "kind: AccessRequest",
         "Daypass-Event: denied": "Daypass-Reason: policy",
         "--first-parent --format": "Carol",
-        "Daypass-Event: policy-changed": "",  # no policy has changed here: git takes it, that is all
+        "Daypass-Event: policy-changed": "",  # none has changed here: git takes the words
         "key=Daypass-Event,key=Daypass-Approver": "Daypass-Event: revoked",
     }
     wanted = [words for words in looked_for if words in script]
