@@ -83,6 +83,9 @@ def test_false_and_every_error_deny(expression):
         "||".join(["true"] * 50_000),
         "x" * 2001,
         "approvals.map(a, a + a) == []",
+        # each turn binds a list that holds the last one eight times: 8^9 comparisons, and no turns
+        "[[0]]" + ".map(x,[x,x,x,x,x,x,x,x])" * 9 + ".all(x,x==x)",
+        "[[0,0]].all(a,[[a,a]].all(b,[[b,b]].all(c,[[c,c]].all(d,d==d))))",
         "approvals.exists(a, a.identity.matches('((x{1,10}){1,10}){1,10}y'))",
         "approvals . exists // hidden\n (a, a.identity . matches ('x'))",
         "&&".join(["'x'.matches('((x{1,10}){1,10}){1,10}y')"] * 5),
