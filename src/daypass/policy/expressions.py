@@ -2,7 +2,9 @@
 
 The runtime bounds iterations (10,000), recursion (32) and size. It does not bound what one
 iteration may cost: a regular expression is compiled anew each time, and strings and lists can grow.
-So an expression that iterates may use neither `+` nor `matches`, and is short.
+Each iteration can also bind a list that holds the one before it several times: after a few, to
+compare two of them takes for ever. So an expression that iterates may use neither `+` nor
+`matches`, is short, and iterates three times at most.
 
 Its error values are truthy, and some errors are raised instead: only a result whose declared and
 actual type is bool, and whose value is True, passes.
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 VARIABLES: Final = ("request", "subject", "resource", "requester", "approvals", "context", "now")
 MAX_LENGTH: Final = 2000  # characters
 MAX_ITERATING_LENGTH: Final = 500
+MAX_ITERATIONS: Final = 3  # macros that iterate, in one expression
 MAX_MATCHES: Final = 4
 MAX_STRING: Final = 1024  # characters of any string that an expression can see
 MAX_ITEMS: Final = 256  # of any list or map that an expression can see
@@ -39,6 +42,8 @@ _GROUPS: Final = re.compile(r"\bgroups\b")
 _LIST: Final = re.compile(r"\bin\s*\[")
 _PLAIN_INDEX: Final = re.compile(r"\[\s*(?:'[^'\\]*'|\"[^\"\\]*\"|[0-9]+)\s*\]")
 _INDEX: Final = re.compile(r"[\w\])}'\"]\s*\[")
+_WHOLE: Final = re.compile(r"\b(?:subject|requester)\b(?!\s*[.\[])")
+_COMMENT: Final = "//"  # of CEL, up to the end of its line; and of an address in a text
 _APPROVALS: Final = re.compile(r"\bapprovals\b")
 
 
@@ -57,10 +62,10 @@ class Expression:
     reads_approvals: bool
 
     def tolerates(self, name: str) -> bool:
-        """Whether it says itself what it does while that context is unknown."""
-        return re.search(rf"\bcontext\s*\.\s*{re.escape(name)}\s*\.\s*status\b", self.text) is not (
-            None
-        )
+        """Whether it says itself what it does while that context is unknown, and not by a remark."""
+        return _COMMENT not in self.text and re.search(
+            rf"\bcontext\s*\.\s*{re.escape(name)}\s*\.\s*status\b", self.text
+        ) is not (None)
 
 
 _TYPES: Final = {
@@ -175,11 +180,14 @@ def passes(expression: Expression, variables: Any) -> bool:
 
 
 def _may_read_groups(text: str) -> bool:
-    """Whether it names `groups`, or looks something up by a name that is put together or escaped.
+    """Whether it names `groups`, or what it looks up cannot be told from its text.
 
-    What is looked up then cannot be told from the text, and a group that nobody could ask about
-    must not pass for one that somebody is not in.
+    That is a name which is put together or escaped, a comment between a value and its index, or a
+    person as a whole: a group that nobody could ask about must not pass for one that somebody is
+    not in.
     """
+    if _COMMENT in text or _WHOLE.search(text) is not None:
+        return True
     rest = _PLAIN_INDEX.sub("", _LIST.sub("in (", text))
     return _GROUPS.search(text) is not None or _INDEX.search(rest) is not None
 
@@ -189,9 +197,12 @@ def _check_cost(text: str) -> None:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
     if len(_REGEX.findall(text)) > MAX_MATCHES:
         raise ExpressionError(f"it uses `matches` more than {MAX_MATCHES} times")
-    if _ITERATES.search(text) is None:
+    iterates = len(_ITERATES.findall(text))
+    if not iterates:
         return
     # Judged by words, strings included: whoever hides one from this check hides it from people.
+    if iterates > MAX_ITERATIONS:
+        raise ExpressionError(f"it iterates more than {MAX_ITERATIONS} times: split the rule")
     if len(text) > MAX_ITERATING_LENGTH:
         raise ExpressionError(
             f"it iterates, and is longer than {MAX_ITERATING_LENGTH} characters: split the rule"

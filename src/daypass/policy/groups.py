@@ -78,6 +78,11 @@ def resolve_groups(
     for slug in teams_needed(catalogue):
         entry = TEAM_PREFIX + slug
         groups[entry] = _resolve((entry,), catalogue, teams)
+    for policy in catalogue.policies.values():
+        for name in policy.match.subject_groups:
+            # Nobody is a member of a group that nobody defined, and a guard about it would fall
+            # silent: who was meant is not known.
+            groups.setdefault(name, _UNKNOWN)
     return GroupDirectory(groups)
 
 

@@ -546,6 +546,10 @@ def test_a_rule_may_tolerate_an_unknown_answer_where_little_is_at_stake():
         "!('contractors' in subject['gro' + 'ups'])",
         r"!('contractors' in subject['gr\u006fups'])",
         "!subject.exists(key, key.startsWith('grou') && 'contractors' in subject[key])",
+        "!('contractors' in subject //.\n['gro' + 'ups'])",
+        "!('contractors' in {'a': subject}.a.filter(k, k == 'x' || k.startsWith('gro')).map(k, "
+        "{'a': subject}.a[k])[0])",
+        "subject != {'a': 1} && !(requester in [subject])",
     ],
 )
 def test_what_is_asked_of_groups_is_indeterminate_while_one_is_unknown(expression):
@@ -553,6 +557,33 @@ def test_what_is_asked_of_groups_is_indeterminate_while_one_is_unknown(expressio
     world = catalogue(policy(rules=[rule]))
     assert outcome(world, "bob").permitted
     assert outcome(world, "bob", teams={"contractors": None}).effect is Effect.INDETERMINATE
+
+
+def test_a_guard_of_a_group_that_nobody_defines_does_not_fall_silent():
+    guard = policy(
+        "contractors",
+        effect="guard",
+        match={"subjects": {"groups": ["contractors"]}},
+        rules=[{"name": "never", "expression": "false", "message": "contractors never"}],
+    )
+    groups = {"dba": ["bob"], "orders-team": ["dave"], "contractors": ["alice"]}
+    assert outcome(catalogue(policy(), guard, groups=groups), "bob").effect is Effect.DENY
+    del groups["contractors"]
+    assert outcome(catalogue(policy(), guard, groups=groups), "bob").effect is Effect.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "context.posture.value != 'broken' // context.posture.status",
+        "context.posture.value != 'broken' && '// context.posture.status' != ''",
+    ],
+)
+def test_a_remark_about_the_status_tolerates_nothing(mention):
+    rule = {"name": "posture", "expression": mention, "message": "a healthy device"}
+    low = catalogue(policy(rules=[rule]), resources=(resource(sensitivity="low"),))
+    assert outcome(low, "bob", context=posture(Status.KNOWN, "healthy")).permitted
+    assert outcome(low, "bob", context=posture(Status.UNKNOWN)).effect is Effect.INDETERMINATE
 
 
 def test_no_free_text_enters_the_input():
