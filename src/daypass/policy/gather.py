@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -148,9 +149,16 @@ def _keys_shared_with(identity: Identity, catalogue: Catalogue) -> tuple[str, ..
     )
 
 
-def _key(line: str) -> tuple[str, ...]:
-    """A public key without its comment: an SSH key has two words, an age key one."""
-    return tuple(line.split()[:2])
+def _key(line: str) -> tuple[str, bytes]:
+    """A public key without its comment, and however its bytes are written."""
+    kind, _, rest = line.partition(" ")
+    if not kind.startswith("ssh-"):
+        return kind, b""  # an age key is one word
+    text = rest.partition(" ")[0]
+    try:
+        return kind, base64.b64decode(text)
+    except ValueError:
+        return kind, text.encode()
 
 
 def _person(name: str, catalogue: Catalogue) -> PersonFacts:

@@ -44,6 +44,24 @@ def test_own_keys_are_no_persons_keys(comment):
     assert asked_for(machine(recipients=["age1own"]), others=(alice,)).permitted
 
 
+RSA = "ssh-rsa AAAA" + "B" * 298 + "%s="
+AGE = "age1" + "q" * 58
+
+
+@pytest.mark.parametrize(
+    ("hers", "its"),
+    [
+        (f"{AGE} alice", f"{AGE} deployer"),
+        (AGE, f"{AGE} deployer"),
+        (RSA % "Q", RSA % "R"),  # the same bytes: what is left over of the last letter is not read
+    ],
+)
+def test_a_key_is_one_key_however_it_is_written(hers, its):
+    alice = identity("alice", recipients=[hers])
+    decision = asked_for(machine(recipients=[its]), others=(alice,))
+    assert failing(decision) == {"built-in/own-keys"}
+
+
 def test_people_may_share_a_laptop():
     both = [identity(name, recipients=[KEY]) for name in ("alice", "bob")]
     assert outcome(catalogue(identities=tuple(both)), "carol").permitted
