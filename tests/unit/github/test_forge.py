@@ -191,6 +191,14 @@ def test_an_unheard_of_type_of_account_is_no_user(
     assert account.type is AccountType.OTHER
 
 
+@pytest.mark.parametrize("ghost", [None, {}, answers.user(10137, "ghost")])
+def test_whoever_deleted_their_account_is_nobody(
+    github: responses.RequestsMock, forge: GitHubForge, ghost: dict[str, Any] | None
+) -> None:
+    github.get(f"{API}/user/10137", json=ghost)
+    assert forge.account(10137) is None
+
+
 def test_a_comment_is_posted_once_however_often_it_is_asked_for(
     github: responses.RequestsMock, forge: GitHubForge
 ) -> None:

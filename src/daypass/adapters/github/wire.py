@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^<>\n]+)>", re.IGNORECASE | re.MULTILINE)
+# The account at github.com that deleted ones are shown as. Whoever it was may have another one.
+_GHOST: Final = (10137, "ghost")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -80,8 +82,10 @@ def instant(value: Any) -> Instant:
 
 
 def account(value: Any) -> Account | None:
-    """An account; None for null, and for the `{}` that commits show for an unknown address."""
-    if not value:
+    """An account; None for null, for the `{}` that commits show for an unknown address, and for
+    `ghost`, who stands in for every account that is gone.
+    """
+    if not value or (value["id"], value["login"]) == _GHOST:
         return None
     try:
         kind = AccountType(text(value["type"]))
