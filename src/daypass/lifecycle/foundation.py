@@ -177,7 +177,8 @@ def _blobs(repository: Repository, commit: str) -> dict[str, str]:
 def _covers(files: tuple[ChangedFile, ...], changed: dict[str, str | None]) -> bool:
     """Whether the pull request lists every changed path with the very bytes that are on main."""
     listed = {item.path: None if item.status == "removed" else item.blob for item in files}
-    gone = {item.previous_path: None for item in files if item.previous_path}
+    # What is copied stays where it was: only a rename takes the other path away.
+    gone = {item.previous_path: None for item in files if item.status == "renamed"}
     listed = {**gone, **listed}
     return all(
         path in listed and listed[path] == (blob.split(" ")[1] if blob else None)

@@ -35,7 +35,7 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
 from daypass.policy.compiled import compile_policies
-from daypass.policy.provenance import ProvenanceFault, prove
+from daypass.policy.provenance import ProvenanceFault, outside, prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -220,11 +220,9 @@ class _Case:
         self.pull_request = proof
         if self.file.lane is Lane.BREAK_GLASS:
             return fault_of_merged(proof, self.file, self.run.catalogue.settings.github)
-        others = [item.path for item in proof.files if not item.path.startswith(_REQUESTS)]
-        if others:
-            return (
-                f"#{proof.number} changes more than requests ({others[0]}): ask in one of its own"
-            )
+        other = outside(proof, _REQUESTS)
+        if other is not None:
+            return f"#{proof.number} changes more than requests ({other}): ask in one of its own"
         return None
 
     def check_time(self) -> Refusal | Wait | None:

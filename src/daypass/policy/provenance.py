@@ -75,6 +75,20 @@ def prove(
     return exact[0]
 
 
+def outside(pull_request: PullRequest, folder: str) -> str | None:
+    """A path that it changes outside of a folder, by whichever of its names; None: there is none.
+
+    A file that was moved into the folder is gone from where it was.
+    """
+    paths = (
+        path
+        for item in pull_request.files
+        for path in (item.path, item.previous_path)
+        if path is not None
+    )
+    return next((path for path in paths if not path.startswith(folder)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class FoundationProof:
     """A change of what decisions rest on that its owners approved."""

@@ -20,7 +20,13 @@ from policy_world import (
 
 from daypass.model.pullrequest import ChangedFile, PullRequestCommit, Push, ReviewState
 from daypass.policy.groups import resolve_groups
-from daypass.policy.provenance import FoundationProof, ProvenanceFault, prove, prove_foundation
+from daypass.policy.provenance import (
+    FoundationProof,
+    ProvenanceFault,
+    outside,
+    prove,
+    prove_foundation,
+)
 
 COMMIT = "c" * 40
 
@@ -80,6 +86,23 @@ def test_two_that_claim_it_prove_nothing_unless_one_made_the_commit():
     fault = proven(other, pull, commit="9" * 40)
     assert isinstance(fault, ProvenanceFault)
     assert fault.code == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        (ChangedFile("README.md", "modified", BLOB), "README.md"),
+        (ChangedFile("access/requests.yaml", "added", BLOB), "access/requests.yaml"),
+        (
+            ChangedFile("access/requests/x.yaml", "renamed", BLOB, "access/policies/guard.yaml"),
+            "access/policies/guard.yaml",
+        ),
+        (ChangedFile("access/requests/x.yaml", "renamed", BLOB, "access/requests/y.yaml"), None),
+    ],
+)
+def test_what_a_pull_request_changes_outside_of_a_folder(file, path):
+    pull = pull_request(files=(ChangedFile(PATH, "added", BLOB), file))
+    assert outside(pull, "access/requests/") == path
 
 
 def foundation(*reviews, at_least=1, teams=None, world=None, **changes):
