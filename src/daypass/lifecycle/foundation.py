@@ -178,8 +178,8 @@ def _covers(files: tuple[ChangedFile, ...], changed: dict[str, str | None]) -> b
     """Whether the pull request lists every changed path with the very bytes that are on main."""
     listed = {item.path: None if item.status == "removed" else item.blob for item in files}
     # What is copied stays where it was: only a rename takes the other path away.
-    gone = {item.previous_path: None for item in files if item.status == "renamed"}
-    listed = {**gone, **listed}
+    renamed = [item.previous_path for item in files if item.status == "renamed"]
+    listed = {**dict.fromkeys(path for path in renamed if path is not None), **listed}
     return all(
         path in listed and listed[path] == (blob.split(" ")[1] if blob else None)
         for path, blob in changed.items()

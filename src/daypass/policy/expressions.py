@@ -62,7 +62,7 @@ class Expression:
     reads_approvals: bool
 
     def tolerates(self, name: str) -> bool:
-        """Whether it says itself what it does while that context is unknown, and not by a remark."""
+        """Whether it says itself what it does while that context is unknown, not in a remark."""
         return _COMMENT not in self.text and re.search(
             rf"\bcontext\s*\.\s*{re.escape(name)}\s*\.\s*status\b", self.text
         ) is not (None)

@@ -82,9 +82,7 @@ def instant(value: Any) -> Instant:
 
 
 def account(value: Any) -> Account | None:
-    """An account; None for null, for the `{}` that commits show for an unknown address, and for
-    `ghost`, who stands in for every account that is gone.
-    """
+    """An account; None for null, for the `{}` of an unknown address in a commit, and for `ghost`."""
     if not value or (value["id"], value["login"]) == _GHOST:
         return None
     try:
