@@ -7,14 +7,17 @@ the commit that recorded it. Whether that evidence is genuine, `ledger.verify` s
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError, PermanentError
+from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.history import is_signed
 from daypass.ledger.trailers import parse_message
-from daypass.model.names import break_glass_path, grant_path, request_path
+from daypass.model.names import ALLOWED_SIGNERS_PATH, break_glass_path, grant_path, request_path
 from daypass.policy.decide import CompiledPolicies, compile_policies
 from daypass.policy.input import DecisionInput
 
@@ -52,7 +55,9 @@ class Recorded:
     commit: str
     input_digest: str
     policy_digest: str
+    effect: str  # as it was recorded
     beside: str = ""  # what main's documents before the merge said, where they differed
+    signed: bool | None = None  # by a key of access/allowed_signers; None: there are none
 
 
 def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | None:
@@ -62,7 +67,11 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
         PermanentError: it was refused before it came to a decision.
         DocumentError: what is recorded cannot be read.
     """
-    return _granted(library, head, grant_id) or _denied(library, head, grant_id)
+    signers = _signers(library, head)
+    found = _granted(library, head, grant_id, signers) or _denied(library, head, grant_id, signers)
+    if found is None or signers is None:
+        return found
+    return replace(found, signed=_is_signed(library, found.commit, signers))
 
 
 def policies_at(library: Library, commit: str) -> CompiledPolicies:
@@ -76,14 +85,43 @@ def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[
     notes = []
     if decision.input_digest != recorded.input_digest:
         notes.append("the recorded input is not the one whose digest was recorded")
+    if recorded.signed is False:
+        notes.append(
+            f"no key of {ALLOWED_SIGNERS_PATH} signed {recorded.commit[:12]}: anybody can have "
+            "written what is shown. Run `daypass audit verify`"
+        )
+    if not today and not recorded.beside and str(decision.effect) != recorded.effect:
+        notes.append(f"decided again it is {decision.effect}, and {recorded.effect} was recorded")
     if not today and decision.policy_digest != recorded.policy_digest:
         notes.append("the policies of that commit are not the ones whose digest was recorded")
     return notes
 
 
-def _granted(library: Library, head: str, grant_id: str) -> Recorded | None:
+def _signers(library: Library, head: str) -> Signers | None:
+    """The keys whose evidence counts, by the clone's own word; None where it names none."""
+    entries = library.entries(head, ALLOWED_SIGNERS_PATH)
+    return Signers.parse(library.blobs([entries[0].blob])[entries[0].blob]) if entries else None
+
+
+def _is_signed(library: Library, commit: str, signers: Signers) -> bool:
+    return is_signed(parse_commit(next(iter(library.walk(commit))).raw), signers)
+
+
+def _newest_first(
+    library: Library, head: str, paths: Sequence[str], signers: Signers | None
+) -> list[str]:
+    """The commits that touch the paths: what is signed comes before what anybody can write."""
+    found = list(reversed(library.touching(None, head, paths)))
+    if signers is None:
+        return found
+    return sorted(found, key=lambda commit: not _is_signed(library, commit, signers))
+
+
+def _granted(
+    library: Library, head: str, grant_id: str, signers: Signers | None
+) -> Recorded | None:
     path = grant_path(grant_id)
-    for commit in reversed(library.touching(None, head, [path])):
+    for commit in _newest_first(library, head, [path], signers):
         entries = library.entries(commit, path)
         if entries:  # else it is the commit that removed the record again
             record = load_grant(path, library.blobs([entries[0].blob])[entries[0].blob])
@@ -95,13 +133,13 @@ def _granted(library: Library, head: str, grant_id: str) -> Recorded | None:
                 else ""
             )
             digests = (record.decision_digest, record.policy_digest)
-            return Recorded(facts, commit, *digests, beside)
+            return Recorded(facts, commit, *digests, record.effect, beside)
     return None
 
 
-def _denied(library: Library, head: str, grant_id: str) -> Recorded | None:
+def _denied(library: Library, head: str, grant_id: str, signers: Signers | None) -> Recorded | None:
     paths = [request_path(grant_id), break_glass_path(grant_id)]
-    for commit in reversed(library.touching(None, head, paths)):
+    for commit in _newest_first(library, head, paths, signers):
         message = next(iter(library.walk(commit))).raw.partition(b"\n\n")[2]
         event = parse_message(message)
         if event is None or event.event.grant != grant_id:
@@ -116,7 +154,8 @@ def _denied(library: Library, head: str, grant_id: str) -> Recorded | None:
         facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
         policy_digest = event.event.first("Daypass-Policy") or ""
         beside = next((line[2:] for line in message.decode().split("\n") if _BESIDE in line), "")
-        return Recorded(facts, commit, decided.partition(" ")[2], policy_digest, beside)
+        effect, _space, input_digest = decided.partition(" ")
+        return Recorded(facts, commit, input_digest, policy_digest, effect, beside)
     return None
 
 

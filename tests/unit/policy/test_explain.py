@@ -17,10 +17,32 @@ from daypass.model.event import EventKind, Reason
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daypass.model.decision import Decision
+    from daypass.policy.input import DecisionInput
+
+KEY = (
+    b'bot@example.com namespaces="git" '
+    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2flCmJmhzzxmTHiLn2mHmTLQOq+sTj8SpJsSvRA2mL\n"
+)
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path)
+
+
+def refusal_of(facts: DecisionInput, decision: Decision, effect: str = "") -> Refusal:
+    return Refusal(
+        grant_id=ID,
+        blob="b" * 40,
+        kind=EventKind.DENIED,
+        reason=Reason.POLICY,
+        why=("no",),
+        effect=effect or str(decision.effect),
+        input_digest=decision.input_digest,
+        policy_digest=decision.policy_digest,
+        decision_input=canonical_json(facts.to_json()).decode(),
+    )
 
 
 def explain(house: House, *words: str) -> int:
@@ -68,24 +90,33 @@ def test_a_denial_is_replayed_from_its_message(house, capsys):
     house.commit("Ask")
     facts, decision = house.decide()
     assert not decision.permitted
-    refusal = Refusal(
-        grant_id=ID,
-        blob="b" * 40,
-        kind=EventKind.DENIED,
-        reason=Reason.POLICY,
-        why=("no",),
-        effect=str(decision.effect),
-        input_digest=decision.input_digest,
-        policy_digest=decision.policy_digest,
-        decision_input=canonical_json(facts.to_json()).decode(),
-    )
-    happening = refused(refusal, Run("local", "local"))
+    happening = refused(refusal_of(facts, decision), Run("local", "local"))
     (house.path / f"access/requests/{ID}.yaml").unlink()
     house.commit(compose(happening.title, happening.body, happening.event, 1, None))
     assert explain(house, ID) == 0
     told = capsys.readouterr().out
     assert "deny at" in told
     assert "needs 1 approval from dba or orders-team: bob, carol, dave can approve" in told
+
+
+def test_a_decision_that_no_key_of_the_repository_signed_is_told(house, capsys):
+    house.write("access/allowed_signers", KEY)
+    house.record("carol")
+    assert explain(house, ID) == 6
+    assert "no key of access/allowed_signers signed" in capsys.readouterr().out
+
+
+def test_a_denial_that_says_what_its_input_does_not_is_told(house, capsys):
+    """A message with the trailers of a denial, on an input and policies that permit."""
+    house.write(f"access/requests/{ID}.yaml", b"x")
+    house.commit("Ask")
+    facts, decision = house.decide("carol")
+    assert decision.permitted
+    happening = refused(refusal_of(facts, decision, effect="deny"), Run("local", "local"))
+    (house.path / f"access/requests/{ID}.yaml").unlink()
+    house.commit(compose(happening.title, happening.body, happening.event, 1, None))
+    assert explain(house, ID) == 6
+    assert "decided again it is permit, and deny was recorded" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("rule", ["two-approvers", "window", "yaml-alias", "replicas-read/window"])

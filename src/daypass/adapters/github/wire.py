@@ -82,7 +82,7 @@ def instant(value: Any) -> Instant:
 
 
 def account(value: Any) -> Account | None:
-    """An account; None for null, for the `{}` of an unknown address in a commit, and for `ghost`."""
+    """An account; None for null, for the `{}` of a commit's unknown address, and for `ghost`."""
     if not value or (value["id"], value["login"]) == _GHOST:
         return None
     try:
