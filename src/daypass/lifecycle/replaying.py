@@ -54,7 +54,7 @@ class Replayer:
         if compiled is None:
             raise ValueError(f"the documents of {commit} are wrong")
         facts = DecisionInput.from_json(recorded)
-        decision = decide(facts, compiled)
+        decision = decide(facts, compiled, recorded=recorded)
         needs = describe_requirements(facts, compiled) if facts.approvals.counted else ()
         return Replayed(
             str(decision.effect),

@@ -17,7 +17,7 @@ from daypass.policy.facts import Stage, Status
 from daypass.policy.verdict import Verdict, failed, passed, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from daypass.model.policy import AccessPolicy
     from daypass.policy.compiled import CompiledPolicy, CompiledRule
@@ -30,11 +30,12 @@ class Variables:
     """One decision's input; its JSON, digest and activation, each once somebody needs it."""
 
     facts: DecisionInput
+    recorded: Mapping[str, Any] | None = None  # what the facts were read from
 
     @cached_property
-    def value(self) -> dict[str, Any]:
+    def value(self) -> Mapping[str, Any]:
         """The input as JSON."""
-        return self.facts.to_json()
+        return self.facts.to_json() if self.recorded is None else self.recorded
 
     @cached_property
     def digest(self) -> str:

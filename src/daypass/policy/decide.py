@@ -8,7 +8,7 @@ indeterminate, which is enforced as a denial. The least of all durations counts.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
 from daypass.model.grant import Lane
@@ -26,7 +26,7 @@ from daypass.policy.rules.target import pins_recipients
 from daypass.policy.verdict import Verdict, failed, passed, unknown, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from daypass.model.policy import AccessPolicy
     from daypass.policy.input import DecisionInput
@@ -37,17 +37,24 @@ _ORDER: Final = attrgetter("policy", "rule", "message")
 _STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 
 
-def decide(facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPolicies) -> Decision:
+def decide(
+    facts: DecisionInput,
+    policies: Iterable[AccessPolicy] | CompiledPolicies,
+    *,
+    recorded: Mapping[str, Any] | None = None,
+) -> Decision:
     """Decide. Equal input and policies give an equal decision, to the byte.
 
     Args:
         facts: everything that the decision rests on.
         policies: of the tree that rules; compiled ones when many decisions are asked in a run.
+        recorded: the JSON that the facts were read from, when a decision is made again: its digest
+            is then that of what was recorded, to the byte.
     """
     if not isinstance(policies, CompiledPolicies):
         policies = compile_policies(policies)
     said: list[RuleOutcome] = []
-    variables = Variables(facts)
+    variables = Variables(facts, recorded)
     in_force: list[AccessPolicy] = []  # enforced, and about this decision
     maybe_in_force: list[AccessPolicy] = []
     for compiled in policies.policies:
