@@ -21,6 +21,7 @@ import pytest
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
 from daypass.sandbox.box import Box
+from daypass.sandbox.organisation import request
 from support.end_state import end_state, lasts
 from support.sweep import sweep
 from support.town import Asked, Town
@@ -288,6 +289,52 @@ def test_an_expiry_is_recorded_once(crashes: Crashes, town: Town, warm: Warm) ->
         return asked
 
     sweep(town, begin, crashes.run, crashes.mend)
+
+
+def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
+    crashes: Crashes, town: Town
+) -> None:
+    """A token behind its back, one that was used up, and a request pushed straight to main."""
+    supply, since = crashes.supply("seen"), {}
+
+    def begin(word: str) -> Asked:
+        asked = next(supply)
+        since[asked.id] = town.head()
+        for accessor in town.live_tokens(asked.id):
+            town.box.bao.client.write("auth/token/revoke-accessor", {"accessor": accessor})
+        meta = {
+            "daypass_grant": f"stray-{word}",
+            "daypass_repository": str(town.box.repository_id),
+        }
+        role = "daypass-orders-db-read-1h"
+        stray = {"policies": [role], "ttl": "1h", "explicit_max_ttl": "1h", "meta": meta}
+        town.box.bao.client.write(f"auth/token/create/{role}", stray)
+        town.push_straight(request(f"straight-{word}", duration="1h"))
+        return asked
+
+    def state(asked: Asked) -> Any:
+        form = "--format=%(trailers:key=Daypass-Event)%(trailers:key=Daypass-Reason)"
+        events = town.store.git("log", "--reverse", form, f"{since[asked.id]}..main")
+        told = [
+            issue.body.partition("\n")[0].partition(".")[0]
+            for issue in town.box.repository.issues.values()
+            if issue.body and issue.body.startswith("<!-- daypass:alarm:")
+        ]
+        strays = [grant for _, grant in town.tokens() if grant.startswith("stray-")]
+        everything = {word: told.count(word) for word in set(told)}
+        before = counted.get(asked.id, {})
+        new = {word: number - before.get(word, 0) for word, number in everything.items()}
+        return end_state(town, asked), sorted(events.split("\n")), new, strays
+
+    counted: dict[str, dict[str, int]] = {}
+
+    def count_and_begin(word: str) -> Asked:
+        asked = begin(word)
+        counted[asked.id] = {}
+        counted[asked.id] = state(asked)[2]
+        return asked
+
+    sweep(town, count_and_begin, crashes.run, crashes.mend, state=state)
 
 
 # Runs that meet.

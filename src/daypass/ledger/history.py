@@ -8,6 +8,7 @@ what ever was: it stops at the event that it looks for.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import EvidenceError
@@ -26,6 +27,7 @@ _SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
 _COMMITTED_AT: Final = re.compile(rb"\ncommitter [^\n]*> ([0-9]{1,15}) [+-][0-9]{4}\n")
 _MARKED: Final = b"\nDaypass-Event: "
 _NAMED: Final = re.compile(rb"\nDaypass-Grant: ([^\n]+)")
+_NEWEST: Final = 2_000  # events: more than the run before can have written
 # With these a grant's life begins: nothing older concerns it.
 _BEGINNINGS: Final = frozenset({EventKind.ISSUED, EventKind.DENIED})
 
@@ -157,6 +159,16 @@ def _names_one(raw: bytes, grants: set[str]) -> bool:
     Looking costs a hundredth of checking a signature, and most events are of other grants.
     """
     return any(name.decode("ascii", "replace") in grants for name in _NAMED.findall(raw))
+
+
+def newest_accessors(
+    walk: Iterable[RawCommit], signers: Signers, kind: EventKind
+) -> frozenset[str | None]:
+    """The accessors' digests in the newest events of that kind: those of a few runs, not of all."""
+    newest = islice(read_events(walk, signers), _NEWEST)
+    return frozenset(
+        item.event.first("Daypass-Accessor") for item in newest if item.event.kind is kind
+    )
 
 
 def begins_life(recorded: RecordedEvent) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, LimitError
 from daypass.ledger import history
-from daypass.lifecycle import chronicle, ending, happening, reviewing
+from daypass.lifecycle import chronicle, ending, happening, reviewing, seen_once
 from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
@@ -67,9 +67,10 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     revokes more than `limits.unbidden`.
     """
     outcome = Outcome()
-    applying = _Pass(ports, settings, limits, outcome)
+    left = seen_once.recall(ports, outcome)
+    applying = _Pass(ports, settings, limits, outcome, left)
     for _ in range(_PASSES):
-        applying = _Pass(ports, settings, limits, outcome)
+        applying = _Pass(ports, settings, limits, outcome, left)
         try:
             applying.run()
         except LimitError as error:
@@ -80,6 +81,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             break
     applying.finish()
     raise_alarms(ports, outcome)
+    seen_once.forget(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
     return outcome
@@ -93,6 +95,7 @@ class _Pass:
     settings: Settings
     limits: Limits
     outcome: Outcome
+    left: frozenset[str] = frozenset()  # digests of orphans that a run before may have revoked
     has_more: bool = False  # the next pass has to look at what this one did
     _head: str = ""
     _ruling: Catalogue | None = None
@@ -114,7 +117,8 @@ class _Pass:
         issuing = Issuing(self.ports, self.settings, self.outcome)
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
-        happenings = [*self._repair(seen), *self._end(seen, plan), *self._end_orphans(strangers)]
+        happenings = [*self._repair(seen), *self._end(seen, plan)]
+        happenings += self._end_orphans(seen, strangers)
         happenings += find_changes(self.ports, seen, answers)
         happenings += offline.run(strangers.offline, plan)
         self.has_more = bool(offline.taken) and not seen.world.frozen
@@ -244,9 +248,11 @@ class _Pass:
             run=self.ports.run,
         )
 
-    def _end_orphans(self, strangers: Strangers) -> list[Happening]:
-        """Revoke tokens with our marks that no grant on main has."""
-        found = []
+    def _end_orphans(self, seen: Observation, strangers: Strangers) -> list[Happening]:
+        """Revoke tokens with our marks that no grant on main has; tell of those of a run before."""
+        if strangers.orphans:
+            seen_once.note(self.ports, self.outcome, strangers.orphans)
+        done = set(seen_once.unrecorded(self.ports, seen.world.head, self.left))
         for orphan in strangers.orphans:
             try:
                 why = end_orphan(self.ports, orphan, self._ruling)
@@ -254,13 +260,19 @@ class _Pass:
                 cause = f"orphan-lives.{orphan.digest[7:23]}"
                 self.outcome.fail(cause, error)
                 self.outcome.alarm(cause, error.message)
+                done.discard(orphan.digest)
                 continue
             text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
             if why is not None:
                 text += f", but what it opened may live on: {why}"
-            self.outcome.alarm(f"orphan.{orphan.digest[7:23]}", text, standing=False)
-            found.append(happening.orphaned(orphan.digest, self.ports.run))
-        return found
+            self.outcome.alarm(seen_once.orphan_cause(orphan.digest), text, standing=False)
+            done.add(orphan.digest)
+        return [happening.orphaned(digest, self.ports.run) for digest in sorted(done)]
+
+    def _noted(self, happenings: Iterator[Happening]) -> Iterator[Happening]:
+        """The same; and when all are there, and none is on main yet, what is to be told of them."""
+        yield from happenings
+        seen_once.note(self.ports, self.outcome)
 
     def _record(
         self, seen: Observation, happenings: Iterator[Happening], aftermath: Aftermath
@@ -272,7 +284,7 @@ class _Pass:
             note_changes(self.ports, seen, None)
             self._alert(seen, ())
             return
-        coming = chain((first,), happenings)
+        coming = self._noted(chain((first,), happenings))
         recording = chronicle.write(self.ports, coming, head=seen.world.head)
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
