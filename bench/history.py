@@ -38,7 +38,13 @@ ENVIRONMENT: Final = {
 def spent(*command: str) -> tuple[float, float]:
     """Wall-clock seconds, and seconds of processor time, of a process and all that it starts."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
