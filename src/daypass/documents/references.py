@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from daypass.model.catalogue import Catalogue
     from daypass.model.identity import Identity
-    from daypass.model.policy import AccessPolicy
+    from daypass.model.policy import AccessPolicy, Match
     from daypass.model.resource import Resource
     from daypass.model.settings import OfflineSettings, Settings
 
@@ -146,7 +146,7 @@ def resource_problems(resource: Resource, settings: Settings) -> Iterator[Proble
 
 
 def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Problem]:
-    """Groups, resources and identities that a policy names in vain: it would match nothing."""
+    """What a policy names in vain: what it is about would match nothing, and a guard be silent."""
     for group in sorted(policy.groups):
         yield from _group(("spec",), group, catalogue.settings)
     for index, name in enumerate(policy.match.resource_names):
@@ -157,6 +157,53 @@ def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
         if name not in catalogue.identities:
             at = ("spec", "match", "subjects", "names", index)
             yield _unknown(at, "identity", name, catalogue.identities)
+    yield from _unmatched(policy.match, catalogue)
+
+
+def _unmatched(match: Match, catalogue: Catalogue) -> Iterator[Problem]:
+    """Words that no resource and no identity has, where there are any to have them."""
+    resources, identities = catalogue.resources.values(), catalogue.identities.values()
+    if not resources:
+        return
+    at = ("spec", "match")
+    for place, wanted, known in (
+        ((*at, "resources", "types"), match.resource_types, {item.type for item in resources}),
+        (
+            (*at, "resources", "environments"),
+            match.environments,
+            {item.environment for item in resources},
+        ),
+        ((*at, "levels"), match.levels, {level for item in resources for level in item.levels}),
+    ):
+        for index, word in enumerate(wanted):
+            if word not in known:
+                yield _in_vain((*place, index), "resource", word, known)
+    for what, labels, all_labels in (
+        ("resource", match.resource_labels, [item.labels for item in resources]),
+        ("identity", match.subject_labels, [item.labels for item in identities]),
+    ):
+        section = {"resource": "resources", "identity": "subjects"}[what]
+        for key, values in labels.items():
+            known = {item[key] for item in all_labels if key in item}
+            if not known:
+                keys = {name for item in all_labels for name in item}
+                yield _in_vain((*at, section, "labels", key), what, key, keys)
+                continue
+            for index, word in enumerate(values):
+                if word not in known:
+                    yield _in_vain((*at, section, "labels", key, index), what, word, known)
+
+
+def _in_vain(at: tuple[str | int, ...], what: str, word: str, known: Iterable[str]) -> Problem:
+    known = sorted(known)
+    return Problem(
+        at,
+        "policy-matches-nothing",
+        f"no {what} has `{word}`{suggestion(word, known)}",
+        f"Write one of {', '.join(known)}, or bring the {what} first."
+        if known
+        else f"Take it out, or bring the {what} first.",
+    )
 
 
 def identity_problems(identity: Identity, identities: Mapping[str, Identity]) -> Iterator[Problem]:

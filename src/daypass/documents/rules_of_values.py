@@ -181,6 +181,13 @@ VALUE_RULES: Final = (
         "groups: [dbas]",
     ),
     Rule(
+        "policy-matches-nothing",
+        "Some resource has each type, environment, level and label that a policy is about, and "
+        "some identity each label of subjects: a guard with a misspelt one would never speak.",
+        "environments: [production]",
+        "environments: [prodution]",
+    ),
+    Rule(
         "policy-expression",
         "The CEL expressions and the ticket pattern of a policy compile, within their budget: one "
         "that does not denies whatever the policy matches.",

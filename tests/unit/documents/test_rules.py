@@ -154,6 +154,20 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         f"{RESOURCE_PATH}:13:24",
         {RESOURCE_PATH: RESOURCE.replace("groups: [dba]", "groups: [dbas]")},
     ),
+    *(
+        (
+            "policy-matches-nothing",
+            f"{POLICY_PATH}:8:{len('  match: ') + match.index(word) + 1}",
+            {POLICY_PATH: POLICY.replace("match: {}", f"match: {match}")},
+        )
+        for word, match in [
+            ("ssh", "{resources: {types: [ssh]}}"),
+            ("prodution", "{resources: {environments: [prodution]}}"),
+            ("raed", "{levels: [raed]}"),
+            ("[personal]", "{resources: {labels: {data: [personal]}}}"),
+            ("[dba]", "{subjects: {labels: {team: [dba]}}}"),
+        ]
+    ),
     ("settings-missing", SETTINGS_PATH, {SETTINGS_PATH: None}),
     (
         "grant-ends-before-it-begins",
