@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.decision import Decision, Effect, Enforcement, Obligations, RuleOutcome
 from daypass.model.grant import Lane
+from daypass.model.identity import IdentityType
 from daypass.model.obligation import REVIEW_SECONDS
 from daypass.model.policy import PolicyEffect
 from daypass.model.resource import IssueMode, Recording
@@ -184,7 +185,8 @@ def _obligations(facts: DecisionInput, in_force: Sequence[AccessPolicy]) -> Obli
     level = resource.level if resource else None
     issue = IssueMode(level.issue) if level else IssueMode.ON_CLAIM
     wanted = [policy.require.recording for policy in in_force if policy.require.recording]
-    if facts.request.lane == Lane.BREAK_GLASS:
+    vendor = facts.subject is not None and facts.subject.type == IdentityType.VENDOR
+    if facts.request.lane == Lane.BREAK_GLASS or vendor:
         wanted.append(Recording.REQUIRED)
     if any(policy.require.issue is IssueMode.ON_CLAIM for policy in in_force):
         issue = IssueMode.ON_CLAIM

@@ -590,3 +590,13 @@ def test_no_free_text_enters_the_input():
     text = str(facts(catalogue(), "bob", asked=asked).to_json())
     assert "IGNORE" not in text
     assert HEAD in text
+
+
+def test_what_a_vendor_does_is_recorded():
+    vendor = {"organisation": "Example Ltd", "sponsor": "carol", "contractEnd": "2027-01-31"}
+    of = {"type": "vendor", "vendor": vendor}
+    recordings = [
+        outcome(catalogue(identities=people), "bob").obligations.recording
+        for people in ((), (identity("alice", **of),))
+    ]
+    assert recordings == ["none", "required"]

@@ -132,7 +132,8 @@ RULES: Final = (
     ),
     BuiltInRule(
         name="vendor-under-contract",
-        purpose="A vendor has a sponsor here, and a contract that has not ended.",
+        purpose="A vendor has a sponsor here, and a contract that has not ended. Whatever else "
+        "asks for no recording: what a vendor does is recorded.",
         passes="eve of Example Ltd, sponsored by alice, contract until January",
         fails="eve in February",
         requirements=("R18",),
