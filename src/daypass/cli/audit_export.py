@@ -87,7 +87,7 @@ def _oscal(
 ) -> tuple[Verification, str]:
     from daypass.report.exports.oscal import assessment_results
 
-    words.controls, words.at = True, None
+    words.controls, words.at, words.vault = True, None, False
     ground = audit_report.ground_of(repository, head, words)
     document = assessment_results(ground)
     return ground.verification, json.dumps(document, indent=2, ensure_ascii=True) + "\n"

@@ -139,7 +139,7 @@ def instant_of(flag: str, text: str | None) -> Instant | None:
 
 
 def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -> Ground:
-    """All that a report rests on, by `--since`, `--until`, `--at`, `--controls` and verify's two.
+    """All that a report rests on, by the flags of `audit report`; an export sets those it lacks.
 
     Raises UsageError: a time that cannot be read, a window that ends before it begins.
     """
