@@ -25,6 +25,7 @@ from bench.governed import apply, merge_each
 from daypass.adapters.git import GitRepository
 from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack, object_id
+from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.tree import TreeEditor
 from daypass.ledger import sshsig
@@ -159,7 +160,7 @@ class Line:
     def flush(self) -> None:
         """Hand to git what was written so far."""
         if len(self._pack):
-            self._git.run("index-pack", "--stdin", data=self._pack.to_bytes())
+            store(self._git.directory / "objects" / "pack", self._pack.packed())
         self._pack.clear()
         self._waiting = 0
 
@@ -254,16 +255,16 @@ class Crowd:
     @contextmanager
     def line(self, head: str, trees: Sequence[str] = ()) -> Iterator[Line]:
         """Commits from there on. They are in GitHub's repository when this ends."""
-        store = self.box.repository.store.path
+        folder = self.box.repository.store.path
         public_key = self.key.public_key().public_bytes_raw()
         signers = Signers([AllowedSigner(organisation.EVIDENCE_EMAIL, public_key)])
         with GitRepository(
-            store, remote="origin", branch="main", author=("", ""), token=None
+            folder, remote="origin", branch="main", author=("", ""), token=None
         ) as repository:
             tip = read_tip(repository.walk(head), signers)
         if tip is None:
             raise SystemExit("there is no evidence on main: the bench is broken")
-        git = Git(store)
+        git = Git(folder)
         reader = ObjectReader(git)
         try:
             line = Line(git, reader, self.key, tip, head, trees)
