@@ -202,6 +202,8 @@ def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str]]:
             yield commit.committer, f"the committer of commit {commit.sha[:12]}"
     for push in pull_request.pushes:
         yield push.actor, f"the one who pushed {push.after[:12]}"
+    if not any(commit.sha == pull_request.head_sha for commit in pull_request.commits):
+        yield None, f"the author of the head {pull_request.head_sha[:12]}"
     if not any(push.after == pull_request.head_sha for push in pull_request.pushes):
         # Commit e-mails can be forged. Without GitHub's own word on who pushed the head, an
         # approver could have written it in somebody else's name.

@@ -13,6 +13,7 @@ import requests
 import responses
 from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
+from daypass.adapters.github import wire
 from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
@@ -69,6 +70,23 @@ def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
     assert (got.base_repository_id, got.base_ref) == (77, "main")
     asked = next(call.request.url for call in github.calls if "activity" in str(call.request.url))
     assert "ref=refs%2Fheads%2Fask" in str(asked)
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ("Co-authored-by : Eve <eve@example.org>", "eve@example.org"),
+        ("  co-authored-by: Eve < eve@example.org > \r", "eve@example.org"),
+        ('Co-authored-by: "a<b>" <eve@example.org>', "eve@example.org"),
+        ("Co-authored-by: eve@example.org", "eve@example.org"),
+        ("Co-authored-by: <<eve@example.org>>", "<<eve@example.org>>"),
+        ("Co-authored-by:", ""),
+    ],
+)
+def test_a_co_author_is_seen_however_the_line_is_written(line: str, address: str) -> None:
+    """What bears no address belongs to no account, and nothing counts then."""
+    assert wire.commit(answers.commit(f"Ask\n\n{line}\n")).co_authors == (address,)
+    assert wire.commit(answers.commit("Ask\n\nI thank co-authored-by: <x@y>\n")).co_authors == ()
 
 
 def test_a_merge_that_github_does_not_tell_of_yet_is_asked_for_again(

@@ -194,6 +194,8 @@ def test_the_subject_does_not_approve_what_its_owner_asks_for():
         ({"commits": (PullRequestCommit(HEAD, None, ALICE),)}, "no GitHub account"),
         ({"commits": (PullRequestCommit(HEAD, ALICE, None),)}, "no GitHub account"),
         ({"pushes": (Push(None, "0" * 40, HEAD, OPENED),)}, "no GitHub account"),
+        ({"commits": ()}, "the author of the head"),
+        ({"commits": (PullRequestCommit(OLD, ALICE, ALICE),)}, "the author of the head"),
         ({"pushes": ()}, "who pushed the head"),
         ({"pushes": (Push(ALICE, "0" * 40, OLD, OPENED),)}, "who pushed the head"),
         ({"pushes": (Push(BOT, "0" * 40, HEAD, OPENED),)}, "no person"),

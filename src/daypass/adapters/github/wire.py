@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
-_CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^<>\n]+)>", re.IGNORECASE | re.MULTILINE)
+_CO_AUTHOR: Final = re.compile(r"\s*co-authored-by\s*:(.*)", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r".*<([^<>]+)>\s*")
 # The account at github.com that deleted ones are shown as. Whoever it was may have another one.
 _GHOST: Final = (10137, "ghost")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
@@ -110,8 +111,16 @@ def commit(value: Any) -> PullRequestCommit:
         sha=sha(value["sha"]),
         author=account(value["author"]),
         committer=account(value["committer"]),
-        co_authors=tuple(match.strip() for match in _CO_AUTHOR.findall(message)),
+        co_authors=tuple(
+            _address(found[1]) for found in map(_CO_AUTHOR.fullmatch, message.splitlines()) if found
+        ),
     )
+
+
+def _address(text: str) -> str:
+    """The address of a co-author; what has none stays as it is, and belongs to no account."""
+    found = _ADDRESS.fullmatch(text)
+    return (found[1] if found else text).strip()
 
 
 def changed_file(value: Any) -> ChangedFile:
