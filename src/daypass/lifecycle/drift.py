@@ -6,16 +6,18 @@ is what an invoker took of Vault while GitHub was down: that is told apart, and 
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from daypass.errors import TemporaryError
+from daypass.errors import TemporaryError, VaultRefusedError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.ending import await_leases
 from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
-from daypass.lifecycle.offline import OfflineUse, is_offline, offline_roles
+from daypass.lifecycle.offline import OfflineUse, is_offline
 from daypass.lifecycle.ports import SlotState
+from daypass.lifecycle.world import accessor_digest
 from daypass.model.names import grant_path, is_name
 from daypass.model.resource import (
     OFFLINE_PREFIX,
@@ -27,8 +29,11 @@ from daypass.model.resource import (
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
-    from daypass.lifecycle.ports import TokenState
+    from daypass.lifecycle.ports import OfflineNote, TokenState
     from daypass.model.catalogue import Catalogue
+
+# What a note calls an accessor is its writer's word, and Vault is asked about it.
+_ACCESSOR: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +82,21 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
         for digest, state in found.items()
         if (use := _taken(ports, seen, digest, state, repository_id)) is not None
     }
+    # Of two tokens that carry one id, one can be what it says.
+    live = {use.grant_id: use for use in taken.values()}
+    kept = {use.digest for use in live.values()}
     orphans = tuple(
         Orphan(digest, state.accessor, state.meta.get(GRANT_MARK, "?"), state.token_role)
         for digest, state in found.items()
-        if digest not in taken and _is_orphan(ports, seen, state, repository_id)
+        if digest not in kept and _is_orphan(ports, seen, state, repository_id)
     )
     notes = ports.registry.offline_notes()
-    live = {use.grant_id: use for use in taken.values()}
+    written = {(use.entity_id, use.grant_id) for use in live.values()}
     done = {(note.entity_id, note.grant_id) for note in notes if note.done}
+    over = (_over(ports, seen, note) for note in notes)
     uses = [
         *(replace(use, done=(use.entity_id, use.grant_id) in done) for use in live.values()),
-        *(OfflineUse.of_note(note) for note in notes if note.grant_id not in live),
+        *(use for use in over if use and (use.entity_id, use.grant_id) not in written),
     ]
     return Strangers(orphans, tuple(sorted(uses, key=lambda use: (use.not_before, use.grant_id))))
 
@@ -134,6 +143,25 @@ def _taken(
     return OfflineUse.of_token(digest, state)
 
 
+def _over(ports: Ports, seen: Observation, note: OfflineNote) -> OfflineUse | None:
+    """What a note tells of, whose token is gone; None: its token is younger than this look.
+
+    A note that names the token of something else names none: ending one must not end the other.
+    """
+    digest = accessor_digest(note.accessor)
+    state = None
+    named = _ACCESSOR.fullmatch(note.accessor) is not None
+    if named:
+        try:
+            state = ports.issuer.lookup(note.accessor)
+        except VaultRefusedError:  # what Vault takes for no accessor is none
+            named = False
+    if state is not None and digest not in seen.accessors and state.entity_id == note.entity_id:
+        return None
+    named &= state is None and all(item.accessor != digest for item in seen.world.grants.values())
+    return OfflineUse.of_note(note if named else replace(note, accessor=""))
+
+
 def _is_orphan(ports: Ports, seen: Observation, state: TokenState, repository_id: int) -> bool:
     """Whether it is a token of this repository's own that nothing accounts for.
 
@@ -143,7 +171,8 @@ def _is_orphan(ports: Ports, seen: Observation, state: TokenState, repository_id
     if not is_offline(state):
         return marked and not _is_under_way(ports, state)
     ruling = seen.world.ruling
-    if ruling is None or not (marked or state.token_role in offline_roles(ruling)):
+    # Any level's: one that can be taken offline no more has its role until the next `vault apply`.
+    if ruling is None or not (marked or state.token_role in _engine_roles(ruling)):
         return False
     grant_id = state.meta.get(GRANT_MARK, "")
     slot = ports.registry.read(grant_id) if is_name(grant_id) else None

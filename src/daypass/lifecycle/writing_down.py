@@ -102,7 +102,7 @@ class WritingDown:
             self.outcome.alarm(f"offline.{use.grant_id}", text)
             return None
         slot = self.ports.registry.read(use.grant_id)
-        if slot is not None and slot.data.get("offline"):
+        if slot is not None and slot.data.get("offline") == use.entity_id:
             # A run that was killed had written it down, and did not get to clear the note.
             self.ports.registry.remove_offline_note(use.entity_id, use.grant_id)
             return None

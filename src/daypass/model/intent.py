@@ -7,6 +7,7 @@ writes the evidence.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -40,6 +41,8 @@ ENDS: Final[Mapping[IntentKind, Reason]] = {
     IntentKind.HALT: Reason.HALT,
 }
 
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -55,8 +58,13 @@ class Usage:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        return cls(value["digest"], value["vault"], value["postgres"])
+        """The inverse of `to_json`. Raises ValueError for what can be no such facts."""
+        digest, counts = value["digest"], (value["vault"], value["postgres"])
+        if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+            raise ValueError("a digest is `sha256:` and 64 hexadecimal digits")
+        if not all(item is None or type(item) is int for item in counts):
+            raise ValueError("a count is a whole number, or null")
+        return cls(digest, *counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import secrets
 import threading
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.intent import Intent, IntentKind
+from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,18 +41,21 @@ class IntentList:
     def read(self) -> tuple[Intent, ...]:
         """All of them, one a grant."""
         listed = self._session.call("LIST", self._metadata, accept=_NOT_FOUND)
-        contents = {name: self._content(name) for name in listed.keys}
+        contents = {name: self._content(name) for name in listed.keys if is_name(name)}
         many: dict[str, Intent] = {}
         single: dict[str, Intent] = {}
         left: dict[str, set[str]] = {}
         for name, content in contents.items():
             if content is None:
                 continue
-            if _GRANTS not in content:
-                single[name] = Intent.from_json(name, content)
+            intent = _read(name, content)
+            if intent is None:
                 continue
-            left[name] = set(str(content[_GRANTS]).split())
-            many |= {grant_id: Intent.from_json(grant_id, content) for grant_id in left[name]}
+            if _GRANTS not in content:
+                single[name] = intent
+                continue
+            left[name] = {item for item in str(content[_GRANTS]).split() if is_name(item)}
+            many |= {grant_id: replace(intent, grant_id=grant_id) for grant_id in left[name]}
         with self._guard:
             self._single, self._left = set(single), left
         # An entry of its own is newer than one for many, or says the same; but an end stands.
@@ -62,7 +67,8 @@ class IntentList:
         """Note one. What ends a grant is never replaced by what is to deliver it again."""
         if intent.kind is IntentKind.REDELIVER:
             standing = self._content(intent.grant_id)
-            if standing is not None and Intent.from_json(intent.grant_id, standing).ends:
+            before = _read(intent.grant_id, standing) if standing is not None else None
+            if before is not None and before.ends:
                 return
         with self._guard:
             if self._single is not None:
@@ -96,3 +102,14 @@ class IntentList:
         answer = self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND)
         content = answer.data.get("data")
         return content if isinstance(content, dict) else None
+
+
+def _read(name: str, content: Mapping[str, Any]) -> Intent | None:
+    """The intent; None for what is none: it must not keep a run from ending, or from telling.
+
+    Whoever may write here could have written a better one, so nothing is lost with it.
+    """
+    try:
+        return Intent.from_json(name, content)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -23,6 +23,7 @@ FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
 _DONE: Final = "done"
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 # hvac escapes nothing, and people can write any name below their own.
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")  # Python refuses to read a number of 5,000 digits
 _ENTITY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -91,7 +92,7 @@ def _read(
         written_at=Instant.parse(str(metadata["created_time"])),
         accessor=said.pop("accessor", ""),
         token_role=said.pop("role", ""),
-        seconds=int(seconds) if seconds.isascii() and seconds.isdigit() else 0,
+        seconds=int(seconds) if _SECONDS.fullmatch(seconds) else 0,
         meta=said,
         done=done,
     )
