@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from daypass.errors import UsageError
@@ -31,7 +32,7 @@ def log_lines(path: Path) -> Iterator[bytes | int]:
             plain.seek(0)
             stream = cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if packed else plain
             yield from _lines(stream)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or "it is no whole gzip file"
         raise UsageError(
             f"{str(path)!a} cannot be read: {why}",

@@ -164,6 +164,16 @@ def test_a_name_in_a_statement_ties_nothing(
     assert again["digest"] == told["digest"]
 
 
+def test_a_damaged_gzip_file_is_one_clear_error(
+    granted: Bot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = gzip.compress(b"nothing of note\n" * 1000)
+    log = tmp_path / "postgres.log.gz"
+    log.write_bytes(whole[:10] + b"\xff" * 20)
+    code = main(["-C", str(granted.work), "audit", "activity", "one", "--postgres-log", str(log)])
+    assert (code, "it is no whole gzip file" in capsys.readouterr().err) == (2, True)
+
+
 def csv_row(user: str, message: str) -> str:
     quoted = message.replace('"', '""')
     return (
