@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass import __version__
 from daypass.cli import audit_report, output, wiring
-from daypass.cli.audit_words import add_outside, check_outside
+from daypass.cli.audit_words import add_outside, check_outside, judged
 from daypass.errors import DocumentError, EvidenceError, ExitCode, UsageError
 from daypass.model.canonical import canonical_json
 from daypass.model.event import EventKind
@@ -97,14 +97,13 @@ def _lines(
     repository: GitRepository, head: str, words: argparse.Namespace
 ) -> tuple[Verification, str]:
     """One JSON object a line, the oldest first."""
-    from daypass.ledger.verify import verify
     from daypass.report.reading import verified_events
 
     settings = _settings(repository, head)
     is_asked = _window(words)
     with _signer(words) as signer:
-        fingerprints = [*words.fingerprint, *(_fingerprints_of(signer) if signer else ())]
-        verification = verify(repository, head, fingerprints=fingerprints, anchor=words.anchor)
+        words.fingerprint = [*words.fingerprint, *(_fingerprints_of(signer) if signer else ())]
+        verification = judged(repository, head, words)
         if signer is not None:
             _demand_holds(verification)
         events = verified_events(repository, verification)
