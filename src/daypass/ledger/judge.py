@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _POLICIES: Final = "access/policies/"
 _BLOBS_AT_ONCE: Final = 1000
+# Seconds by which an event may seem older than the one before it: runs overlap, and clocks differ.
+_OVERLAP: Final = 6 * 3600
 
 
 class Shelf(Protocol):
@@ -47,6 +49,7 @@ class Judge:
         self._decisions = Decisions(replay) if replay is not None else None
         self._held: dict[str, tuple[str, ...]] = {}  # event → policies that it may rest on
         self._seen: dict[str, None] = {}
+        self._latest = 0  # the committer's time of the newest commit of the bot
         self._faults: list[Fault] = []
 
     @property
@@ -130,6 +133,7 @@ class Judge:
             "records": self._records.to_json(),
             "held": self._decisions.to_json() if self._decisions else None,
             "seen": list(self._seen),
+            "latest": self._latest,
             "faults": [fault.to_json() for fault in self._faults],
         }
 
@@ -141,6 +145,7 @@ class Judge:
         if self._decisions is not None:
             self._decisions.restore(value["held"])
         self._seen = dict.fromkeys(value["seen"])
+        self._latest = value["latest"]
         self._faults = [Fault.from_json(item) for item in value["faults"]]
 
     def _event(self, sha: str, parsed: ParsedCommit) -> tuple[bool, RecordedEvent | None]:
@@ -159,7 +164,7 @@ class Judge:
                     "it carries Daypass- trailers, and not the bot's signature",
                 )
             return False, None
-        objection = self.objection(parsed)
+        objection = self.objection(parsed) or self._backdated(parsed)
         if objection is not None:
             if has_lookalike(parsed.message):
                 self._fault(objection[0], sha, objection[1])
@@ -169,6 +174,24 @@ class Judge:
         except EvidenceError as error:
             self._fault(FaultCode.MALFORMED_TRAILERS, sha, str(error.__cause__))
             return True, None
+
+    def _backdated(self, parsed: ParsedCommit) -> tuple[FaultCode, str] | None:
+        """Whoever has a key that was retired could date a commit back, to when it still counted.
+
+        Main says how late it is: a key must count by then, too, and not by the commit's own word.
+        """
+        when = parsed.committed_at or 0
+        if self._latest - _OVERLAP <= when:
+            self._latest = max(self._latest, when)
+            return None
+        key = sshsig.verified_key(parsed.signature or b"", parsed.signed_payload)
+        if self._trust.objection(key, self._latest - _OVERLAP) is None:
+            return None
+        message = (
+            f"{sshsig.fingerprint(key)} was valid at the time that the commit names, and main had "
+            "reached a later one, at which it was not"
+        )
+        return FaultCode.SIGNER_NOT_VALID, message
 
     def _decide(self, recorded: RecordedEvent, message: bytes) -> None:
         """Remember which policies an issue may rest on; make a refusal's decision again."""

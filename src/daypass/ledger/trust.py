@@ -20,7 +20,7 @@ from daypass.ledger.allowed_signers import AllowedSigner, parse_allowed_signers
 from daypass.ledger.fault import FaultCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Objection = tuple[FaultCode, str]
 
@@ -34,6 +34,7 @@ class Trust:
         self._counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
         self._unendorsed: dict[bytes, str] = {}
         self._dropped: dict[bytes, str] = {}
+        self._until: dict[bytes, tuple[AllowedSigner, ...]] = {}  # of a key, when it was dropped
         self._first = True
 
     def read_file(self, commit: str, data: bytes, *, endorsed: bool) -> None:
@@ -49,13 +50,18 @@ class Trust:
         counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
         for key, lines in listed.items():
             known = self._counting.get(key)
-            if at_its_word or (known is None and self._names(key)):
+            if known is None and self._names(key):
+                # To take its line away and bring it back must not widen it either.
+                known = self._until.get(key, tuple(lines))
+            if at_its_word:
                 counting[key] = tuple(lines)
             elif known is not None:
                 counting[key] = tuple(old.narrowed_to(new) for old in known for new in lines)
             else:
                 self._unendorsed.setdefault(key, commit)
-        self._dropped |= dict.fromkeys(self._counting.keys() - counting.keys(), commit)
+        gone = self._counting.keys() - counting.keys()
+        self._dropped |= dict.fromkeys(gone, commit)
+        self._until |= {key: self._counting[key] for key in gone}
         self._counting = counting
         for key in counting:
             self._unendorsed.pop(key, None)
@@ -92,18 +98,24 @@ class Trust:
             "counting": [line.to_json() for lines in self._counting.values() for line in lines],
             "unendorsed": {key.hex(): commit for key, commit in self._unendorsed.items()},
             "dropped": {key.hex(): commit for key, commit in self._dropped.items()},
+            "until": [line.to_json() for lines in self._until.values() for line in lines],
             "first": self._first,
         }
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take up what `to_json` gave, for the same names."""
-        self._counting = {}
-        for item in value["counting"]:
-            line = AllowedSigner.from_json(item)
-            self._counting[line.key] = (*self._counting.get(line.key, ()), line)
+        self._counting = _by_key(value["counting"])
+        self._until = _by_key(value["until"])
         self._unendorsed = {bytes.fromhex(key): at for key, at in value["unendorsed"].items()}
         self._dropped = {bytes.fromhex(key): at for key, at in value["dropped"].items()}
         self._first = value["first"]
 
     def _names(self, key: bytes) -> bool:
         return sshsig.fingerprint(key) in self._named
+
+
+def _by_key(items: Iterable[Sequence[Any]]) -> dict[bytes, tuple[AllowedSigner, ...]]:
+    found: dict[bytes, tuple[AllowedSigner, ...]] = {}
+    for line in map(AllowedSigner.from_json, items):
+        found[line.key] = (*found.get(line.key, ()), line)
+    return found

@@ -262,6 +262,8 @@ class _Verification:
     def _dated(self, fault: Fault) -> Fault:
         """The fault, with the mark of one that is not younger than the anchor."""
         place = self._places.get(fault.commit)
+        if fault.code is FaultCode.BAD_ANCHOR:  # of a tag, which is as old as it likes to be
+            return fault
         if self._anchor_at is None or place is None or place > self._anchor_at:
             return fault
         return replace(fault, anchored=True)

@@ -240,6 +240,48 @@ def test_a_tags_file_is_an_anchor_from_outside(bot: Bot, tmp_path: Path) -> None
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
+def test_an_anchors_file_that_the_key_did_not_sign_is_none(bot: Bot, tmp_path: Path) -> None:
+    """Its commit is on main, so whoever forged it would choose which faults are known."""
+    bot.issue("one")
+    forged = bot.person_commits(FORGED, {"README": "x"})
+    name, file = anchor(bot, LocalSigner(66)), tmp_path / "anchor"
+    file.write_text(bot.git("cat-file", "tag", name) + "\n")
+    bot.git("tag", "-d", name)
+    done = daypass(bot, "verify", "--revision", "origin/main", "--anchor", str(file))
+    assert done.returncode == 6, done.stdout
+    assert f"{forged}  bad-anchor" in done.stdout
+
+
+def test_an_export_holds_main_to_its_anchors_as_verify_does(bot: Bot) -> None:
+    first = bot.issue("one")
+    bot.issue("two")
+    anchor(bot)
+    bot.git("push", "-q", "--force", "origin", f"{first}:main")
+    bot.git("checkout", "-q", "-B", "main", first)
+    bot.git("commit", "-q", "--allow-empty", "-m", "As if nothing had been")
+    words = ("export", "--format", "cloudevents", "--revision", "main")
+    done = daypass(bot, *words, "--fingerprint", bot.signer.allowed().fingerprint)
+    assert (done.returncode, "does not hold" in done.stderr) == (6, True)
+
+
+def test_a_file_about_commits_hides_no_edit(bot: Bot) -> None:
+    """git believes the trees in `commit-graph`, and never looks whether the commits have them."""
+    bot.issue("one")
+    edited = bot.person_commits("Tidy", {grant_path("one"): "{}"})
+    bot.git("commit-graph", "write", "--reachable")
+    file = bot.work / ".git/objects/info/commit-graph"
+    trees = [
+        bytes.fromhex(bot.git("rev-parse", f"{commit}^{{tree}}"))
+        for commit in (edited, f"{edited}^")
+    ]
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes().replace(*trees))
+    assert not bot.git(
+        "log", "--format=%H", "-1", "--raw", edited, "--", grant_path("one")
+    ).startswith(edited)
+    assert codes(judge(bot)) == [(FaultCode.RECORD_EDIT, edited)]
+
+
 def test_a_time_stamp_says_since_when_an_anchor_is_there(bot: Bot, tmp_path: Path) -> None:
     bot.issue("one")
     name, file = anchor(bot), tmp_path / "anchor"

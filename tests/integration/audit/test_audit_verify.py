@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,11 +27,20 @@ from support.evidence_bot import START, a_grant
 from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from support.evidence_bot import Bot
 
 
-def judge(bot: Bot, *, named: bool = True, anchor: str | None = None) -> Report:
-    fingerprints = [bot.signer.allowed().fingerprint] if named else []
+def judge(
+    bot: Bot,
+    *,
+    named: bool = True,
+    anchor: str | None = None,
+    key: LocalSigner | None = None,
+    memory: Kept | None = None,
+) -> Report:
+    fingerprints = [(key or bot.signer).allowed().fingerprint] if named else []
     with bot.open() as repository:
         return verify(
             repository,
@@ -38,6 +48,7 @@ def judge(bot: Bot, *, named: bool = True, anchor: str | None = None) -> Report:
             fingerprints=fingerprints,
             anchor=anchor,
             replay=Replayer(repository),
+            memory=memory,
         )
 
 
@@ -465,6 +476,48 @@ class TestWhoeverBringsAKeyOfTheirOwn:
         bot.person_commits("And back", {ALLOWED_SIGNERS_PATH: wide + "\n"})
         late = bot.issue("two")
         assert (FaultCode.SIGNER_NOT_VALID, late) in codes(judge(bot))
+
+    def test_nor_by_taking_the_line_away_and_bringing_it_back(self, bot: Bot) -> None:
+        """The key is named from outside, as one must whose older evidence is to count."""
+        narrow = bot.signer.allowed(valid_before=bot.seconds + 90).to_line()
+        bot.person_commits("Retire the key", {ALLOWED_SIGNERS_PATH: narrow + "\n"})
+        bot.issue("one")
+        bot.person_commits("Tidy", {ALLOWED_SIGNERS_PATH: "# none\n"})
+        wide = bot.signer.allowed().to_line()
+        bot.person_commits("And back", {ALLOWED_SIGNERS_PATH: wide + "\n"})
+        late = bot.issue("two")
+        assert (FaultCode.SIGNER_NOT_VALID, late) in codes(judge(bot))
+
+    def test_a_retired_key_cannot_date_its_commits_back(self, bot: Bot) -> None:
+        bot.issue("one")
+        old, new = bot.signer, LocalSigner(2)
+        retired = bot.seconds + 60
+        lines = [old.allowed(valid_before=retired).to_line(), new.allowed().to_line()]
+        rotation = {ALLOWED_SIGNERS_PATH: "\n".join(lines).encode() + b"\n"}
+        bot.record(Event(EventKind.ROTATED, None, ()), rotation)
+        bot.signer = new
+        bot.seconds += 7 * 3600
+        bot.issue("two")
+        memory = Kept()
+        assert judge(bot, memory=memory, key=old).faults == ()
+        bot.signer, bot.seconds = old, retired - 120
+        forged = bot.issue("three")
+        expected = [(FaultCode.SIGNER_NOT_VALID, forged)]
+        assert codes(judge(bot, key=old))[:1] == expected
+        assert codes(judge(bot, memory=memory, key=old))[:1] == expected
+
+
+class Kept:
+    """A memory that lasts as long as the test."""
+
+    def __init__(self) -> None:
+        self._state: str | None = None
+
+    def recall(self) -> dict[str, Any] | None:
+        return json.loads(self._state) if self._state is not None else None
+
+    def remember(self, state: Mapping[str, Any]) -> None:
+        self._state = json.dumps(state)
 
 
 def test_an_anchor_notices_what_was_cut_off(bot: Bot) -> None:

@@ -43,6 +43,8 @@ _NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}
 _CONFIG: Final = (
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
+    # A file beside the objects that says of commits what their own bytes might not.
+    ("core.commitGraph", "false"),
     ("core.askPass", ""),
     ("core.quotePath", "true"),
     ("credential.helper", ""),
