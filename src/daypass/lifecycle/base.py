@@ -6,10 +6,12 @@ that commit are read, once for each tree of them, and the request is decided by 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import load_catalogue
+from daypass.errors import DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind
 from daypass.policy.compiled import CompiledPolicies, compile_policies
@@ -77,6 +79,16 @@ class Bases:
             groups = self.answers.groups(catalogue)
             self._known[entries] = Ruling(parent, catalogue, policies, groups)
         return self._known[entries]
+
+    def catalogues(self) -> tuple[Catalogue, ...]:
+        """Of every base that differs from HEAD. One that is wrong decides nothing, and is left out.
+
+        Raises what the ports raise.
+        """
+        for commit in self.parents:
+            with suppress(DocumentError):
+                self.before(commit)
+        return tuple(ruling.catalogue for ruling in self._known.values() if ruling is not None)
 
     def _entries(self, commit: str) -> tuple[TreeEntry, ...]:
         return tuple(entry for path in PATHS for entry in self.repository.entries(commit, path))

@@ -110,6 +110,7 @@ class Judge:
         contents: Mapping[str, bytes],
     ) -> Judge:
         """A judge of these files, by main's own catalogue."""
+        bases = Bases.of(ports.repository, answers, world.head, commits.values())
         return cls(
             ports=ports,
             answers=answers,
@@ -119,8 +120,8 @@ class Judge:
             groups=answers.groups(catalogue),
             commits=commits,
             contents=contents,
-            bases=Bases.of(ports.repository, answers, world.head, commits.values()),
-            past=past_grants(ports, world),
+            bases=bases,
+            past=past_grants(ports, world, bases.catalogues()),
         )
 
     def commit_of(self, action: Action) -> str | None:

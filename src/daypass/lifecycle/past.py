@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.world import World
+    from daypass.model.catalogue import Catalogue
     from daypass.model.event import Event, RecordedEvent
 
 _ENDS = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
 
 
-def past_grants(ports: Ports, world: World) -> dict[str, list[PastGrant]]:
-    """Every subject's grants, live or ended within the longest window, by subject."""
+def past_grants(
+    ports: Ports, world: World, before: Iterable[Catalogue] = ()
+) -> dict[str, list[PastGrant]]:
+    """Every subject's grants, live or ended within the longest window, by subject.
+
+    `before` holds other documents that a request is decided by: those of its base.
+    """
     found: dict[str, list[PastGrant]] = defaultdict(list)
     for grant in world.grants.values():
         found[grant.subject].append(PastGrant.of(grant))
-    reach = _longest_window(world)
+    reach = longest_window([*([world.catalogue] if world.catalogue else []), *before])
     if reach:
         events = read_events(ports.repository.walk(world.head), ports.signers)
         for subject, ended in _ended(events, world.now.plus(-reach), frozenset(world.grants)):
@@ -38,8 +44,9 @@ def past_grants(ports: Ports, world: World) -> dict[str, list[PastGrant]]:
     return dict(found)
 
 
-def _longest_window(world: World) -> int:
-    policies = world.catalogue.policies.values() if world.catalogue else ()
+def longest_window(catalogues: Iterable[Catalogue]) -> int:
+    """The longest rolling window of any policy in seconds; 0 if there is none."""
+    policies = (policy for item in catalogues for policy in item.policies.values())
     windows = (policy.limits.window for policy in policies)
     return max((window.per.seconds for window in windows if window is not None), default=0)
 

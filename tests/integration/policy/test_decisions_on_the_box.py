@@ -108,6 +108,21 @@ def test_what_both_permit_is_given_for_the_shorter_time_and_says_so(town: Town) 
     assert town.verify().code == 0
 
 
+def test_hours_that_only_the_base_counts_are_looked_for_as_far_back_as_it_asks(town: Town) -> None:
+    window = "maxDuration: 8h\n    window: {hours: 1, per: 1d}"
+    town.grant("spent", by="bob", duration="1h", approvers=("carol",))
+    assert town.apply().code == 0
+    town.delete("spent", by="bob")
+    assert town.apply().code == 0
+    assert town.events("spent")[-1] == "revoked"
+    change(town, "an-hour-a-day", (POLICY, "maxDuration: 8h", window))
+    town.grant("what-is-left", by="bob", duration="1h", approvers=("carol",))
+    change(town, "any-hours", (POLICY, window, "maxDuration: 8h"))
+    assert town.apply().code == 0
+    record = town.record("what-is-left")
+    assert Instant.parse(record["notAfter"]).since(Instant.parse(record["notBefore"])) < 3600
+
+
 def test_the_words_that_only_the_base_asked_for_are_in_the_evidence(town: Town) -> None:
     change(town, "security-too", (POLICY, "group: dba", "group: security"))
     town.grant("by-security", duration="1h", approvers=("bob", "dave"))
