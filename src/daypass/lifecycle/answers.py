@@ -22,10 +22,11 @@ class Result(StrEnum):
 
 _ESCAPED: Final = re.compile(r"\\([^\w\s])")
 _RESULT: Final = re.compile(r"<!-- daypass:result:([a-z]+) -->")
-_NOTED: Final = (
-    "noted: the next run delivers again what is left of its time",
-    "noted: the next run writes it into the evidence",
-)
+_NOTED: Final = {
+    IntentKind.REDELIVER: "noted: the next run delivers again what is left of its time",
+    IntentKind.ACTIVITY: "noted: the next run writes it into the evidence",
+    IntentKind.HALT: "noted: it was merged and not issued yet, and the next run refuses it",
+}
 _NEXT: Final = (
     "The next run of access-apply confirms that nothing of it lives, and writes the evidence."
 )
@@ -47,7 +48,7 @@ class Answer:
             Result.ENDING: "asked Vault to end it: its token is gone; the next run confirms the "
             "rest and writes the evidence",
             Result.UNCONFIRMED: f"noted, and not confirmed: {self.why}; the next run tries again",
-            Result.NOTED: _NOTED[self.kind is IntentKind.ACTIVITY],
+            Result.NOTED: _NOTED.get(self.kind, "noted: the next run carries it out"),
             Result.REFUSED: f"nothing was done: {self.why}",
         }
         return said[self.result]

@@ -17,8 +17,8 @@ from daypass.lifecycle.context import Answers
 from daypass.lifecycle.ending_early import carry_out, end_many
 from daypass.lifecycle.recording_use import put_on_record
 from daypass.lifecycle.redelivering import why_not
-from daypass.lifecycle.standing import look
-from daypass.model.grant import GrantState
+from daypass.lifecycle.standing import look, waiting_requests
+from daypass.model.grant import Grant, GrantState
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import request_path
 from daypass.model.pullrequest import AccountType
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.standing import Desk, Main
     from daypass.model.catalogue import Catalogue
-    from daypass.model.grant import Grant
     from daypass.model.pullrequest import Comment
+    from daypass.model.request import AccessRequest
 
 # A run of apply that is under way can record a grant that a halt did not see: it looks again.
 _LOOKS: Final = 3
@@ -153,13 +153,22 @@ def _silent(word: Word, kind: IntentKind) -> str:
 
 def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
     done: dict[str, Answer] = {}
+    refused: dict[str, Answer] = {}  # merged, and not issued yet
     for _ in range(_LOOKS):
         main = look(desk)
         groups = Answers(desk.forge).groups(main.catalogue)
         word = word_on_halt(account_id, main.catalogue, groups)
         if word is not Word.COUNTS:
             why = _silent(word, IntentKind.HALT)
-            return (*done.values(), Answer(None, IntentKind.HALT, Result.REFUSED, why))
+            answer = Answer(None, IntentKind.HALT, Result.REFUSED, why)
+            return (*(refused | done).values(), answer)
+        # First what is about to begin: a run that issues one of them ends it in its next pass.
+        waiting = [
+            name
+            for name, asked in waiting_requests(desk, main).items()
+            if name not in refused and _is_aimed_at(halt, asked, main.catalogue)
+        ]
+        refused |= _refuse(desk, waiting, account_id, main)
         aimed = [
             grant
             for name, grant in sorted(main.grants.items())
@@ -170,17 +179,29 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
         done |= {answer.grant_id or "": answer for answer in _end(desk, aimed, account_id, main)}
         if desk.repository.fetch() == main.head:
             break
-    return tuple(done.values())
+    return tuple((refused | done).values())
 
 
-def _is_aimed_at(halt: Halt, grant: Grant, catalogue: Catalogue) -> bool:
+def _refuse(desk: Desk, names: Sequence[str], account_id: int, main: Main) -> dict[str, Answer]:
+    """Note that none of these is to begin."""
+    kind = IntentKind.HALT
+    intents = [Intent(name, kind, account_id, main.now) for name in names]
+    try:
+        desk.registry.write_intents(intents)
+    except DaypassError as error:
+        why = f"it could not be noted in Vault: {error.message}"
+        return {name: Answer(name, kind, Result.REFUSED, why) for name in names}
+    return {name: Answer(name, kind, Result.NOTED) for name in names}
+
+
+def _is_aimed_at(halt: Halt, grant: Grant | AccessRequest, catalogue: Catalogue) -> bool:
     if halt.aim is Aim.RESOURCE:
         return grant.resource == halt.name
     if halt.aim is Aim.SUBJECT:
         return grant.subject == halt.name
     # Today's type or the one it was given as: who was renamed from an agent must not slip through.
     today = catalogue.identities.get(grant.subject)
-    then = grant.decision_input.get("subject")
+    then = grant.decision_input.get("subject") if isinstance(grant, Grant) else None
     return (today is not None and today.type == halt.name) or (
         isinstance(then, dict) and then.get("type") == halt.name
     )

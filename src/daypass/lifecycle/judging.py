@@ -164,6 +164,11 @@ class Judge:
                 case.find_pull_request()
             why = f"the id {file.grant_id} was used before: an id is used once, take a new one"
             return case.refuse(Reason.ID_REUSED, [why])
+        if action.reason is not None:
+            with suppress(DaypassError):
+                case.find_pull_request()
+            case.read()
+            return case.refuse(action.reason, [f"it was ended before it began: {action.reason}"])
         return case.judge()
 
 

@@ -187,6 +187,9 @@ def _second_delivery(world: World, grant: Grant, slot: Slot | None) -> Step:
 def _for_new_request(world: World, request: RequestFile) -> Action:
     """A request on main that has no record: new, under way, refused, or an id used again."""
     slot = world.slots.get(request.grant_id)
+    halted = _halted_before(world, request, slot)
+    if halted is not None:
+        return halted
     if slot is None or slot.state is SlotState.RESERVED:
         return Action(Step.JUDGE, request.grant_id, request, slot=slot)
     if slot.state is SlotState.MINTED:
@@ -200,6 +203,28 @@ def _for_new_request(world: World, request: RequestFile) -> Action:
         slot=slot,
         kind=EventKind.DENIED,
         reason=Reason.ID_REUSED,
+    )
+
+
+def _halted_before(world: World, request: RequestFile, slot: Slot | None) -> Action | None:
+    """A request whose end somebody said before its evidence: revoke beats issue."""
+    intent = world.intents.get(request.grant_id)
+    waits = slot is None or slot.state in (SlotState.RESERVED, SlotState.MINTED)
+    if intent is None or not intent.ends or not waits:
+        return None
+    grant = None
+    if slot is not None and slot.state is SlotState.MINTED:
+        grant = Grant.from_document(slot.data["record"])
+        if world.is_live(grant.accessor):
+            step = Step.ABANDON
+            return Action(step, grant.id, request, grant, slot, reason=intent.reason)
+    return Action(
+        Step.REFUSE,
+        request.grant_id,
+        request,
+        slot=slot,
+        kind=EventKind.DENIED,
+        reason=intent.reason,
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from daypass.documents.repository import catalogue_of
+from daypass.documents.repository import catalogue_of, load_break_glass, load_request
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.model.grant import Grant
+from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Forge, Issuer, Registry, Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
+    from daypass.model.request import AccessRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,27 @@ def look(desk: Desk, only: str | None = None) -> Main:
         catalogue=_catalogue(repository, [head, *([signed] if signed is not None else [])]),
         now=desk.issuer.now(),
     )
+
+
+def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
+    """What is merged and has no grant yet, by id. What cannot be read is refused anyway."""
+    found = {}
+    for folder in ("access/requests", "access/break-glass"):
+        entries = {
+            name: entry
+            for entry in desk.repository.entries(main.head, folder)
+            if entry.path == f"{folder}/{(name := PurePosixPath(entry.path).stem)}.yaml"
+            and is_name(name)
+            and name not in main.grants
+        }
+        contents = desk.repository.blobs(sorted({entry.blob for entry in entries.values()}))
+        for name, entry in entries.items():
+            with suppress(DocumentError):
+                if folder == "access/requests":
+                    found[name] = load_request(entry.path, contents[entry.blob])
+                else:
+                    found[name] = load_break_glass(entry.path, contents[entry.blob]).asked
+    return found
 
 
 def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, Grant]:

@@ -154,3 +154,19 @@ def test_a_halt_goes_by_type_and_by_resource(aim: str, commands: Commands) -> No
     assert not commands.town.live_tokens(name)
     assert answers(commands.dispatch("carol", f"halt --{aim}"))[name] == "ending"  # twice
     assert commands.town.apply().code == 0
+
+
+def test_a_halt_refuses_what_was_merged_before_it_and_is_not_issued_yet(commands: Commands) -> None:
+    town = commands.town
+    late = town.ask("too-late")
+    town.merge(late)
+    run = commands.dispatch("carol", "halt --resource orders-db")
+    assert run.code == 0, run.said
+    assert answers(run)["too-late"] == "noted"
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events("too-late") == ["denied"]
+    assert "Daypass-Reason: halt" in town.message("too-late", "denied")
+    assert not town.live_tokens("too-late")
+    town.apply()
+    assert commands.intents() == {}

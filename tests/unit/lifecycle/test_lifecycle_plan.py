@@ -14,6 +14,7 @@ from daypass.lifecycle.world import RequestFile, Tampering, World
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Approval, Grant, GrantState, Lane, Wrapping
 from daypass.model.instant import Duration, Instant
+from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import grant_path, request_path
 from daypass.model.resource import IssueMode
 
@@ -301,3 +302,45 @@ def test_no_id_is_given_and_ended_in_one_plan(world: World) -> None:
 def test_nothing_is_given_without_its_request_on_main(world: World) -> None:
     steps = {action.step for action in make_plan(replace(world, requests={})).actions}
     assert not GIVING & steps
+
+
+@pytest.mark.parametrize("kind", [IntentKind.HALT, IntentKind.REVOKE, IntentKind.DONE])
+@pytest.mark.parametrize("state", [None, SlotState.RESERVED])
+def test_what_was_ended_before_it_was_issued_is_refused(
+    kind: IntentKind, state: SlotState | None
+) -> None:
+    world = a_world(
+        requests={"alice-orders": a_file()},
+        slots={"alice-orders": a_slot(state, blob=BLOB)} if state else {},
+        intents={"alice-orders": Intent("alice-orders", kind, 7, NOW)},
+    )
+    action = only(world)
+    assert isinstance(action, Action)
+    assert (action.step, action.kind) == (Step.REFUSE, EventKind.DENIED)
+    assert action.reason is Intent("alice-orders", kind, 7, NOW).reason
+
+
+@pytest.mark.parametrize(("live", "step"), [(True, Step.ABANDON), (False, Step.REFUSE)])
+def test_what_was_ended_while_it_was_minted_is_taken_back_before_it_is_refused(
+    live: bool, step: Step
+) -> None:
+    slot = a_slot(SlotState.MINTED, record=a_grant().to_document(), accessor="x")
+    world = a_world(
+        requests={"alice-orders": a_file()},
+        slots={"alice-orders": slot},
+        intents={"alice-orders": Intent("alice-orders", IntentKind.HALT, 7, NOW)},
+        live=frozenset({ACCESSOR} if live else ()),
+    )
+    action = only(world)
+    assert isinstance(action, Action)
+    assert (action.step, action.reason) == (step, Reason.HALT)
+
+
+def test_a_word_that_ends_nothing_bars_nobody() -> None:
+    world = a_world(
+        requests={"alice-orders": a_file()},
+        intents={"alice-orders": Intent("alice-orders", IntentKind.REDELIVER, 7, NOW)},
+    )
+    action = only(world)
+    assert isinstance(action, Action)
+    assert action.step is Step.JUDGE
