@@ -1,7 +1,8 @@
 """Policy diff: what changed documents would have decided otherwise, and would end today.
 
-Recorded inputs are decided twice: by the policies, resources and identities of two commits. What
-people and sources said then (approvals, memberships, context, other grants) stays as it was.
+Recorded inputs are decided twice: by the policies, resources and identities of two commits, and by
+the groups that their settings tell by themselves. What people and sources said then (approvals,
+members of teams, context, other grants) stays as it was.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from daypass.policy.compiled import compile_policies
 from daypass.policy.decide import decide
 from daypass.policy.facts import HistoryFacts, Stage, Status
 from daypass.policy.gather import context_facts, resource_facts, subject_facts
+from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
 from daypass.policy.verdict import words
 
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision
     from daypass.model.grant import Grant
+    from daypass.model.identity import Identity
     from daypass.policy.compiled import CompiledPolicies
+    from daypass.policy.groups import GroupDirectory
 
 _RECORDINGS: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 _INPUT: Final = b"    {"  # how the body of a denial sets its input off
@@ -134,11 +138,24 @@ class _Recorded:
 class _Side:
     catalogue: Catalogue
     policies: CompiledPolicies
+    groups: GroupDirectory  # of which only those without a team are known
 
     @classmethod
     def of(cls, repository: Repository, commit: str) -> _Side:
         catalogue = catalogue_of(repository, commit)
-        return cls(catalogue, compile_policies(catalogue.policies.values()))
+        policies = compile_policies(catalogue.policies.values())
+        return cls(catalogue, policies, resolve_groups(catalogue, {}))
+
+    def _groups_of(self, identity: Identity, recorded: tuple[str, ...]) -> tuple[str, ...]:
+        """What the settings tell, and of groups that rest on a team what was known then."""
+        told = {
+            name
+            for name in self.groups.names_of(identity.github_id, identity.name)
+            if self.groups.group(name).known
+        }
+        return tuple(
+            sorted(told | {name for name in recorded if not self.groups.group(name).known})
+        )
 
     def decide(self, facts: DecisionInput) -> Decision:
         """The recorded question, about the resource and the subject as they are described here."""
@@ -149,7 +166,7 @@ class _Side:
         around = Surroundings(Instant.parse(facts.now), context=facts.context)
         if identity is not None:
             described = subject_facts(identity, catalogue, around)
-            groups = subject.groups if subject is not None else ()
+            groups = self._groups_of(identity, subject.groups if subject is not None else ())
             overdue = subject.overdue if subject is not None else ()
             subject = replace(described, groups=groups, overdue=overdue)
         return decide(

@@ -9,6 +9,7 @@ from support import acting
 from support.town import Town
 
 POLICY = "access/policies/databases.yaml"
+SETTINGS = "access/daypass.yaml"
 RESOURCE = "access/resources/orders-db.yaml"
 
 
@@ -104,6 +105,19 @@ def test_loosening_is_a_warning_and_stands_in_the_summary(town, tmp_path):
     text = summary.read_text()
     assert ":warning: looser" in text
     assert "permit for 1h" in text
+
+
+def test_a_group_of_the_settings_that_changes_is_a_change_of_policy(town):
+    """alice leaves `readers`, which the policy is about; whom a team holds nobody can tell here."""
+    asks = (POLICY, "  match:\n", "  match:\n    subjects: {groups: [readers]}\n")
+    draft = Draft(town, asks, (SETTINGS, "  groups:\n", "  groups:\n    readers: [alice, bob]\n"))
+    draft.alice.git("branch", "-f", "readers")
+    assert "0 of 1 live grants" in draft.plan().stdout
+    file = draft.alice.clone / SETTINGS
+    file.write_text(file.read_text().replace("readers: [alice, bob]", "readers: [bob]"))
+    draft.alice.git("commit", "-q", "-a", "-m", "alice leaves")
+    done = acting.daypass(draft.alice, "plan", "--policy-diff", "readers")
+    assert "1 of 1 live grants" in done.stdout, done.said
 
 
 def test_so_many_decisions_and_no_more(town):
