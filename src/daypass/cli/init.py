@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     root = git.directory / git.run("rev-parse", "--show-toplevel").decode().strip()
     release = _release()
     if arguments.upgrade:
-        _stop_at([path for path in release if (root / path).is_symlink()])
+        _stop_at([path for path in release if leads_away(root, path)])
         _write(root, release)
         output.say(f"{len(release)} schemas and workflows are those of this release")
         output.say("Commit them by a pull request of their own; `daypass validate` reads them.")
@@ -231,7 +231,7 @@ def _differing(root: Path, files: Mapping[str, bytes]) -> list[str]:
     return [
         path
         for path, content in files.items()
-        if (root / path).is_symlink()
+        if leads_away(root, path)
         or ((root / path).exists() and (root / path).read_bytes() != content)
     ]
 
@@ -243,6 +243,16 @@ def _stop_at(differing: list[str]) -> None:
             remedy="Nothing was written. Move them away, or edit them by hand; schemas and "
             "workflows alone are brought up to date by `daypass init --upgrade`.",
         )
+
+
+def leads_away(root: Path, path: str) -> bool:
+    """Whether a symbolic link stands for the file, or for a folder on the way to it."""
+    place = root / path
+    return any(
+        item.is_symlink()
+        for item in (place, *place.parents)
+        if item.is_relative_to(root) and item != root
+    )
 
 
 def _write(root: Path, files: Mapping[str, bytes]) -> None:

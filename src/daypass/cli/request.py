@@ -191,6 +191,11 @@ def _refuse(foreseen: Forecast) -> None:
 
 def _write(directory: Path, request_id: str, content: bytes) -> Path:
     path = directory / request_path(request_id)
+    if any((directory / name).is_symlink() for name in ("access", "access/requests")):
+        raise UsageError(
+            "access/requests is a symbolic link, and what is written there lands elsewhere",
+            remedy="Put a folder in its place. Nothing was written.",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.offline import OfflineRole, OfflineUse
     from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.plan import Plan
+    from daypass.lifecycle.ports import Slot
     from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision
@@ -77,11 +78,10 @@ class WritingDown:
 
     def run(self, uses: Sequence[OfflineUse], plan: Plan) -> list[Happening]:
         """Decide on each, end what is denied, and say what is to be written."""
-        found = [
-            self._write(Granted.of(action.slot))
-            for action in plan.of(Step.WRITE_DOWN)
-            if action.slot is not None
-        ]
+        slots = [action.slot for action in plan.of(Step.WRITE_DOWN) if action.slot is not None]
+        for slot in slots:
+            self._end_denied(slot)
+        found = [self._write(Granted.of(slot)) for slot in slots]
         for use in uses:
             if self.only is not None and use.grant_id not in self.only:
                 continue
@@ -94,6 +94,15 @@ class WritingDown:
                 found.append(done)
         # Nothing new becomes evidence on a main that is not proven. The slots keep it until then.
         return [] if self.seen.world.frozen else found
+
+    def _end_denied(self, slot: Slot) -> None:
+        """A run that was killed, or met a failure, had not ended it; a frozen main is no reason."""
+        accessor = str(slot.data.get("accessor") or "")
+        if accessor and Granted.of(slot).grant.effect != Effect.PERMIT:
+            try:
+                self.ports.issuer.revoke(accessor)
+            except DaypassError as error:
+                self.outcome.fail(slot.grant_id, error)
 
     def _take_up(self, use: OfflineUse) -> Happening | None:
         catalogue = self.seen.world.ruling
@@ -177,10 +186,26 @@ class WritingDown:
             return None
         if use.accessor is not None and not decision.permitted:
             self.ports.issuer.revoke(use.accessor)
-        if use.done:
+        if use.accessor is not None and not self._is_named(case.who):
+            self._end_unnamed(use, case.who.name)
+        elif use.done:
             intent = Intent(use.grant_id, IntentKind.DONE, 0, self.seen.world.now)
             registry.write_intent(intent)
         return Granted(record, slot)
+
+    def _is_named(self, who: Identity) -> bool:
+        ruling = self.seen.world.ruling
+        lane = ruling.settings.break_glass if ruling is not None else None
+        return lane is not None and lane.offline is not None and who.name in lane.offline.invokers
+
+    def _end_unnamed(self, use: OfflineUse, name: str) -> None:
+        """Vault's group is who was named at the last `vault apply`: the settings rule."""
+        intent = Intent(use.grant_id, IntentKind.REVOKE, 0, self.seen.world.now)
+        self.ports.registry.write_intent(intent)
+        text = f"{name} may take nothing offline, and took {use.grant_id}: it is ended"
+        self.outcome.alarm(f"offline-unnamed.{use.grant_id}", text, standing=False)
+        if use.accessor is not None:
+            self.ports.issuer.revoke(use.accessor)
 
     def _write(self, granted: Granted) -> Happening:
         """Its event. Somebody must look, whatever was decided; the call for a review follows."""
