@@ -28,6 +28,8 @@ LEAST_SECONDS: Final = 30
 
 def why_not(grant: Grant, slot: Slot | None, now: Instant) -> str | None:
     """Why a grant cannot be delivered again; None when it can."""
+    if grant.is_offline:  # its roles are its invokers', and its token would be gone for nothing
+        return "it was taken of Vault itself: whoever took it can take it anew"
     if slot is None:
         return "nothing is known of its first delivery"
     if slot.data.get("again") and slot.state is SlotState.DELIVERED:
