@@ -10,7 +10,7 @@ from daypass.errors import ExitCode, UsageError
 from daypass.ledger.commitobject import parse_commit
 from daypass.model.instant import Instant
 from daypass.model.names import is_name
-from daypass.report.holders import Holders, holder_json, holders_table
+from daypass.report.holders import Holders, holder_json, holders_table, told_until
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at",
         metavar="INSTANT",
-        help="the time that is asked about (default: that of the head's commit)",
+        help="the time that is asked about (default: the last one that the evidence tells of)",
     )
 
 
@@ -45,6 +45,7 @@ def run(
     for flag in _FOLDERS:
         _demand_name(flag, getattr(words, flag))
     head_at = Instant.from_seconds(parse_commit(next(repository.walk(head)).raw).committed_at or 0)
+    head_at = told_until(repository.walk(head), signers, head_at)
     at = _instant(words.at) if words.at is not None else head_at
     holders = Holders(at, resource=words.resource, subject=words.subject)
     # Nothing here makes cycles: looking for them while all of history is read costs a tenth.
@@ -53,6 +54,11 @@ def run(
         found = list(holders.among(repository.walk(head), signers))
     finally:
         gc.enable()
+    if holders.doubted:
+        output.note(
+            f"not counted: {holders.doubted} of the commits that say that access began, because no "
+            "signer of this head signed them; `daypass audit verify` says what they are"
+        )
     if not holders.named:
         _demand_known(repository, head, words)
     found.sort(key=lambda story: (story.resource, story.subject, story.not_before, story.id))

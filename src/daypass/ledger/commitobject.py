@@ -14,6 +14,8 @@ SIGNATURE_HEADER: Final = b"gpgsig"
 _PERSON_TIME = re.compile(rb".*> ([0-9]{1,15}) [+-][0-9]{4}", re.DOTALL)
 # The one signature header that git writes, with its folded lines.
 _SIGNATURE = re.compile(rb"\ngpgsig [^\n]*(?:\n [^\n]*)*\n")
+# The last second that has a date. git stores any number, and whoever commits chooses it.
+_LAST_SECOND: Final = 253_402_300_799
 _NAME = re.compile(r"[^<>\n\x00-\x1f]+")
 
 
@@ -153,4 +155,5 @@ def with_signature(payload: bytes, armoured: bytes) -> bytes:
 
 def _time_of(people: list[bytes]) -> int | None:
     match = _PERSON_TIME.fullmatch(people[0]) if people else None
-    return int(match[1]) if match else None
+    seconds = int(match[1]) if match else None
+    return seconds if seconds is None or seconds <= _LAST_SECOND else None

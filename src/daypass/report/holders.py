@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.ledger.history import read_event
+from daypass.ledger.history import read_event, read_events
 from daypass.model.event import EventKind
 from daypass.model.grant import Lane
 from daypass.model.instant import Instant
@@ -45,6 +45,8 @@ class Holders:
 
     def __init__(self, at: Instant, *, resource: str | None, subject: str | None) -> None:
         self.named = False  # whether any commit names what is asked for
+        # Commits that say that they issued something of what is asked for, and do not count.
+        self.doubted = 0
         self._at = at
         self._asked = tuple(
             (f"\nDaypass-{word}: ".encode(), f"\nDaypass-{word}: {name}\n".encode())
@@ -84,6 +86,7 @@ class Holders:
             return None
         event = read_event(commit, signers)
         if event is None or event.event.kind is not EventKind.ISSUED:
+            self.doubted += 1
             return None
         draft = Draft()
         for other in self._later.pop(grant, ()):
@@ -110,6 +113,23 @@ class Holders:
             self._over.add(event.event.grant)
         else:
             self._later.setdefault(event.event.grant, []).append(commit)
+
+
+def told_until(walk: Iterable[RawCommit], signers: Signers, head_at: Instant) -> Instant:
+    """The last instant that the evidence tells of.
+
+    A person's commit may bear any time, and a commit has whole seconds, which Vault's times have
+    not: what was issued within the second of the newest event is there at its end.
+    """
+    at = head_at
+    newest: int | None = None
+    for event in read_events(walk, signers):
+        newest = event.recorded_at if newest is None else newest
+        if event.recorded_at < newest:
+            break
+        begins = instant(dict(event.event.trailers), "Daypass-Not-Before")
+        at = max(at, moment_of(event).at, begins or at)
+    return at
 
 
 def _claimed(pattern: re.Pattern[bytes], raw: bytes) -> Instant | None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daypass.cli.main import main
+from daypass.ledger.record import grant_trailers
 from daypass.lifecycle.happening import Begun, ended, revoke_failed
-from daypass.model.event import EventKind, Reason
+from daypass.model.event import Event, EventKind, Reason
 from daypass.model.instant import Instant
+from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
 from support.evidence_bot import START, a_grant
 from support.evidence_year import RUN
+from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +141,43 @@ def test_no_forged_event_gives_or_takes(bot: Bot, capsys: pytest.CaptureFixture[
     forge("issued", "two", "Daypass-Not-Before: 2027-01-01T00:00:00Z")
     words = ("--resource", "orders-db", "--revision", "origin/main", "--at", NOON)
     assert [item["grant"] for item in holders(capsys, bot.work, *words)] == ["two"]
+
+
+def test_without_a_time_it_asks_about_the_last_that_is_known(
+    bot: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a commit that somebody dated makes it nobody, nor the fraction of a second."""
+    bot.request("one")
+    began = bot.seconds + 60.7  # the event is of the same second
+    said = [
+        (name, str(Instant.from_seconds(began)) if name == "Daypass-Not-Before" else value)
+        for name, value in grant_trailers(a_grant("one"))
+    ]
+    record = {grant_path("one"): a_grant("one").to_bytes()}
+    bot.record(Event(EventKind.ISSUED, "one", tuple(said)), record)
+    words = ("--resource", "orders-db", "--revision", "origin/main")
+    assert [item["grant"] for item in holders(capsys, bot.work, *words)] == ["one"]
+    bot.seconds = 10**9
+    bot.person_commits("Unrelated", {"README": "x"})
+    assert [item["grant"] for item in holders(capsys, bot.work, *words)] == ["one"]
+    # A date that no calendar has: git stores it.
+    file = bot.work / "commit"
+    file.write_text(bot.git("cat-file", "commit", "HEAD").replace(" 1000000000 ", f" {10**14} "))
+    impossible = bot.git("hash-object", "-w", "-t", "commit", str(file))
+    assert [item["grant"] for item in holders(capsys, bot.work, *words[:-1], impossible)] == ["one"]
+
+
+def test_what_a_signer_that_was_taken_away_signed_is_not_passed_over_in_silence(
+    bot: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot.issue("one")
+    other = LocalSigner(9).allowed().to_line() + "\n"
+    bot.person_commits("Another key", {ALLOWED_SIGNERS_PATH: other})
+    words = ("--resource", "orders-db", "--revision", "origin/main")
+    assert audit(bot.work, "who", *words) == 0
+    said = capsys.readouterr()
+    assert "nobody" in said.out
+    assert "not counted: 1 of the commits that say that access began" in said.err
 
 
 def test_an_end_that_names_no_resource_is_an_end(
