@@ -116,7 +116,7 @@ def test_a_batch_is_put_on_the_pending_list_in_few_writes(
 
 
 def test_what_was_announced_is_written_with_the_first_that_is_added(
-    registry: VaultRegistry, house: House
+    bot: Session, registry: VaultRegistry, house: House
 ) -> None:
     ids = tuple(f"said-{number:02d}" for number in range(40))
     for name in (*ids, "said-in-vain"):
@@ -126,7 +126,7 @@ def test_what_was_announced_is_written_with_the_first_that_is_added(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(registry.add_pending, ids))
     assert len(house.root.call("LIST", "vt-kv/metadata/daypass/pending").keys) == 1
-    assert VaultRegistry(house.bot, "vt-kv").pending() == ids
+    assert VaultRegistry(bot, "vt-kv").pending() == ids
     for name in ids:
         registry.remove_pending(name)
     assert registry.pending() == ()
