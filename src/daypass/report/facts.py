@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.compose import safe_text
 from daypass.model.event import EventKind
 from daypass.model.instant import Instant
 from daypass.report.drafts import (
@@ -171,7 +172,9 @@ class FactsBuilder:
         if moment.commit in self._wanted:
             self._wanted[moment.commit] = moment
         if paths is not None:
-            self._foundation.append(Authored(moment, _author(parsed), paths, by_bot))
+            # Both can be any bytes: no format, and no terminal, is to be steered by them.
+            shown = tuple(map(safe_text, paths))
+            self._foundation.append(Authored(moment, safe_text(_author(parsed)), shown, by_bot))
         if by_bot:
             return
         for grant in self._requests.get(moment.commit, ()):

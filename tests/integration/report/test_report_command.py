@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -182,6 +183,23 @@ def test_an_author_that_is_a_formula_is_text_in_csv(
     assert [row["author"][:2] for row in found if "HYPERLINK" in row["author"]] == ["'="]
     assert report(told.work, "--question", "policy-changes", "--format", "html") == 0
     assert "<script>@x" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "csv", "jsonl"])
+def test_no_author_and_no_name_of_a_file_steers_a_terminal_or_stops_a_report(
+    told: Bot, tmp_path: Path, form: str
+) -> None:
+    told.git("checkout", "-q", "-B", "main", "origin/main")
+    for name in (b"\xff\xfe.yaml", "\x1b[31m\u202e<b>.yaml".encode()):
+        (told.work / "access/policies" / os.fsdecode(name)).write_text("kind: x")
+    told.git("add", "-A")
+    told.git("commit", "-q", "-m", "Any", GIT_AUTHOR_NAME="\x1b]0;x \u202e <i>")
+    target = tmp_path / "out"
+    words = ("--format", form, "--output", str(target), "--question", "policy-changes")
+    assert report(told.work, *words) in (0, 6)
+    text = target.read_text("utf-8")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
 
 
 def test_now_and_the_window_can_be_set(told: Bot, capsys: pytest.CaptureFixture[str]) -> None:
