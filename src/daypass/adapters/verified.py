@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LARGEST: Final = 512 * 1024 * 1024
 # The code that judges: evidence that another would judge otherwise is judged anew.
-_JUDGES: Final = ("ledger", "policy", "model", "documents")
+_JUDGES: Final = ("ledger", "policy", "model", "documents", "lifecycle", "adapters/git")
 
 
 class Verified:

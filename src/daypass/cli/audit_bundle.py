@@ -107,7 +107,7 @@ def _assert_free(target: Path, *beside: Path) -> None:
             remedy="Make it, or name another file.",
         )
     for path in (target, *beside):
-        if path.exists():
+        if path.exists() or path.is_symlink():  # a link to nothing would be written through
             raise UsageError(
                 f"{output.printable(str(path))} is there already: an archive is never written over",
                 remedy="Name another file, such as one with the date, or move the old one away.",

@@ -95,6 +95,11 @@ def test_an_archive_is_never_written_over_nor_left_half_done(
     (tmp_path / "old.bundle.sig").write_text("precious")
     assert bundle(year, tmp_path / "old.bundle") == 2
     assert "is there already" in capsys.readouterr().err
+    (tmp_path / "link.bundle").symlink_to(tmp_path / "elsewhere")
+    assert bundle(year, tmp_path / "link.bundle") == 2
+    assert not (tmp_path / "elsewhere").exists()
+    (tmp_path / "link.bundle").unlink()
+    capsys.readouterr()
     assert bundle(year, tmp_path / "nowhere" / "new.bundle") == 2
     assert "there is no folder" in capsys.readouterr().err
     for name in ("VAULT_TOKEN", "BAO_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"):

@@ -71,6 +71,7 @@ def test_numbers_of_ours_stay_numbers() -> None:
     assert csv_table.cell(0.0) == "0"
     assert csv_table.cell(None) == ""
     assert csv_table.cell(("=a", "b")) == "'=a; b"
+    assert csv_table.cell(("a", "=b")) == "a; '=b"
 
 
 def test_csv_lines_end_as_rfc_4180_says() -> None:

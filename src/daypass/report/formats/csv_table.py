@@ -45,10 +45,13 @@ def cell(value: Cell) -> str:
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, int | Instant):
         return str(value)
-    text = "; ".join(value) if isinstance(value, tuple) else value
-    text = text.replace("\0", "")
-    if _FORMULA.match(text):
-        text = "'" + text
+    # Each of several, too: where semicolons part cells, the second of them begins one.
+    text = "; ".join(map(_harmless, value)) if isinstance(value, tuple) else _harmless(value)
     if _QUOTED.isdisjoint(text) and text == text.strip():
         return text
     return '"' + text.replace('"', '""') + '"'
+
+
+def _harmless(text: str) -> str:
+    text = text.replace("\0", "")
+    return "'" + text if _FORMULA.match(text) else text
