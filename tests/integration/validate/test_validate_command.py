@@ -16,7 +16,7 @@ DAYPASS = Path(sys.executable).with_name("daypass")
 REQUEST = """apiVersion: daypass.dev/v1
 kind: AccessRequest
 metadata: {{id: {name}}}
-spec: {{subject: alice, resource: orders-db-replica, access: read, duration: 2h, reason: Look}}
+spec: {{subject: alice, resource: orders-db-replica, access: read, duration: 2h, reason: Canary}}
 """
 
 
@@ -368,7 +368,7 @@ class TestRemembering:
         assert house.rules() == []
         kept = house.root / ".git/daypass/validated.json"
         assert "access/requests/a.yaml" in kept.read_text()
-        assert "Look" not in kept.read_text()
+        assert "Canary" not in kept.read_text()
         assert house.rules() == []
 
     def test_what_it_names_is_checked_again(self, house: House) -> None:
