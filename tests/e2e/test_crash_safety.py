@@ -334,7 +334,7 @@ def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
         counted[asked.id] = state(asked)[2]
         return asked
 
-    sweep(town, count_and_begin, crashes.run, crashes.mend, state=state)
+    sweep(town, count_and_begin, crashes.run_hastily, lambda _: crashes.hasty(), state=state)
 
 
 # Runs that meet.
