@@ -180,6 +180,7 @@ def to_happenings(
                     now,
                     record_blob=blob,
                     run=run,
+                    request=action.request,
                     asked_at=action.asked_at,
                 )
             )

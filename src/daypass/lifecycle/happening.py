@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.lifecycle.plan import Judged
+    from daypass.lifecycle.world import RequestFile
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
@@ -254,9 +255,17 @@ def revoke_failed(
     *,
     record_blob: str | None,
     run: Run,
+    request: RequestFile | None = None,
     asked_at: Instant | None = None,
 ) -> Happening:
-    """An end that Vault did not confirm: the record stays, and says so."""
+    """An end that Vault did not confirm: the record stays, and says so.
+
+    Where the record was deleted by hand, its absence does not tell a grant that another run has
+    closed meanwhile from one that is yet to be: the request does.
+    """
+    requires = {grant_path(grant.id): record_blob}
+    if record_blob is None and request is not None:
+        requires[request.path] = request.blob
     event = make_event(
         EventKind.REVOKE_FAILED,
         grant.id,
@@ -270,7 +279,7 @@ def revoke_failed(
         f"Could not end: {grant_title(grant)}",
         f"Vault did not confirm that it is gone: {why}.\nEvery run tries again.",
         writes={grant_path(grant.id): grant.failed(str(reason), now).to_bytes()},
-        requires={grant_path(grant.id): record_blob},
+        requires=requires,
     )
 
 
