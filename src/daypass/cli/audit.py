@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.cli import (
     audit_activity,
@@ -23,105 +23,106 @@ from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from daypass.adapters.git import GitRepository
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.ports import CommitObject
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the sub-verbs."""
-    verbs = parser.add_subparsers(dest="audit", metavar="COMMAND", required=True)
-    log = verbs.add_parser(
-        "log",
-        help="all events, newest first",
-        description="All events, newest first: commits that carry a valid signature of a signer "
-        f"in {ALLOWED_SIGNERS_PATH}.",
-        allow_abbrev=False,
-    )
-    log.add_argument("--grant", metavar="ID", help="only the events of that grant")
-    log.add_argument(
+class _SubVerb(NamedTuple):
+    """A sub-verb: its own flags, its line in the list, and what its own help begins with."""
+
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    help: str
+    description: str
+    plain: bool = False  # whether it takes `--revision` and `--format` as they are
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--grant", metavar="ID", help="only the events of that grant")
+    parser.add_argument(
         "--since",
         metavar="COMMIT",
         help="only what came to main after that commit: a head that was looked at before",
     )
-    verify = verbs.add_parser(
-        "verify",
-        help="name every event that was rewritten, dropped, forged or reordered",
-        description="Read main from its first commit to its head and name every event that was "
-        "rewritten, dropped, unsigned, reordered or forged. Ends with 6 if the evidence does not "
-        "hold.",
-        allow_abbrev=False,
-    )
-    audit_verify.add_arguments(verify)
-    anchor = verbs.add_parser(
-        "anchor",
-        help="a signed tag that holds main to what it is now",
-        description="Have the evidence key sign a tag of main's head, in Vault. `daypass apply` "
-        "pushes one a day. A main that does not lead to it was rewritten.",
-        allow_abbrev=False,
-    )
-    audit_anchor.add_arguments(anchor)
-    audit_report.add_arguments(
-        verbs.add_parser(
-            "report",
-            help="answer the auditor's questions: HTML, Markdown, CSV or JSON Lines",
-            description="Answer the auditor's questions from the evidence of this clone. The same "
-            "head gives the same bytes.",
-            allow_abbrev=False,
+
+
+_SUB_VERBS: Final = {
+    "log": _SubVerb(
+        _add_log,
+        "all events, newest first",
+        "All events, newest first: commits that carry a valid signature of a signer in "
+        f"{ALLOWED_SIGNERS_PATH}.",
+        plain=True,
+    ),
+    "verify": _SubVerb(
+        audit_verify.add_arguments,
+        "name every event that was rewritten, dropped, forged or reordered",
+        "Read main from its first commit to its head and name every event that was rewritten, "
+        "dropped, unsigned, reordered or forged. Ends with 6 if the evidence does not hold.",
+        plain=True,
+    ),
+    "anchor": _SubVerb(
+        audit_anchor.add_arguments,
+        "a signed tag that holds main to what it is now",
+        "Have the evidence key sign a tag of main's head, in Vault. `daypass apply` pushes one a "
+        "day. A main that does not lead to it was rewritten.",
+        plain=True,
+    ),
+    "report": _SubVerb(
+        audit_report.add_arguments,
+        "answer the auditor's questions: HTML, Markdown, CSV or JSON Lines",
+        "Answer the auditor's questions from the evidence of this clone. The same head gives the "
+        "same bytes.",
+    ),
+    "bundle": _SubVerb(
+        audit_bundle.add_arguments,
+        "main with its whole history in one file, for an archive",
+        "Write a git bundle of main for an archive, with its checksum and, if asked, a signature "
+        "by the evidence key. Stock git clones and verifies it. What is incomplete, or does not "
+        "verify, is not written.",
+    ),
+    "who": _SubVerb(
+        audit_who.add_arguments,
+        "who could use what at a time",
+        "Who could use what at a time, by Vault's time of ending. A grant of which Vault did not "
+        "confirm that it was gone counts as access.",
+        plain=True,
+    ),
+    "activity": _SubVerb(
+        audit_activity.add_arguments,
+        "what a grant was used for, by the logs of Vault and PostgreSQL",
+        "What a grant was used for, by Vault's audit log and PostgreSQL's log. It counts: no "
+        "statement, parameter or answer is shown.",
+    ),
+    "export": _SubVerb(
+        audit_export.add_arguments,
+        "the evidence for other systems: OCSF, CloudEvents, OSCAL, in-toto",
+        "The evidence in the formats of other systems. The same head gives the same bytes.",
+    ),
+    "show": _SubVerb(
+        audit_show.add_arguments,
+        "one request on one page, from what was asked to its end",
+        "One request on one page: what was asked, the decision and its reasons, approvals, issue, "
+        "delivery, end and review, each with its commit.",
+    ),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-verbs."""
+    verbs = parser.add_subparsers(dest="audit", metavar="COMMAND", required=True)
+    for name, entry in _SUB_VERBS.items():
+        child = verbs.add_parser(
+            name, help=entry.help, description=entry.description, allow_abbrev=False
         )
-    )
-    audit_bundle.add_arguments(
-        verbs.add_parser(
-            "bundle",
-            help="main with its whole history in one file, for an archive",
-            description="Write a git bundle of main for an archive, with its checksum and, if "
-            "asked, a signature by the evidence key. Stock git clones and verifies it. What is "
-            "incomplete, or does not verify, is not written.",
-            allow_abbrev=False,
-        )
-    )
-    who = verbs.add_parser(
-        "who",
-        help="who could use what at a time",
-        description="Who could use what at a time, by Vault's time of ending. A grant of which "
-        "Vault did not confirm that it was gone counts as access.",
-        allow_abbrev=False,
-    )
-    audit_who.add_arguments(who)
-    audit_activity.add_arguments(
-        verbs.add_parser(
-            "activity",
-            help="what a grant was used for, by the logs of Vault and PostgreSQL",
-            description="What a grant was used for, by Vault's audit log and PostgreSQL's log. It "
-            "counts: no statement, parameter or answer is shown.",
-            allow_abbrev=False,
-        )
-    )
-    audit_export.add_arguments(
-        verbs.add_parser(
-            "export",
-            help="the evidence for other systems: OCSF, CloudEvents, OSCAL, in-toto",
-            description="The evidence in the formats of other systems. The same head gives the "
-            "same bytes.",
-            allow_abbrev=False,
-        )
-    )
-    audit_show.add_arguments(
-        verbs.add_parser(
-            "show",
-            help="one request on one page, from what was asked to its end",
-            description="One request on one page: what was asked, the decision and its reasons, "
-            "approvals, issue, delivery, end and review, each with its commit.",
-            allow_abbrev=False,
-        )
-    )
-    for child in (log, verify, anchor, who):
-        child.add_argument(
-            "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
-        )
-        output.add_format(child)
+        entry.add_arguments(child)
+        if entry.plain:
+            child.add_argument(
+                "--revision", metavar="REV", default="HEAD", help="judge this head (default: HEAD)"
+            )
+            output.add_format(child)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
+from daypass.cli.audit_words import demand_free
 from daypass.errors import ExitCode, GitError, UsageError
 
 if TYPE_CHECKING:
@@ -44,12 +45,8 @@ def run(
     from daypass.adapters.timestamp import write_query
     from daypass.lifecycle.anchoring import make_anchor
 
-    for path in (words.output, words.timestamp_query):
-        if path is not None and path.exists():
-            raise UsageError(
-                f"{output.printable(str(path))} is there already",
-                remedy="Name another file, or move the old one away.",
-            )
+    files = (path for path in (words.output, words.timestamp_query) if path is not None)
+    demand_free("Name another file, or move the old one away.", *files)
     directory = wiring.directory_of(words.directory)
     evidence = wiring.read_settings(directory).evidence
     with wiring.evidence_signer(directory) as signer:

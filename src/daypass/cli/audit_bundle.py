@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypass.cli import output, wiring
-from daypass.cli.audit_words import add_outside, check_outside, judged
+from daypass.cli.audit_words import add_outside, check_outside, demand_free, judged
 from daypass.errors import EvidenceError, ExitCode, GitError, UsageError
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def _assert_free(target: Path, *beside: Path) -> None:
             f"there is no folder {output.printable(str(target.parent))}",
             remedy="Make it, or name another file.",
         )
-    for path in (target, *beside):
-        if path.exists() or path.is_symlink():  # a link to nothing would be written through
-            raise UsageError(
-                f"{output.printable(str(path))} is there already: an archive is never written over",
-                remedy="Name another file, such as one with the date, or move the old one away.",
-            )
+    demand_free(
+        "An archive is never written over: name another file, such as one with the date, or move "
+        "the old one away.",
+        target,
+        *beside,
+    )
 
 
 @contextmanager

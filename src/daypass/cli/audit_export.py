@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass import __version__
 from daypass.cli import audit_report, output, wiring
-from daypass.cli.audit_words import add_outside, check_outside, judged
+from daypass.cli.audit_words import add_outside, check_outside, instant_of, judged
 from daypass.errors import DocumentError, EvidenceError, ExitCode, UsageError
 from daypass.model.canonical import canonical_json
 from daypass.model.event import EventKind
@@ -182,8 +182,8 @@ _EXPORTS: Final = {"ocsf": _ocsf, "cloudevents": _cloud_events, "in-toto": _stat
 
 
 def _window(words: argparse.Namespace) -> Callable[[RecordedEvent], bool]:
-    since = audit_report.instant_of("--since", words.since)
-    until = audit_report.instant_of("--until", words.until)
+    since = instant_of("--since", words.since)
+    until = instant_of("--until", words.until)
 
     def is_asked(event: RecordedEvent) -> bool:
         return (since is None or since.seconds <= event.recorded_at) and (

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from daypass import __version__
 from daypass.cli import output
-from daypass.cli.audit_words import add_outside, check_outside, judged
+from daypass.cli.audit_words import add_outside, check_outside, instant_of, judged
 from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.instant import Instant
 from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -123,19 +122,6 @@ def _check(words: argparse.Namespace, format_: str) -> None:
             remedy="Name one with --question NAME, or a directory with --output DIR.",
         )
     check_outside(words)
-
-
-def instant_of(flag: str, text: str | None) -> Instant | None:
-    """The time that a flag names; None without one. Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        return Instant.parse(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{flag} {output.printable(text)} is no time",
-            remedy="Write it as 2026-11-23T09:00:00Z: RFC 3339, with an offset.",
-        ) from error
 
 
 def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -> Ground:

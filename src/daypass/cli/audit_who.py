@@ -6,6 +6,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from daypass.cli import output
+from daypass.cli.audit_words import instant_of
 from daypass.errors import ExitCode, UsageError
 from daypass.ledger.commitobject import parse_commit
 from daypass.model.instant import Instant
@@ -46,7 +47,8 @@ def run(
         _demand_name(flag, getattr(words, flag))
     head_at = Instant.from_seconds(parse_commit(next(repository.walk(head)).raw).committed_at or 0)
     head_at = told_until(repository.walk(head), signers, head_at)
-    at = _instant(words.at) if words.at is not None else head_at
+    asked_at = instant_of("--at", words.at)
+    at = head_at if asked_at is None else asked_at
     holders = Holders(at, resource=words.resource, subject=words.subject)
     # Nothing here makes cycles: looking for them while all of history is read costs a tenth.
     gc.disable()
@@ -90,16 +92,6 @@ def _show(
             output.say(line)
     if head_at < at:
         output.note(f"the evidence at hand ends at {head_at}; what came later is not in it")
-
-
-def _instant(text: str) -> Instant:
-    try:
-        return Instant.parse(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--at {output.printable(text)} is no time",
-            remedy="Write it as 2026-11-23T09:00:00Z: RFC 3339, with an offset.",
-        ) from error
 
 
 def _demand_name(flag: str, name: str | None) -> None:

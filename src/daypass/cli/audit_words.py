@@ -1,4 +1,4 @@
-"""What is named from outside of the repository that is judged: flags that several verbs share."""
+"""Words that several verbs of `audit` share: keys and heads from outside, times, files to write."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
 from daypass.errors import UsageError
+from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from daypass.adapters.git import GitRepository
     from daypass.ledger.verify import Report
@@ -53,6 +55,26 @@ def check_outside(words: argparse.Namespace) -> None:
             f"{output.printable(words.anchor)} is no full commit id",
             remedy="An anchor is a commit id of 40 hex digits: shorter ones can be forged.",
         )
+
+
+def instant_of(flag: str, text: str | None) -> Instant | None:
+    """The time that a flag names; None without one. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return Instant.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag} {output.printable(text)} is no time",
+            remedy="Write it as 2026-11-23T09:00:00Z: RFC 3339, with an offset.",
+        ) from error
+
+
+def demand_free(remedy: str, *paths: Path) -> None:
+    """Raise UsageError if there is something at one of them, a link to nothing included."""
+    for path in paths:
+        if path.exists() or path.is_symlink():  # a link to nothing would be written through
+            raise UsageError(f"{output.printable(str(path))} is there already", remedy=remedy)
 
 
 def judged(repository: GitRepository, head: str, words: argparse.Namespace) -> Report:

@@ -15,7 +15,7 @@ from daypass.model.identity import IdentityType
 from daypass.model.resource import break_glass_role_name, offline_role_name, token_role_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from daypass.model.catalogue import Catalogue
     from daypass.model.identity import Identity
@@ -28,40 +28,39 @@ TEAM_PREFIX: Final = "team:"
 
 def account_conflicts(identities: Mapping[str, Identity]) -> Iterator[tuple[str, Problem]]:
     """Identities that claim another's GitHub account, each with what is wrong."""
-    holder: dict[int, str] = {}
-    for identity in identities.values():
-        if identity.github_id is None:
-            continue
-        other = holder.setdefault(identity.github_id, identity.name)
-        if other != identity.name:
-            yield (
-                identity.name,
-                Problem(
-                    ("spec", "github", "id"),
-                    "identity-account-twice",
-                    f"`{other}` has this GitHub account already: one person, one identity",
-                    f"Correct the id, or delete one of `{other}` and `{identity.name}`.",
-                ),
-            )
+    for name, other in _claimed_twice((item.name, item.github_id) for item in identities.values()):
+        yield (
+            name,
+            Problem(
+                ("spec", "github", "id"),
+                "identity-account-twice",
+                f"`{other}` has this GitHub account already: one person, one identity",
+                f"Correct the id, or delete one of `{other}` and `{name}`.",
+            ),
+        )
 
 
 def entity_conflicts(identities: Mapping[str, Identity]) -> Iterator[tuple[str, Problem]]:
     """Identities that claim another's entity in Vault, each with what is wrong."""
-    holder: dict[str, str] = {}
-    for identity in identities.values():
-        if identity.vault_entity is None:
-            continue
-        other = holder.setdefault(identity.vault_entity, identity.name)
-        if other != identity.name:
-            yield (
-                identity.name,
-                Problem(
-                    ("spec", "vault", "entity"),
-                    "identity-entity-twice",
-                    f"`{other}` has this entity already: what one takes would be the other's",
-                    f"Correct the id, or delete one of `{other}` and `{identity.name}`.",
-                ),
-            )
+    claims = ((item.name, item.vault_entity) for item in identities.values())
+    for name, other in _claimed_twice(claims):
+        yield (
+            name,
+            Problem(
+                ("spec", "vault", "entity"),
+                "identity-entity-twice",
+                f"`{other}` has this entity already: what one takes would be the other's",
+                f"Correct the id, or delete one of `{other}` and `{name}`.",
+            ),
+        )
+
+
+def _claimed_twice(claims: Iterable[tuple[str, Hashable | None]]) -> Iterator[tuple[str, str]]:
+    """Each name whose claim another made before it, and that other."""
+    holder: dict[Hashable, str] = {}
+    for name, claim in claims:
+        if claim is not None and (other := holder.setdefault(claim, name)) != name:
+            yield name, other
 
 
 def role_conflicts(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Problem]]:

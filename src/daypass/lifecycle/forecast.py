@@ -6,7 +6,7 @@ The same decision point is asked as at the merge. What is not known where the qu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.lifecycle.timing import over
@@ -114,24 +114,11 @@ def forecast(
     subject = catalogue.identities[request.subject]
     count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
     author = pull_request.author if pull_request else None
-    live = tuple(live)
-    history = tuple(PastGrant.of(grant) for grant in live if grant.subject == subject.name)
-    held = tuple(Held(grant.id, grant.subject, grant.resource) for grant in live)
-    facts = build_input(
-        Asked(request, Lane.ROUTINE, author),
-        catalogue,
-        count,
-        Surroundings(
-            now,
-            groups,
-            history,
-            inquiry.about(request, catalogue, now),
-            held=held,
-            renewed=next(
-                (_renewed(item, ending) for item in live if item.id == request.renews), None
-            ),
-        ),
+    around = replace(
+        _surroundings(request, tuple(live), ending, now, groups),
+        context=inquiry.about(request, catalogue, now),
     )
+    facts = build_input(Asked(request, Lane.ROUTINE, author), catalogue, count, around)
     decision = decide(facts, catalogue.policies.values())
     needs = describe_requirements(facts, catalogue.policies.values())
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
@@ -156,6 +143,23 @@ def forecast(
         ),
         what=_what(request, catalogue, decision),
         until=_until(request, decision),
+    )
+
+
+def _surroundings(
+    request: AccessRequest,
+    live: tuple[Grant, ...],
+    ending: Container[str],
+    now: Instant,
+    groups: GroupDirectory,
+) -> Surroundings:
+    """What the live grants say; the context is asked for apart."""
+    return Surroundings(
+        now,
+        groups,
+        tuple(PastGrant.of(grant) for grant in live if grant.subject == request.subject),
+        held=tuple(Held(grant.id, grant.subject, grant.resource) for grant in live),
+        renewed=next((_renewed(item, ending) for item in live if item.id == request.renews), None),
     )
 
 

@@ -196,14 +196,7 @@ def _for_new_request(world: World, request: RequestFile) -> Action:
         return _for_minted(world, request, slot)
     if slot.state is SlotState.REFUSED and slot.data.get("blob") == request.blob:
         return Action(Step.REFUSE, request.grant_id, request, slot=slot)
-    return Action(
-        Step.REFUSE,
-        request.grant_id,
-        request,
-        slot=slot,
-        kind=EventKind.DENIED,
-        reason=Reason.ID_REUSED,
-    )
+    return _denied(request, slot, Reason.ID_REUSED)
 
 
 def _halted_before(world: World, request: RequestFile, slot: Slot | None) -> Action | None:
@@ -218,13 +211,12 @@ def _halted_before(world: World, request: RequestFile, slot: Slot | None) -> Act
         if world.is_live(grant.accessor):
             step = Step.ABANDON
             return Action(step, grant.id, request, grant, slot, reason=intent.reason)
+    return _denied(request, slot, intent.reason)
+
+
+def _denied(request: RequestFile, slot: Slot | None, reason: Reason) -> Action:
     return Action(
-        Step.REFUSE,
-        request.grant_id,
-        request,
-        slot=slot,
-        kind=EventKind.DENIED,
-        reason=intent.reason,
+        Step.REFUSE, request.grant_id, request, slot=slot, kind=EventKind.DENIED, reason=reason
     )
 
 

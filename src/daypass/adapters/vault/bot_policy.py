@@ -6,6 +6,7 @@ and some thirty things that it must not do are refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -97,10 +98,21 @@ def monitor_policy(settings: Settings) -> str:
 
 def _mint(role: TieredRole, settings: Settings) -> PathRule:
     on_claim = role.issue is IssueMode.ON_CLAIM
+    return replace(
+        mint_rule(
+            role, f"mint grants of {role.resource}, {role.level}, up to {role.cap}: {role.issue}"
+        ),
+        least_wrapping=1 if on_claim else None,
+        most_wrapping=settings.claim_window.seconds + WATCH_SECONDS if on_claim else None,
+    )
+
+
+def mint_rule(role: TieredRole, why: str) -> PathRule:
+    """What whoever mints through a token role may ask for, the bot and a person alike."""
     return PathRule(
         f"auth/token/create/{role.name}",
         ("update",),
-        why=f"mint grants of {role.resource}, {role.level}, up to {role.cap}: {role.issue}",
+        why=why,
         required=("policies", "ttl", "explicit_max_ttl", "num_uses", "meta"),
         allowed={
             "policies": [[role.name]],
@@ -112,8 +124,6 @@ def _mint(role: TieredRole, settings: Settings) -> PathRule:
             "display_name": [],
             "meta": [],
         },
-        least_wrapping=1 if on_claim else None,
-        most_wrapping=settings.claim_window.seconds + WATCH_SECONDS if on_claim else None,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.bot_policy import mint_rule
 from daypass.adapters.vault.hcl import PathRule, policy
-from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.offline_notes import FOLDER
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ def invokers_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
     Notes can be made and never changed: what somebody took cannot be unsaid.
     """
     rules = [
-        *(_mint(role) for role in roles),
+        *(
+            mint_rule(role, f"take {role.level} on {role.resource}, for {role.cap} at the most")
+            for role in roles
+        ),
         PathRule(
             f"{settings.vault.kv_mount}/data/{FOLDER}/offline/{_ENTITY}/*",
             ("create",),
@@ -32,22 +35,3 @@ def invokers_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
         ),
     ]
     return policy("daypass-offline: the emergency lane without GitHub. Made by daypass.", rules)
-
-
-def _mint(role: TieredRole) -> PathRule:
-    return PathRule(
-        f"auth/token/create/{role.name}",
-        ("update",),
-        why=f"take {role.level} on {role.resource}, for {role.cap} at the most",
-        required=("policies", "ttl", "explicit_max_ttl", "num_uses", "meta"),
-        allowed={
-            "policies": [[role.name]],
-            "ttl": [],
-            "explicit_max_ttl": [],
-            "num_uses": [str(USES)],
-            "renewable": [False],
-            "no_default_policy": [True],
-            "display_name": [],
-            "meta": [],
-        },
-    )
