@@ -84,7 +84,7 @@ def make_irrevocable(bao: OpenBao, role: str) -> None:
     entry["RevokeErr"] = "out of retries"
     bao.client.write(path, {"value": json.dumps(entry)})
     bao.restart()
-    for _ in range(500):  # leases are read back in the background
+    for _ in range(3000):  # leases are read back in the background
         counted = bao.client.read("sys/leases/count?type=irrevocable") or {}
         if counted["data"]["lease_count"]:
             return

@@ -356,7 +356,7 @@ def test_at_its_time_it_stops_at_the_server_and_the_run_reverts_it(
 
 def _refused(town: Town, credential: dict[str, str]) -> None:
     """Wait until a log-in is refused: the server ends both grants of the story within moments."""
-    for _ in range(500):
+    for _ in range(3000):
         try:
             town.log_in(credential).close()
         except psycopg.OperationalError:
@@ -364,7 +364,7 @@ def _refused(town: Town, credential: dict[str, str]) -> None:
         time.sleep(0.02)
     else:
         raise AssertionError("its password still opens the database")
-    for _ in range(500):
+    for _ in range(3000):
         names = town.box.postgres.roles()
         if not [name for name in names if "brief-" in name]:
             return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EVERY = os.environ.get("DAYPASS_CRASH_EVERY") == "1"
 # A run of any kind begins so, and nothing that it is about has been touched yet.
 _LOGGING_IN = ("/login", "/sign/github-app/", "/access_tokens", "/notes/trust")
-_SETTLES_SECONDS = 10.0  # Vault ends what was revoked in the background
+_SETTLES_SECONDS = 60.0  # Vault ends what was revoked in the background
 
 
 @dataclass(frozen=True, slots=True)

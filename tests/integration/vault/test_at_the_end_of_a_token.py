@@ -39,7 +39,7 @@ def test_the_moment_of_its_end_is_no_failure(what: str, bot: Session, house: Hou
             (issuer.lookup if what == "lookup" else issuer.revoke)(accessor)
             asked += 1
         while issuer.lookup(accessor) is not None:  # a burst of ends takes Vault a moment
-            assert time.monotonic() < end + 10
+            assert time.monotonic() < end + 60
         return asked
 
     with ThreadPoolExecutor(_TOKENS) as pool:

@@ -139,7 +139,7 @@ def test_a_hostile_expression_is_bounded_and_denied(shape):
     began = time.monotonic()
     decision = outcome(catalogue(policy(rules=rule(expression))), "bob")
     assert decision.effect is Effect.DENY
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20  # unbounded, the mildest of them takes hours
 
 
 def test_a_hostile_policy_stays_within_its_memory():
