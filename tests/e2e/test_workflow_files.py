@@ -26,6 +26,7 @@ TRIGGERS = {
     "access-report.yml": {"schedule", "workflow_dispatch"},
     "access-validate.yml": {"pull_request", "merge_group"},
     "ci.yml": {"push", "pull_request"},
+    "nightly.yml": {"schedule", "workflow_dispatch"},
 }
 everywhere = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
@@ -111,7 +112,7 @@ def test_only_the_jobs_that_mint_and_that_end_may_ask_for_an_identity() -> None:
 
 
 def test_the_schedules_are_off_the_full_hour() -> None:
-    for name in ("access-apply.yml", "access-report.yml"):
+    for name in ("access-apply.yml", "access-report.yml", "nightly.yml"):
         for entry in triggers(WORKFLOWS / name)["schedule"]:
             first, _, rest = entry["cron"].split()[0].partition("-")
             last, _, step = (rest or f"{first}/1").partition("/")
@@ -137,6 +138,22 @@ def test_the_report_is_made_of_main_alone_and_published_only_where_asked() -> No
         if "uses" in step
     }
     assert {action.partition("/")[0] for action in used} == {"actions"}
+
+
+def test_every_night_looks_for_what_a_push_has_no_time_for_and_keeps_what_it_finds() -> None:
+    """By the very targets that people make; a fork that only governs is left in peace."""
+    (job,) = load(WORKFLOWS / "nightly.yml")["jobs"].values()
+    targets = job["strategy"]["matrix"]["target"]
+    assert targets == ["fuzz", "crash", "stateful"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    assert "|| !github.event.repository.fork" in job["if"]
+    look, keep = job["steps"][1:]
+    assert look["run"].startswith("set -o pipefail\n"), "or the end of `tee` would be its own"
+    assert 'make "$TARGET" 2>&1 | tee' in look["run"]
+    assert "failure()" in keep["if"]
+    assert "tests/fuzz/corpus" in keep["with"]["path"].split()
+    assert job["timeout-minutes"] < 360, "GitHub ends every job then, and keeps nothing"
 
 
 def test_pushes_are_never_filtered_by_path() -> None:

@@ -59,7 +59,9 @@ def test_what_it_lays_is_sound_and_names_this_repository(box: Box, clone: Path) 
     for folder in ("schemas", ".github/workflows"):
         for file in (clone / folder).iterdir():
             assert file.read_bytes() == (ROOT / folder / file.name).read_bytes()
-    assert not (clone / ".github/workflows/ci.yml").exists()
+    for own in ("ci.yml", "nightly.yml"):
+        assert (ROOT / ".github/workflows" / own).exists()
+        assert not (clone / ".github/workflows" / own).exists()
     valid = acting.run((*acting.DAYPASS, "validate"), {"PATH": "/usr/bin:/bin"}, directory=clone)
     assert valid.code == 0, valid.said
     again = init(box, clone, *flags(box))
