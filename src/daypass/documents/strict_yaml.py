@@ -17,6 +17,7 @@ from yaml import events
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.scalars import SUSPECT_FIRST, ScalarError, resolve
 from daypass.documents.strict_text import decode, unseen
+from daypass.documents.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +162,7 @@ class _Builder:
             self._refuse(
                 event,
                 "yaml-tag",
-                f"the tag {event.tag} is refused: a value's type is plain to see",
+                f"the tag {shown(event.tag)} is refused: a value's type is plain to see",
                 'Delete the tag; a string that looks like a number goes in quotes, "like this".',
             )
             if kind is events.ScalarEvent:
@@ -219,7 +220,7 @@ class _Builder:
                 self._refuse(
                     event,
                     "yaml-duplicate-key",
-                    f"the key `{key}` stands twice in this mapping, first in line {line}",
+                    f"the key {shown(key)} stands twice in this mapping, first in line {line}",
                     "Delete one of the two.",
                 )
             else:

@@ -22,9 +22,12 @@ _TYPES: Final = {
 
 
 def shown(value: Any) -> str:
-    """A value in backticks, cut to what fits a line."""
+    """A value in backticks, cut to what fits a line; what nobody can see is shown as its escape."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = text.replace("\n", "\\n")
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        )
     return f"`{text[:_LONGEST]}…`" if len(text) > _LONGEST else f"`{text}`"
 
 
