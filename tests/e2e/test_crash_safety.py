@@ -397,12 +397,23 @@ def test_a_deletion_that_wins_the_race_against_an_issue_leaves_nothing(
     assert left["github"]["said"] == []
 
 
-def test_an_end_that_failed_for_one_run_opens_nothing_that_another_one_closed(
-    crashes: Crashes, town: Town, warm: Warm, drops: Drops, tmp_path: Path
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "ends"])
+@pytest.mark.parametrize("gone", ["grants/{}.json", "grants/{}.json requests/{}.yaml"])
+def test_what_one_run_closed_is_neither_opened_nor_closed_again_by_another(
+    crashes: Crashes,
+    town: Town,
+    warm: Warm,
+    drops: Drops,
+    tmp_path: Path,
+    gone: str,
+    *,
+    fails: bool,
 ) -> None:
-    asked = crashes.grant("closed-once")
-    town.push_straight({f"access/grants/{asked.id}.json": None})
-    drops.refuse()
+    """Both look at a grant whose record, and whose request, was removed by hand."""
+    asked = crashes.grant(f"closed-once-{len(gone.split())}-{'fails' if fails else 'ends'}")
+    town.push_straight({f"access/{path}": None for path in gone.format(asked.id, asked.id).split()})
+    if fails:
+        drops.refuse()
     fate = Fate(hold="^git push", folder=tmp_path, minute=HASTY)
     with held(warm, fate) as run:
         drops.allow()

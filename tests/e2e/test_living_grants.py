@@ -161,6 +161,47 @@ def test_a_token_that_no_grant_knows_is_revoked_and_written_down(town: Town, box
     assert town.verify().code == 0
 
 
+def test_both_files_of_a_grant_removed_by_hand_end_it_and_its_end_is_told(
+    town: Town, box: Box
+) -> None:
+    """By one push, one push after the other, and while a run acts on something else alone."""
+    names = ("gone-at-once", "gone-in-turn", "gone-beside")
+    for name in names:
+        town.grant(name, duration="1h")
+    assert town.apply().code == 0
+    asked = {name: Asked(name, 0, box.person("alice")) for name in names}
+    session = town.log_in(town.credential(asked["gone-at-once"])["credential"])
+    files = {name: (f"access/requests/{name}.yaml", f"access/grants/{name}.json") for name in names}
+    by_hand = [town.push_straight(dict.fromkeys(files["gone-at-once"]))]
+    by_hand += [town.push_straight({path: None}) for path in files["gone-in-turn"]]
+    done = town.apply()
+    assert done.code == 0, done.said
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
+
+    # A run that is to act on something else alone signs that they are gone: it says so, too.
+    by_hand.append(town.push_straight(dict.fromkeys(files["gone-beside"])))
+    town.grant("elsewhere", duration="1h")
+    done = town.apply("push", "--only", "elsewhere")
+    assert done.code == 0, done.said
+    assert town.events("elsewhere") == ["issued"]
+    for name in names:
+        assert town.live_tokens(name) == []
+        assert town.events(name) == ["issued", "revoked"]
+        message = town.message(name, "revoked")
+        assert "Daypass-Reason: record-deleted" in message
+        issued = town.store.git("log", "--format=%H", f"--grep=^Grant .*({name})$", "main").strip()
+        assert f"This reverts commit {issued}" in message.replace("\n", " ")
+    head = town.head()
+    assert town.apply("schedule").code == 0
+    assert town.head() == head, "told once"
+    audit = town.verify()
+    assert audit.code == 0, audit.said
+    faults = {item["commit"]: item for item in audit.json()["faults"]}
+    assert all(faults[commit]["mendedBy"] for commit in (by_hand[0], *by_hand[2:]))
+
+
 def test_somebody_elses_token_is_none_of_its_business(town: Town, box: Box) -> None:
     made = box.bao.client.write("auth/token/create", {"ttl": "1h", "meta": {"team": "payments"}})
     assert made is not None

@@ -43,7 +43,7 @@ class Happening:
     writes: Mapping[str, bytes] = field(default_factory=dict)
     removes: tuple[str, ...] = ()  # paths, where they are still there
     requires: Mapping[str, str | None] = field(default_factory=dict)  # path → blob; None: absent
-    is_note: bool = False  # says something that changes no file
+    is_note: bool = False  # says something that may change no file
     owes: Obligation | None = None  # what it leaves owed
     since: Instant | None = None  # Vault's time of what it tells of, where it came about just now
 
@@ -194,7 +194,10 @@ def ended(
     run: Run,
     judged: Judged | None = None,
 ) -> Happening:
-    """An end that Vault confirmed: the revert of the grant's commit and of its request."""
+    """An end that Vault confirmed: the revert of the grant's commit and of its request.
+
+    `record_blob` is None where the record was removed by hand.
+    """
     event = make_event(
         kind,
         grant.id,
@@ -213,6 +216,8 @@ def ended(
         f"The request that commit {grant.request_commit or begun.issued} brought is taken back "
         "with it."
     )
+    if record_blob is None:
+        body += "\nIts record had been removed by hand: this commit stands for that removal, too."
     if begun.failed is not None:
         body += f"\nCommit {begun.failed} recorded that this could not be confirmed then."
     if judged is not None:
@@ -223,6 +228,7 @@ def ended(
         body,
         removes=(*_request_paths(grant.id), grant_path(grant.id)),
         requires={grant_path(grant.id): record_blob},
+        is_note=record_blob is None,  # whoever removed the record may have removed the request, too
     )
 
 

@@ -2,19 +2,20 @@
 
 The push is the compare-and-swap. When it loses a race, each happening is held against the new
 head: what still holds is written again, what another run has recorded meanwhile is dropped. A note
-requires nothing of the tree, so it is held against what others have told since.
+requires nothing of the tree, so it is held against what others have told since; so is an end, whose
+record may have been gone before.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from daypass.errors import PushRaceError
 from daypass.lifecycle.observe import bot_files
 from daypass.lifecycle.ports import NewCommit
-from daypass.model.event import OF_RUN, EventKind
+from daypass.model.event import CLOSES, OF_RUN, EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
 
 Told: TypeAlias = tuple[EventKind, str | None, tuple[tuple[str, str], ...]]
+_ENDS: Final = CLOSES | {EventKind.REVOKE_FAILED}  # that it ended, or could not
 # Each try loses only to somebody who got through: far more than a busy branch needs.
 _TRIES: Final = 12
 
@@ -106,16 +108,16 @@ def record(
         head: the commit of main to write on.
     """
     begin = head
-    said: frozenset[Told] = frozenset()
+    others = _Others()
     known: list[Happening] = []
     for attempt in range(_TRIES):
         if attempt:
-            said = frozenset(told(item.event) for item in chain.since(repository, head, begin))
+            others = _Others.of(item.event for item in chain.since(repository, head, begin))
         if attempt and _tampered(repository, chain, head):
             # Signing on top would make what somebody just did by hand the bot's own word.
             return Recording(head, head, (), tuple(known))
         coming = tuple(known) if attempt else _noted(happenings, known)
-        left = (item for item in coming if not (item.is_note and told(item.event) in said))
+        left = (item for item in coming if others.leave_room_for(item))
         written, dropped = _write(repository, signer, chain, head, left, when)
         if not written:
             return Recording(head, head, (), dropped)
@@ -129,6 +131,28 @@ def record(
         f"main moved {_TRIES} times while this run was writing",
         remedy="Nothing of this run is on main yet; the next run carries on from here.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What other runs have told since this one looked."""
+
+    said: frozenset[Told] = frozenset()
+    closed: frozenset[str | None] = frozenset()  # grants that they ended
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        found = tuple(events)
+        ends = (event for event in found if event.kind in CLOSES)
+        return cls(
+            frozenset(told(event) for event in found), frozenset(event.grant for event in ends)
+        )
+
+    def leave_room_for(self, happening: Happening) -> bool:
+        event = happening.event
+        if event.grant in self.closed and event.kind in _ENDS:
+            return False
+        return not (happening.is_note and told(event) in self.said)
 
 
 def told(event: Event) -> Told:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
 from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
 from daypass.lifecycle.unclaimed import find_unclaimed, name_unclaimed
+from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -42,13 +43,16 @@ def whole_plan(
         ports: the notes of doubts are read, and written if asked; unclaimed tokens are looked up.
         seen: what was observed.
         answers: today's groups and context.
-        only: ids to plan for; None for all.
+        only: ids to plan for; None for all. A grant whose record was deleted by hand ends in any
+            run: the next signature would make the deletion the bot's own word.
         remember: whether since when a grant is in doubt is noted in Vault.
 
     Raises what the ports raise.
     """
-    plan = name_unclaimed(ports, _narrow(make_plan(seen.world), only))
     world, registry = seen.world, ports.registry
+    if only is not None:
+        only |= {name for name in world.grants if grant_path(name) in world.tampering.deleted}
+    plan = name_unclaimed(ports, _narrow(make_plan(world), only))
     if world.ruling is None or not world.grants:
         return WholePlan(plan)
     ending = {action.grant_id for action in plan.of(Step.END)}

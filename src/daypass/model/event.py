@@ -70,8 +70,9 @@ class Reason(StrEnum):
 _LIVE: Final = frozenset(
     {EventKind.ISSUED, EventKind.DELIVERED_AGAIN, EventKind.SESSION, EventKind.DRIFT}
 )
-_ENDED: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
-_AFTERWARDS: Final = _ENDED | {
+# The end of a grant's life: it never reopens.
+CLOSES: Final = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
+_AFTERWARDS: Final = CLOSES | {
     EventKind.REVIEWED,
     EventKind.REVIEW_OVERDUE,
     EventKind.EVIDENCE_GAP,
