@@ -38,6 +38,8 @@ class Admission:
     outcome: Outcome
     only: frozenset[str] | None = None
     merged: int = 0
+    waiting: set[str] = field(default_factory=set)  # still open when this was done
+    is_sure: bool = True  # whether `waiting` names all of them
     refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -46,14 +48,17 @@ class Admission:
             numbers = self.ports.forge.open_pull_requests(BRANCH_PREFIX)
         except DaypassError as error:
             self.outcome.fail("break-glass", error)
+            self.is_sure = False
             return
         for number in numbers:
             try:
                 self._admit(self.ports.forge.pull_request(number))
             except DaypassError as error:
                 self.outcome.fail(f"pull-request-{number}", error)
+                self.is_sure = False
             except Exception as error:  # noqa: BLE001  -- nobody merged it, yet every run meets it
                 self.outcome.stumble(f"pull-request-{number}", error)
+                self.is_sure = False
 
     def _admit(self, pull_request: PullRequest) -> None:
         github = self.catalogue.settings.github
@@ -63,6 +68,7 @@ class Admission:
         if not pull_request.complete:
             text = f"emergency #{number} cannot be judged: {pull_request.incomplete_because}"
             self.outcome.alarm(f"break-glass.{number}", text)
+            self.is_sure = False
             return
         fault = fault_of(pull_request, github)
         grant_id = request_of(pull_request)
@@ -70,6 +76,8 @@ class Admission:
             self._turn_away(pull_request, fault or "it holds no emergency")
         elif self.only is None or grant_id in self.only:
             self._judge(pull_request, grant_id)
+        else:
+            self.waiting.add(grant_id)
 
     def _judge(self, pull_request: PullRequest, grant_id: str) -> None:
         slot = self.ports.registry.read(grant_id)
@@ -105,7 +113,9 @@ class Admission:
         contents = repository.blobs([blob])
         judge = Judge.of(self.ports, self.answers, self.world, self.catalogue, {}, contents)
         file = RequestFile(grant_id, changed.path, blob, Lane.BREAK_GLASS)
-        return judge.judge_open(file, pull_request)
+        intent = self.world.intents.get(grant_id)
+        halted = intent.reason if intent is not None and intent.ends else None
+        return judge.judge_open(file, pull_request, halted)
 
     def _merge(self, pull_request: PullRequest, grant_id: str) -> bool:
         title = f"Break glass: {grant_id} (#{pull_request.number})"

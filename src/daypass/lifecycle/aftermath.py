@@ -16,6 +16,7 @@ from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.model.event import EventKind
+from daypass.model.intent import IntentKind
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
@@ -157,10 +158,15 @@ class Aftermath:
             delivering.notify(refusal, action.slot, forge, registry)
             self.outcome.add("told", refusal.grant_id, "; ".join(refusal.why))
 
-    def forget_intents(self, seen: Observation) -> None:
-        """Intents for what had ended before this run looked."""
+    def forget_intents(self, seen: Observation, waiting: frozenset[str] | None) -> None:
+        """Intents for what had ended before this run looked.
+
+        A halt of an emergency that is open still is none of them: `waiting` names these, and is
+        None where this run could not tell.
+        """
         world = seen.world
         # An id that main still asks for may have been issued in this very pass: its intent waits.
         known = world.grants.keys() | world.slots.keys() | world.requests.keys()
-        for grant_id in world.intents.keys() - known:
-            self.ports.registry.remove_intent(grant_id)
+        for grant_id in world.intents.keys() - known - (waiting or frozenset()):
+            if waiting is not None or world.intents[grant_id].kind is not IntentKind.HALT:
+                self.ports.registry.remove_intent(grant_id)

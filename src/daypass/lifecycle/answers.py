@@ -25,7 +25,7 @@ _RESULT: Final = re.compile(r"<!-- daypass:result:([a-z]+) -->")
 _NOTED: Final = {
     IntentKind.REDELIVER: "noted: the next run delivers again what is left of its time",
     IntentKind.ACTIVITY: "noted: the next run writes it into the evidence",
-    IntentKind.HALT: "noted: it was merged and not issued yet, and the next run refuses it",
+    IntentKind.HALT: "noted: it was asked for and is not issued yet, and the next run refuses it",
 }
 _NEXT: Final = (
     "The next run of access-apply confirms that nothing of it lives, and writes the evidence."

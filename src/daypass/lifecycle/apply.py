@@ -101,6 +101,7 @@ class _Pass:
     _ruling: Catalogue | None = None
     _ended: dict[str, Action] = field(default_factory=dict)
     _refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)  # emergencies
+    _waiting: frozenset[str] | None = None  # emergencies that are open still; None: not known
 
     def run(self) -> None:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
@@ -136,17 +137,21 @@ class _Pass:
         for name, text in answers.inquiry.faults.items():
             self.outcome.alarm(f"context.{name}", text)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
-        aftermath.forget_intents(seen)
+        aftermath.forget_intents(seen, None if seen.world.frozen else self._waiting)
 
     def _admit(self, seen: Observation, answers: Answers) -> Observation:
         """Merge the emergencies that may be; what is seen then, if there were any."""
         catalogue = seen.world.catalogue
-        if catalogue is None or catalogue.settings.break_glass is None or seen.world.frozen:
+        if catalogue is None or seen.world.frozen:
+            return seen
+        if catalogue.settings.break_glass is None:
+            self._waiting = frozenset()
             return seen
         only = self.limits.only
         admission = Admission(self.ports, answers, seen.world, catalogue, self.outcome, only)
         admission.run()
         self._refused = admission.refused
+        self._waiting = frozenset(admission.waiting) if admission.is_sure else None
         return observe(self.ports, answers) if admission.merged else seen
 
     def _review(self, seen: Observation, answers: Answers) -> list[Happening]:

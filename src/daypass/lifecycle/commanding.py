@@ -17,7 +17,7 @@ from daypass.lifecycle.context import Answers
 from daypass.lifecycle.ending_early import carry_out, end_many
 from daypass.lifecycle.recording_use import put_on_record
 from daypass.lifecycle.redelivering import why_not
-from daypass.lifecycle.standing import look, waiting_requests
+from daypass.lifecycle.standing import look, open_emergencies, waiting_requests
 from daypass.model.grant import Grant, GrantState
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import request_path
@@ -153,7 +153,8 @@ def _silent(word: Word, kind: IntentKind) -> str:
 
 def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
     done: dict[str, Answer] = {}
-    refused: dict[str, Answer] = {}  # merged, and not issued yet
+    refused: dict[str, Answer] = {}  # asked for, and not issued yet
+    failed: tuple[Answer, ...] = ()
     for _ in range(_LOOKS):
         main = look(desk)
         groups = Answers(desk.forge).groups(main.catalogue)
@@ -177,9 +178,24 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
             and _is_aimed_at(halt, grant, main.catalogue)
         ]
         done |= {answer.grant_id or "": answer for answer in _end(desk, aimed, account_id, main)}
+        emergencies, failed = _refuse_emergencies(desk, halt, account_id, main)
+        refused |= emergencies
         if desk.repository.fetch() == main.head:
             break
-    return tuple((refused | done).values())
+    return (*(refused | done).values(), *failed)
+
+
+def _refuse_emergencies(
+    desk: Desk, halt: Halt, account_id: int, main: Main
+) -> tuple[dict[str, Answer], tuple[Answer, ...]]:
+    """The same of emergencies that are open, which daypass alone would merge; and what failed."""
+    try:
+        waiting = open_emergencies(desk, main)
+    except DaypassError as error:
+        why = f"an emergency that is open may begin, for GitHub did not tell: {error.message}"
+        return {}, (Answer(None, IntentKind.HALT, Result.REFUSED, why),)
+    aimed = [name for name, asked in waiting.items() if _is_aimed_at(halt, asked, main.catalogue)]
+    return _refuse(desk, aimed, account_id, main), ()
 
 
 def _refuse(desk: Desk, names: Sequence[str], account_id: int, main: Main) -> dict[str, Answer]:

@@ -141,10 +141,17 @@ class Judge:
             self._renewed[grant_id] = found
         return self._renewed[grant_id]
 
-    def judge_open(self, file: RequestFile, pull_request: PullRequest) -> Refusal | None:
-        """Why an emergency that is not merged yet is refused; None: it may be merged."""
+    def judge_open(
+        self, file: RequestFile, pull_request: PullRequest, halted: Reason | None = None
+    ) -> Refusal | None:
+        """Why an emergency that is not merged yet is refused; None: it may be merged.
+
+        `halted`: somebody ended it before it began.
+        """
         case = _Case(self, file, Action(Step.JUDGE, file.grant_id, file), pull_request=pull_request)
         invalid = case.read()
+        if halted is not None:
+            return replace(case.refuse(halted, [_before_it_began(halted)]), merged=False)
         verdict = case.refuse(Reason.INVALID, invalid) if invalid else case.ask()
         return replace(verdict, merged=False) if isinstance(verdict, Refusal) else None
 
@@ -168,8 +175,12 @@ class Judge:
             with suppress(DaypassError):
                 case.find_pull_request()
             case.read()
-            return case.refuse(action.reason, [f"it was ended before it began: {action.reason}"])
+            return case.refuse(action.reason, [_before_it_began(action.reason)])
         return case.judge()
+
+
+def _before_it_began(reason: Reason) -> str:
+    return f"it was ended before it began: {reason}"
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from daypass.documents.repository import catalogue_of, load_break_glass, load_request
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
+from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
 from daypass.model.grant import Grant
 from daypass.model.names import is_name
 
@@ -77,6 +78,29 @@ def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
                     found[name] = load_request(entry.path, contents[entry.blob])
                 else:
                     found[name] = load_break_glass(entry.path, contents[entry.blob]).asked
+    return found
+
+
+def open_emergencies(desk: Desk, main: Main) -> dict[str, AccessRequest]:
+    """What daypass may yet merge by itself, by id. What cannot be read is refused anyway.
+
+    Raises what the ports raise.
+    """
+    github = main.catalogue.settings.github
+    found: dict[str, AccessRequest] = {}
+    if main.catalogue.settings.break_glass is None:
+        return found
+    for number in desk.forge.open_pull_requests(BRANCH_PREFIX):
+        pull_request = desk.forge.pull_request(number)
+        name = request_of(pull_request)
+        if name is None or not pull_request.open or fault_of(pull_request, github) is not None:
+            continue
+        (changed,) = pull_request.files
+        blob = changed.blob or ""
+        desk.repository.fetch_pull_request(number, pull_request.head_sha)
+        with suppress(DocumentError):
+            content = desk.repository.blobs([blob])[blob]
+            found[name] = load_break_glass(changed.path, content).asked
     return found
 
 

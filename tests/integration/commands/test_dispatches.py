@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from command_runs import grant_all
 
+from support.village import Village
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -167,3 +169,49 @@ def test_a_halt_refuses_what_was_merged_before_it_and_is_not_issued_yet(commands
     assert not town.live_tokens("too-late")
     town.apply()
     assert commands.intents() == {}
+
+
+def test_a_halt_refuses_emergencies_that_were_open_before_it(commands: Commands) -> None:
+    """Nobody but daypass merges them, so that nobody could think again. What comes later may."""
+    village, box = Village(commands.box), commands.box
+    before = village.propose("before-it", by="bob")
+    beside = village.propose("beside-it", by="alice")
+    run = commands.dispatch("carol", "halt --subject bob")
+    assert run.code == 0, run.said
+    assert answers(run) == {"before-it": "noted"}
+
+    # A run that cannot see whether it is open keeps the word; so does one that is to act elsewhere.
+    box.github.fail_next("GET", r"/pulls(\?|$)", 502, 200)
+    assert village.apply("schedule").code == 5
+    box.github.heal()
+    assert village.apply("schedule", "--only", beside.id).code == 0
+    assert set(commands.intents()) == {before.id}
+    assert village.is_open(before)
+    assert village.events(beside.id) == ["issued"]
+
+    after = village.propose("after-it", by="bob")
+    done = village.apply()
+    assert done.code == 0, done.said
+    assert village.events(before.id) == ["denied"]
+    assert "Daypass-Reason: halt" in village.message(before.id, "denied")
+    assert "ended before it began" in village.said(before)
+    assert not village.is_open(before)
+    assert not village.is_merged(before)
+    assert village.live_tokens(before.id) == []
+    assert village.events(after.id) == ["issued"]
+    assert commands.intents() == {}
+    assert village.verify().code == 0
+
+
+def test_a_halt_that_cannot_see_the_open_emergencies_ends_what_lives_and_says_so(
+    commands: Commands,
+) -> None:
+    grant_all(commands.town, ["lives-on"])
+    commands.box.github.fail_next("GET", r"/pulls(\?|$)", 502, 200)
+    run = commands.dispatch("carol", "halt --resource orders-db")
+    commands.box.github.heal()
+    assert run.code == 5, run.said
+    assert answers(run)["lives-on"] == "ending"
+    assert "may begin" in run.said
+    assert commands.town.live_tokens("lives-on") == []
+    assert commands.town.apply().code == 0
