@@ -94,6 +94,21 @@ def test_a_renewal_overlaps_with_a_token_of_its_own_and_counts_beside_what_it_re
     assert "second was taken away (request-deleted)" in seen.stdout
 
 
+def test_a_plan_counts_what_has_ended_within_the_window(town: Town) -> None:
+    town.delete("second")
+    assert town.apply().code == 0
+    alice = town.box.person("alice")
+    number = alice.propose("more", request("more", duration="8h"), "More of it")
+    alice.git("fetch", "-q")
+    alice.git("checkout", "-q", "more")
+    for words in (("--pr", str(number)), ("--base", "origin/main")):
+        seen = acting.daypass(alice, "plan", *words, "--format", "json")
+        (foreseen,) = seen.json()["forecasts"]
+        # Some of the four hours of this day are used up, by grants that only the evidence knows.
+        assert foreseen["until"].startswith("3h"), foreseen
+        assert "bounded by" in foreseen["until"]
+
+
 def test_a_window_is_waited_for_shown_and_given_by_the_first_run_after_it(town: Town) -> None:
     alice, dave = town.box.person("alice"), town.box.person("dave")
     ahead = later(2 * HOUR)

@@ -183,16 +183,16 @@ def _walk(repository: GitRepository, head: str, since: str | None) -> Iterator[C
 
 
 def _signers(repository: GitRepository, head: str) -> Signers:
-    from daypass.ledger.allowed_signers import Signers
+    from daypass.ledger.allowed_signers import signers_at
 
-    entries = repository.entries(head, ALLOWED_SIGNERS_PATH)
-    if not entries:
+    signers = signers_at(repository, head)
+    if signers is None:
         raise EvidenceError(
             f"there is no {ALLOWED_SIGNERS_PATH} at {head}, so no commit counts as evidence",
             remedy="`daypass vault apply` prints the line of the evidence key; commit it there by "
             "a pull request.",
         )
-    return Signers.parse(repository.blobs([entries[0].blob])[entries[0].blob])
+    return signers
 
 
 def _anchor(repository: GitRepository, head: str, arguments: argparse.Namespace) -> ExitCode:

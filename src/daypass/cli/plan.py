@@ -15,7 +15,7 @@ from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_strangers
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
-from daypass.lifecycle.preview import Preview, preview_trees, unknown_groups
+from daypass.lifecycle.preview import Merge, Preview, preview_trees, unknown_groups
 from daypass.lifecycle.prospect import prospects
 from daypass.lifecycle.reviewing import overdue_text
 from daypass.lifecycle.whole_plan import whole_plan
@@ -145,10 +145,13 @@ def _work(ports: Ports, settings: Settings) -> _Work:
 def _of_trees(repository: GitRepository, base: str) -> Preview:
     head = repository.resolve("HEAD")
     base_commit = repository.resolve(base)
-    ancestor = repository.merge_base(base_commit, head)
     catalogue = catalogue_of(repository, base_commit)
     return preview_trees(
-        repository, ancestor, head, catalogue, machine_now(), groups=unknown_groups(catalogue)
+        repository,
+        Merge(base_commit, repository.merge_base(base_commit, head), head),
+        catalogue,
+        machine_now(),
+        groups=unknown_groups(catalogue),
     )
 
 
@@ -161,8 +164,7 @@ def _of_pull_request(
     catalogue = catalogue_of(repository, main)
     return preview_trees(
         repository,
-        repository.merge_base(main, pull_request.head_sha),
-        pull_request.head_sha,
+        Merge(main, repository.merge_base(main, pull_request.head_sha), pull_request.head_sha),
         catalogue,
         machine_now(),
         groups=Answers(forge).groups(catalogue),

@@ -15,7 +15,7 @@ from daypass.errors import DeniedError, DocumentError, ExitCode, UsageError
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.forecast import Forecast, forecast
 from daypass.lifecycle.inquiry import Inquiry
-from daypass.lifecycle.preview import live_grants
+from daypass.lifecycle.preview import standing_at
 from daypass.model.names import Kind, is_name, request_path
 from daypass.policy.approvals import askers
 
@@ -78,13 +78,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         request, content = _request(arguments, catalogue, me)
         _check(request, catalogue, myself)
         with wiring.person_repository(directory, settings) as repository:
-            live = live_grants(repository, head).values()
+            standing = standing_at(repository, head, catalogue, machine_now())
         foreseen = forecast(
             request,
             catalogue,
             Answers(forge).groups(catalogue),
             None,
-            live,
+            standing,
             machine_now(),
             Inquiry(),
         )

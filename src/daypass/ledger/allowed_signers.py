@@ -13,14 +13,16 @@ import re
 import time
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from daypass.model.tree import TreeEntry
 
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="([^"]*)")?')
 _FIELDS = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -110,6 +112,26 @@ class Signers:
     def allows(self, key: bytes, when: int) -> bool:
         """Whether the key may sign a commit of that committer's time (seconds since the epoch)."""
         return any(signer.valid_at(when) for signer in self._by_key.get(key, ()))
+
+
+class Trees(Protocol):
+    """Whatever gives the trees and blobs of commits."""
+
+    def entries(self, commit: str, folder: str) -> Sequence[TreeEntry]:
+        """All entries below a folder (or the one of a file) of that commit's tree."""
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs."""
+
+
+def signers_at(trees: Trees, commit: str) -> Signers | None:
+    """The keys whose evidence counts by that commit's own word; None where it names none.
+
+    Raises:
+        EvidenceError: the file is broken.
+    """
+    entries = trees.entries(commit, ALLOWED_SIGNERS_PATH)
+    return Signers.parse(trees.blobs([entries[0].blob])[entries[0].blob]) if entries else None
 
 
 def parse_allowed_signers(data: bytes) -> tuple[AllowedSigner, ...]:

@@ -13,18 +13,18 @@ from daypass.lifecycle.timing import over
 from daypass.model.decision import Effect, Enforcement, RuleOutcome
 from daypass.model.event import Reason
 from daypass.model.grant import Lane
-from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode, token_role_name
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
-from daypass.policy.decide import decide, describe_requirements
+from daypass.policy.decide import compile_policies, decide, describe_bound, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.rules import BUILT_IN
 from daypass.policy.rules.renewal import RENEWAL
+from daypass.policy.verdict import words
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from daypass.lifecycle.inquiry import Inquiry
     from daypass.model.catalogue import Catalogue
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Level
     from daypass.policy.approvals import RefusedReview
+    from daypass.policy.bounds import Bound
     from daypass.policy.groups import GroupDirectory
     from daypass.policy.input import DecisionInput
 
@@ -89,12 +90,20 @@ class Forecast:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The grants that a request would join."""
+
+    live: Mapping[str, Grant]  # by id
+    past: Mapping[str, Sequence[PastGrant]]  # by subject: live, or ended within a window
+
+
 def forecast(
     request: AccessRequest,
     catalogue: Catalogue,
     groups: GroupDirectory,
     pull_request: PullRequest | None,
-    live: Iterable[Grant],
+    standing: Standing,
     now: Instant,
     inquiry: Inquiry,
     ending: Container[str] = (),
@@ -106,7 +115,7 @@ def forecast(
         catalogue: of the tree that the pull request is to be merged into.
         groups: as far as they are known here.
         pull_request: as GitHub tells it now, or None where GitHub is not asked.
-        live: the grants on main.
+        standing: the grants on main.
         now: a time to decide at; for display and limits of the clock only.
         inquiry: the context sources, or none of them where they are not asked.
         ending: grants that the same pull request ends.
@@ -115,12 +124,13 @@ def forecast(
     count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
     author = pull_request.author if pull_request else None
     around = replace(
-        _surroundings(request, tuple(live), ending, now, groups),
+        _surroundings(request, standing, ending, now, groups),
         context=inquiry.about(request, catalogue, now),
     )
     facts = build_input(Asked(request, Lane.ROUTINE, author), catalogue, count, around)
-    decision = decide(facts, catalogue.policies.values())
-    needs = describe_requirements(facts, catalogue.policies.values())
+    policies = compile_policies(catalogue.policies.values())
+    decision = decide(facts, policies)
+    needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
     return Forecast(
         request=request,
@@ -142,24 +152,27 @@ def forecast(
             if item.enforcement is Enforcement.WARN and item.effect is not Effect.PERMIT
         ),
         what=_what(request, catalogue, decision),
-        until=_until(request, decision),
+        until=_until(request, describe_bound(facts, policies)),
     )
 
 
 def _surroundings(
     request: AccessRequest,
-    live: tuple[Grant, ...],
+    standing: Standing,
     ending: Container[str],
     now: Instant,
     groups: GroupDirectory,
 ) -> Surroundings:
-    """What the live grants say; the context is asked for apart."""
+    """What the grants say, live and over; the context is asked for apart."""
+    live, past = standing.live, standing.past
     return Surroundings(
         now,
         groups,
-        tuple(PastGrant.of(grant) for grant in live if grant.subject == request.subject),
-        held=tuple(Held(grant.id, grant.subject, grant.resource) for grant in live),
-        renewed=next((_renewed(item, ending) for item in live if item.id == request.renews), None),
+        tuple(past.get(request.subject, ())),
+        held=tuple(Held(grant.id, grant.subject, grant.resource) for grant in live.values()),
+        renewed=next(
+            (_renewed(item, ending) for item in live.values() if item.id == request.renews), None
+        ),
     )
 
 
@@ -202,8 +215,7 @@ def _what(request: AccessRequest, catalogue: Catalogue, decision: Decision) -> s
     return f"Vault role `{level.mount}/creds/{tier.role}` by token role `{token_role}`; {how}"
 
 
-def _until(request: AccessRequest, decision: Decision) -> str:
-    length = Duration(decision.seconds) if decision.seconds else request.duration
+def _until(request: AccessRequest, bound: Bound) -> str:
     start = f"{request.not_before}" if request.not_before else "its issue"
-    bound = f", bounded by {decision.bounded_by}" if decision.seconds else ""
-    return f"{length} from {start}{bound}"
+    length = words(bound.seconds) if bound.seconds > 0 else "no time"
+    return f"{length} from {start}, bounded by {bound.source}"

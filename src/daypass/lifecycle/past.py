@@ -18,10 +18,13 @@ from daypass.policy.asked import PastGrant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.ports import Repository
     from daypass.lifecycle.world import World
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import Event, RecordedEvent
+    from daypass.model.grant import Grant
 
 _ENDS = frozenset({EventKind.EXPIRED, EventKind.REVOKED, EventKind.LAPSED})
 
@@ -33,13 +36,29 @@ def past_grants(
 
     `before` holds other documents that a request is decided by: those of its base.
     """
+    ruling = [*([world.catalogue] if world.catalogue else []), *before]
+    live = world.grants.values()
+    return past_at(ports.repository, world.head, ports.signers, live, ruling, world.now)
+
+
+def past_at(
+    repository: Repository,
+    head: str,
+    signers: Signers,
+    live: Iterable[Grant],
+    ruling: Iterable[Catalogue],
+    now: Instant,
+) -> dict[str, list[PastGrant]]:
+    """The same of any commit, whose live grants are known, by the documents that rule."""
     found: dict[str, list[PastGrant]] = defaultdict(list)
-    for grant in world.grants.values():
+    ids: set[str] = set()
+    for grant in live:
         found[grant.subject].append(PastGrant.of(grant))
-    reach = longest_window([*([world.catalogue] if world.catalogue else []), *before])
+        ids.add(grant.id)
+    reach = longest_window(ruling)
     if reach:
-        events = read_events(ports.repository.walk(world.head), ports.signers)
-        for subject, ended in _ended(events, world.now.plus(-reach), frozenset(world.grants)):
+        events = read_events(repository.walk(head), signers)
+        for subject, ended in _ended(events, now.plus(-reach), frozenset(ids)):
             found[subject].append(ended)
     return dict(found)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.documents.repository import catalogue_of
-from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.allowed_signers import signers_at
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import read_event
 from daypass.lifecycle.base import PATHS
@@ -20,7 +20,7 @@ from daypass.lifecycle.preview import live_grants
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind
 from daypass.model.instant import Instant
-from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
+from daypass.model.names import grant_path
 from daypass.model.resource import IssueMode, Recording
 from daypass.policy.asked import Surroundings
 from daypass.policy.compiled import compile_policies
@@ -211,10 +211,9 @@ def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
 
 def _past(repository: Repository, base: str, head: str, last: int) -> Iterator[_Recorded]:
     """The newest decisions that the bot signed, newest first."""
-    entries = repository.entries(base, ALLOWED_SIGNERS_PATH)
-    if not entries or last < 1:
+    signers = signers_at(repository, base)
+    if signers is None or last < 1:
         return
-    signers = Signers.parse(repository.blobs([entries[0].blob])[entries[0].blob])
     found = 0
     for commit in repository.walk(head):
         recorded = read_event(commit, signers)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from daypass.documents.records import load_grant
 from daypass.documents.repository import check_request, load_request
 from daypass.errors import DocumentError
-from daypass.lifecycle.forecast import Forecast, forecast
+from daypass.ledger.allowed_signers import Signers, signers_at
+from daypass.lifecycle.forecast import Forecast, Standing, forecast
 from daypass.lifecycle.inquiry import Inquiry
+from daypass.lifecycle.past import past_at
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
@@ -44,6 +46,14 @@ class Preview:
         return bool(self.wrong) or any(item.is_denied for item in self.forecasts)
 
 
+class Merge(NamedTuple):
+    """Commits: what is merged, into what, and what both came from."""
+
+    main: str
+    ancestor: str
+    head: str
+
+
 def unknown_groups(catalogue: Catalogue) -> GroupDirectory:
     """The groups where GitHub is not asked: those of the settings alone are known."""
     return resolve_groups(catalogue, {})
@@ -61,10 +71,20 @@ def live_grants(repository: Repository, commit: str) -> dict[str, Grant]:
     return {grant.id: grant for grant in grants}
 
 
+def standing_at(
+    repository: Repository, commit: str, catalogue: Catalogue, now: Instant
+) -> Standing:
+    """The grants that a request would join, as that commit of main tells it."""
+    live = live_grants(repository, commit)
+    signers = signers_at(repository, commit)
+    # Where no key is named there is no evidence: nothing was granted yet.
+    keys = signers or Signers(())
+    return Standing(live, past_at(repository, commit, keys, live.values(), [catalogue], now))
+
+
 def preview_trees(
     repository: Repository,
-    base: str,
-    head: str,
+    merge: Merge,
     catalogue: Catalogue,
     now: Instant,
     *,
@@ -72,11 +92,12 @@ def preview_trees(
     pull_request: PullRequest | None = None,
     inquiry: Inquiry | None = None,
 ) -> Preview:
-    """The plan of merging `head`, whose common ancestor with main is `base`."""
-    before = _requests(repository, base)
-    after = _requests(repository, head)
+    """The plan of one merge."""
+    before = _requests(repository, merge.ancestor)
+    after = _requests(repository, merge.head)
     added = {path: blob for path, blob in after.items() if path not in before}
-    live = live_grants(repository, base)
+    standing = standing_at(repository, merge.main, catalogue, now)
+    live = standing.live
     deleted = sorted(path for path in before if path not in after)
     ends = tuple(
         live[name] for name in (path.split("/")[-1][:-5] for path in deleted) if name in live
@@ -87,7 +108,7 @@ def preview_trees(
         catalogue,
         groups,
         pull_request,
-        live,
+        standing,
         now,
         inquiry or Inquiry(),
         {grant.id for grant in ends},
@@ -100,7 +121,7 @@ def _judge(
     catalogue: Catalogue,
     groups: GroupDirectory,
     pull_request: PullRequest | None,
-    live: Mapping[str, Grant],
+    standing: Standing,
     now: Instant,
     inquiry: Inquiry,
     ending: Container[str],
@@ -118,7 +139,14 @@ def _judge(
         else:
             forecasts.append(
                 forecast(
-                    request, catalogue, groups, pull_request, live.values(), now, inquiry, ending
+                    request,
+                    catalogue,
+                    groups,
+                    pull_request,
+                    standing,
+                    now,
+                    inquiry,
+                    ending,
                 )
             )
     return tuple(forecasts), tuple(wrong)

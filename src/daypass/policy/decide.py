@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy
     from daypass.policy.input import DecisionInput
 
-__all__ = ["CompiledPolicies", "compile_policies", "decide", "describe_requirements"]
+__all__ = [
+    "CompiledPolicies",
+    "compile_policies",
+    "decide",
+    "describe_bound",
+    "describe_requirements",
+]
 
 _ORDER: Final = attrgetter("policy", "rule", "message")
 _STRICTER: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
@@ -106,12 +112,7 @@ def describe_requirements(
         policies = compile_policies(policies)
     if facts.request.lane == Lane.BREAK_GLASS:
         return ()
-    in_force = [
-        compiled.policy
-        for compiled in policies.policies
-        if compiled.policy.enforcement is Enforcement.ENFORCE
-        and applies(compiled.policy, facts) is not Applies.NO
-    ]
+    in_force = _perhaps_in_force(facts, policies)
     needs = list(resource_needs(facts))
     if pins_recipients(facts):
         needs.extend(_two_needs(facts, in_force))
@@ -119,6 +120,27 @@ def describe_requirements(
         if policy.stages:
             needs.extend(stage_needs(facts, policy.name, policy.stages))
     return tuple(needs)
+
+
+def describe_bound(
+    facts: DecisionInput, policies: Iterable[AccessPolicy] | CompiledPolicies
+) -> Bound:
+    """How long a grant could last at the most, whoever approves it, and what that comes from.
+
+    By every policy in force that is, or may be, about the decision. May be 0 or negative.
+    """
+    if not isinstance(policies, CompiledPolicies):
+        policies = compile_policies(policies)
+    return least(facts, _perhaps_in_force(facts, policies))
+
+
+def _perhaps_in_force(facts: DecisionInput, policies: CompiledPolicies) -> list[AccessPolicy]:
+    return [
+        compiled.policy
+        for compiled in policies.policies
+        if compiled.policy.enforcement is Enforcement.ENFORCE
+        and applies(compiled.policy, facts) is not Applies.NO
+    ]
 
 
 def _combine(said: Iterable[RuleOutcome]) -> Effect:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError, PermanentError
-from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.allowed_signers import signers_at
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.ledger.trailers import parse_message
@@ -24,6 +24,7 @@ from daypass.policy.input import DecisionInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from daypass.ledger.allowed_signers import Signers
     from daypass.ledger.commitobject import RawCommit
     from daypass.model.decision import Decision
     from daypass.model.tree import TreeEntry
@@ -67,7 +68,7 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
         PermanentError: it was refused before it came to a decision.
         DocumentError: what is recorded cannot be read.
     """
-    signers = _signers(library, head)
+    signers = signers_at(library, head)
     found = _granted(library, head, grant_id, signers) or _denied(library, head, grant_id, signers)
     if found is None or signers is None:
         return found
@@ -95,12 +96,6 @@ def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[
     if not today and decision.policy_digest != recorded.policy_digest:
         notes.append("the policies of that commit are not the ones whose digest was recorded")
     return notes
-
-
-def _signers(library: Library, head: str) -> Signers | None:
-    """The keys whose evidence counts, by the clone's own word; None where it names none."""
-    entries = library.entries(head, ALLOWED_SIGNERS_PATH)
-    return Signers.parse(library.blobs([entries[0].blob])[entries[0].blob]) if entries else None
 
 
 def _is_signed(library: Library, commit: str, signers: Signers) -> bool:
