@@ -12,6 +12,7 @@ from daypass.sandbox.box import Box
 from daypass.sandbox.organisation import request
 from support import acting
 from support.village import Emergency, Village, emergency
+from support.webhook import hooked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,25 @@ def test_one_run_merges_issues_and_calls_the_reviewers(town: Village, brief: Eme
     assert town.is_owed(brief)
     assert len(town.comments(brief.asked, "delivery")) == 1
     assert len(town.live_tokens(brief.id)) == 1
+
+
+def test_a_webhook_that_was_away_hears_later_whose_review_is_owed(town: Village) -> None:
+    """Once each, though the issue that calls for it stands already."""
+    with hooked(town.box) as hook:
+        hook.status = 503
+        taken = town.take("bob")
+        done = town.apply("workflow_dispatch")
+        assert done.code == 5, done.said
+        assert town.events(taken.id) == ["issued"], "nobody in need waits for a webhook"
+        assert town.issue(taken).state == "open"
+        hook.status, hook.heard = 200, []
+        done = town.apply("schedule")
+        assert done.code == 0, done.said
+        (heard,) = hook.heard
+        assert heard["text"].startswith("Break-glass: bob took read on orders-db (INC-7) (#")
+        assert town.apply("schedule").code == 0
+        assert len(hook.heard) == 1
+        assert hook.forged == 0
 
 
 def test_its_holder_works_with_it(town: Village, brief: Emergency) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -22,6 +17,7 @@ from daypass.model.secret import Secret
 from daypass.sandbox.bao_client import BaoClient
 from support import acting
 from support.town import Asked, Town
+from support.webhook import hooked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -326,47 +322,6 @@ def test_a_webhook_hears_of_each_cause_once_and_later_if_it_was_away(town: Town,
         assert town.apply("schedule").code == 0
         assert len(hook.heard) == 1
         assert hook.forged == 0
-
-
-class Hook(ThreadingHTTPServer):
-    """A webhook as Slack has them, whose owner checks signatures."""
-
-    daemon_threads = True
-    key = "a key of both"
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hearing)
-        self.status = 200
-        self.heard: list[dict[str, str]] = []
-        self.forged = 0
-
-
-class Hearing(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        signature = hmac.new(Hook.key.encode(), body, hashlib.sha256).hexdigest()
-        self.server.forged += self.headers["X-Daypass-Signature"] != f"sha256={signature}"
-        self.server.heard.append(json.loads(body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on standard error."""
-
-
-@contextmanager
-def hooked(box: Box) -> Iterator[Hook]:
-    with Hook() as hook:
-        threading.Thread(target=hook.serve_forever, daemon=True).start()
-        note = {"url": f"http://127.0.0.1:{hook.server_port}/x", "key": Hook.key}
-        box.bao.client.write("daypass/data/daypass/notes/webhook", {"data": note})
-        try:
-            yield hook
-        finally:
-            box.bao.client.delete("daypass/metadata/daypass/notes/webhook")
-            hook.shutdown()
 
 
 def test_many_tokens_that_no_grant_knows_are_not_revoked_by_mistake(town: Town, box: Box) -> None:

@@ -27,10 +27,10 @@ _LEFT_NOTE: Final = "alarms"
 
 
 def raise_alarms(ports: Ports, outcome: Outcome) -> None:
-    """Open what is new, close what is over, and tell the webhook once. Failures are noted.
+    """Open what is new, close what is over, and tell the webhook once, of what is owed, too.
 
     What happened once is not seen again: where its issue or its message failed, the next run
-    makes up for it.
+    makes up for it. Failures are noted.
     """
     try:
         before = _Left.read(ports.registry)
@@ -47,11 +47,16 @@ def raise_alarms(ports: Ports, outcome: Outcome) -> None:
             messages[alarm.cause] = (
                 f"{_title(alarm)}: {alarm.text} ({opened.get(alarm.cause, 'no issue stands yet')})"
             )
+    messages |= {
+        cause: text
+        for cause, text in outcome.calls.items()
+        if cause not in before.told and cause not in outcome.heard
+    }
     unsent = {
         cause: text for cause, text in messages.items() if not _tell(ports, outcome, cause, text)
     }
     after = _Left(
-        told=frozenset(alarm.cause for alarm in seen if alarm.cause not in unsent),
+        told=frozenset((*outcome.causes, *outcome.calls)) - unsent.keys(),
         unopened=tuple(
             (alarm.cause, alarm.text)
             for alarm in seen
@@ -70,7 +75,7 @@ def raise_alarms(ports: Ports, outcome: Outcome) -> None:
 class _Left:
     """What a run leaves to the next one: pairs of cause and words."""
 
-    told: frozenset[str] = frozenset()  # causes that are still seen, and that the webhook took
+    told: frozenset[str] = frozenset()  # what is still seen or owed, and the webhook took
     unopened: tuple[tuple[str, str], ...] = ()  # what happened once, and has no issue yet
     unsent: tuple[tuple[str, str], ...] = ()  # what the webhook did not take
 

@@ -35,6 +35,8 @@ class Outcome:
     lines: list[Line] = field(default_factory=list)
     failures: list[tuple[str, DaypassError]] = field(default_factory=list)
     causes: dict[str, Alarm] = field(default_factory=dict)  # where a person must look
+    calls: dict[str, str] = field(default_factory=dict)  # for reviews that are owed, by their cause
+    heard: set[str] = field(default_factory=set)  # of these, what the webhook took from this run
 
     def add(self, verb: str, grant_id: str, text: str, commit: str | None = None) -> None:
         """Note one thing that was done."""

@@ -175,6 +175,10 @@ def raise_issues(
     """
     if settings.break_glass is None and not owed:
         return
+    titles = {name: emergency_messages.emergency_title(item) for name, item in owed.items()}
+    outcome.calls = {
+        _call(name): f"{title} (no issue stands yet)" for name, title in titles.items()
+    }
     try:
         standing = ports.forge.marked_issues(ISSUE_MARK)
     except DaypassError as error:
@@ -182,8 +186,11 @@ def raise_issues(
         return
     wanted = {issue_marker(name): item for name, item in owed.items()}
     for marker, item in wanted.items():
-        if marker not in standing:
-            _raise(ports, settings, marker, item, outcome)
+        if marker in standing:
+            number, _ = standing[marker]
+            outcome.calls[_call(item.grant_id)] = f"{titles[item.grant_id]} (#{number})"
+        else:
+            _raise(ports, settings, titles[item.grant_id], item, outcome)
     for marker, (number, _) in standing.items():
         if marker not in wanted:
             try:
@@ -193,15 +200,24 @@ def raise_issues(
 
 
 def _raise(
-    ports: Ports, settings: Settings, marker: str, owed: Obligation, outcome: Outcome
+    ports: Ports, settings: Settings, title: str, owed: Obligation, outcome: Outcome
 ) -> None:
-    title = emergency_messages.emergency_title(owed)
+    """Open it, and tell the webhook at once: what that does not take goes with the alarms."""
+    name = owed.grant_id
     try:
-        url = ports.forge.open_issue(marker, title, emergency_messages.emergency(owed, settings))
-        outcome.add("alert", owed.grant_id, url)
-        ports.notifier.notify(f"{title} ({url})")
+        body = emergency_messages.emergency(owed, settings)
+        url = ports.forge.open_issue(issue_marker(name), title, body)
+        outcome.add("alert", name, url)
+        outcome.calls[_call(name)] = f"{title} ({url})"
+        ports.notifier.notify(outcome.calls[_call(name)])
+        outcome.heard.add(_call(name))
     except DaypassError as error:
-        outcome.fail(owed.grant_id, error)
+        outcome.fail(name, error)
+
+
+def _call(grant_id: str) -> str:
+    """What the webhook hears once."""
+    return f"review.{grant_id}"
 
 
 def why_not_as_said(comment: Comment, ended_at: Instant) -> str | None:
