@@ -69,6 +69,39 @@ def approvers(town: Town, at_least: int) -> None:
     assert town.apply().code == 0
 
 
+def test_a_main_that_was_put_back_by_force_ends_what_must_end_and_says_what_to_do(
+    own_town: Town,
+) -> None:
+    """Of what lay on top of it, the trusted commit too, no clone that a run makes has anything."""
+    town = own_town
+    kept = town.grant("kept", duration="1h")
+    assert town.apply().code == 0
+    before = town.head()
+    town.grant("put-back", duration="1h")
+    assert town.apply().code == 0
+    lost = town.head()
+    town.store.git("update-ref", "refs/heads/main", before)  # by somebody who may lift the rules
+    town.delete(kept.id)
+    asked = town.grant("hoped-for", duration="1h")
+    done = town.apply()
+    assert done.code == 5, done.said
+    assert town.events(kept.id) == ["issued", "revoked"]
+    assert not town.live_tokens("put-back")
+    assert town.events(asked.id) == []
+    trusted = done.said.partition("git push --force-with-lease origin ")[2].partition(":")[0]
+    assert town.store.git("merge-base", trusted, lost).strip() == trusted
+
+    town.store.git("update-ref", "refs/heads/main", lost)
+    town.apply("schedule")
+    for name in (kept.id, "put-back"):
+        assert town.events(name) == ["issued", "revoked"]
+    after = town.grant("afterwards", duration="1h")
+    done = town.apply()
+    assert town.events(after.id) == ["issued"]
+    assert done.code == 0, done.said
+    assert town.verify().code == 0
+
+
 def test_a_merge_the_wrong_way_round_brings_back_no_old_policy(own_town: Town) -> None:
     """Somebody who may push past the rules makes an old, approved state main's past again.
 

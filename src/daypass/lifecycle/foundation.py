@@ -68,7 +68,12 @@ def prove_to_head(
 def _rewritten(repository: Repository, trusted: str, head: str) -> str | None:
     """Why what is on main's own line was not built on the trusted commit; None when it was."""
     if not repository.is_ancestor(trusted, head):
-        return f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten"
+        return (
+            f"the trusted commit {trusted[:12]} is no longer part of main: history was rewritten. "
+            "Put main back from a clone that has it, at the newest commit that anybody has "
+            f"(`git push --force-with-lease origin {trusted}:main`, or one that builds on it); or, "
+            "if what is there now is meant, an operator runs `daypass vault apply --trust REV`"
+        )
     if any(commit.sha == trusted for commit in repository.walk(head)):
         return None
     # A merge the wrong way round: its first parent is a state of long ago, and each commit of that
@@ -79,10 +84,15 @@ def _rewritten(repository: Repository, trusted: str, head: str) -> str | None:
     )
 
 
-def trusted_catalogue(ports: Ports) -> Catalogue | None:
-    """The catalogue of the last commit that was proven; None if there is none, or it is broken."""
+def trusted_catalogue(ports: Ports, head: str) -> Catalogue | None:
+    """The catalogue of the last commit that was proven.
+
+    None if there is none, it is broken, or `head` was not built on it: no fresh clone has it then.
+    """
     note = ports.registry.read_note(TRUST_NOTE)
-    return _catalogue(ports.repository, str(note["commit"])) if note else None
+    if note is None or not ports.repository.is_ancestor(str(note["commit"]), head):
+        return None
+    return _catalogue(ports.repository, str(note["commit"]))
 
 
 @dataclass(frozen=True, slots=True)

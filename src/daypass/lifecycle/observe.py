@@ -67,7 +67,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     frozen = [*broken, *_rewritten(ports, tip)]
     policies_from = begin_of_changes(ports, head, remember=remember)
     unproven = prove_to_head(ports, answers, head, now, remember=remember)
-    ruling = trusted_catalogue(ports) if unproven or catalogue is None else catalogue
+    ruling = trusted_catalogue(ports, head) if unproven or catalogue is None else catalogue
     frozen += unproven
     tampering = _tampering(signed, on_main)
     frozen += [f"{path} was changed by hand" for path in tampering.changed]
@@ -162,7 +162,8 @@ def _rewritten(ports: Ports, tip: RecordedEvent | None) -> list[str]:
     if found >= known:
         return []
     fault = (
-        f"main's newest event is number {found}, and number {known} was written before: "
-        "history was rewritten or dropped. Restore main, then run `daypass audit verify`"
+        f"main's newest event is number {found}, and number {known} was written before, in "
+        f"{note['commit'] if note else '-'}: history was rewritten or dropped. Put main back from "
+        "a clone that has that commit, then run `daypass audit verify`"
     )
     return [fault]

@@ -251,7 +251,7 @@ class Repository(Protocol):
         """First-parent commits from `commit` back, newest first, read as they are asked for."""
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is `newer` or one of its ancestors."""
+        """Whether `older` is `newer` or one of its ancestors: no, if the clone has no `older`."""
 
     def write_commits(
         self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant

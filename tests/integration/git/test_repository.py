@@ -249,8 +249,9 @@ class TestReading:
             assert repository.is_ancestor(first, second)
             assert repository.is_ancestor(second, second)
             assert not repository.is_ancestor(second, first)
+            assert not repository.is_ancestor("e" * 40, first), "a complete clone would have it"
             with pytest.raises(GitError, match="no commit"):
-                repository.is_ancestor("e" * 40, first)
+                repository.is_ancestor(first, "e" * 40)
 
 
 class TestPushing:
@@ -351,6 +352,7 @@ class TestErrors:
                 GitRepository(place, remote="origin", branch="main", author=AUTHOR, token=None)
 
     def test_a_shallow_clone_cannot_tell_provenance(self, bot: Bot, tmp_path: Path) -> None:
+        first = bot.head
         bot.person_commits("more", {"x": "1"})
         shallow = tmp_path / "shallow"
         bot.git("clone", "-q", "--depth=1", f"file://{tmp_path}/remote.git", str(shallow))
@@ -360,6 +362,7 @@ class TestErrors:
             head = repository.head()
             for attempt in (
                 repository.assert_complete,
+                lambda: repository.is_ancestor(first, head),
                 lambda: list(repository.walk(head)),
                 lambda: repository.introductions(head, ["x"]),
                 lambda: repository.touching(None, head, ["x"]),

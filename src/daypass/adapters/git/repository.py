@@ -254,7 +254,10 @@ class GitRepository:
         return beside(self._git, self._reader, _checked(commit), since and _checked(since))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is `newer` or one of its ancestors."""
+        """Whether `older` is `newer` or one of its ancestors. A complete clone holds all of these.
+
+        Raises GitError when `newer` is no commit here, or the clone is shallow and lacks `older`.
+        """
         self._flush()
         if older == newer:
             self._demand(older)
@@ -262,8 +265,10 @@ class GitRepository:
         words = ("merge-base", "--is-ancestor", _checked(older), _checked(newer))
         done = self._git.try_run(*words)
         if done.returncode > 1:
-            self._demand(older)
             self._demand(newer)
+            if self._reader.one(older) is None:
+                self.assert_complete()
+                return False
             raise self._git.explain(words[0], done.stderr)
         return done.returncode == 0
 
