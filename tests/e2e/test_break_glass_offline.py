@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from daypass.adapters.vault.offline_notes import AT_ONCE
 from daypass.errors import SandboxError
 from daypass.sandbox.bao_client import BaoClient
 from daypass.sandbox.box import Box
@@ -172,6 +173,30 @@ def test_vault_itself_holds_the_lane_within_bounds(town: Island) -> None:
     assert done.code == 5
     assert "bg-nothing-of-it cannot be what it says" in done.said
     assert town.notes() == []
+
+
+def test_who_floods_vault_with_word_holds_up_nobody_and_nothing_is_lost(town: Island) -> None:
+    """No policy of Vault's counts what somebody writes below their own entity: a run does."""
+    alice = BaoClient(town.box.bao.address, town.box.vault_people.log_in("alice"))
+    folder = f"daypass/data/daypass/offline/{town.box.vault_people.entities['alice']}"
+    flood = 3 * AT_ONCE + 5
+    for number in range(flood):
+        alice.write(f"{folder}/bg-flood-{number:03}", {"data": {"accessor": "none"}})
+    brief = town.grant("beside-the-flood", duration="1h")
+    began = {issue.number for issue in town.box.repository.issues.values()}
+    done = town.apply()
+    assert done.code == 5, done.said
+    assert town.events(brief.id) == ["issued"]
+    assert len(town.notes()) == flood - AT_ONCE
+    assert f"alice (entity {folder.rpartition('/')[2]} of Vault) left word of" in done.said
+    for _ in range(flood // AT_ONCE):
+        done = town.apply("schedule")
+    assert town.notes() == []
+    told = {
+        issue.title for issue in town.box.repository.issues.values() if issue.number not in began
+    }
+    assert {f"daypass: look at offline bg-flood-{number:03}" for number in range(flood)} <= told
+    assert town.apply("schedule").code == 0
 
 
 # What is taken.

@@ -122,6 +122,7 @@ class _Pass:
         happenings += self._end_orphans(seen, strangers)
         happenings += find_changes(self.ports, seen, answers)
         happenings += offline.run(strangers.offline, plan)
+        offline.alarm_flood(strangers.beyond)
         self.has_more = bool(offline.taken) and not seen.world.frozen
         # What was minted for other bytes of a request is gone then: what it says now is judged.
         self.has_more |= any(action.request for action in plan.of(Step.ABANDON))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import TemporaryError, VaultRefusedError
@@ -27,6 +27,8 @@ from daypass.model.resource import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.ports import OfflineNote, TokenState
@@ -60,6 +62,7 @@ class Strangers:
 
     orphans: tuple[Orphan, ...]
     offline: tuple[OfflineUse, ...]
+    beyond: Mapping[str, int] = field(default_factory=dict)  # entity → notes for the runs to come
 
 
 def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Strangers:
@@ -92,13 +95,13 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
     )
     notes = ports.registry.offline_notes()
     written = {(use.entity_id, use.grant_id) for use in live.values()}
-    done = {(note.entity_id, note.grant_id) for note in notes if note.done}
-    over = (_over(ports, seen, note) for note in notes)
+    over = (_over(ports, seen, note) for note in notes.found)
     uses = [
-        *(replace(use, done=(use.entity_id, use.grant_id) in done) for use in live.values()),
+        *(replace(use, done=(use.entity_id, use.grant_id) in notes.done) for use in live.values()),
         *(use for use in over if use and (use.entity_id, use.grant_id) not in written),
     ]
-    return Strangers(orphans, tuple(sorted(uses, key=lambda use: (use.not_before, use.grant_id))))
+    ordered = sorted(uses, key=lambda use: (use.not_before, use.grant_id))
+    return Strangers(orphans, tuple(ordered), notes.beyond)
 
 
 def end_orphan(ports: Ports, orphan: Orphan, catalogue: Catalogue | None) -> str | None:

@@ -6,7 +6,7 @@ its docstring names, all of them `DaypassError`s: temporary ones leave the rest 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -129,6 +129,15 @@ class OfflineNote:
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineNotes:
+    """All such words, as far as one run takes them up: Vault bounds nobody who leaves them."""
+
+    found: tuple[OfflineNote, ...] = ()
+    done: frozenset[tuple[str, str]] = frozenset()  # entity and id of all that are needed no more
+    beyond: Mapping[str, int] = field(default_factory=dict)  # by entity: how many more lie there
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What Vault's KV holds for a grant id."""
 
@@ -181,8 +190,11 @@ class Registry(IntentBook, Protocol):
     def remove_pending(self, grant_id: str) -> None:
         """Take an id off that list. Idempotent."""
 
-    def offline_notes(self) -> tuple[OfflineNote, ...]:
-        """What people left word of while GitHub was down: none, but for a day like that."""
+    def offline_notes(self) -> OfflineNotes:
+        """What people left word of while GitHub was down: none, but for a day like that.
+
+        Of each of them so many that a run has time for the rest of its work.
+        """
 
     def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
         """It is in the evidence. Idempotent."""

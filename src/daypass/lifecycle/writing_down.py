@@ -36,7 +36,7 @@ from daypass.policy.decide import decide
 from daypass.policy.input import build_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.happening import Happening
@@ -94,6 +94,18 @@ class WritingDown:
                 found.append(done)
         # Nothing new becomes evidence on a main that is not proven. The slots keep it until then.
         return [] if self.seen.world.frozen else found
+
+    def alarm_flood(self, beyond: Mapping[str, int]) -> None:
+        """Somebody left more word than an emergency has: it is taken up, a portion in each run."""
+        catalogue = self.seen.world.ruling
+        for entity_id, count in beyond.items():
+            who = catalogue.identity_of_entity(entity_id) if catalogue is not None else None
+            text = (
+                f"{who.name if who else 'somebody'} (entity {entity_id} of Vault) left word of "
+                f"{count} more takings than a run takes up at once: the next runs take up the "
+                "rest. Ask them, and end their log-ins if it was not they"
+            )
+            self.outcome.alarm(f"offline-many.{entity_id}", text)
 
     def _end_denied(self, slot: Slot) -> None:
         """A run that was killed, or met a failure, had not ended it; a frozen main is no reason."""

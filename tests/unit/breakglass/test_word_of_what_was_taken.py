@@ -11,7 +11,7 @@ import pytest
 from daypass.adapters.vault.offline_notes import offline_notes
 from daypass.errors import VaultRefusedError
 from daypass.lifecycle.drift import find_strangers
-from daypass.lifecycle.ports import OfflineNote, TokenState
+from daypass.lifecycle.ports import OfflineNote, OfflineNotes, TokenState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.instant import Instant
 from support.evidence_bot import a_grant
@@ -52,8 +52,8 @@ class Vault:
     def read(self, _grant_id: str) -> None:
         return None
 
-    def offline_notes(self) -> tuple[OfflineNote, ...]:
-        return self.notes
+    def offline_notes(self) -> OfflineNotes:
+        return OfflineNotes(self.notes)
 
 
 def uses(vault: Vault, *, listed: tuple[str, ...] = (), **grants: Any) -> tuple[OfflineUse, ...]:
@@ -105,5 +105,5 @@ def test_a_note_with_an_absurd_length_stops_no_run(seconds: str) -> None:
             return SimpleNamespace(keys=("bg-alice",) if ALICE in path else (f"{ALICE}/",))
         return SimpleNamespace(data={"metadata": {"created_time": str(NOW)}, "data": data})
 
-    (found,) = offline_notes(cast("Any", SimpleNamespace(call=call)), "kv")
+    (found,) = offline_notes(cast("Any", SimpleNamespace(call=call)), "kv").found
     assert found.seconds == 0

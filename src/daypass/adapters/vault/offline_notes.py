@@ -10,7 +10,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.lifecycle.ports import OfflineNote
+from daypass.lifecycle.ports import OfflineNote, OfflineNotes
 from daypass.model.instant import Instant
 from daypass.model.names import is_name
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
 
 FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
+AT_ONCE: Final = 20  # of one entity, in one look: each is judged, written down, and told
 _DONE: Final = "done"
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 # hvac escapes nothing, and people can write any name below their own.
@@ -45,23 +46,31 @@ def note_body(
     return {"data": data, "options": {"cas": 0}}
 
 
-def offline_notes(session: Session, mount: str) -> tuple[OfflineNote, ...]:
-    """All of them, by entity and id. One request when there are none.
+def offline_notes(session: Session, mount: str) -> OfflineNotes:
+    """By entity and id, of each entity the first few. One request when there are none.
+
+    Whoever may take something offline can write as many as they like. What one run does not take
+    up lies there for the next ones.
 
     Raises VaultUnavailableError, VaultRefusedError.
     """
-    found = []
+    found: list[OfflineNote] = []
+    done: set[tuple[str, str]] = set()
+    beyond = {}
     folder = f"{mount}/metadata/{FOLDER}/offline"
     for entity in sorted(_listed(session, folder)):
         entity_id = entity.removesuffix("/")
         if _ENTITY.fullmatch(entity_id) is None:
             continue
-        names = _listed(session, f"{folder}/{entity_id}")
-        for name in sorted(names):
-            if is_name(name):
-                note = _read(session, mount, entity_id, name, done=f"{name}/" in names)
-                found += [] if note is None else [note]
-    return tuple(found)
+        listed = frozenset(_listed(session, f"{folder}/{entity_id}"))
+        names = sorted(name for name in listed if is_name(name))
+        done |= {(entity_id, name) for name in names if f"{name}/" in listed}
+        for name in names[:AT_ONCE]:
+            note = _read(session, mount, entity_id, name, done=(entity_id, name) in done)
+            found += [] if note is None else [note]
+        if len(names) > AT_ONCE:
+            beyond[entity_id] = len(names) - AT_ONCE
+    return OfflineNotes(tuple(found), frozenset(done), beyond)
 
 
 def remove_offline_note(session: Session, mount: str, entity_id: str, grant_id: str) -> None:

@@ -11,7 +11,7 @@ from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
-from daypass.lifecycle.ports import OfflineNote, Slot, SlotState
+from daypass.lifecycle.ports import OfflineNotes, Slot, SlotState
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class VaultRegistry:
         """It was carried out, or came too late. Idempotent."""
         self._intents.remove(_checked(grant_id))
 
-    def offline_notes(self) -> tuple[OfflineNote, ...]:
+    def offline_notes(self) -> OfflineNotes:
         """What people left word of while GitHub was down: none, but for a day like that."""
         return offline_notes(self._session, self._mount)
 
