@@ -57,7 +57,14 @@ class Told:
     approved: bool
     on_main: bool = True
     must_end: set[str] = field(default_factory=set)  # why nothing of it may live after a good run
-    given_up: bool = False  # its file went away once: whether it was ever granted is git's to say
+
+    @property
+    def is_brief(self) -> bool:
+        return self.seconds == MINUTE
+
+    def is_aimed_at(self, aim: str) -> bool:
+        """Whether a halt of that aim is about it, by what was asked for."""
+        return f"  {aim.replace(' ', ': ')}\n".encode() in self.content
 
 
 class Story(RuleBasedStateMachine):
@@ -175,6 +182,17 @@ class Story(RuleBasedStateMachine):
         if word != "redeliver" and done.code == 0 and '"refused"' not in done.stdout:
             told.must_end.add(word)
 
+    @rule(aim=st.sampled_from(["subject alice", "subject bob", "resource ledger-db"]))
+    def somebody_halts(self, aim: str) -> None:
+        before = [told for told in self._recorded() if told.is_aimed_at(aim) and not told.is_brief]
+        done = self.warm.dispatch(self.town.box.person("carol"), f"halt --{aim}")
+        assert done.code in (0, 5), done.said
+        answers = {item["grant"]: item["result"] for item in done.json()["answers"]}
+        assert {told.asked.id for told in before} <= answers.keys(), done.said
+        for name, result in answers.items():
+            if name in self.ids and result != "refused":
+                self.ids[name].must_end.add("halt")
+
     @rule(at=which)
     def somebody_takes_what_was_delivered(self, at: int) -> None:
         told = self._pick(at, self._recorded())
@@ -210,6 +228,13 @@ class Story(RuleBasedStateMachine):
     def a_run_is_killed(self, call: int) -> None:
         done = self.warm.apply(Fate(kill=call, minute=MINUTE))
         note(f"killed before {done.calls[-1]}" if done.was_killed else "ran to its end")
+        assert "Traceback" not in done.stderr
+        self.cut |= self.ids.keys() - self._look().records.keys()
+
+    @rule()
+    def the_disk_is_full(self) -> None:
+        done = self.warm.apply(Fate(minute=MINUTE, no_space=True))
+        assert done.code in (0, 1, 5), done.said
         assert "Traceback" not in done.stderr
         self.cut |= self.ids.keys() - self._look().records.keys()
 

@@ -77,6 +77,41 @@ def test_a_review_is_recorded_once_and_closes_the_issue(town: Village, warm: War
     sweep(town, begin, run, lambda _: warm.apply())
 
 
+def test_a_review_that_is_late_is_told_once_and_stands_until_it_is_given(
+    town: Village, warm: Warm
+) -> None:
+    """One at a time, since a run tells of all that are late: so every push kills at a few calls."""
+    late: list[Asked] = []
+
+    def settle() -> None:
+        """Nobody who owes one receives anything: the one before is reviewed first."""
+        for asked in late:
+            town.box.person("carol").comment(asked.number, f"/review {asked.id}")
+        assert warm.apply().code == 0
+        assert all(town.events(asked.id)[-1] == "reviewed" for asked in late)
+        late.clear()
+
+    def begin(word: str) -> Asked:
+        settle()
+        asked = town.propose(f"late-{word}", by="alice").asked
+        assert warm.apply(Fate(review=1)).code == 0
+        path = f"access/break-glass/{asked.id}.yaml"
+        asked.who.merge(asked.who.propose(f"end-{asked.id}", {path: None}, "It is over"))
+        warm.apply()  # on a slow machine it is late already, and this run alarms
+        assert town.events(asked.id) == ["issued", "revoked"]
+        time.sleep(2.1)  # due, by Vault's whole seconds
+        late.append(asked)
+        return asked
+
+    def mend(asked: Asked) -> Ran:
+        done = warm.apply()
+        assert town.events(asked.id) == ["issued", "revoked", "review-overdue"]
+        return done
+
+    sweep(town, begin, lambda _, fate: warm.apply(fate), mend, step=12)
+    settle()
+
+
 def ended_emergencies(town: Village, warm: Warm) -> Iterator[Asked]:
     """Taken, and given back: a review is owed for each. Made many at once."""
     number = 0

@@ -292,6 +292,21 @@ def test_an_expiry_is_recorded_once(crashes: Crashes, town: Town, warm: Warm) ->
     sweep(town, begin, crashes.run, crashes.mend)
 
 
+def test_what_nobody_came_for_lapses_once(crashes: Crashes, town: Town, warm: Warm) -> None:
+    """Every push kills at a few calls: each of these waits until Vault has ended something."""
+
+    def begin(word: str) -> Asked:
+        asked = town.grant(f"unclaimed-{word}", duration="1m", **ON_CLAIM)
+        assert warm.apply(Fate(minute=2)).code == 0
+        while town.live_tokens(asked.id):
+            time.sleep(0.1)
+        return asked
+
+    swept = sweep(town, begin, crashes.run, crashes.mend, step=6)
+    for asked in swept.killed:
+        assert town.events(asked.id) == ["issued", "lapsed"]
+
+
 def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
     crashes: Crashes, town: Town
 ) -> None:

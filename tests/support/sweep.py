@@ -31,7 +31,6 @@ _SETTLES_SECONDS = 60.0  # Vault ends what was revoked in the background
 class Swept:
     """What a sweep saw."""
 
-    kills: int
     calls: tuple[str, ...]  # of the undisturbed run
     killed: tuple[Asked, ...]
 
@@ -43,6 +42,7 @@ def sweep(
     mend: Callable[[Asked], Ran],
     *,
     whole: bool = False,
+    step: int = 1,
     state: Callable[[Asked], Any] | None = None,
 ) -> Swept:
     """Kill `run` before each of its calls, and after its last one; the next run mends it all.
@@ -53,6 +53,8 @@ def sweep(
         run: the run that is killed.
         mend: what comes after, as often as it would come anyway.
         whole: whether it is killed while it logs in, too; in a sweep of every call it is.
+        step: how many calls further it is killed each time, where each of them would take too long
+            for every push; a sweep of every call leaves none out.
         state: what is compared; all that the world holds of the grant, unless told.
     """
     look = state or (lambda asked: end_state(town, asked))
@@ -62,7 +64,7 @@ def sweep(
     wanted, codes = look(first), {undisturbed.code, mended.code}
     killed = []
     start = 0 if whole or EVERY else _logged_in(undisturbed.calls)
-    for number in count(start + 1):
+    for number in count(start + 1, 1 if EVERY else step):
         asked = begin(f"{number}")
         met = run(asked, Fate(kill=number, reads=EVERY))
         _forget_log_ins(town)
@@ -73,7 +75,7 @@ def sweep(
         _settle(lambda asked=asked: look(asked), wanted, where)  # type: ignore[misc]
         if not met.was_killed:  # so it ran to its end: there is no call of that number
             assert met.code in codes, met.said
-            return Swept(number - start - 1, undisturbed.calls, tuple(killed))
+            return Swept(undisturbed.calls, tuple(killed))
         killed.append(asked)
     raise AssertionError
 

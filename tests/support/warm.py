@@ -15,17 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from support import warm_server
 from support.acting import Done, person_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from daypass.sandbox.box import Box
     from daypass.sandbox.github import RunCredentials
+    from daypass.sandbox.github.accounts import Account
     from daypass.sandbox.person import Person
 
 _PATIENCE_SECONDS = 120
@@ -53,6 +54,7 @@ class Fate:
     reads: bool = False  # whether calls that only look are counted too
     hold: str | None = None  # a pattern: at the first call like this it waits for `go`
     minute: int | None = None  # seconds that a grant of a minute lasts; no patience then either
+    review: int | None = None  # seconds after its issue at which an emergency's review is due
     no_space: bool = False  # no file can be written to
     clock: int = 0  # seconds that the machine's clock is off
     folder: Path | None = None  # where `reached` appears when it is held, and `go` lets it go on
@@ -98,20 +100,35 @@ class Warm:
     def obey(self, comment_id: int, fate: Fate = _NOTHING, *, attempt: int = 1) -> Ran:
         """The run of access-commands for a comment that stands."""
         comment = self.box.repository.comments[comment_id]
-        name = self.box.repository.full_name
-        credentials = self.box.github.begin_run(
-            repository=self.box.repository,
-            workflow=_COMMANDS,
-            event="issue_comment",
-            job_workflow_ref=f"{name}/{_COMMANDS_RUN}@refs/heads/main",
-            actor=comment.author,
-            attempt=attempt,
-        )
         payload = {
             "action": "created",
             "issue": {"number": comment.number, "pull_request": {"url": "…"}},
             "comment": {"id": comment.id, "body": comment.body},
         }
+        return self._command("issue_comment", payload, comment.author, fate, attempt)
+
+    def dispatch(self, who: Person, command: str, fate: Fate = _NOTHING) -> Ran:
+        """The run of access-commands that somebody dispatches."""
+        payload = {"inputs": {"command": command}}
+        return self._command("workflow_dispatch", payload, who.account, fate)
+
+    def _command(
+        self,
+        event: str,
+        payload: Mapping[str, Any],
+        actor: Account | None,
+        fate: Fate,
+        attempt: int = 1,
+    ) -> Ran:
+        name = self.box.repository.full_name
+        credentials = self.box.github.begin_run(
+            repository=self.box.repository,
+            workflow=_COMMANDS,
+            event=event,
+            job_workflow_ref=f"{name}/{_COMMANDS_RUN}@refs/heads/main",
+            actor=actor,
+            attempt=attempt,
+        )
         with self._job(credentials) as (clone, environment):
             path = clone.parent / "event.json"
             path.write_text(json.dumps(payload))
@@ -159,6 +176,7 @@ class Warm:
             "hold": fate.hold,
             "gate": str(fate.folder) if fate.folder else None,
             "minute": fate.minute,
+            "review": fate.review,
             "noSpace": fate.no_space,
             "clock": fate.clock,
         }

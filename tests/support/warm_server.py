@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import daypass.adapters
 import daypass.cli
 from daypass.cli.main import main as daypass_main
+from daypass.model import obligation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +121,9 @@ def shorten(order: Mapping[str, Any]) -> None:
 
     def briefly(self: VaultIssuer, asked: Any) -> Any:
         ttl = min(asked.ttl, minute) if asked.ttl <= 60 else asked.ttl
-        return mint(self, replace(asked, ttl=ttl, wrap_ttl=min(asked.wrap_ttl, ttl)))
+        # A delivery that is to outlive its grant does so.
+        wrap_ttl = asked.wrap_ttl if asked.wrap_ttl > asked.ttl else min(asked.wrap_ttl, ttl)
+        return mint(self, replace(asked, ttl=ttl, wrap_ttl=wrap_ttl))
 
     VaultIssuer.mint = briefly  # type: ignore[method-assign]
     VaultIssuer.__init__.__kwdefaults__["patience"] = 0.3
@@ -151,6 +154,8 @@ def run(order: Mapping[str, Any]) -> int:
         os.close(target)
     if order.get("minute"):
         shorten(order)
+    if order.get("review"):
+        obligation.REVIEW_SECONDS = int(order["review"])  # type: ignore[misc]
     beset(order)
     watch = Watch(order)
     sys.addaudithook(watch.see)
