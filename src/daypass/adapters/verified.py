@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _LARGEST: Final = 512 * 1024 * 1024
+_LONGEST: Final = 64 * 1024  # bytes of a header, with all fingerprints that are named
+_ID: Final = re.compile(r"[0-9a-f]{40}")
+_TRIED: Final = 16  # files: of so many repositories that one user verifies by turns
 # The code that judges: evidence that another would judge otherwise is judged anew.
 _JUDGES: Final = ("ledger", "policy", "model", "documents", "lifecycle", "adapters/git")
 
@@ -29,30 +33,46 @@ class Verified:
     """Implements `daypass.ledger.verify.Memory` on a file of this user's cache.
 
     Args:
-        root: the oldest commit of the history that is judged.
         fingerprints: keys that were named from outside.
         anchor: a commit that was named from outside.
     """
 
-    def __init__(self, root: str, fingerprints: Iterable[str], anchor: str | None) -> None:
-        self._question = json.dumps(
-            [__version__, _code_stamp(), root, sorted(set(fingerprints)), anchor]
-        )
-        name = hashlib.sha256(self._question.encode()).hexdigest()
-        self._path = _folder() / f"{name}.json"
+    def __init__(self, fingerprints: Iterable[str], anchor: str | None) -> None:
+        self._question = json.dumps([__version__, _code_stamp(), sorted(set(fingerprints)), anchor])
+        self._folder = _folder()
+        self._name = hashlib.sha256(self._question.encode()).hexdigest()
 
-    def recall(self) -> Mapping[str, Any] | None:
-        """What was remembered for the same question, if it can be believed."""
+    def recall(self, leads: Callable[[str], bool]) -> Mapping[str, Any] | None:
+        """What was remembered for the same question, of a head that `leads` says yes to.
+
+        There is one file for each history, named by its oldest commit: to look for that commit
+        would be a walk through all of history, and to ask whether a head leads to another is none.
+        """
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            kept = sorted(self._folder.glob(f"{self._name}-*.json"), key=_age, reverse=True)
+        except OSError:
+            return None
+        found = (self._read(path, leads) for path in kept[:_TRIED])
+        return next((known for known in found if known is not None), None)
+
+    def _read(self, path: Path, leads: Callable[[str], bool]) -> Mapping[str, Any] | None:
+        """What is kept there, if it can be believed and is of a head that leads."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as file:
-                if not (_is_mine(os.fstat(file.fileno())) and _is_mine(self._path.parent.lstat())):
+                if not (_is_mine(os.fstat(file.fileno())) and _is_mine(path.parent.lstat())):
                     return None
-                head, _, payload = file.read(_LARGEST).partition(b"\n")
-            if json.loads(head) != self._header(payload):
-                return None
+                header = json.loads(file.readline(_LONGEST))
+                head = header["head"]
+                if header["question"] != self._question or not _ID.fullmatch(head):
+                    return None
+                if not leads(head):
+                    return None
+                payload = file.read(_LARGEST)
             known = json.loads(payload)
-        except (OSError, ValueError, RecursionError):
+            if known["head"] != head or header != self._header(payload, head):
+                return None
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
             return None
         return known if isinstance(known, dict) else None
 
@@ -61,23 +81,29 @@ class Verified:
         payload = json.dumps(state, separators=(",", ":")).encode()
         temporary: str | None = None
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._path.parent)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=self._folder)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(self._header(payload)).encode() + b"\n" + payload)
-            Path(temporary).replace(self._path)
+                header = json.dumps(self._header(payload, state["head"]))
+                file.write(header.encode() + b"\n" + payload)
+            Path(temporary).replace(self._folder / f"{self._name}-{state['root']}.json")
         except OSError:
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)
 
-    def _header(self, payload: bytes) -> dict[str, str]:
-        return {"question": self._question, "sha256": hashlib.sha256(payload).hexdigest()}
+    def _header(self, payload: bytes, head: str) -> dict[str, str]:
+        digest = hashlib.sha256(payload).hexdigest()
+        return {"question": self._question, "head": head, "sha256": digest}
 
 
 def _folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "daypass" / "verified"
+
+
+def _age(path: Path) -> int:
+    return path.lstat().st_mtime_ns
 
 
 def _code_stamp() -> str:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
+from daypass.cli.awaiting import add_wait
 from daypass.errors import DeniedError, ExitCode, ForgeUnavailableError, IndeterminateError
 from daypass.lifecycle.answers import Result, command_marker, plain, result_of
 from daypass.lifecycle.claim import look_up
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import Comment
     from daypass.model.settings import Settings
 
-_WAIT_SECONDS: Final = 90  # a hosted runner takes some twenty to start
 _POLL_SECONDS: Final = 2.0
 COMMANDS_WORKFLOW: Final = "access-commands.yml"
 
@@ -37,17 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="the evidence key, as you know it from elsewhere; without it the repository itself "
         "says which key signs",
-    )
-
-
-def add_wait(parser: argparse.ArgumentParser) -> None:
-    """Declare `--wait`."""
-    parser.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=_seconds,
-        default=_WAIT_SECONDS,
-        help=f"how long to wait for daypass's answer; 0 to not wait (default: {_WAIT_SECONDS})",
     )
 
 
@@ -165,10 +154,3 @@ def _show(
         )
     elif answer is not None and result is not Result.REFUSED:
         output.say(output.printable(plain(answer.body)))
-
-
-def _seconds(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value

@@ -18,6 +18,7 @@ from daypass.cli import (
     audit_who,
     output,
 )
+from daypass.cli.audit_words import open_clone
 from daypass.errors import EvidenceError, ExitCode, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
 
@@ -127,13 +128,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Call the sub-verb. Raises GitError when this is no complete clone."""
-    from daypass.adapters.git import GitRepository
-
     if arguments.audit == "verify" and arguments.bundle is not None:
         return audit_verify.run_on_bundle(arguments)
-    with GitRepository(
-        Path(arguments.directory), remote="origin", branch="main", author=("", ""), token=None
-    ) as repository:
+    with open_clone(Path(arguments.directory)) as repository:
         repository.assert_complete()
         head = repository.resolve(arguments.revision)
         return _RUN[arguments.audit](repository, head, arguments)

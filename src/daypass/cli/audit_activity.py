@@ -6,7 +6,8 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daypass.cli import asking, output, wiring
+from daypass.cli import output
+from daypass.cli.awaiting import add_wait
 from daypass.errors import ExitCode, UsageError
 from daypass.model.names import is_name
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask daypass, as you, to write the digest and two counts into the evidence: for who "
         "oversees the resource, once the grant has ended",
     )
-    asking.add_wait(parser)
+    add_wait(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument(
         "--revision", metavar="REV", default="HEAD", help="by the evidence up to here"
@@ -77,6 +78,7 @@ def run(
 
 def _record(account: Account, words: argparse.Namespace) -> ExitCode:
     """Say it on the grant's pull request. Raises what `asking.say` raises."""
+    from daypass.cli import asking, wiring
     from daypass.lifecycle.commands import Command
     from daypass.model.intent import IntentKind, Usage
 
@@ -100,6 +102,7 @@ def read_account(
 ) -> Account:
     """What the logs say of that grant. Raises what `run` raises."""
     from daypass.adapters.log_lines import log_lines
+    from daypass.cli import wiring
     from daypass.ledger.history import find_events
     from daypass.report.activity.account import Account
     from daypass.report.activity.grant import Wanted

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, wiring
+from daypass.cli import output
 from daypass.cli.audit_words import demand_free
 from daypass.errors import ExitCode, GitError, UsageError
 
@@ -43,6 +43,7 @@ def run(
         GitError: there is such a tag already.
     """
     from daypass.adapters.timestamp import write_query
+    from daypass.cli import wiring
     from daypass.lifecycle.anchoring import make_anchor
 
     files = (path for path in (words.output, words.timestamp_query) if path is not None)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daypass.cli import output, wiring
+from daypass.cli import output
 from daypass.cli.audit_words import add_outside, check_outside, demand_free, judged
 from daypass.errors import EvidenceError, ExitCode, GitError, UsageError
 
@@ -43,6 +43,7 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         EvidenceError: the evidence does not hold: an archive would pass for what it is not.
         GitError: the clone is not complete.
     """
+    from daypass.cli import wiring
     from daypass.ledger.verify import Verdict
 
     check_outside(words)
@@ -69,6 +70,7 @@ def _write(
 ) -> tuple[str, str | None]:
     """The three files; returns the SHA-256 in hex, and the fingerprint of the key that signed."""
     from daypass.adapters.git.bundling import file_digests, write_bundle
+    from daypass.cli import wiring
 
     branch = wiring.read_settings(directory).github.default_branch
     write_bundle(directory, head, branch, target)
@@ -84,6 +86,7 @@ def _write(
 
 def _signed(directory: Path, digests: dict[bytes, bytes]) -> tuple[bytes, str]:
     """An SSHSIG signature in the namespace `file`, and the fingerprint of its key."""
+    from daypass.cli import wiring
     from daypass.ledger import sshsig
 
     with wiring.evidence_signer(directory) as signer:

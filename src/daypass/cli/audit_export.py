@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass import __version__
-from daypass.cli import audit_report, output, wiring
+from daypass.cli import audit_report, output
 from daypass.cli.audit_words import add_outside, check_outside, instant_of, judged
 from daypass.errors import DocumentError, EvidenceError, ExitCode, UsageError
 from daypass.model.canonical import canonical_json
@@ -220,6 +220,8 @@ def _signer(words: argparse.Namespace) -> Iterator[Signer | None]:
     if not words.sign:
         yield None
         return
+    from daypass.cli import wiring
+
     with wiring.evidence_signer(wiring.directory_of(words.directory)) as signer:
         yield signer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
-from daypass.cli.audit_words import check_outside
+from daypass.cli.audit_words import check_outside, judged, open_clone
 from daypass.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -69,15 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_on_bundle(words: argparse.Namespace) -> ExitCode:
     """Judge what a bundle holds. Raises GitError when it cannot be opened, or is not whole."""
-    from daypass.adapters.git import GitRepository
     from daypass.adapters.git.unbundling import unbundled
 
-    with (
-        unbundled(words.bundle) as folder,
-        GitRepository(
-            folder, remote="origin", branch="main", author=("", ""), token=None
-        ) as repository,
-    ):
+    with unbundled(words.bundle) as folder, open_clone(folder) as repository:
         return run(repository, repository.resolve(words.revision), words)
 
 
@@ -88,10 +82,8 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         UsageError: what is named from outside cannot be read.
         EvidenceError: a time stamp is not one of that file.
     """
-    from daypass.adapters.verified import Verified
     from daypass.ledger.anchor import PREFIX
-    from daypass.ledger.verify import Verdict, verify
-    from daypass.lifecycle.replaying import Replayer
+    from daypass.ledger.verify import Verdict
 
     stamped = _stamped_at(words)
     tags = list(repository.tags(PREFIX))
@@ -99,16 +91,7 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         name, raw, words.anchor = _anchor_file(words.anchor)
         tags.append((name, raw))
     check_outside(words)
-    root = repository.root(head)
-    report = verify(
-        repository,
-        head,
-        fingerprints=words.fingerprint,
-        anchor=words.anchor,
-        replay=Replayer(repository),
-        memory=None if words.no_cache else Verified(root, words.fingerprint, words.anchor),
-        tags=tags,
-    )
+    report = judged(repository, head, words, tags)
     if words.format == "json":
         output.say_json(_report_json(report) | {"anchorStampedAt": stamped})
     else:

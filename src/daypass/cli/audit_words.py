@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
@@ -11,12 +12,15 @@ from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from daypass.adapters.git import GitRepository
+    from daypass.adapters.workmate import Workmate
     from daypass.ledger.verify import Report
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_MANY: Final = 1000  # commits: to read fewer takes no longer than to start a process
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -77,21 +81,54 @@ def demand_free(remedy: str, *paths: Path) -> None:
             raise UsageError(f"{output.printable(str(path))} is there already", remedy=remedy)
 
 
-def judged(repository: GitRepository, head: str, words: argparse.Namespace) -> Report:
-    """What `daypass audit verify` says of that head, for a verb that rests on it."""
+def open_clone(directory: Path) -> GitRepository:
+    """The clone there, to be read and nothing else. Raises GitError when it is none."""
+    from daypass.adapters.git import GitRepository
+
+    return GitRepository(directory, remote="origin", branch="main", author=("", ""), token=None)
+
+
+def judged(
+    repository: GitRepository,
+    head: str,
+    words: argparse.Namespace,
+    tags: Iterable[tuple[str, bytes]] | None = None,
+) -> Report:
+    """What `daypass audit verify` says of that head.
+
+    `tags` are the anchors that main is held to; None: those of the clone.
+    """
     from daypass.adapters.verified import Verified
     from daypass.ledger.anchor import PREFIX
     from daypass.ledger.verify import verify
     from daypass.lifecycle.replaying import Replayer
 
-    return verify(
-        repository,
-        head,
-        fingerprints=words.fingerprint,
-        anchor=words.anchor,
-        replay=Replayer(repository),
-        memory=None
-        if words.no_cache
-        else Verified(repository.root(head), words.fingerprint, words.anchor),
-        tags=list(repository.tags(PREFIX)),
-    )
+    with ExitStack() as mates:
+        return verify(
+            repository,
+            head,
+            fingerprints=words.fingerprint,
+            anchor=words.anchor,
+            replay=Replayer(repository),
+            memory=None if words.no_cache else Verified(words.fingerprint, words.anchor),
+            tags=repository.tags(PREFIX) if tags is None else tags,
+            hire=lambda count: _hired(repository, count, mates),
+        )
+
+
+def _hired(repository: GitRepository, count: int, mates: ExitStack) -> Workmate | None:
+    """A workmate for so many commits. One that asks a remote for each few records is no help."""
+    from daypass.adapters.workmate import Workmate
+    from daypass.ledger.settling import Settler
+    from daypass.lifecycle.replaying import Replayer
+
+    if count < _MANY or repository.is_partial:
+        return None
+    directory = repository.directory
+
+    def make() -> Callable[[bytes], bytes]:
+        own = open_clone(directory)
+        return Settler(own, Replayer(own)).answer
+
+    mate = Workmate.fork(make)
+    return mates.enter_context(mate) if mate is not None else None

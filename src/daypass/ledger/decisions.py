@@ -17,7 +17,7 @@ from daypass.model.instant import Instant
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from daypass.model.event import RecordedEvent
+    from daypass.model.event import Event, RecordedEvent
 
 _INPUT: Final = b"\n\nThe input that was decided on:\n\n    {"
 _BESIDE: Final = b"decided by main before the merge too"
@@ -42,7 +42,7 @@ class Replay(Protocol):
     def policies(self, commit: str) -> str | None:
         """The digest of the policies of that commit; None when they cannot be read."""
 
-    def decide(self, recorded: Mapping[str, Any], commit: str) -> Replayed:
+    def decide(self, recorded: dict[str, Any], commit: str) -> Replayed:
         """Decide again, by the policies of that commit.
 
         Raises:
@@ -65,8 +65,15 @@ class Decisions:
             self._held.append((place, digest))
             self._found.setdefault(digest, commit)
 
-    def held_since(self, place: int | None) -> tuple[str, ...]:
-        """What main held at one time since then (None: ever). A run decides before it writes."""
+    def basis(self, event: Event, place: int | None) -> str | None:
+        """A commit with the policies that an event names; None if main held none such since then.
+
+        Since commit number `place` (None: ever). A run decides before it writes.
+        """
+        policy = event.first("Daypass-Policy") or ""
+        return self._found[policy] if policy in self._held_since(place) else None
+
+    def _held_since(self, place: int | None) -> tuple[str, ...]:
         held = self._held
         if place is None:
             return tuple(digest for _place, digest in held)
@@ -82,40 +89,8 @@ class Decisions:
         self._held = [(place, digest) for place, digest in value["held"]]
         self._found = dict(value["found"])
 
-    def of_grant(
-        self, recorded: RecordedEvent, spec: Mapping[str, Any], held: tuple[str, ...]
-    ) -> Iterator[Fault]:
-        """Hold a record, given by its `spec`, against the decision that it was issued on."""
-        decision = spec["decision"]
-        made = self._again(recorded, decision["input"], held)
-        if isinstance(made, Fault):
-            yield made
-            return
-        if made is None:
-            return
-        asked, request = decision["input"]["request"], recorded.event
-        about = (asked["id"], asked["subject"], asked["resource"], asked["access"], asked["lane"])
-        if about != (
-            request.grant,
-            *(spec[name] for name in ("subject", "resource", "access", "lane")),
-        ):
-            yield _fault(recorded, FaultCode.DECISION, "it was decided on another request")
-        if made.effect != _PERMIT:
-            # Only what its holder took of Vault itself can have been access, and never permitted.
-            if not is_offline_word(recorded.event.first("Daypass-Lane")):
-                what = f"it was issued, and the decision is {made.effect}"
-                yield _fault(recorded, FaultCode.DECISION, what)
-        elif _lasts(recorded) > made.seconds + _GRAIN_SECONDS:
-            what = f"it lasts longer than the {made.seconds} s that were permitted"
-            yield _fault(recorded, FaultCode.DECISION, what)
-        said = frozenset(recorded.event.values("Daypass-Approver"))
-        # Where main before the merge had its say too, those whom that asked for count as well.
-        if not (said >= made.asked_for if decision.get("base") else said == made.asked_for):
-            what = "its approvers are not those whose word the decision rested on"
-            yield _fault(recorded, FaultCode.APPROVALS, what)
-
     def of_refusal(
-        self, recorded: RecordedEvent, message: bytes, held: tuple[str, ...]
+        self, recorded: RecordedEvent, message: bytes, basis: str | None
     ) -> Iterator[Fault]:
         """Hold a denial, or an end by a decision, against the input in its body."""
         if recorded.event.first("Daypass-Decision") is None:
@@ -130,36 +105,72 @@ class Decisions:
             what = "the input of its decision does not stand in its message"
             yield _fault(recorded, FaultCode.DECISION, what)
             return
-        made = self._again(recorded, value, held, beside=_BESIDE in message)
+        made = _again(self.replay, recorded, value, basis, beside=_BESIDE in message)
         if isinstance(made, Fault):
             yield made
 
-    def _again(
-        self,
-        recorded: RecordedEvent,
-        value: Mapping[str, Any],
-        held: tuple[str, ...],
-        *,
-        beside: bool = False,
-    ) -> Replayed | Fault | None:
-        """Decide again. `beside`: main before the merge may have denied what this permits."""
-        effect, _space, digest = (recorded.event.first("Daypass-Decision") or "").partition(" ")
-        policy = recorded.event.first("Daypass-Policy") or ""
-        if policy not in held:
-            what = "main held no policies of that digest since the request came to it"
-            return _fault(recorded, FaultCode.POLICY, what)
-        try:
-            made = self.replay.decide(value, self._found[policy])
-        except ValueError as error:
-            return _fault(recorded, FaultCode.DECISION, f"it cannot be decided again: {error}")
-        if made.input_digest != digest:
-            what = "the input that is recorded is not the one that was decided on"
-            return _fault(recorded, FaultCode.DECISION, what)
-        denied = recorded.event.kind is not EventKind.ISSUED and effect != _PERMIT
-        if made.effect != effect and not (beside and denied):
-            what = f"decided again, it is {made.effect} and not {effect}"
-            return _fault(recorded, FaultCode.DECISION, what)
-        return made
+
+def of_grant(
+    replay: Replay, recorded: RecordedEvent, spec: Mapping[str, Any], basis: str | None
+) -> Iterator[Fault]:
+    """Hold a record, given by its `spec`, against the decision that it was issued on.
+
+    `basis` is a commit with the policies that it names, as `Decisions.basis` tells it.
+    """
+    decision = spec["decision"]
+    made = _again(replay, recorded, decision["input"], basis)
+    if isinstance(made, Fault):
+        yield made
+        return
+    if made is None:
+        return
+    asked, request = decision["input"]["request"], recorded.event
+    about = (asked["id"], asked["subject"], asked["resource"], asked["access"], asked["lane"])
+    if about != (
+        request.grant,
+        *(spec[name] for name in ("subject", "resource", "access", "lane")),
+    ):
+        yield _fault(recorded, FaultCode.DECISION, "it was decided on another request")
+    if made.effect != _PERMIT:
+        # Only what its holder took of Vault itself can have been access, and never permitted.
+        if not is_offline_word(recorded.event.first("Daypass-Lane")):
+            what = f"it was issued, and the decision is {made.effect}"
+            yield _fault(recorded, FaultCode.DECISION, what)
+    elif _lasts(recorded) > made.seconds + _GRAIN_SECONDS:
+        what = f"it lasts longer than the {made.seconds} s that were permitted"
+        yield _fault(recorded, FaultCode.DECISION, what)
+    said = frozenset(recorded.event.values("Daypass-Approver"))
+    # Where main before the merge had its say too, those whom that asked for count as well.
+    if not (said >= made.asked_for if decision.get("base") else said == made.asked_for):
+        what = "its approvers are not those whose word the decision rested on"
+        yield _fault(recorded, FaultCode.APPROVALS, what)
+
+
+def _again(
+    replay: Replay,
+    recorded: RecordedEvent,
+    value: dict[str, Any],
+    basis: str | None,
+    *,
+    beside: bool = False,
+) -> Replayed | Fault | None:
+    """Decide again. `beside`: main before the merge may have denied what this permits."""
+    effect, _space, digest = (recorded.event.first("Daypass-Decision") or "").partition(" ")
+    if basis is None:
+        what = "main held no policies of that digest since the request came to it"
+        return _fault(recorded, FaultCode.POLICY, what)
+    try:
+        made = replay.decide(value, basis)
+    except ValueError as error:
+        return _fault(recorded, FaultCode.DECISION, f"it cannot be decided again: {error}")
+    if made.input_digest != digest:
+        what = "the input that is recorded is not the one that was decided on"
+        return _fault(recorded, FaultCode.DECISION, what)
+    denied = recorded.event.kind is not EventKind.ISSUED and effect != _PERMIT
+    if made.effect != effect and not (beside and denied):
+        what = f"decided again, it is {made.effect} and not {effect}"
+        return _fault(recorded, FaultCode.DECISION, what)
+    return made
 
 
 def _lasts(recorded: RecordedEvent) -> float:

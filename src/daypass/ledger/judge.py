@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
@@ -12,7 +12,8 @@ from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.decisions import Decisions
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.history import event_of
-from daypass.ledger.records import Records, compare_document, read_document
+from daypass.ledger.records import Records
+from daypass.ledger.settling import Claim, Settler, Settling
 from daypass.ledger.trailers import has_lookalike
 from daypass.ledger.trust import Trust
 from daypass.model.event import EventKind
@@ -23,31 +24,31 @@ if TYPE_CHECKING:
     from daypass.ledger.commitobject import ParsedCommit, RawCommit
     from daypass.ledger.decisions import Replay
     from daypass.ledger.records import PathChange
+    from daypass.ledger.settling import Shelf, Workmate
     from daypass.model.event import RecordedEvent
 
 _POLICIES: Final = "access/policies/"
-_BLOBS_AT_ONCE: Final = 1000
 # Seconds by which an event may seem older than the one before it: runs overlap, and clocks differ.
 _OVERLAP: Final = 6 * 3600
-
-
-class Shelf(Protocol):
-    """Where records lie."""
-
-    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of blobs."""
+# Their decision stands in the record that they bring.
+_SETTLED: Final = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 
 
 class Judge:
     """What is known of main, up to the commit that was read last."""
 
-    def __init__(self, shelf: Shelf, fingerprints: frozenset[str], replay: Replay | None) -> None:
-        self._shelf = shelf
+    def __init__(
+        self,
+        shelf: Shelf,
+        fingerprints: frozenset[str],
+        replay: Replay | None,
+        mate: Workmate | None = None,
+    ) -> None:
+        self._settling = Settling(Settler(shelf, replay), mate)
         self._trust = Trust(fingerprints)
         self._chain = Chain()
         self._records = Records()
         self._decisions = Decisions(replay) if replay is not None else None
-        self._held: dict[str, tuple[str, ...]] = {}  # event → policies that it may rest on
         self._seen: dict[str, None] = {}
         self._latest = 0  # the committer's time of the newest commit of the bot
         self._faults: list[Fault] = []
@@ -65,7 +66,7 @@ class Judge:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """All that was found."""
-        return (*self._faults, *self._records.faults)
+        return (*self._faults, *self._settling.faults, *self._records.faults)
 
     def read(
         self,
@@ -81,29 +82,22 @@ class Judge:
             change.path.startswith(_POLICIES) for change in changes
         ):
             self._decisions.take_policies(place, commit.sha)
+        basis = None
         if recorded is not None:
             self._faults.extend(self._chain.add(recorded, parsed.message))
-            self._decide(recorded, parsed.message)
+            basis = self._decide(recorded, parsed.message)
         self._records.apply(commit.sha, place, changes, recorded, by_bot=by_bot)
         if signers is not None:
             try:
                 self._trust.read_file(commit.sha, signers, endorsed=by_bot)
             except EvidenceError as error:
                 self._fault(FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message)
-        if len(self._records.claims) >= _BLOBS_AT_ONCE:
-            self.settle()
+        for claim in self._records.taken_claims():
+            self._settling.add(Claim(*claim, basis))
 
     def settle(self) -> None:
-        """Hold the records that were brought since the last time against what they claim."""
-        claims = self._records.claims
-        contents = self._shelf.blobs([blob for _event, blob in claims]) if claims else {}
-        for recorded, blob in claims:
-            document = read_document(contents[blob])
-            self._faults.extend(compare_document(recorded, document))
-            if self._decisions is not None and recorded.event.kind is EventKind.ISSUED:
-                self._decide_grant(self._decisions, recorded, document)
-        claims.clear()
-        self._held.clear()
+        """Hold all records that were brought against what they claim."""
+        self._settling.finish()
 
     def objection(self, parsed: ParsedCommit) -> tuple[FaultCode, str] | None:
         """Why a commit's signature does not count; None when it does."""
@@ -134,7 +128,7 @@ class Judge:
             "held": self._decisions.to_json() if self._decisions else None,
             "seen": list(self._seen),
             "latest": self._latest,
-            "faults": [fault.to_json() for fault in self._faults],
+            "faults": [fault.to_json() for fault in (*self._faults, *self._settling.faults)],
         }
 
     def restore(self, value: Mapping[str, Any]) -> None:
@@ -193,25 +187,16 @@ class Judge:
         )
         return FaultCode.SIGNER_NOT_VALID, message
 
-    def _decide(self, recorded: RecordedEvent, message: bytes) -> None:
-        """Remember which policies an issue may rest on; make a refusal's decision again."""
-        decisions, grant = self._decisions, recorded.event.grant
-        if decisions is None or grant is None:
-            return
-        held = decisions.held_since(self._records.brought_at(recorded.event))
-        if recorded.event.kind is EventKind.ISSUED:
-            self._held[recorded.commit] = held
-        elif recorded.event.kind is not EventKind.DELIVERED_AGAIN:
-            # A second delivery repeats the decision of its issue: nothing was decided anew.
-            self._faults.extend(decisions.of_refusal(recorded, message, held))
-
-    def _decide_grant(self, decisions: Decisions, recorded: RecordedEvent, document: Any) -> None:
-        try:
-            spec = document["spec"]
-            found = list(decisions.of_grant(recorded, spec, self._held.get(recorded.commit, ())))
-        except (KeyError, TypeError, AttributeError):
-            return  # no record: `compare` has said so
-        self._faults.extend(found)
+    def _decide(self, recorded: RecordedEvent, message: bytes) -> str | None:
+        """Make a refusal's decision again; gives what the decision of an issue may rest on."""
+        decisions = self._decisions
+        if decisions is None or recorded.event.grant is None:
+            return None
+        basis = decisions.basis(recorded.event, self._records.brought_at(recorded.event))
+        # A second delivery repeats the decision of its issue: nothing was decided anew.
+        if recorded.event.kind not in _SETTLED:
+            self._faults.extend(decisions.of_refusal(recorded, message, basis))
+        return basis
 
     def _fault(self, code: FaultCode, commit: str, message: str) -> None:
         self._faults.append(Fault(code, commit, message))

@@ -62,7 +62,7 @@ class Records:
     """The bot's folders, and the requests, as they were at the commit that was read last."""
 
     faults: list[Fault] = field(default_factory=list)
-    claims: list[tuple[RecordedEvent, str]] = field(default_factory=list)  # event, record's blob
+    _claims: list[tuple[RecordedEvent, str]] = field(default_factory=list)  # event, record's blob
     _lying: dict[str, str] = field(default_factory=dict)  # what is there
     _brought: dict[str, tuple[str, int]] = field(default_factory=dict)  # request → commit, number
     _written: dict[str, str] = field(default_factory=dict)  # what the bot last wrote
@@ -98,6 +98,11 @@ class Records:
                 self._ask(recorded)
             self._hold(recorded, changes)
             self._mend(commit)
+
+    def taken_claims(self) -> list[tuple[RecordedEvent, str]]:
+        """Records that were brought since the last time: the event, and the record's blob."""
+        claims, self._claims = self._claims, []
+        return claims
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the claims, to go on from later."""
@@ -170,7 +175,7 @@ class Records:
             return
         brought = next((item for item in changes if item.path == grant_path(grant)), None)
         if kind in _RECORDED and brought is not None and brought.after is not None:
-            self.claims.append((recorded, brought.after))
+            self._claims.append((recorded, brought.after))
         elif kind is EventKind.ISSUED:
             message = f"it says that {grant} was issued, and brings no record"
             self.faults.append(Fault(FaultCode.RECORD_MISMATCH, recorded.commit, message))

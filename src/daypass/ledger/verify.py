@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,13 +16,15 @@ from daypass.ledger.records import REQUEST_FOLDERS
 from daypass.model.names import ALLOWED_SIGNERS_PATH, BOT_FOLDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from daypass.ledger.commitobject import RawCommit
     from daypass.ledger.decisions import Replay
     from daypass.ledger.records import PathChange
+    from daypass.ledger.settling import Workmate
 
 POLICIES: Final = "access/policies"
+_MERGE: Final = re.compile(rb"tree [^\n]*\nparent [^\n]*\nparent ")
 _WATCHED: Final = (*BOT_FOLDERS, *REQUEST_FOLDERS, ALLOWED_SIGNERS_PATH, POLICIES)
 
 
@@ -55,8 +58,8 @@ class Archive(Protocol):
 class Memory(Protocol):
     """What was verified before, so that only what is new is read."""
 
-    def recall(self) -> Mapping[str, Any] | None:
-        """What was remembered for the same question, if it can be believed."""
+    def recall(self, leads: Callable[[str], bool]) -> Mapping[str, Any] | None:
+        """What was remembered for the same question, of a head that `leads` says yes to."""
 
     def remember(self, state: Mapping[str, Any]) -> None:
         """Keep what is known now."""
@@ -97,6 +100,7 @@ def verify(
     replay: Replay | None = None,
     memory: Memory | None = None,
     tags: Iterable[tuple[str, bytes]] = (),
+    hire: Callable[[int], Workmate | None] = lambda _count: None,
 ) -> Report:
     """Judge main up to `head`.
 
@@ -105,11 +109,12 @@ def verify(
     the best. Faults that are not younger than the anchor are reported, and do not count again.
     With `replay`, every recorded decision is made again. What `memory` recalls must be of the same
     fingerprints, anchor and replay: it is believed. `tags` are anchors, by name and content: each
-    must be signed by a key that counts, and main must go through the commit that it holds.
+    must be signed by a key that counts, and main must go through the commit that it holds. `hire`
+    is told how many commits there are to read, and may give a workmate: it settles a part of the
+    records, by `Settler.answer` of the same archive and replay.
     """
-    return _Verification(archive, head, frozenset(fingerprints), anchor, replay, memory).report(
-        tags
-    )
+    judging = _Verification(archive, head, frozenset(fingerprints), anchor, replay, memory, hire)
+    return judging.report(tags)
 
 
 class _Verification:
@@ -121,6 +126,7 @@ class _Verification:
         anchor: str | None,
         replay: Replay | None,
         memory: Memory | None,
+        hire: Callable[[int], Workmate | None],
     ) -> None:
         self._archive = archive
         self._head = head
@@ -129,9 +135,11 @@ class _Verification:
         self._places: dict[str, int] = {}  # commit → its number on main, from 0
         self._anchor_at: int | None = None
         self._faults: list[Fault] = []
+        self._merges = False  # whether a commit was read that has a second parent
         known = self._recall()
         since: str | None = known["head"] if known else None
         line = archive.line(since, head)
+        self._root: str = known["root"] if known else line[0]
         begin: int = known["commits"] if known else 0
         self._commits = begin + len(line)
         self._places.update((sha, begin + at) for at, sha in enumerate(line))
@@ -140,13 +148,14 @@ class _Verification:
         if anchor is not None and self._anchor_at is None:
             fingerprints |= self._anchored_keys(anchor, lists)
         self._outside = bool(fingerprints)
-        self._judge = Judge(archive, fingerprints, replay)
+        self._judge = Judge(archive, fingerprints, replay, hire(len(line)))
         if known:
             self._outside = known["outside"]
             self._judge.restore(known["judge"])
         self._read(archive.commits(since, line), lists)
-        for commit in archive.beside(head, since):
-            self._look_beside(commit)
+        if self._merges:  # else there is no other line, and looking for one is a walk of its own
+            for commit in archive.beside(head, since):
+                self._look_beside(commit)
 
     def report(self, tags: Iterable[tuple[str, bytes]]) -> Report:
         """Put it together, and remember it."""
@@ -175,6 +184,7 @@ class _Verification:
         for commit in line:
             if not is_named_by(commit.sha, commit.raw):
                 self._fault(FaultCode.OBJECT, commit.sha, "its content has another id")
+            self._merges = self._merges or _MERGE.match(commit.raw) is not None
             changes = self._changes.pop(commit.sha, None)
             if changes is not None or b"daypass-" in commit.raw.lower():
                 place = self._places[commit.sha]
@@ -182,8 +192,10 @@ class _Verification:
 
     def _recall(self) -> Mapping[str, Any] | None:
         """What is known up to an older head, if main still goes through it."""
-        known = self._memory.recall() if self._memory is not None else None
-        if known is None or not self._archive.leads(known["head"], self._head):
+        if self._memory is None:
+            return None
+        known = self._memory.recall(lambda head: self._archive.leads(head, self._head))
+        if known is None:
             return None
         self._anchor_at = known["anchorAt"]
         self._faults = [Fault.from_json(item) for item in known["faults"]]
@@ -197,6 +209,7 @@ class _Verification:
         self._memory.remember(
             {
                 "head": self._head,
+                "root": self._root,
                 "commits": self._commits,
                 "outside": self._outside,
                 "anchorAt": self._anchor_at,

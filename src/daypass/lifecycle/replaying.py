@@ -44,7 +44,7 @@ class Replayer:
         compiled = self._at(commit)
         return compiled.digest if compiled is not None else None
 
-    def decide(self, recorded: Mapping[str, Any], commit: str) -> Replayed:
+    def decide(self, recorded: dict[str, Any], commit: str) -> Replayed:
         """Decide again, by the policies of that commit.
 
         Raises:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Final
 
 import rfc8785
 
 _INTEGERS: Final = 2**53  # those below it, either way, are exact in every JSON reader
+
+# In JSON without white space: a number that could be written in another way, or is none.
+_MANY_FORMS: Final = re.compile(r"[:,\[]-?(?:[0-9]+[.eE]|[0-9]{16}|[NI])")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -27,6 +31,18 @@ def canonical_json(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """`sha256:<hex>` of the canonical form of a JSON value."""
     return digest_bytes(canonical_json(value))
+
+
+def digest_of_read(value: dict[str, Any]) -> str:
+    """The same of an object that `json.loads` gave: what it may hold is known.
+
+    Raises:
+        ValueError: as `canonical_json`.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if text.isascii() and _MANY_FORMS.search(text) is None:
+        return digest_bytes(text.encode())
+    return digest(value)
 
 
 def digest_bytes(data: bytes) -> str:

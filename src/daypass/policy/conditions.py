@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from daypass.model.canonical import digest
+from daypass.model.canonical import digest, digest_of_read
 from daypass.model.decision import RuleOutcome
 from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
@@ -30,7 +30,7 @@ class Variables:
     """One decision's input; its JSON, digest and activation, each once somebody needs it."""
 
     facts: DecisionInput
-    recorded: Mapping[str, Any] | None = None  # what the facts were read from
+    recorded: dict[str, Any] | None = None  # what the facts were read from
 
     @cached_property
     def value(self) -> Mapping[str, Any]:
@@ -40,7 +40,7 @@ class Variables:
     @cached_property
     def digest(self) -> str:
         """`sha256:<hex>` of the canonical JSON."""
-        return digest(self.value)
+        return digest(self.value) if self.recorded is None else digest_of_read(self.recorded)
 
     @cached_property
     def approvals_known(self) -> bool:

@@ -27,7 +27,7 @@ from daypass.policy.rules.target import pins_recipients
 from daypass.policy.verdict import Verdict, failed, passed, unknown, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from daypass.model.policy import AccessPolicy
     from daypass.policy.input import DecisionInput
@@ -48,7 +48,7 @@ def decide(
     facts: DecisionInput,
     policies: Iterable[AccessPolicy] | CompiledPolicies,
     *,
-    recorded: Mapping[str, Any] | None = None,
+    recorded: dict[str, Any] | None = None,
 ) -> Decision:
     """Decide. Equal input and policies give an equal decision, to the byte.
 

@@ -51,7 +51,7 @@ def judge(bot: Bot, *, remembers: bool = False, reads: list[int] | None = None) 
             head,
             fingerprints=key,
             replay=Replayer(repository),
-            memory=Verified(repository.root(head), key, None) if remembers else None,
+            memory=Verified(key, None) if remembers else None,
             tags=repository.tags(PREFIX),
         )
 

@@ -27,7 +27,7 @@ from support.evidence_bot import START, a_grant
 from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from support.evidence_bot import Bot
 
@@ -513,8 +513,9 @@ class Kept:
     def __init__(self) -> None:
         self._state: str | None = None
 
-    def recall(self) -> dict[str, Any] | None:
-        return json.loads(self._state) if self._state is not None else None
+    def recall(self, leads: Callable[[str], bool]) -> dict[str, Any] | None:
+        known = json.loads(self._state) if self._state is not None else None
+        return known if known is not None and leads(known["head"]) else None
 
     def remember(self, state: Mapping[str, Any]) -> None:
         self._state = json.dumps(state)

@@ -114,7 +114,7 @@ class Remote:
         git would fetch each of them by itself, one connection a blob, and without the token.
         """
         missing = set(blobs) - self._present
-        if not missing or not self._is_partial():
+        if not missing or not self.is_partial():
             return
         self._present.update(self._held(missing))
         missing -= self._present
@@ -144,7 +144,8 @@ class Remote:
         words = (line.split(b" ") for line in done.stdout.splitlines())
         return {found[0].decode() for found in words if found[-1] != b"missing"}
 
-    def _is_partial(self) -> bool:
+    def is_partial(self) -> bool:
+        """Whether it promised to send later what this clone lacks."""
         if self._partial is None:
             key = f"remote.{self._name}.promisor"
             self._partial = self._git.try_run("config", "--type=bool", key).stdout == b"true\n"

@@ -150,6 +150,16 @@ class GitRepository:
                 remedy="Run it again.",
             )
 
+    @property
+    def directory(self) -> Path:
+        """Where the clone is."""
+        return self._git.directory
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the clone lacks blobs, and asks its remote for them."""
+        return self._remote.is_partial()
+
     def assert_complete(self) -> None:
         """Raise GitError if the clone is shallow: provenance would end in nothing."""
         if self._shallow:
@@ -228,12 +238,6 @@ class GitRepository:
         Raises GitError where one does not stand on the one before it.
         """
         return commits(self._git, since, ids)
-
-    def root(self, head: str) -> str:
-        """The oldest commit of that head's own line, as far as this clone knows."""
-        self._flush()
-        words = ("--first-parent", "--max-parents=0", _checked(head))
-        return self._git.run("rev-list", *words).decode().split()[-1]
 
     def leads(self, older: str, newer: str) -> bool:
         """Whether `older` is on the first-parent line of `newer`; False if there is no such."""
