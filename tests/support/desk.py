@@ -15,7 +15,8 @@ from daypass.model.request import AccessRequest
 from daypass.model.tree import TreeEntry
 from daypass.policy.approvals import ApprovalCount
 from daypass.policy.asked import Asked, Surroundings
-from daypass.policy.decide import compile_policies, decide
+from daypass.policy.compiled import compile_rules
+from daypass.policy.decide import decide
 from daypass.policy.facts import ApprovalFacts
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import build_input
@@ -60,7 +61,7 @@ class Desk:
         } | {POLICY: RULES.encode()}
         entries = [TreeEntry("100644", path, path) for path in contents]
         catalogue = load_catalogue(entries, lambda _ids: contents)
-        self.policies = compile_policies(catalogue.policies.values())
+        self.policies = compile_rules(catalogue)
         alice = catalogue.identities["alice"]
         asked = AccessRequest(
             "x", "alice", "orders-db-replica", "read", Duration(3600), "A good reason", "INC-1"

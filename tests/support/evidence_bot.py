@@ -154,11 +154,19 @@ class Bot:
     def request(self, grant_id: str) -> str:
         return self.person_commits(f"Ask for {grant_id}", {request_path(grant_id): "kind: x\n"})
 
-    def issue(self, grant_id: str, grant: Grant | None = None, **chain: object) -> str:
+    def issue(
+        self,
+        grant_id: str,
+        grant: Grant | None = None,
+        *,
+        said: Grant | None = None,
+        **chain: object,
+    ) -> str:
+        """A grant, as `grant` records it; the trailers say what `said` does."""
         commit = self.request(grant_id)
         blob = self.git("rev-parse", f"{commit}:{request_path(grant_id)}")
         asked = {"request_commit": commit, "request_blob": blob}
-        said = replace(a_grant(grant_id), **asked)
+        said = replace(said or a_grant(grant_id), **asked)
         grant = replace(grant or said, **asked)
         event = Event(EventKind.ISSUED, grant_id, grant_trailers(said))
         record = {grant_path(grant_id): grant.to_bytes()}

@@ -193,12 +193,12 @@ def _cases(repository: GitRepository, head: str, catalogue: Catalogue) -> Cases 
     """What comes of the cases of that head; None if there is none."""
     from daypass.lifecycle.trying import CASES_FOLDER, try_cases
     from daypass.model.decision import Effect
-    from daypass.policy.compiled import compile_policies
+    from daypass.policy.compiled import compile_rules
     from daypass.report.ground import Cases
 
     entries = repository.entries(head, CASES_FOLDER)
     contents = repository.blobs([entry.blob for entry in entries])
-    policies = compile_policies(catalogue.policies.values())
+    policies = compile_rules(catalogue)
     try:
         results = try_cases(entries, lambda entry: contents[entry.blob], catalogue, policies)
     except DocumentError:

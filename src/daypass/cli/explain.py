@@ -33,6 +33,12 @@ _MARKS: Final = {
 }
 
 
+_EXCEPTABLE: Final = (
+    "for one subject, resource and level until a date, by a document in access/exceptions"
+)
+_NEVER: Final = "never"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags and positionals."""
     parser.add_argument(
@@ -72,6 +78,7 @@ def _rule(name: str) -> dict[str, str] | None:
             "passes": decision.passes,
             "fails": decision.fails,
             "answers": ", ".join(decision.requirements),
+            "excepted": _EXCEPTABLE if decision.may_be_excepted else _NEVER,
         }
     document = DOCUMENT_RULES.get(name)
     if document is None:
@@ -140,6 +147,7 @@ def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, s
         "kind": "free rule of a policy",
         "purpose": rule.message,
         "expression": rule.expression,
+        "excepted": _EXCEPTABLE if rule.may_be_excepted else _NEVER,
     }
 
 
@@ -151,7 +159,12 @@ def _show_rule(told: dict[str, str], form: str) -> None:
     for key in ("policy", "purpose", "expression", "enforcement"):
         if key in told:
             output.say(f"{key:<12}{output.printable(told[key])}")
-    for key, word in (("passes", "passes"), ("fails", "fails"), ("answers", "answers")):
+    for key, word in (
+        ("passes", "passes"),
+        ("fails", "fails"),
+        ("answers", "answers"),
+        ("excepted", "excepted"),
+    ):
         if key in told:
             text = output.printable(told[key]).rstrip("\n").replace("\n", "\n" + " " * 12)
             output.say(f"{word:<12}{text}")
@@ -179,6 +192,9 @@ def _show_decision(
         counts = outcome.enforcement is Enforcement.ENFORCE
         name = f"{outcome.policy}/{outcome.rule}"
         note = "" if counts else f" [{outcome.enforcement}: does not count]"
+        if outcome.excepted_by is not None:
+            mark, colour = ("excepted", "yellow")
+            note = f" [excepted by {outcome.excepted_by}: does not count]"
         output.say(
             f"  {output.styled(mark, colour if counts else 'dim')}  {name:<38}"
             f"{output.printable(outcome.message)}{note}"

@@ -224,14 +224,7 @@ def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
     )
     output.say(f"  does      {item.what}")
     output.say(f"  lasts     {item.until}; then Vault ends it by itself")
-    for why in item.would_deny:
-        text = f"{why.policy}/{why.rule}: {why.message}"
-        output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
-        if annotate:
-            output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
-    for why in item.unknown:
-        text = f"{why.policy}/{why.rule}: {why.message}"
-        output.say(f"  {output.styled('not known', 'yellow')} {output.printable(text)}")
+    _show_against(item, annotate=annotate)
     for need in item.still_needed:
         output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
     if item.already:
@@ -245,6 +238,21 @@ def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
         output.say(f"  warning   {output.printable(f'{warning.policy}: {warning.message}')}")
     if not (item.would_deny or item.unknown or item.still_needed):
         output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
+
+
+def _show_against(item: Forecast, *, annotate: bool) -> None:
+    """What would deny it, what would but for an exception, and what is not known here."""
+    for why in item.would_deny:
+        text = f"{why.policy}/{why.rule}: {why.message}"
+        output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
+        if annotate:
+            output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
+    for why in item.excepted:
+        text = f"{why.policy}/{why.rule}, by {why.excepted_by}: {why.message}"
+        output.say(f"  {output.styled('excepted', 'yellow')}  {output.printable(text)}")
+    for why in item.unknown:
+        text = f"{why.policy}/{why.rule}: {why.message}"
+        output.say(f"  {output.styled('not known', 'yellow')} {output.printable(text)}")
 
 
 def _show_work(work: _Work, form: str) -> ExitCode:

@@ -10,7 +10,7 @@ from daypass.documents.repository import load_catalogue
 from daypass.errors import ExitCode, UsageError
 from daypass.lifecycle.trying import CASES_FOLDER, try_cases
 from daypass.policy.cases import coverage
-from daypass.policy.compiled import compile_policies
+from daypass.policy.compiled import compile_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     read = tree.reader(entries)
     paths = {entry.blob: entry.path for entry in entries}
     catalogue = load_catalogue(entries, lambda blobs: {blob: read(paths[blob]) for blob in blobs})
-    policies = compile_policies(catalogue.policies.values())
+    policies = compile_rules(catalogue)
     results = try_cases(entries, lambda entry: read(entry.path), catalogue, policies)
     if not results:
         raise UsageError(

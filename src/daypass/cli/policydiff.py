@@ -32,10 +32,14 @@ def run(
         output.say_json(_to_json(found))
         return ExitCode.DONE
     if not found.changed:
-        output.say("no policy, resource, identity or setting differs: nothing is decided otherwise")
+        output.say(
+            "nothing that decides differs: no policy, exception, resource, identity or setting"
+        )
         return ExitCode.DONE
     for path in found.changed:
         output.say(f"changed   {output.printable(path)}")
+    for line in found.exceptions:
+        output.say(f"exception {output.printable(line)}")
     for shift in found.shifts:
         _show(shift, annotate=form == "github")
     output.say(_total(found))
@@ -82,6 +86,8 @@ def _total(found: PolicyDiff) -> str:
 
 def _markdown(found: PolicyDiff) -> str:
     lines = ["### What these policies would decide otherwise", "", f"{_total(found)}.", ""]
+    if found.exceptions:
+        lines += [*(f"- exception: {escape(line)}" for line in found.exceptions), ""]
     if found.shifts:
         lines += ["| | what | before | after | because |", "|---|---|---|---|---|"]
     for shift in found.shifts:
@@ -99,6 +105,7 @@ def _markdown(found: PolicyDiff) -> str:
 def _to_json(found: PolicyDiff) -> dict[str, Any]:
     return {
         "changed": list(found.changed),
+        "exceptions": list(found.exceptions),
         "live": found.live,
         "decided": found.decided,
         "unreadable": found.unreadable,

@@ -95,7 +95,7 @@ def settings_problems(catalogue: Catalogue) -> Iterator[Problem]:
     for name, members in settings.groups.items():
         for index, member in enumerate(members):
             if not member.startswith(TEAM_PREFIX) and member not in catalogue.identities:
-                yield _unknown(
+                yield unknown(
                     ("spec", "groups", name, index), "identity", member, catalogue.identities
                 )
     yield from _groups(("spec", "foundation", "owners"), settings.foundation_owners, settings)
@@ -115,7 +115,7 @@ def _offline_problems(offline: OfflineSettings, catalogue: Catalogue) -> Iterato
     for index, name in enumerate(offline.invokers):
         identity = catalogue.identities.get(name)
         if identity is None:
-            yield _unknown((*at, "invokers", index), "identity", name, catalogue.identities)
+            yield unknown((*at, "invokers", index), "identity", name, catalogue.identities)
         elif identity.vault_entity is None or identity.type is not IdentityType.HUMAN:
             yield Problem(
                 (*at, "invokers", index),
@@ -126,7 +126,7 @@ def _offline_problems(offline: OfflineSettings, catalogue: Catalogue) -> Iterato
     for index, (resource, level) in enumerate(offline.levels):
         found = catalogue.resources.get(resource)
         if found is None:
-            yield _unknown((*at, "levels", index), "resource", resource, catalogue.resources)
+            yield unknown((*at, "levels", index), "resource", resource, catalogue.resources)
         elif level not in found.levels:
             yield Problem(
                 (*at, "levels", index),
@@ -151,11 +151,11 @@ def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
     for index, name in enumerate(policy.match.resource_names):
         if name not in catalogue.resources:
             at = ("spec", "match", "resources", "names", index)
-            yield _unknown(at, "resource", name, catalogue.resources)
+            yield unknown(at, "resource", name, catalogue.resources)
     for index, name in enumerate(policy.match.subject_names):
         if name not in catalogue.identities:
             at = ("spec", "match", "subjects", "names", index)
-            yield _unknown(at, "identity", name, catalogue.identities)
+            yield unknown(at, "identity", name, catalogue.identities)
     yield from _unmatched(policy.match, catalogue)
 
 
@@ -208,19 +208,20 @@ def _in_vain(at: tuple[str | int, ...], what: str, word: str, known: Iterable[st
 def identity_problems(identity: Identity, identities: Mapping[str, Identity]) -> Iterator[Problem]:
     """Owners and sponsors who are not active humans."""
     for index, owner in enumerate(identity.owners):
-        yield from _answers_for(("spec", "owners", index), "owner", owner, identities)
+        yield from answers_for(("spec", "owners", index), "owner", owner, identities)
     if identity.sponsor is not None:
         section = "vendor" if identity.type is IdentityType.VENDOR else "agent"
         at = ("spec", section, "sponsor")
-        yield from _answers_for(at, "sponsor", identity.sponsor, identities)
+        yield from answers_for(at, "sponsor", identity.sponsor, identities)
 
 
-def _answers_for(
+def answers_for(
     at: tuple[str | int, ...], role: str, name: str, identities: Mapping[str, Identity]
 ) -> Iterator[Problem]:
+    """That a person who is to answer for something is no active human."""
     person = identities.get(name)
     if person is None:
-        yield _unknown(at, "identity", name, identities)
+        yield unknown(at, "identity", name, identities)
     elif person.type is not IdentityType.HUMAN or not person.is_active:
         yield Problem(
             at,
@@ -253,7 +254,8 @@ def _group(at: tuple[str | int, ...], group: str, settings: Settings) -> Iterato
         )
 
 
-def _unknown(at: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Problem:
+def unknown(at: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Problem:
+    """An identity or a resource that is named in vain."""
     folder = {"identity": "identities", "resource": "resources"}[what]
     return Problem(
         at,

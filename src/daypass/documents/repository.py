@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from daypass.documents import references, strict_yaml
 from daypass.documents.document import Document, located, read_document
+from daypass.documents.exceptions import exception_problems
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.requests import break_glass_problems, request_problems
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
 from daypass.model.breakglass import BreakGlassRequest
-from daypass.model.canonical import digest
-from daypass.model.catalogue import Catalogue
+from daypass.model.catalogue import Catalogue, rules_digest
+from daypass.model.exception import PolicyException
 from daypass.model.identity import Identity
 from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind, break_glass_path, request_path
 from daypass.model.policy import AccessPolicy
@@ -29,14 +30,25 @@ if TYPE_CHECKING:
 
 ReadBlobs = Callable[[Sequence[str]], Mapping[str, bytes]]
 ReadPath = Callable[[str], bytes]
-CATALOGUE_KINDS: Final = (Kind.SETTINGS, Kind.RESOURCE, Kind.IDENTITY, Kind.ACCESS_POLICY)
+CATALOGUE_KINDS: Final = (
+    Kind.SETTINGS,
+    Kind.RESOURCE,
+    Kind.IDENTITY,
+    Kind.ACCESS_POLICY,
+    Kind.POLICY_EXCEPTION,
+)
 # Everything below: a policy that is misplaced, or has another ending, must not just vanish.
 CATALOGUE_PATHS: Final = (
     SETTINGS_PATH,
     *(folder for folder, kind in FOLDERS.items() if kind in CATALOGUE_KINDS),
 )
 _PREFIXES: Final = (SETTINGS_PATH, *(f"{folder}/" for folder in CATALOGUE_PATHS[1:]))
-_FOLDER_OF: Final = {Resource: "resources", Identity: "identities", AccessPolicy: "policies"}
+_FOLDER_OF: Final = {
+    Resource: "resources",
+    Identity: "identities",
+    AccessPolicy: "policies",
+    PolicyException: "exceptions",
+}
 
 
 class Commits(Protocol):
@@ -60,7 +72,7 @@ def catalogue_of(commits: Commits, commit: str) -> Catalogue:
 
 
 def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catalogue:
-    """The catalogue of a tree: its settings, resources, identities and policies.
+    """The catalogue of a tree: its settings, resources, identities, policies and exceptions.
 
     Requests and records are not read. A catalogue that names things in vain (a group that nobody
     defined) loads: it cannot give access. One that is ambiguous does not.
@@ -162,6 +174,8 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
         )
     for policy in catalogue.policies.values():
         found[path_of(policy)] = list(references.policy_problems(policy, catalogue))
+    for exception in catalogue.exceptions.values():
+        found[path_of(exception)] = list(exception_problems(exception, catalogue))
     return tuple(
         finding
         for path, problems in found.items()
@@ -201,14 +215,13 @@ def assemble(
         resources=parts.resources,
         identities=parts.identities,
         policies=parts.policies,
-        policy_digest=digest(
-            {name: dict(policy.document) for name, policy in sorted(parts.policies.items())}
-        ),
+        policy_digest=rules_digest(parts.policies.values(), parts.exceptions.values()),
+        exceptions=parts.exceptions,
     )
     return catalogue, tuple(conflicts)
 
 
-def path_of(model: Resource | Identity | AccessPolicy) -> str:
+def path_of(model: Resource | Identity | AccessPolicy | PolicyException) -> str:
     """Where the document of a model lies."""
     return f"access/{_FOLDER_OF[type(model)]}/{model.name}.yaml"
 
@@ -219,6 +232,7 @@ class _Parts:
     resources: dict[str, Resource] = field(default_factory=dict)
     identities: dict[str, Identity] = field(default_factory=dict)
     policies: dict[str, AccessPolicy] = field(default_factory=dict)
+    exceptions: dict[str, PolicyException] = field(default_factory=dict)
 
     def add(self, document: Document) -> None:
         if document.kind not in CATALOGUE_KINDS:
@@ -232,6 +246,8 @@ class _Parts:
             self.identities[model.name] = model
         elif isinstance(model, AccessPolicy):
             self.policies[model.name] = model
+        elif isinstance(model, PolicyException):
+            self.exceptions[model.name] = model
 
     def conflicts(self) -> Iterable[tuple[str, str, Problem]]:
         for name, problem in references.account_conflicts(self.identities):

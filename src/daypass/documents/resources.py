@@ -19,6 +19,7 @@ SCHEMA_FILES: Final = {
     Kind.RESOURCE: "resource.schema.json",
     Kind.IDENTITY: "identity.schema.json",
     Kind.ACCESS_POLICY: "access-policy.schema.json",
+    Kind.POLICY_EXCEPTION: "policy-exception.schema.json",
     Kind.POLICY_TEST: "policy-test.schema.json",
     Kind.SETTINGS: "settings.schema.json",
     Kind.GRANT: "grant.schema.json",

@@ -201,6 +201,32 @@ VALUE_RULES: Final = (
         "timeZone: Europe/Zurik",
     ),
     Rule(
+        "exception-dates",
+        "An exception ends after it begins, within 90 days: whoever needs it longer asks anew.",
+        'notBefore: "2026-11-23T00:00:00Z"\nnotAfter: "2027-01-31T00:00:00Z"',
+        'notBefore: "2026-11-23T00:00:00Z"\nnotAfter: "2027-11-23T00:00:00Z"',
+    ),
+    Rule(
+        "exception-rule",
+        "Only rules that say so can be excepted: some of the built-in ones, and a policy's own "
+        "rules with `mayBeExcepted: true`. No limit, no approval, nothing that is required.",
+        "excepts: [built-in/authenticates-itself]",
+        "excepts: [built-in/two-approvers]",
+    ),
+    Rule(
+        "exception-in-vain",
+        "What is excepted would otherwise be asked of that subject and resource: an exception that "
+        "excepts nothing waits for something that nobody approved it for.",
+        "excepts: [built-in/own-keys]\nsubject: deployer  # a job",
+        "excepts: [built-in/own-keys]\nsubject: alice  # a human",
+    ),
+    Rule(
+        "reference-rule",
+        "A rule that is named exists.",
+        "excepts: [reading/office-network]",
+        "excepts: [reading/offfice-network]",
+    ),
+    Rule(
         "settings-missing",
         "access/daypass.yaml says where GitHub and Vault are; nothing works without it.",
         "access/daypass.yaml",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from daypass.model.breakglass import BreakGlassRequest
+    from daypass.model.exception import PolicyException
     from daypass.model.grant import Grant
     from daypass.model.identity import Identity
     from daypass.model.obligation import Obligation
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         | Resource
         | Identity
         | AccessPolicy
+        | PolicyException
         | PolicyTest
         | Settings
         | Grant
@@ -43,6 +45,7 @@ _CLASSES: Final = {
     Kind.RESOURCE: ("daypass.model.resource", "Resource"),
     Kind.IDENTITY: ("daypass.model.identity", "Identity"),
     Kind.ACCESS_POLICY: ("daypass.model.policy", "AccessPolicy"),
+    Kind.POLICY_EXCEPTION: ("daypass.model.exception", "PolicyException"),
     Kind.POLICY_TEST: ("daypass.model.policytest", "PolicyTest"),
     Kind.SETTINGS: ("daypass.model.settings", "Settings"),
     Kind.GRANT: ("daypass.model.grant", "Grant"),
@@ -141,9 +144,33 @@ def _check_tiers(model: Model) -> Iterator[Problem]:
             )
 
 
+def _check_dates(model: Model) -> Iterator[Problem]:
+    from daypass.model.exception import LONGEST  # noqa: PLC0415  -- as its class
+
+    exception = cast("PolicyException", model)
+    lasts = exception.not_after.since(exception.not_before)
+    if lasts <= 0:
+        yield Problem(
+            ("spec", "notAfter"),
+            "exception-dates",
+            "the exception ends before it begins",
+            f"Write an instant after {exception.not_before}, by {LONGEST} at the most.",
+        )
+    elif lasts > LONGEST.seconds:
+        latest = exception.not_before.plus(LONGEST.seconds)
+        yield Problem(
+            ("spec", "notAfter"),
+            "exception-dates",
+            f"an exception lasts {LONGEST} at the most, and this one lasts longer",
+            f"Write {latest} or earlier. Who needs it longer brings a new one by then, which is "
+            "approved anew.",
+        )
+
+
 _CHECKS: Final[Mapping[Kind, Callable[[Model], Iterator[Problem]]]] = {
     Kind.RESOURCE: _check_tiers,
     Kind.ACCESS_REQUEST: _check_request,
     Kind.BREAK_GLASS_REQUEST: _check_drill,
     Kind.GRANT: _check_times,
+    Kind.POLICY_EXCEPTION: _check_dates,
 }

@@ -34,6 +34,7 @@ class Replayed:
     input_digest: str
     seconds: int  # for how long it permits
     asked_for: frozenset[str]  # `<account> <review> <commit> <time>` of approvals that counted
+    exceptions: tuple[str, ...] = ()  # the names of those that it rests on, sorted
 
 
 class Replay(Protocol):
@@ -46,7 +47,7 @@ class Replay(Protocol):
         """Decide again, by the policies of that commit.
 
         Raises:
-            ValueError: the input cannot be read.
+            ValueError: the input cannot be read, or holds exceptions that are not that commit's.
         """
 
 
@@ -138,6 +139,9 @@ def of_grant(
             yield _fault(recorded, FaultCode.DECISION, what)
     elif _lasts(recorded) > made.seconds + _GRAIN_SECONDS:
         what = f"it lasts longer than the {made.seconds} s that were permitted"
+        yield _fault(recorded, FaultCode.DECISION, what)
+    if recorded.event.values("Daypass-Exception") != made.exceptions:
+        what = "the exceptions that it names are not those that the decision rested on"
         yield _fault(recorded, FaultCode.DECISION, what)
     said = frozenset(recorded.event.values("Daypass-Approver"))
     # Where main before the merge had its say too, those whom that asked for count as well.

@@ -17,6 +17,7 @@ from daypass.ledger.settling import Claim, Settler, Settling
 from daypass.ledger.trailers import has_lookalike
 from daypass.ledger.trust import Trust
 from daypass.model.event import EventKind
+from daypass.model.names import RULES_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from daypass.ledger.settling import Shelf, Workmate
     from daypass.model.event import RecordedEvent
 
-_POLICIES: Final = "access/policies/"
+_RULES: Final = tuple(f"{folder}/" for folder in RULES_FOLDERS)
 # Seconds by which an event may seem older than the one before it: runs overlap, and clocks differ.
 _OVERLAP: Final = 6 * 3600
 # Their decision stands in the record that they bring.
@@ -79,7 +80,7 @@ class Judge:
         parsed = parse_commit(commit.raw)
         by_bot, recorded = self._event(commit.sha, parsed)
         if self._decisions is not None and any(
-            change.path.startswith(_POLICIES) for change in changes
+            change.path.startswith(_RULES) for change in changes
         ):
             self._decisions.take_policies(place, commit.sha)
         basis = None

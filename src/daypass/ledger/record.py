@@ -34,6 +34,7 @@ def grant_trailers(grant: Grant) -> tuple[tuple[str, str], ...]:
         *lane,
         ("Daypass-Decision", f"{grant.effect} {grant.decision_digest}"),
         ("Daypass-Policy", grant.policy_digest),
+        *(("Daypass-Exception", name) for name in grant.exceptions),
         *approvers,
         ("Daypass-Not-Before", str(grant.not_before)),
         ("Daypass-Not-After", str(grant.not_after)),

@@ -29,9 +29,10 @@ _REQUEST_GONE: Final = ENDED | {EventKind.DENIED, EventKind.LAPSED}
 _ASKED: Final = frozenset({EventKind.ISSUED, EventKind.DENIED, EventKind.LAPSED})
 _RECORDED: Final = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 # Compared even if the record has none: trailers must not add an approver, a pull request, a
-# delivery, or another lane.
+# delivery, an exception, or another lane.
 _ALWAYS: Final = (
     "Daypass-Approver",
+    "Daypass-Exception",
     "Daypass-Lane",
     "Daypass-Pull-Request",
     "Daypass-Renews",

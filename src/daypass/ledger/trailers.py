@@ -13,10 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NoReturn
 
-from daypass.model.event import EVENT, GRANT, PREVIOUS, SEQUENCE, TRAILERS, Event, EventKind
+from daypass.model.event import (
+    EVENT,
+    GRANT,
+    PREVIOUS,
+    REPEATED,
+    SEQUENCE,
+    TRAILERS,
+    Event,
+    EventKind,
+)
 
-# Trailers that may come more than once in an event.
-REPEATED: Final = frozenset({"Daypass-Approver"})
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}")
 # Trailers with their line feeds, as `_LINE` has them.
 _LINES = re.compile(r"(?:Daypass-[A-Za-z]+(?:-[A-Za-z]+)*: [!-~](?:[ -~]{0,510}[!-~])?\n)+")

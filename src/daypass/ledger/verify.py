@@ -13,7 +13,7 @@ from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.judge import Judge, is_named_by
 from daypass.ledger.records import REQUEST_FOLDERS
-from daypass.model.names import ALLOWED_SIGNERS_PATH, BOT_FOLDERS
+from daypass.model.names import ALLOWED_SIGNERS_PATH, BOT_FOLDERS, RULES_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from daypass.ledger.records import PathChange
     from daypass.ledger.settling import Workmate
 
-POLICIES: Final = "access/policies"
 _MERGE: Final = re.compile(rb"tree [^\n]*\nparent [^\n]*\nparent ")
-_WATCHED: Final = (*BOT_FOLDERS, *REQUEST_FOLDERS, ALLOWED_SIGNERS_PATH, POLICIES)
+_WATCHED: Final = (*BOT_FOLDERS, *REQUEST_FOLDERS, ALLOWED_SIGNERS_PATH, *RULES_FOLDERS)
 
 
 class Archive(Protocol):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _DELIVERIES = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 _SAID: Final = {
-    EventKind.POLICY_CHANGED: "access/policies decides otherwise now: see the commit",
+    EventKind.POLICY_CHANGED: "policies and exceptions decide otherwise now: see the commit",
     EventKind.REVIEWED: "nothing is owed for it any more",
     EventKind.SESSION: "what it was used for is on record",
     EventKind.REVIEW_OVERDUE: "its invoker receives nothing until it is reviewed",

@@ -14,7 +14,7 @@ from daypass.documents.repository import load_catalogue
 from daypass.errors import DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind
-from daypass.policy.compiled import CompiledPolicies, compile_policies
+from daypass.policy.compiled import CompiledPolicies, compile_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from daypass.model.tree import TreeEntry
     from daypass.policy.groups import GroupDirectory
 
-_KINDS: Final = (Kind.RESOURCE, Kind.IDENTITY, Kind.ACCESS_POLICY)
+_KINDS: Final = (Kind.RESOURCE, Kind.IDENTITY, Kind.ACCESS_POLICY, Kind.POLICY_EXCEPTION)
 PATHS: Final = (SETTINGS_PATH, *(path for path, kind in FOLDERS.items() if kind in _KINDS))
 
 
@@ -75,7 +75,7 @@ class Bases:
         entries = self._entries(parent)
         if entries not in self._known:
             catalogue = load_catalogue(entries, self.repository.blobs)
-            policies = compile_policies(catalogue.policies.values())
+            policies = compile_rules(catalogue)
             groups = self.answers.groups(catalogue)
             self._known[entries] = Ruling(parent, catalogue, policies, groups)
         return self._known[entries]

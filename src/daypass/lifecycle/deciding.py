@@ -85,7 +85,14 @@ def _by(
     surroundings = around(ruling)
     subject = ruling.catalogue.identities.get(asked.request.subject)
     count = (
-        count_approvals(pull_request, subject, ruling.catalogue, ruling.groups, surroundings.now)
+        count_approvals(
+            pull_request,
+            subject,
+            ruling.catalogue,
+            ruling.groups,
+            surroundings.now,
+            asked.exceptions(ruling.catalogue),
+        )
         if subject is not None
         else None
     )

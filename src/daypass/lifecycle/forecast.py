@@ -17,7 +17,8 @@ from daypass.model.resource import IssueMode, token_role_name
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
-from daypass.policy.decide import compile_policies, decide, describe_bound, describe_requirements
+from daypass.policy.compiled import compile_rules
+from daypass.policy.decide import decide, describe_bound, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.rules import BUILT_IN
 from daypass.policy.rules.renewal import RENEWAL
@@ -59,6 +60,7 @@ class Forecast:
     refused_reviews: tuple[RefusedReview, ...]
     beside: tuple[str, ...]  # approved, and nobody asked for the word of any of their groups
     warnings: tuple[RuleOutcome, ...]  # of policies that are being tried
+    excepted: tuple[RuleOutcome, ...]  # what would deny, but for an exception
     what: str  # the Vault role, and how the secret comes into being
     until: str
 
@@ -86,6 +88,7 @@ class Forecast:
                 {"login": item.login, "code": item.code, "why": item.why}
                 for item in self.refused_reviews
             ],
+            "excepted": [item.to_json() for item in self.excepted],
             "warnings": [item.to_json() for item in self.warnings],
         }
 
@@ -121,14 +124,19 @@ def forecast(
         ending: grants that the same pull request ends.
     """
     subject = catalogue.identities[request.subject]
-    count = count_approvals(pull_request, subject, catalogue, groups, now) if pull_request else None
-    author = pull_request.author if pull_request else None
+    asked = Asked(request, Lane.ROUTINE, pull_request.author if pull_request else None)
+    exceptions = asked.exceptions(catalogue)
+    count = (
+        count_approvals(pull_request, subject, catalogue, groups, now, exceptions)
+        if pull_request
+        else None
+    )
     around = replace(
         _surroundings(request, standing, ending, now, groups),
         context=inquiry.about(request, catalogue, now),
     )
-    facts = build_input(Asked(request, Lane.ROUTINE, author), catalogue, count, around)
-    policies = compile_policies(catalogue.policies.values())
+    facts = build_input(asked, catalogue, count, around)
+    policies = compile_rules(catalogue)
     decision = decide(facts, policies)
     needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
@@ -151,6 +159,7 @@ def forecast(
             for item in decision.outcomes
             if item.enforcement is Enforcement.WARN and item.effect is not Effect.PERMIT
         ),
+        excepted=decision.excepted,
         what=_what(request, catalogue, decision),
         until=_until(request, describe_bound(facts, policies)),
     )

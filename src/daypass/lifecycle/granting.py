@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daypass.errors import ConflictError, DaypassError
+from daypass.errors import ConflictError, DaypassError, TemporaryError
 from daypass.lifecycle.marks import GRANT_MARK, marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
 from daypass.model.grant import WATCH_SECONDS, Grant, Lane, Wrapping
+from daypass.model.instant import Instant
 from daypass.model.resource import (
     EMERGENCY_CAP,
     IssueMode,
@@ -67,6 +68,27 @@ class Order:
         name = break_glass_role_name if self.lane is Lane.BREAK_GLASS else token_role_name
         return name(self.resource.name, self.level.name, self.tier.length)
 
+    def seconds_at(self, now: Instant) -> int:
+        """How long it lasts if it is minted at that time: a run decides some time before it mints.
+
+        Raises:
+            TemporaryError: an exception that it rests on has ended meanwhile.
+        """
+        ends = [
+            Instant.parse(item["notAfter"])
+            for item in self.decision_input.get("exceptions", ())
+            if item["name"] in self.decision.exceptions
+        ]
+        if not ends:
+            return self.seconds
+        left = int(min(ends).since(now)) - 1  # Vault tells whole seconds, rounded down
+        if left < 1:
+            raise TemporaryError(
+                f"the exception that {self.request.id} rests on ended while it was issued",
+                remedy="Nothing was minted. The next run decides again.",
+            )
+        return min(self.seconds, left)
+
     @property
     def seconds(self) -> int:
         """How long it lasts. The emergency lane's cap is code, whatever was decided."""
@@ -108,6 +130,7 @@ def grant(
     reached: then it is a wrapped token that nobody can open, and dies at its time.
     """
     grant_id = order.request.id
+    seconds = order.seconds_at(issuer.now()) if order.decision.exceptions else order.seconds
     registry.add_pending(grant_id)
     try:
         reserved = registry.write(
@@ -118,7 +141,7 @@ def grant(
         )
     except ConflictError:
         return None
-    minted = issuer.mint(_mint_order(order, claim_window, repository_id))
+    minted = issuer.mint(_mint_order(order, seconds, claim_window, repository_id))
     try:
         sealed = sealer.seal(minted.token, order.recipients)
         record = _record(order, minted, sealed)
@@ -168,7 +191,7 @@ def wrap_seconds(issue: IssueMode, claim_window: int, seconds: int) -> int:
     return min(claim_window, seconds) + (WATCH_SECONDS if outlives else 0)
 
 
-def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrder:
+def _mint_order(order: Order, seconds: int, claim_window: int, repository_id: int) -> MintOrder:
     issue = IssueMode(order.decision.obligations.issue)
     return MintOrder(
         grant_id=order.request.id,
@@ -176,9 +199,9 @@ def _mint_order(order: Order, claim_window: int, repository_id: int) -> MintOrde
         engine=order.level.engine,
         mount=order.level.mount,
         role=order.tier.role,
-        ttl=order.seconds,
+        ttl=seconds,
         issue=issue,
-        wrap_ttl=wrap_seconds(issue, claim_window, order.seconds),
+        wrap_ttl=wrap_seconds(issue, claim_window, seconds),
         meta=marks(
             order.request.id,
             repository_id=repository_id,
@@ -228,4 +251,5 @@ def _record(order: Order, minted: Minted, sealed: Sealed) -> Grant:
         policy_digest=order.decision.policy_digest,
         renews=order.request.renews,
         base=order.base,
+        exceptions=order.decision.exceptions,
     )

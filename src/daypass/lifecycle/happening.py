@@ -145,6 +145,11 @@ def issued(grant: Grant, run: Run) -> Happening:
         f"with {approvals} approval{'' if approvals == 1 else 's'} that counted.\n"
         "Vault ends it at that time by itself, whether or not daypass runs."
     )
+    if grant.exceptions:
+        body += (
+            f"\n\nIt rests on an exception: {', '.join(grant.exceptions)}. The decision says which "
+            "rules did not count."
+        )
     if grant.base is not None:
         body += (
             f"\n\nMain was ruled by other documents before the merge, at {grant.base.commit}.\n"

@@ -34,7 +34,7 @@ from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
-from daypass.policy.compiled import compile_policies
+from daypass.policy.compiled import compile_rules
 from daypass.policy.provenance import ProvenanceFault, outside, prove
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Judge:
             answers=answers,
             world=world,
             catalogue=catalogue,
-            policies=compile_policies(catalogue.policies.values()),
+            policies=compile_rules(catalogue),
             groups=answers.groups(catalogue),
             commits=commits,
             contents=contents,

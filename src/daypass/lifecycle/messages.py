@@ -117,6 +117,10 @@ def _plan_of(item: Forecast) -> list[str]:
         f"- lasts: {escape(item.until)}; then Vault ends it by itself",
     ]
     lines += [f"- :no_entry: would be denied: {escape(why.message)}" for why in item.would_deny]
+    lines += [
+        f"- :warning: excepted by `{why.excepted_by}`: {escape(why.message)}"
+        for why in item.excepted
+    ]
     lines += [f"- :grey_question: not known here: {escape(why.message)}" for why in item.unknown]
     lines += [f"- approval: {escape(need)}" for need in item.still_needed]
     if item.already:

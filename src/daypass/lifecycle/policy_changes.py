@@ -16,6 +16,7 @@ from daypass.ledger.history import read_event
 from daypass.lifecycle.foundation import TRUST_NOTE, Stretch, proof_of, stretches
 from daypass.lifecycle.happening import Happening, make_event
 from daypass.model.event import EventKind, Reason
+from daypass.model.names import RULES_FOLDERS
 from daypass.policy.provenance import FoundationProof
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
 
 POLICIES_NOTE: Final = "policies"
-_PATHS: Final = ("access/policies",)
 _UNREADABLE: Final = "-"
 
 
@@ -59,7 +59,7 @@ def find_changes(ports: Ports, seen: Observation, answers: Answers) -> list[Happ
     since, head = seen.policies_from, seen.world.head
     if since is None or since == head or not ports.repository.is_ancestor(since, head):
         return []
-    found = tuple(stretches(ports, answers, since, head, _PATHS))
+    found = tuple(stretches(ports, answers, since, head, RULES_FOLDERS))
     told = _told(ports, since, head) if found else frozenset()
     if told is None:  # main's own line no longer goes through it: then it is frozen, and says so
         return []
@@ -120,7 +120,8 @@ def _changed(
             ("Daypass-Approver", f"{item.account_id} {item.review_id} {item.commit} {item.at}")
             for item in proof.owners
         ]
-    body = f"Commit {stretch.last} changes what access/policies decides.\n"
+    folders = " and ".join(RULES_FOLDERS)
+    body = f"Commit {stretch.last} changes what {folders} decide.\n"
     if proven:
         body += f"It came by pull request #{number}, approved by owners of what decisions rest on."
     else:

@@ -19,14 +19,15 @@ from daypass.lifecycle.base import PATHS
 from daypass.lifecycle.preview import live_grants
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind
+from daypass.model.grant import Lane
 from daypass.model.instant import Instant
 from daypass.model.names import grant_path
 from daypass.model.resource import IssueMode, Recording
 from daypass.policy.asked import Surroundings
-from daypass.policy.compiled import compile_policies
+from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.facts import HistoryFacts, Stage, Status
-from daypass.policy.gather import context_facts, resource_facts, subject_facts
+from daypass.policy.gather import context_facts, exceptions_facts, resource_facts, subject_facts
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
 from daypass.policy.verdict import words
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
     from daypass.model.identity import Identity
     from daypass.policy.compiled import CompiledPolicies
+    from daypass.policy.facts import ExceptionFacts
     from daypass.policy.groups import GroupDirectory
 
 _RECORDINGS: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
@@ -81,6 +83,7 @@ class PolicyDiff:
     decided: int
     unreadable: int  # records whose input has another release's shape
     shifts: tuple[Shift, ...]
+    exceptions: tuple[str, ...] = ()  # those that differ, each in a line for people
 
 
 def policy_diff(
@@ -112,11 +115,22 @@ def policy_diff(
         len(past),
         sum(1 for item in recorded if item.facts is None),
         tuple(shift for shift in shifts if shift is not None),
+        tuple(_changed_exceptions(sides[0].catalogue, sides[1].catalogue)),
     )
 
 
+def _changed_exceptions(before: Catalogue, after: Catalogue) -> Iterator[str]:
+    """What is excepted anew, no longer, or otherwise."""
+    for name in sorted(before.exceptions.keys() | after.exceptions.keys()):
+        old, new = before.exceptions.get(name), after.exceptions.get(name)
+        if old is None or new is None:
+            yield f"{'no longer' if new is None else 'excepts'} {new or old}"
+        elif old.document != new.document:
+            yield f"changes {old}; to {new}"
+
+
 def changed_documents(repository: Repository, base: str, head: str) -> tuple[str, ...]:
-    """Paths of policies, resources, identities and settings that two commits hold differently."""
+    """Paths of the documents of decisions that two commits hold differently."""
     before, after = (
         {entry.path: entry for path in PATHS for entry in repository.entries(commit, path)}
         for commit in (base, head)
@@ -143,7 +157,7 @@ class _Side:
     @classmethod
     def of(cls, repository: Repository, commit: str) -> _Side:
         catalogue = catalogue_of(repository, commit)
-        policies = compile_policies(catalogue.policies.values())
+        policies = compile_rules(catalogue)
         return cls(catalogue, policies, resolve_groups(catalogue, {}))
 
     def _groups_of(self, identity: Identity, recorded: tuple[str, ...]) -> tuple[str, ...]:
@@ -164,6 +178,8 @@ class _Side:
         identity = catalogue.identities.get(facts.request.subject)
         subject = facts.subject
         around = Surroundings(Instant.parse(facts.now), context=facts.context)
+        asked = facts.request
+        excepted = catalogue.exceptions_about(asked.subject, asked.resource, asked.access)
         if identity is not None:
             described = subject_facts(identity, catalogue, around)
             groups = self._groups_of(identity, subject.groups if subject is not None else ())
@@ -175,9 +191,34 @@ class _Side:
                 resource=resource_facts(resource, facts.request.access) if resource else None,
                 subject=subject if identity is not None else None,
                 context=context_facts(around, catalogue),
+                exceptions=_as_if_begun(exceptions_facts(excepted, catalogue), facts)
+                if asked.lane == Lane.ROUTINE
+                else (),
             ),
             self.policies,
         )
+
+
+def _as_if_begun(
+    exceptions: Iterable[ExceptionFacts], facts: DecisionInput
+) -> tuple[ExceptionFacts, ...]:
+    """Exceptions that a recorded question came too early for, as if it were asked at their begin.
+
+    Else no new exception would ever show what it lets through.
+    """
+    if facts.stage is Stage.LIVE:
+        return tuple(exceptions)
+    now = Instant.parse(facts.now)
+    return tuple(
+        item
+        if (early := Instant.parse(item.not_before).since(now)) <= 0
+        else replace(
+            item,
+            not_before=facts.now,
+            not_after=str(Instant.parse(item.not_after).plus(-early)),
+        )
+        for item in exceptions
+    )
 
 
 def _shift(recorded: _Recorded, base: _Side, head: _Side) -> Shift | None:

@@ -17,7 +17,7 @@ from daypass.model.event import EventKind, Reason
 from daypass.model.identity import IdentityStatus
 from daypass.model.instant import Instant
 from daypass.model.resource import Sensitivity
-from daypass.policy.compiled import compile_policies
+from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.live import LiveInputs
 
@@ -68,7 +68,7 @@ def reevaluate(
         doubts: as the run before left them.
         inquiry: the context sources.
     """
-    policies = compile_policies(catalogue.policies.values())
+    policies = compile_rules(catalogue)
     inputs = LiveInputs(world.now, catalogue, groups)
     skipped = frozenset(ending)
     inquiry.prepare((item for item in world.grants.values() if item.id not in skipped), catalogue)

@@ -31,7 +31,7 @@ from daypass.model.pullrequest import Account, AccountType
 from daypass.model.resource import IssueMode
 from daypass.policy.approvals import ApprovalCount
 from daypass.policy.asked import Asked, Held, Surroundings
-from daypass.policy.compiled import compile_policies
+from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.input import build_input
 
@@ -171,7 +171,7 @@ class WritingDown:
         )
         asked = Asked(case.request.asked, Lane.BREAK_GLASS, account, case.request.drill)
         facts = build_input(asked, catalogue, ApprovalCount(), surroundings)
-        return facts, decide(facts, compile_policies(catalogue.policies.values()))
+        return facts, decide(facts, compile_rules(catalogue))
 
     def _remember(
         self, case: _Case, facts: DecisionInput, decision: Decision, why: str

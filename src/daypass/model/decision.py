@@ -37,6 +37,7 @@ class RuleOutcome:
     effect: Effect
     enforcement: Enforcement
     message: str  # for people: what was asked, what was found, what would satisfy the rule
+    excepted_by: str | None = None  # the exception by which a denial of it does not count
 
     def to_json(self) -> dict[str, Any]:
         """As `explain --format json` shows it."""
@@ -46,7 +47,17 @@ class RuleOutcome:
             "effect": str(self.effect),
             "enforcement": str(self.enforcement),
             "message": self.message,
+            **({} if self.excepted_by is None else {"exceptedBy": self.excepted_by}),
         }
+
+    @property
+    def counts_against(self) -> bool:
+        """Whether it keeps the decision from being a permit."""
+        return (
+            self.effect is not Effect.PERMIT
+            and self.enforcement is Enforcement.ENFORCE
+            and self.excepted_by is None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +113,17 @@ class Decision:
     @property
     def reasons(self) -> tuple[RuleOutcome, ...]:
         """The enforced outcomes that kept it from being a permit."""
-        return tuple(
-            outcome
-            for outcome in self.outcomes
-            if outcome.effect is not Effect.PERMIT and outcome.enforcement is Enforcement.ENFORCE
-        )
+        return tuple(outcome for outcome in self.outcomes if outcome.counts_against)
+
+    @property
+    def excepted(self) -> tuple[RuleOutcome, ...]:
+        """The outcomes that would have denied, and that an exception keeps from counting."""
+        return tuple(outcome for outcome in self.outcomes if outcome.excepted_by is not None)
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """The names of the exceptions that it rests on, sorted."""
+        return tuple(sorted({item.excepted_by for item in self.outcomes if item.excepted_by}))
 
     def to_json(self) -> Mapping[str, Any]:
         """The whole decision as JSON; its canonical bytes are what "byte-identical" means."""

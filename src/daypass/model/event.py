@@ -131,6 +131,7 @@ TRAILERS: Final = (
     "Daypass-Lane",  # break-glass[-offline][-drill]; the routine lane is not named
     "Daypass-Decision",  # <effect> sha256:<hex of the input>
     "Daypass-Policy",  # sha256:<hex>
+    "Daypass-Exception",  # repeated, sorted: the name of an exception that it rests on
     "Daypass-Policy-Before",  # sha256:<hex>, or - where the documents could not be read
     "Daypass-Change",  # the commit of main with which a change of policies was whole
     "Daypass-Approver",  # repeated: <numeric id> <review> <commit> <time>
@@ -146,6 +147,8 @@ TRAILERS: Final = (
     "Daypass-Run",  # <run id>/<attempt>
     "Daypass-Workflow",  # job_workflow_ref
 )
+# Trailers that may come more than once in an event.
+REPEATED: Final = frozenset({"Daypass-Approver", "Daypass-Exception"})
 OF_RUN: Final = frozenset({"Daypass-Run", "Daypass-Workflow"})
 _VALUE = re.compile(r"[!-~]([ -~]{0,510}[!-~])?")
 

@@ -151,6 +151,7 @@ class Grant:
     renews: str | None = None
     base: BaseRuling | None = None  # None: it is what HEAD held
     effect: str = "permit"  # of the decision: what was taken offline may turn out to be denied
+    exceptions: tuple[str, ...] = ()  # the names of those that it rests on, sorted
     state: GrantState = GrantState.ACTIVE
     state_reason: str | None = None
     state_since: Instant | None = None
@@ -231,6 +232,7 @@ class Grant:
                     "digest": self.decision_digest,
                     "policy": self.policy_digest,
                     "input": dict(self.decision_input),
+                    **({"exceptions": list(self.exceptions)} if self.exceptions else {}),
                     **({"base": self.base.to_json()} if self.base else {}),
                     **({} if self.effect == "permit" else {"effect": self.effect}),
                 },
@@ -287,6 +289,7 @@ class Grant:
             if "base" in spec["decision"]
             else None,
             effect=spec["decision"].get("effect", "permit"),
+            exceptions=tuple(spec["decision"].get("exceptions", ())),
             state=GrantState(status["state"]),
             state_reason=status["reason"],
             state_since=Instant.parse(since) if since else None,

@@ -27,6 +27,11 @@ class IdentityType(StrEnum):
         """Whether a person sits behind it: humans, and vendors' humans."""
         return self in (IdentityType.HUMAN, IdentityType.VENDOR)
 
+    @property
+    def is_machine(self) -> bool:
+        """Whether it runs by itself, and has to prove who it is without anybody's help."""
+        return self in (IdentityType.SERVICE, IdentityType.CI, IdentityType.WORKLOAD)
+
 
 class IdentityStatus(StrEnum):
     """Only `active` identities receive access."""

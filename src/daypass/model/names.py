@@ -18,6 +18,7 @@ class Kind(StrEnum):
     RESOURCE = "Resource"
     IDENTITY = "Identity"
     ACCESS_POLICY = "AccessPolicy"
+    POLICY_EXCEPTION = "PolicyException"
     POLICY_TEST = "PolicyTest"
     SETTINGS = "Settings"
     GRANT = "Grant"
@@ -35,13 +36,16 @@ FOLDERS: Final[dict[str, Kind]] = {
     "access/resources": Kind.RESOURCE,
     "access/identities": Kind.IDENTITY,
     "access/policies": Kind.ACCESS_POLICY,
+    "access/exceptions": Kind.POLICY_EXCEPTION,
     "access/policy-tests": Kind.POLICY_TEST,
 }
 # Only the bot writes here; on main these trees must equal those of its last signed commit.
 BOT_FOLDERS: Final = ("access/grants", "access/obligations")
+# What decides, and what is excepted from it: the digest that decisions name is of these.
+RULES_FOLDERS: Final = ("access/policies", "access/exceptions")
 # What decisions rest on: each change must have come by an approved pull request of its owners.
 FOUNDATION_PATHS: Final = (
-    "access/policies",
+    *RULES_FOLDERS,
     "access/resources",
     "access/identities",
     SETTINGS_PATH,

@@ -140,6 +140,7 @@ class Rule:
     expression: str
     message: str
     applies_at: AppliesAt = AppliesAt.ALWAYS
+    may_be_excepted: bool = False  # whether an exception document may name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ class AccessPolicy:
                     expression=rule["expression"],
                     message=rule["message"],
                     applies_at=AppliesAt(rule.get("appliesAt", AppliesAt.ALWAYS)),
+                    may_be_excepted=rule.get("mayBeExcepted", False),
                 )
                 for rule in spec.get("rules", ())
             ),

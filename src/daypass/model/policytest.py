@@ -35,6 +35,7 @@ class Expected:
     lasts: Duration | None
     issue: IssueMode | None
     recording: Recording | None
+    exceptions: tuple[str, ...] | None = None  # by name: exactly those that it rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +108,6 @@ def _case(item: Mapping[str, Any]) -> Case:
             lasts=Duration.parse(expect["lasts"]) if "lasts" in expect else None,
             issue=IssueMode(expect["issue"]) if "issue" in expect else None,
             recording=Recording(expect["recording"]) if "recording" in expect else None,
+            exceptions=tuple(sorted(expect["exceptions"])) if "exceptions" in expect else None,
         ),
     )

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+LEGACY_STATIC: Final = "legacy-static"  # the type of what rests on a secret that stays the same
+
+
 class Sensitivity(StrEnum):
     """How much harm the resource can do, from the least to the most."""
 

@@ -15,9 +15,10 @@ from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.exception import PolicyException
     from daypass.model.identity import Identity
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Account, PullRequest, Review
@@ -68,8 +69,11 @@ def count_approvals(
     catalogue: Catalogue,
     groups: GroupDirectory,
     now: Instant,
+    exceptions: Iterable[PolicyException] = (),
 ) -> ApprovalCount:
     """Count the approvals of a pull request that asks for access for `subject`.
+
+    Whoever answers for one of the `exceptions`, those about what is asked, does not approve it.
 
     Of each reviewer the latest verdict counts that was given before the merge (before `now` while
     the pull request is open; GitHub tells whole seconds, so one given in the merge's own second
@@ -77,7 +81,7 @@ def count_approvals(
     was last aimed at another branch, by a person who neither wrote nor pushed any of it, and has no
     part in what is asked.
     """
-    excluded = _parties(subject, catalogue)
+    excluded = _parties(subject, exceptions, catalogue)
     fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
     return _count(pull_request, excluded, fault, catalogue, groups, now)
 
@@ -99,8 +103,11 @@ def askers(subject: Identity, catalogue: Catalogue) -> frozenset[int]:
     return frozenset(account_id for account_id in ids if account_id is not None)
 
 
-def _parties(subject: Identity, catalogue: Catalogue) -> dict[int, str]:
-    roles = dict.fromkeys(subject.owners, "owner of the subject")
+def _parties(
+    subject: Identity, exceptions: Iterable[PolicyException], catalogue: Catalogue
+) -> dict[int, str]:
+    roles = {item.attributed_to: f"answerable for the exception {item.name}" for item in exceptions}
+    roles.update(dict.fromkeys(subject.owners, "owner of the subject"))
     if subject.sponsor is not None:
         roles[subject.sponsor] = "sponsor of the subject"
     people = {name: catalogue.identities.get(name) for name in roles}

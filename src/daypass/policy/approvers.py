@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
+from daypass.policy import excepting
 from daypass.policy.facts import Status
 from daypass.policy.verdict import Verdict, failed, passed, unknown
 
@@ -71,7 +72,8 @@ def judge(needs: Iterable[Need], facts: DecisionInput) -> Verdict:
 def asked_for(facts: DecisionInput, needs: Iterable[Need]) -> tuple[ApprovalFacts, ...]:
     """The approvals of people whose word some need asks for. Others say nothing about it."""
     groups = {name for item in needs for name in item.groups}
-    return tuple(item for item in facts.approvals.counted if groups.intersection(item.groups))
+    counted = excepting.independent(facts).approvals.counted
+    return tuple(item for item in counted if groups.intersection(item.groups))
 
 
 def need(facts: DecisionInput, source: str, wanted: int, of: str, groups: Sequence[str]) -> Need:

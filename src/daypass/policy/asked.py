@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from daypass.model.grant import Lane
 from daypass.policy.groups import GroupDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from daypass.model.grant import Grant, Lane
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.exception import PolicyException
+    from daypass.model.grant import Grant
     from daypass.model.instant import Instant
     from daypass.model.obligation import Obligation
     from daypass.model.pullrequest import Account
@@ -26,6 +29,13 @@ class Asked:
     lane: Lane
     requester: Account | None
     drill: bool = False
+
+    def exceptions(self, catalogue: Catalogue) -> tuple[PolicyException, ...]:
+        """Those about what is asked; the emergency lane knows none."""
+        if self.lane is not Lane.ROUTINE:
+            return ()
+        request = self.request
+        return catalogue.exceptions_about(request.subject, request.resource, request.access)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from daypass.model.policy import AccessPolicy
+    from daypass.policy.facts import ExceptionFacts
     from daypass.policy.input import DecisionInput
 
 BREAK_GLASS_SECONDS: Final = EMERGENCY_CAP.seconds
@@ -27,20 +28,31 @@ class Bound(NamedTuple):
     source: str
 
 
-def least(facts: DecisionInput, policies: Sequence[AccessPolicy]) -> Bound:
+def least(
+    facts: DecisionInput,
+    policies: Sequence[AccessPolicy],
+    exceptions: Sequence[ExceptionFacts] = (),
+) -> Bound:
     """The least of all bounds, from now; the first of equal ones. May be 0 or negative.
 
-    For a live grant a length counts from when it was issued.
+    For a live grant a length counts from when it was issued. `exceptions`: what it rests on.
     """
-    return min(_bounds(facts, policies), key=lambda bound: bound.seconds)
+    return min(_bounds(facts, policies, exceptions), key=lambda bound: bound.seconds)
 
 
-def _bounds(facts: DecisionInput, policies: Sequence[AccessPolicy]) -> Iterator[Bound]:
+def _bounds(
+    facts: DecisionInput, policies: Sequence[AccessPolicy], exceptions: Sequence[ExceptionFacts]
+) -> Iterator[Bound]:
     now = Instant.parse(facts.now)
     issued = Instant.parse(facts.request.issued_at) if facts.request.issued_at else now
     elapsed = -int(-now.since(issued) // 1)  # rounded up: never a second too many
     for length, source in _lengths(facts, policies):
         yield Bound(length - elapsed, source)
+    for item in exceptions:
+        most = item.max_duration_seconds
+        yield Bound(most - elapsed, f"exception {item.name} (at most {words(most)})")
+        left = int(Instant.parse(item.not_after).since(now) // 1)
+        yield Bound(left, f"exception {item.name}, until {item.not_after}")
     subject = facts.subject
     if subject is not None and subject.contract_end is not None:
         left = int(Instant.parse(subject.contract_end).since(now) // 1)

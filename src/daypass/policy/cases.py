@@ -105,7 +105,13 @@ def _input(case: Case, catalogue: Catalogue) -> DecisionInput:
     groups = resolve_groups(catalogue, teams)
     pull_request = _pull_request(case, catalogue)
     subject = catalogue.identities.get(case.request.subject)
-    count = count_approvals(pull_request, subject, catalogue, groups, case.at) if subject else None
+    asked = Asked(case.request, case.lane, pull_request.author)
+    exceptions = asked.exceptions(catalogue)
+    count = (
+        count_approvals(pull_request, subject, catalogue, groups, case.at, exceptions)
+        if subject
+        else None
+    )
     surroundings = Surroundings(
         now=case.at,
         groups=groups,
@@ -128,7 +134,6 @@ def _input(case: Case, catalogue: Catalogue) -> DecisionInput:
         held=(),
         renewed=_renewed(case),
     )
-    asked = Asked(case.request, case.lane, pull_request.author)
     return build_input(asked, catalogue, count, surroundings)
 
 
@@ -196,6 +201,10 @@ def _differences(case: Case, decision: Decision) -> Iterator[str]:
             f"expected to last {expected.lasts}; it lasts {words(decision.seconds)}, "
             f"by {decision.bounded_by}"
         )
+    if expected.exceptions is not None and decision.exceptions != expected.exceptions:
+        wanted = ", ".join(expected.exceptions) or "none"
+        found_names = ", ".join(decision.exceptions) or "none"
+        yield f"expected to rest on the exceptions {wanted}; it rests on {found_names}"
     found_issue, found_recording = decision.obligations.issue, decision.obligations.recording
     if expected.issue is not None and expected.issue is not found_issue:
         yield f"expected to be issued {expected.issue}; it is {found_issue}"

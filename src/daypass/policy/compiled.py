@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daypass.model.canonical import digest
+from daypass.model.catalogue import rules_digest
 from daypass.model.decision import Effect, RuleOutcome
 from daypass.model.policy import Limits
 from daypass.policy.expressions import (
@@ -19,6 +19,8 @@ from daypass.policy.rules import CONDITIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.exception import PolicyException
     from daypass.model.policy import AccessPolicy, Rule
 
 
@@ -63,14 +65,18 @@ class CompiledPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicies:
-    """All policies of one tree, by name, and the digest of their documents."""
+    """All policies of one tree, by name, and the digest of the documents that rule there."""
 
     policies: tuple[CompiledPolicy, ...]
     digest: str
 
 
-def compile_policies(policies: Iterable[AccessPolicy]) -> CompiledPolicies:
+def compile_policies(
+    policies: Iterable[AccessPolicy], exceptions: Iterable[PolicyException] = ()
+) -> CompiledPolicies:
     """Compile all policies of a tree. Their order does not matter.
+
+    What its exceptions say reaches a decision by its input; here they count for the digest.
 
     A rule that cannot be compiled denies; `check_expressions` tells its author before that.
 
@@ -78,10 +84,16 @@ def compile_policies(policies: Iterable[AccessPolicy]) -> CompiledPolicies:
         ValueError: two policies have one name.
     """
     ordered = sorted(policies, key=lambda policy: policy.name)
-    documents = {policy.name: policy.document for policy in ordered}
-    if len(documents) != len(ordered):
+    if len({policy.name for policy in ordered}) != len(ordered):
         raise ValueError("two policies have the same name")
-    return CompiledPolicies(tuple(_compile(policy) for policy in ordered), digest(documents))
+    return CompiledPolicies(
+        tuple(_compile(policy) for policy in ordered), rules_digest(ordered, exceptions)
+    )
+
+
+def compile_rules(catalogue: Catalogue) -> CompiledPolicies:
+    """Compile what rules in a tree: its policies, under the digest of all that decides there."""
+    return compile_policies(catalogue.policies.values(), catalogue.exceptions.values())
 
 
 def _compile(policy: AccessPolicy) -> CompiledPolicy:

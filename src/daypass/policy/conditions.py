@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from daypass.model.canonical import digest, digest_of_read
-from daypass.model.decision import RuleOutcome
+from daypass.model.decision import Effect, RuleOutcome
 from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
-from daypass.policy import calendar
+from daypass.policy import calendar, excepting
 from daypass.policy.approvers import judge, stage_needs
 from daypass.policy.expressions import ExpressionError, activation, passes
 from daypass.policy.facts import Stage, Status
@@ -65,14 +65,11 @@ def outcomes(compiled: CompiledPolicy, variables: Variables) -> list[RuleOutcome
             RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
             for name, verdict in _conditions(compiled, variables)
         )
-    for rule in compiled.rules:
-        if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS:
-            problem = _free_rule(rule, variables)
-            if problem is None:
-                said.append(rule.holds)
-            else:
-                effect, message = problem
-                said.append(replace(rule.holds, effect=effect, message=message))
+    said.extend(
+        _free_rule(policy, rule, variables)
+        for rule in compiled.rules
+        if facts.stage is Stage.ISSUE or rule.rule.applies_at is AppliesAt.ALWAYS
+    )
     return said
 
 
@@ -120,8 +117,21 @@ def _ticket(compiled: CompiledPolicy, variables: Variables) -> Verdict:
     return (passed if matches else failed)(f"a ticket that matches {pattern}; it is {found}")
 
 
-def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict | None:
-    """Why the rule does not hold; None when it does."""
+def _free_rule(policy: AccessPolicy, compiled: CompiledRule, variables: Variables) -> RuleOutcome:
+    """What the rule says. Only its plain "no" can be excepted: an error in it denies."""
+    rule, answer = compiled.rule, _answer(compiled, variables)
+    if isinstance(answer, Verdict):
+        return replace(compiled.holds, effect=answer.effect, message=answer.message)
+    if answer:
+        return compiled.holds
+    outcome = replace(compiled.holds, effect=Effect.DENY, message=rule.message)
+    if not rule.may_be_excepted:
+        return outcome
+    return excepting.excepted(outcome, f"{policy.name}/{rule.name}", variables.facts)
+
+
+def _answer(compiled: CompiledRule, variables: Variables) -> bool | Verdict:
+    """Whether the rule holds; a verdict where that cannot be told."""
     expression, message = compiled.expression, compiled.rule.message
     if expression is None:
         return failed(f"{message} (the rule cannot be applied: {compiled.problem})")
@@ -129,7 +139,7 @@ def _free_rule(compiled: CompiledRule, variables: Variables) -> Verdict | None:
     if gap is not None:
         return unknown(f"{message} ({gap})")
     try:
-        return None if variables.passes(expression) else failed(message)
+        return variables.passes(expression)
     except ExpressionError as error:
         return failed(f"{message} (the rule failed: {error})")
 

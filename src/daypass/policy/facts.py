@@ -307,6 +307,28 @@ class HistoryFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True)
+class ExceptionFacts(Facts):
+    """An exception for this subject, resource and level, whatever its dates.
+
+    `attributed_to` is the person who answers for what is done under it.
+    """
+
+    name: str
+    excepts: tuple[str, ...]
+    attributed_to: PersonFacts
+    not_before: str
+    not_after: str
+    max_duration_seconds: int
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        parts = _snake(cls, value)
+        parts["attributed_to"] = PersonFacts.from_json(parts["attributed_to"])
+        return cls(**{name: _frozen(item) for name, item in parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
 class ContextFacts(Facts):
     """One answer of a context source: posture, on-call, whatever the settings declare.
 

@@ -11,6 +11,7 @@ from daypass.policy.facts import (
     SHARED_ACCOUNT,
     ApprovalFacts,
     ApprovalsFacts,
+    ExceptionFacts,
     GroupFacts,
     HistoryFacts,
     HolderFacts,
@@ -27,7 +28,10 @@ from daypass.policy.facts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.model.catalogue import Catalogue
+    from daypass.model.exception import PolicyException
     from daypass.model.identity import Identity
     from daypass.model.pullrequest import Account
     from daypass.model.resource import Resource
@@ -131,11 +135,11 @@ def subject_facts(
         labels=dict(identity.labels),
         groups=groups.names_of(identity.github_id, identity.name),
         overdue=_overdue(identity.github_id, identity, surroundings),
-        keys_shared_with=_keys_shared_with(identity, catalogue),
+        keys_shared_with=keys_shared_with(identity, catalogue),
     )
 
 
-def _keys_shared_with(identity: Identity, catalogue: Catalogue) -> tuple[str, ...]:
+def keys_shared_with(identity: Identity, catalogue: Catalogue) -> tuple[str, ...]:
     """The people who have pinned a key of something that is no person."""
     if identity.type.is_person:
         return ()
@@ -188,6 +192,23 @@ def resource_facts(resource: Resource, access: str) -> ResourceFacts:
         level=LevelFacts(level.name, level.engine, str(level.issue), level.longest.seconds)
         if level
         else None,
+    )
+
+
+def exceptions_facts(
+    exceptions: Iterable[PolicyException], catalogue: Catalogue
+) -> tuple[ExceptionFacts, ...]:
+    """Exceptions about what is asked, each with what is known of who answers for it."""
+    return tuple(
+        ExceptionFacts(
+            name=item.name,
+            excepts=item.excepts,
+            attributed_to=_person(item.attributed_to, catalogue),
+            not_before=str(item.not_before),
+            not_after=str(item.not_after),
+            max_duration_seconds=item.max_duration.seconds,
+        )
+        for item in exceptions
     )
 
 

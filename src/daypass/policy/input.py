@@ -13,6 +13,7 @@ from daypass.model.canonical import digest
 from daypass.policy.facts import (
     ApprovalsFacts,
     ContextFacts,
+    ExceptionFacts,
     GroupFacts,
     HistoryFacts,
     RequesterFacts,
@@ -25,6 +26,7 @@ from daypass.policy.gather import (
     approvals_facts,
     approver_groups,
     context_facts,
+    exceptions_facts,
     history_facts,
     request_facts,
     requester_facts,
@@ -58,6 +60,7 @@ class DecisionInput:
     unknown_groups: tuple[str, ...]  # of all groups
     history: HistoryFacts
     context: Mapping[str, ContextFacts]
+    exceptions: tuple[ExceptionFacts, ...] = ()  # of the routine lane only; none: not in the JSON
 
     def to_json(self) -> dict[str, Any]:
         """The input as JSON."""
@@ -74,6 +77,11 @@ class DecisionInput:
             "unknownGroups": list(self.unknown_groups),
             "history": self.history.to_json(),
             "context": {name: item.to_json() for name, item in self.context.items()},
+            **(
+                {"exceptions": [item.to_json() for item in self.exceptions]}
+                if self.exceptions
+                else {}
+            ),
         }
 
     @classmethod
@@ -99,6 +107,9 @@ class DecisionInput:
                 context={
                     name: ContextFacts.from_json(item) for name, item in value["context"].items()
                 },
+                exceptions=tuple(
+                    ExceptionFacts.from_json(item) for item in value.get("exceptions", ())
+                ),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _no_input() from error
@@ -119,7 +130,7 @@ def build_input(
 
     Args:
         asked: the request as it lies in the tree that is judged, its lane, and who asks.
-        catalogue: settings, resources, identities and policies of the tree that rules.
+        catalogue: settings, resources, identities, policies and exceptions of the tree that rules.
         approvals: as `count_approvals` counted them; None where GitHub was not asked.
         surroundings: time, groups, history and context.
     """
@@ -139,6 +150,7 @@ def build_input(
         unknown_groups=unknown_groups(groups),
         history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),
+        exceptions=exceptions_facts(asked.exceptions(catalogue), catalogue),
     )
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.grant import Lane
 from daypass.policy.asked import Surroundings
 from daypass.policy.facts import HistoryFacts, Stage, Status
 from daypass.policy.gather import (
     approver_groups,
     context_facts,
+    exceptions_facts,
     resource_facts,
     subject_facts,
     unknown_groups,
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
-    from daypass.policy.facts import ContextFacts, GroupFacts, ResourceFacts, SubjectFacts
+    from daypass.policy.facts import (
+        ContextFacts,
+        ExceptionFacts,
+        GroupFacts,
+        ResourceFacts,
+        SubjectFacts,
+    )
     from daypass.policy.groups import GroupDirectory
 
 _NOT_ASKED: Final = HistoryFacts(Status.KNOWN)  # it matters at issue only
@@ -45,10 +53,12 @@ class LiveInputs:
     _approvers: dict[str, Mapping[str, GroupFacts]] = field(default_factory=dict)
     _unknown: tuple[str, ...] | None = None
     _time: str = ""
+    _excepted: frozenset[tuple[str, str, str]] = frozenset()
 
     def __post_init__(self) -> None:
-        """Write the time once."""
+        """Write the time once, and what any exception is about."""
         self._time = str(self.now)
+        self._excepted = frozenset(item.about for item in self.catalogue.exceptions.values())
 
     def of(self, grant: Grant, context: Mapping[str, ContextFacts]) -> DecisionInput:
         """The input for one grant, with what the context sources say of it.
@@ -69,7 +79,14 @@ class LiveInputs:
             unknown_groups=self._unknown_groups(),
             history=_NOT_ASKED,
             context=context_facts(Surroundings(self.now, context=context), self.catalogue),
+            exceptions=self._exceptions_about(grant),
         )
+
+    def _exceptions_about(self, grant: Grant) -> tuple[ExceptionFacts, ...]:
+        about = (grant.subject, grant.resource, grant.access)
+        if grant.lane is not Lane.ROUTINE or about not in self._excepted:
+            return ()
+        return exceptions_facts(self.catalogue.exceptions_about(*about), self.catalogue)
 
     def _subject(self, name: str) -> SubjectFacts | None:
         if name not in self._subjects:

@@ -85,7 +85,9 @@ def of_decision(decision: Decision | None, notes: tuple[str, ...]) -> Chapter:
         if decision.permitted:
             facts.append(("for", f"{decision.seconds}s, by {decision.bounded_by}"))
         lines += [
-            f"{item.effect} {item.policy}/{item.rule}: {item.message}" for item in decision.outcomes
+            f"{item.effect} {item.policy}/{item.rule}: {item.message}"
+            + (f" (excepted by {item.excepted_by})" if item.excepted_by else "")
+            for item in decision.outcomes
         ]
     lines += notes
     return Chapter(
@@ -110,6 +112,7 @@ def of_event(recorded: RecordedEvent, body: str, record: Grant | None) -> Iterat
     ]
     if event.kind is EventKind.REVIEWED:
         facts += [("review", value) for value in event.values("Daypass-Approver")]
+    facts += [("exception", value) for value in event.values("Daypass-Exception")]
     if event.kind in _DELIVERED and record is not None:
         facts += _minted(record)
     lines = tuple(line for line in body.split("\n") if line and not line.startswith(_INPUT))

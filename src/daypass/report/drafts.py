@@ -73,6 +73,7 @@ class Draft:
             overdue=tuple(moments.get(EventKind.REVIEW_OVERDUE, ())),
             gaps=tuple(moments.get(EventKind.EVIDENCE_GAP, ())),
             effect=decision_of(said)[0],
+            exceptions=issued.event.values("Daypass-Exception"),
         )
 
     def _accessor(self) -> str | None:

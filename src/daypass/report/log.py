@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.model.event import EventKind
+from daypass.model.event import REPEATED, EventKind
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def log_json(event: RecordedEvent) -> dict[str, Any]:
     """One event with all its trailers; the repeated ones are lists."""
     trailers: dict[str, Any] = {}
     for name, value in event.event.trailers:
-        if name == "Daypass-Approver":
+        if name in REPEATED:
             trailers.setdefault(name, []).append(value)
         else:
             trailers[name] = value

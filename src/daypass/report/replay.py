@@ -18,7 +18,7 @@ from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.ledger.trailers import parse_message
 from daypass.model.names import ALLOWED_SIGNERS_PATH, break_glass_path, grant_path, request_path
-from daypass.policy.decide import CompiledPolicies, compile_policies
+from daypass.policy.compiled import compile_rules
 from daypass.policy.input import DecisionInput
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daypass.ledger.commitobject import RawCommit
     from daypass.model.decision import Decision
     from daypass.model.tree import TreeEntry
+    from daypass.policy.compiled import CompiledPolicies
 
 _BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
 
@@ -78,7 +79,7 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
 def policies_at(library: Library, commit: str) -> CompiledPolicies:
     """The policies of that commit. Raises DocumentError when its documents are wrong."""
     catalogue = catalogue_of(library, commit)
-    return compile_policies(catalogue.policies.values())
+    return compile_rules(catalogue)
 
 
 def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[str]:

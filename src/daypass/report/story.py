@@ -127,6 +127,7 @@ class GrantStory:
     overdue: tuple[Moment, ...]
     gaps: tuple[Moment, ...]
     effect: str | None = None  # of the decision
+    exceptions: tuple[str, ...] = ()  # the names of those that it rests on
 
     @property
     def is_offline(self) -> bool:

@@ -244,8 +244,9 @@ def test_an_end_that_leaves_the_record_is_named(bot: Bot) -> None:
         {"subject": "mallory"},
         {"accessor": "sha256:" + "9" * 64},
         {"approvals": ()},
+        {"exceptions": ("dropped",)},
     ],
-    ids=["until", "subject", "accessor", "approvals"],
+    ids=["until", "subject", "accessor", "approvals", "exceptions"],
 )
 def test_a_record_that_differs_from_its_trailers_is_named(
     bot: Bot, change: dict[str, object]
@@ -299,6 +300,32 @@ def test_approvers_that_the_decision_did_not_rest_on_are_named(bot: Bot) -> None
         bot, "two", approvals=tuple(replace(item, account_id=9) for item in a_grant("").approvals)
     )
     assert codes(judge(bot)) == [(FaultCode.APPROVALS, fewer), (FaultCode.APPROVALS, other)]
+
+
+def test_an_exception_that_is_only_said_is_named(bot: Bot) -> None:
+    """In the trailers alone; in the record too; and in the input, where main held none."""
+    added = bot.issue("one", a_grant("one"), said=replace(a_grant("one"), exceptions=("night",)))
+    both = issue_as(bot, "two", exceptions=("night",))
+    person = {"name": "alice", "accountId": 1, "type": "human", "status": "active"}
+    forged = a_grant("three").decision_input | {
+        "exceptions": [
+            {
+                "name": "night",
+                "excepts": ["built-in/own-keys"],
+                "attributedTo": person,
+                "notBefore": "2026-01-01T00:00:00Z",
+                "notAfter": "2026-03-01T00:00:00Z",
+                "maxDurationSeconds": 3600,
+            }
+        ]
+    }
+    held = issue_as(bot, "three", decision_input=forged, decision_digest=digest(forged))
+    assert codes(judge(bot)) == [
+        (FaultCode.RECORD_MISMATCH, added),
+        (FaultCode.DECISION, added),
+        (FaultCode.DECISION, both),
+        (FaultCode.DECISION, held),
+    ]
 
 
 def test_policies_that_main_did_not_hold_are_named(bot: Bot) -> None:

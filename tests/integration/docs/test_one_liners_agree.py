@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from daypass.cli.main import main
 from daypass.report.questions import QUESTIONS
 from support.doc_pages import blocks
-from support.evidence_bot import make_bot
+from support.evidence_bot import a_grant, make_bot
 from support.evidence_year import PEOPLE, write_year
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ WANTED: dict[str, Callable[[list[Row]], list[str]]] = {
 
 
 def test_every_question_has_its_line() -> None:
-    assert set(LINES) - {"access-at"} == set(QUESTIONS) - NOT_IN_GIT
-    assert set(LINES) - set(WANTED) == {"access-at", "unconfirmed", "gaps"}
+    assert set(LINES) - {"access-at", "excepted"} == set(QUESTIONS) - NOT_IN_GIT
+    assert set(LINES) - set(WANTED) == {"access-at", "excepted", "unconfirmed", "gaps"}
 
 
 @pytest.mark.parametrize("question", sorted(WANTED))
@@ -138,6 +139,22 @@ def test_who_had_access_at_a_time(year: Path, capsys: pytest.CaptureFixture[str]
     assert said == {row["grant"] for row in answered(year, "--at", at)["access-now"]}
     assert main(["-C", str(year), "audit", "who", "--at", at, "--format", "json"]) == 0
     assert said == {row["grant"] for row in json.loads(capsys.readouterr().out)["holders"]}
+
+
+def test_grants_under_an_exception(tmp_path: Path) -> None:
+    bot = make_bot(tmp_path)
+    excepted = replace(a_grant("two"), exceptions=("night", "winter"))
+    bot.issue("one")
+    bot.issue("two", excepted, said=excepted)
+    bot.person_commits("Forge one\n\nDaypass-Event: issued\nDaypass-Exception: x", {"x": "x"})
+    bot.git("checkout", "-q", "-B", "main", "origin/main")
+    bot.git("config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
+    assert typed(bot.work, "excepted") == ["G two night winter"]
+    gone = [row for row in answered(bot.work)["exceptions"] if row["issued"]]
+    assert [(row["name"], row["issued"]) for row in gone] == [
+        ("night", ["two"]),
+        ("winter", ["two"]),
+    ]
 
 
 def test_revocations_that_failed(year: Path, rows: dict[str, list[Row]]) -> None:

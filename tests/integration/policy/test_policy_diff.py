@@ -49,7 +49,7 @@ def test_nothing_changed_nothing_is_said(town, tmp_path):
     summary = tmp_path / "summary"
     done = Draft(town).plan("--format", "github", GITHUB_STEP_SUMMARY=str(summary))
     assert done.code == 0, done.said
-    assert done.stdout.startswith("no policy, resource, identity or setting differs")
+    assert done.stdout.startswith("nothing that decides differs")
     assert not summary.exists()
 
 

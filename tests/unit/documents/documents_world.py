@@ -96,6 +96,22 @@ spec:
   incident: INC-7
   reason: Orders are down
 """
+EXCEPTION = """apiVersion: daypass.dev/v1
+kind: PolicyException
+metadata: {name: deployer-static}
+spec:
+  excepts: [built-in/authenticates-itself]
+  subject: deployer
+  resource: orders
+  access: read
+  attributedTo: alice
+  reason: It moves to the cluster next month
+  ticket: OPS-1
+  notBefore: "2026-11-23T00:00:00Z"
+  notAfter: "2027-01-31T00:00:00Z"
+  maxDuration: 2h
+"""
+EXCEPTION_PATH = "access/exceptions/deployer-static.yaml"
 EMERGENCY_PATH = "access/break-glass/bob-1.yaml"
 REQUEST_PATH = "access/requests/alice-1.yaml"
 RESOURCE_PATH = "access/resources/orders.yaml"

@@ -14,6 +14,8 @@ from documents_world import (
     EMERGENCY,
     EMERGENCY_LANE,
     EMERGENCY_PATH,
+    EXCEPTION,
+    EXCEPTION_PATH,
     GRANT,
     GRANT_PATH,
     POLICY,
@@ -132,6 +134,26 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         "identity-account-twice",
         "access/identities/bob.yaml:4:50",
         {"access/identities/bob.yaml": human("bob", 11)},
+    ),
+    (
+        "exception-dates",
+        f"{EXCEPTION_PATH}:13:13",
+        {EXCEPTION_PATH: EXCEPTION.replace("2027-01-31", "2027-11-23")},
+    ),
+    (
+        "exception-rule",
+        f"{EXCEPTION_PATH}:5:13",
+        {EXCEPTION_PATH: EXCEPTION.replace("authenticates-itself", "two-approvers")},
+    ),
+    (
+        "exception-in-vain",
+        f"{EXCEPTION_PATH}:5:13",
+        {EXCEPTION_PATH: EXCEPTION.replace("subject: deployer", "subject: alice")},
+    ),
+    (
+        "reference-rule",
+        f"{EXCEPTION_PATH}:5:13",
+        {EXCEPTION_PATH: EXCEPTION.replace("built-in/authenticates-itself", "reading/office")},
     ),
     (
         "identity-not-answerable",
@@ -336,6 +358,7 @@ def test_the_sound_repository_has_no_findings() -> None:
     assert judged() == ()
     assert judged({GRANT_PATH: GRANT, **SCHEMAS}) == ()
     assert judged({**LANE, EMERGENCY_PATH: EMERGENCY}) == ()
+    assert judged({EXCEPTION_PATH: EXCEPTION}) == ()
 
 
 @pytest.mark.parametrize(("rule", "place", "files"), BROKEN, ids=[case[0] for case in BROKEN])

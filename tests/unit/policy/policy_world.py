@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from daypass.model.catalogue import Catalogue
+from daypass.model.catalogue import Catalogue, rules_digest
+from daypass.model.exception import PolicyException
 from daypass.model.grant import Lane
 from daypass.model.identity import Identity
 from daypass.model.instant import Instant
@@ -25,7 +26,7 @@ from daypass.model.resource import Resource
 from daypass.model.settings import Settings
 from daypass.policy.approvals import count_approvals
 from daypass.policy.asked import Asked, Surroundings
-from daypass.policy.compiled import CompiledPolicies, compile_policies
+from daypass.policy.compiled import CompiledPolicies, compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput, build_input
@@ -126,11 +127,36 @@ def policy(name: str = "orders-read", **spec: Any) -> AccessPolicy:
     )
 
 
+def exception(name: str = "orders-static", *excepts: str, **spec: Any) -> PolicyException:
+    body = {
+        "excepts": list(excepts) or ["built-in/authenticates-itself"],
+        "subject": "deployer",
+        "resource": "orders-db",
+        "access": "read",
+        "attributedTo": "frank",
+        "reason": "It moves to the cluster next month",
+        "ticket": "OPS-1",
+        "notBefore": str(NOW.plus(-3600)),
+        "notAfter": str(NOW.plus(30 * 86400)),
+        "maxDuration": "1h",
+        **spec,
+    }
+    return PolicyException.from_document(
+        {
+            "apiVersion": "daypass.dev/v1",
+            "kind": "PolicyException",
+            "metadata": {"name": name},
+            "spec": body,
+        }
+    )
+
+
 def catalogue(
     *policies: AccessPolicy,
     resources: tuple[Resource, ...] = (),
     identities: tuple[Identity, ...] = (),
     groups: dict[str, list[str]] | None = None,
+    exceptions: tuple[PolicyException, ...] = (),
 ) -> Catalogue:
     people = {name: identity(name) for name in IDS if name != "mallory"}
     people.update({item.name: item for item in identities})
@@ -140,7 +166,8 @@ def catalogue(
         resources={item.name: item for item in resources or (resource(),)},
         identities=people,
         policies={item.name: item for item in chosen},
-        policy_digest=compile_policies(chosen).digest,
+        policy_digest=rules_digest(chosen, exceptions),
+        exceptions={item.name: item for item in exceptions},
     )
 
 
@@ -209,13 +236,15 @@ def facts(
     groups = resolve_groups(world, {"contractors": frozenset()} if teams is None else teams)
     now = around.pop("now", NOW)
     subject = world.identities.get(asked.subject)
-    count = count_approvals(pull, subject, world, groups, now) if subject else None
+    question = Asked(asked, lane, pull.author)
+    excepted = question.exceptions(world)
+    count = count_approvals(pull, subject, world, groups, now, excepted) if subject else None
     surroundings = Surroundings(now, groups, **{"history": (), "held": (), **around})
-    return build_input(Asked(asked, lane, pull.author), world, count, surroundings)
+    return build_input(question, world, count, surroundings)
 
 
 def rules_of(world: Catalogue) -> CompiledPolicies:
-    return compile_policies(world.policies.values())
+    return compile_rules(world)
 
 
 def outcome(world: Catalogue, *approvers: str, **options: Any) -> Any:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from report_world import HOUR, approval, ended, failure, ground, identity, record, refusal, story
+from report_world import (
+    HOUR,
+    NOW,
+    approval,
+    ended,
+    failure,
+    ground,
+    identity,
+    record,
+    refusal,
+    story,
+)
 
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.verify import Verdict as Evidence
 from daypass.model.event import EventKind
+from daypass.model.exception import PolicyException
 from daypass.model.instant import Duration
+from daypass.model.resource import Resource
 from daypass.report.answer import Standing
 from daypass.report.controls import controls
 from daypass.report.controls.control import Verdict
@@ -46,6 +60,59 @@ def test_of_nothing_nothing_holds_but_what_the_documents_show() -> None:
     assert Verdict.FAILS not in found.values()
 
 
+STATIC = identity("ci", "ci", owners=["alice", "bob"])
+SHARED = (
+    identity("ci", "ci", owners=["alice", "bob"], recipients=["age1x"]),
+    identity("alice", recipients=["age1x"]),
+)
+BOTH = (approval("bob"), approval("carol"))
+
+
+def excepting(found: Ground, **spec: str) -> Ground:
+    """The same, with an exception `x` in force."""
+    item = PolicyException.from_document(
+        {
+            "metadata": {"name": "x"},
+            "spec": {
+                "excepts": ["built-in/authenticates-itself"],
+                "subject": "ci",
+                "resource": "orders-db",
+                "access": "read",
+                "attributedTo": "alice",
+                "ticket": "OPS-1",
+                "notBefore": str(NOW.plus(-HOUR)),
+                "notAfter": str(NOW.plus(HOUR)),
+                "maxDuration": "1h",
+                **spec,
+            },
+        }
+    )
+    assert found.catalogue is not None
+    return replace(found, catalogue=replace(found.catalogue, exceptions={"x": item}))
+
+
+def legacy(found: Ground) -> Ground:
+    """The same, where orders-db rests on a static secret."""
+    level = {"engine": "database", "mount": "database", "tiers": {"1h": "ro"}}
+    item = Resource.from_document(
+        {
+            "metadata": {"name": "orders-db"},
+            "spec": {
+                "type": "legacy-static",
+                "environment": "production",
+                "sensitivity": "low",
+                "owners": {"business": "dba", "lifecycle": "dba"},
+                "levels": {"read": level},
+                "maxDuration": "1h",
+                "recording": "none",
+                "approvers": {"groups": ["dba"], "atLeast": 1},
+            },
+        }
+    )
+    assert found.catalogue is not None
+    return replace(found, catalogue=replace(found.catalogue, resources={"orders-db": item}))
+
+
 FAILING = {
     "R1": ground(documents=False),
     "R2": ground(identities=(identity("ci", "ci", owners=["alice", "gone"]),)),
@@ -58,6 +125,9 @@ FAILING = {
     "R12": ground(story(approvals=(approval("alice"), approval("bob")))),
     "R13": ground(story(record=record(sensitivity="critical"))),
     "R15": ground(story(subject="ci"), identities=(identity("ci", "ci", owners=["alice", "bob"]),)),
+    "R17": ground(story(subject="ci"), identities=SHARED),
+    "R22": ground(story(exceptions=("x",))),
+    "R27": legacy(ground(story())),
     "R16": ground(identities=(identity("bot", "agent", owners=["alice", "bob"]),)),
     "R18": ground(
         story(subject="acme"),
@@ -116,6 +186,27 @@ HOLDING = {
     "R26": ground(verdict=Evidence.HOLDS),
     "R30": ground(identities=(identity("eve", status="offboarded"),)),
 }
+
+
+EXCEPTED = ground(
+    story(subject="ci", exceptions=("x",), approvals=BOTH), identities=(STATIC, *SHARED[1:])
+)
+HOLDING["R22"] = excepting(EXCEPTED)
+HOLDING["R17"] = ground(story(subject="ci", exceptions=("x",)), identities=SHARED)
+
+
+def test_an_exception_is_what_a_static_secret_needs() -> None:
+    assert verdicts(EXCEPTED)["R15"] == Verdict.HOLDS
+
+
+@pytest.mark.parametrize("spec", [{"maxDuration": "30m"}, {"notAfter": str(NOW.plus(60))}])
+def test_a_grant_that_outlasts_its_exception_is_found(spec: dict[str, str]) -> None:
+    assert verdicts(excepting(EXCEPTED, **spec))["R22"] == Verdict.FAILS
+
+
+def test_that_a_static_secret_is_rotated_is_not_said() -> None:
+    found = verdicts(legacy(ground(story(exceptions=("x",)))))
+    assert found["R27"] == Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("control", HOLDING)

@@ -25,6 +25,7 @@ from report_world import (
 from daypass.ledger.verify import Verdict
 from daypass.lifecycle.held import Held
 from daypass.model.event import EventKind
+from daypass.model.exception import PolicyException
 from daypass.model.grant import Lane
 from daypass.model.policy import AccessPolicy
 from daypass.report.answer import Answer, Standing, percentile, span
@@ -422,4 +423,63 @@ def test_an_exception_says_how_many_grants_it_is_about() -> None:
     found = ground(story("one"), story("two", record=high), story("three", record=glass))
     assert found.catalogue is not None
     found = replace(found, catalogue=replace(found.catalogue, policies={"lax": policy}))
-    assert ask("exceptions", found).rows == (("policy that does not enforce", "lax", "warn", 1),)
+    (row,) = told(ask("exceptions", found))
+    assert (row["kind"], row["name"]) == ("policy that does not enforce", "lax")
+    assert (row["what"], row["grants"]) == ("warn", 1)
+
+
+def excepting(name: str, begins: float, ends: float) -> PolicyException:
+    return PolicyException.from_document(
+        {
+            "metadata": {"name": name},
+            "spec": {
+                "excepts": ["built-in/own-keys"],
+                "subject": "ci",
+                "resource": "orders-db",
+                "access": "read",
+                "attributedTo": "alice",
+                "ticket": "OPS-1",
+                "notBefore": str(NOW.plus(begins)),
+                "notAfter": str(NOW.plus(ends)),
+                "maxDuration": "1h",
+            },
+        }
+    )
+
+
+def told(answer: Answer) -> list[dict[str, object]]:
+    keys = [item.key for item in answer.columns]
+    return [dict(zip(keys, row, strict=True)) for row in answer.rows]
+
+
+def test_an_exception_says_who_answers_until_when_and_what_was_issued_under_it() -> None:
+    found = ground(
+        story("one", exceptions=("now",)),
+        story("two", exceptions=("gone", "now")),
+        story("three"),
+    )
+    assert found.catalogue is not None
+    there = {
+        item.name: item
+        for item in (
+            excepting("now", -HOUR, HOUR),
+            excepting("past", -2 * HOUR, 0),
+            excepting("soon", 1, HOUR),
+        )
+    }
+    found = replace(found, catalogue=replace(found.catalogue, exceptions=there))
+    answer = ask("exceptions", found)
+    now, past, soon, gone = told(answer)
+    assert now == {
+        "kind": "exception, in force",
+        "name": "now",
+        "what": "built-in/own-keys for read on orders-db by ci",
+        "attributedTo": "alice",
+        "until": NOW.plus(HOUR),
+        "grants": 2,
+        "issued": ("one", "two"),
+    }
+    assert (past["kind"], past["issued"]) == ("exception, over", ())
+    assert soon["kind"] == "exception, not yet in force"
+    assert (gone["kind"], gone["issued"]) == ("exception, its document is gone", ("two",))
+    assert answer.standing is Standing.ATTENTION

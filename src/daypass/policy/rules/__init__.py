@@ -38,8 +38,9 @@ PERMITTED: Final = DescribedRule(
 )
 TWO_APPROVERS: Final = DescribedRule(
     name="two-approvers",
-    purpose="High and critical resources need two approvers, an owner of the resource among them. "
-    "Approvers are those whom the resource or a policy about it names.",
+    purpose="High and critical resources, and whatever rests on an exception, need two approvers, "
+    "an owner of the resource among them. Approvers are those whom the resource or a policy about "
+    "it names.",
     passes="carol, an owner of payments-db, and dave of security approved",
     fails="two members of security approved, and no owner",
     requirements=("R13",),
@@ -47,7 +48,8 @@ TWO_APPROVERS: Final = DescribedRule(
 DURATION: Final = DescribedRule(
     name="duration",
     purpose="The least of all durations counts: of the request, the resource, the longest tier, "
-    "the policies, a rolling window, the end of a contract. When nothing is left of it, denied.",
+    "the policies, a rolling window, the end of a contract or of an exception. When nothing is "
+    "left of it, denied.",
     passes="8h asked for, and the resource allows 2h: 2h are given",
     fails="the rolling window of the policy is used up",
     requirements=("R8", "R9", "threat 26"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.exception import AUTHENTICATES_ITSELF, NO_STATIC_SECRET, OWN_KEYS
 from daypass.model.identity import IdentityType
+from daypass.model.resource import LEGACY_STATIC
 from daypass.policy.facts import SHARED_ACCOUNT, Status
 from daypass.policy.rules.parties import is_person
 from daypass.policy.rules.rule import BuiltInRule
@@ -13,12 +15,10 @@ from daypass.policy.verdict import Verdict, failed, passed, unknown
 if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
 
-_MACHINES: Final = (IdentityType.SERVICE, IdentityType.CI, IdentityType.WORKLOAD)
-
 
 def _authenticates_itself(facts: DecisionInput) -> Verdict:
     subject = facts.subject
-    if subject is None or subject.type not in _MACHINES:
+    if subject is None or not IdentityType(subject.type).is_machine:
         return passed("no machine")
     if subject.authn_method is None:
         return failed(
@@ -37,6 +37,16 @@ def _own_keys(facts: DecisionInput) -> Verdict:
     return failed(
         f"{subject.name} is no person, and its deliveries would open with a key of {names}: "
         "whoever needs the access asks for it in their own name"
+    )
+
+
+def _no_static_secret(facts: DecisionInput) -> Verdict:
+    resource = facts.resource
+    if resource is None or resource.type != LEGACY_STATIC:
+        return passed("it does not rest on a static secret")
+    return failed(
+        f"{resource.name} rests on a static secret, which outlives every grant of it: give it an "
+        "engine that mints, or bring a dated exception"
     )
 
 
@@ -60,24 +70,33 @@ def _one_holder(facts: DecisionInput) -> Verdict:
 
 RULES: Final = (
     BuiltInRule(
-        name="authenticates-itself",
+        name=AUTHENTICATES_ITSELF,
         purpose="A service, CI job or workload has an identity that it can prove: a static secret "
-        "is what short-lived access is to replace, not what it is to rest on.",
+        "is what short-lived access is to replace, not what it is to rest on. An exception may "
+        "name it.",
         passes="payments-deployer, with `authn: {method: oidc, …}`",
         fails="nightly-export, whose document says nothing of how it authenticates",
         requirements=("R15",),
         check=_authenticates_itself,
-        at_issue_only=True,
     ),
     BuiltInRule(
-        name="own-keys",
+        name=OWN_KEYS,
         purpose="Whatever is not a person opens its deliveries with keys that no person has "
-        "pinned: nobody acts as a machine, unattributed.",
+        "pinned: nobody acts as a machine, unattributed. An exception may name it, which holds "
+        "while the only person with such a key is the one to whom it is attributed.",
         passes="payments-deployer, whose `recipients` are its own",
         fails="payments-deployer, among whose `recipients` is the key of alice, who asks for it",
         requirements=("R17",),
         check=_own_keys,
-        at_issue_only=True,
+    ),
+    BuiltInRule(
+        name=NO_STATIC_SECRET,
+        purpose="A resource of type `legacy-static` is given to nobody, in neither lane. An "
+        "exception may name it: then it is dated, attributed and in every report.",
+        passes="orders-db, a database, whose engine makes a user for each grant",
+        fails="old-ledger, of type `legacy-static`, without an exception",
+        requirements=("R27",),
+        check=_no_static_secret,
     ),
     BuiltInRule(
         name="one-holder",

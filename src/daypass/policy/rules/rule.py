@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from daypass.model.exception import BUILT_IN, EXCEPTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
     from daypass.policy.verdict import Verdict
 
-BUILT_IN: Final = "built-in"  # the name that outcomes of these rules give as their policy
+__all__ = ["BUILT_IN", "BuiltInRule", "DescribedRule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class DescribedRule:
     passes: str
     fails: str
     requirements: tuple[str, ...]  # and threats that it answers
+
+    @property
+    def may_be_excepted(self) -> bool:
+        """Whether an exception document may name it, as `built-in/<name>`."""
+        return self.name in EXCEPTABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def identities_owned(ground: Ground) -> Finding:
     """R2."""
     if ground.catalogue is None:
         return fails(f"{ground.catalogue_problem}")
-    nhis = _non_human(ground)
+    nhis = non_human(ground)
     bad = [
         item.name for item in nhis if sum(is_living(ground, name) for name in item.owners) < _OWNERS
     ]
@@ -54,10 +54,14 @@ def workloads_authenticate(ground: Ground) -> Finding:
         for item in ground.identities.values()
         if item.type in (IdentityType.SERVICE, IdentityType.CI, IdentityType.WORKLOAD)
     ]
-    given = {story.subject for story in ground.grants}
-    bad = [item.name for item in wanted if item.authn is None and item.name in given]
+    static = {item.name for item in wanted if item.authn is None}
+    given = [story for story in ground.grants if story.subject in static]
+    bad = sorted({story.subject for story in given if not story.exceptions})
     if bad:
         return fails(f"granted without saying how they authenticate: {some(bad)}")
+    if given:
+        number = counted(len(given), "grant")
+        return holds(f"{number} to what has a static secret, each by a dated exception")
     ways = sorted({str(item.authn["method"]) for item in wanted if item.authn})
     if not ways:
         return unused("no workload says how it authenticates, and none was granted anything")
@@ -114,26 +118,11 @@ def vendors_bound(ground: Ground) -> Finding:
     return holds(f"{counted(len(vendors), 'vendor')}; no grant outlasts a contract")
 
 
-def static_secrets_listed(ground: Ground) -> Finding:
-    """R27."""
-    if ground.catalogue is None:
-        return unknown(f"{ground.catalogue_problem}")
-    legacy = [
-        item.name for item in ground.catalogue.resources.values() if item.type == "legacy-static"
-    ]
-    if not legacy:
-        return unused("no resource is a legacy static secret")
-    return unknown(
-        f"{counted(len(legacy), 'legacy static secret')}: {some(legacy)}. They are "
-        "listed in every report; a date by which each ends is not recorded"
-    )
-
-
 def rotated(ground: Ground) -> Finding:
     """R28."""
     if ground.catalogue is None:
         return unknown(f"{ground.catalogue_problem}")
-    static = [item for item in _non_human(ground) if item.rotation]
+    static = [item for item in non_human(ground) if item.rotation]
     bad = [
         item.name
         for item in static
@@ -154,7 +143,7 @@ def orphans(ground: Ground) -> Finding:
         return unknown(f"{ground.catalogue_problem}")
     lost = {
         item.name
-        for item in _non_human(ground)
+        for item in non_human(ground)
         if not any(is_living(ground, name) for name in item.owners)
     }
     live = sorted({story.subject for story in ground.live} & lost)
@@ -196,5 +185,6 @@ def recertified(ground: Ground) -> Finding:
     )
 
 
-def _non_human(ground: Ground) -> list[Identity]:
+def non_human(ground: Ground) -> list[Identity]:
+    """The identities of the head that are no person."""
     return [item for item in ground.identities.values() if not item.type.is_person]

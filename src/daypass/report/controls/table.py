@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.event import Reason
-from daypass.report.controls import catalogue, keeping, lives
-from daypass.report.controls.control import Control, Finding, unknown, unused
+from daypass.report.controls import catalogue, exceptions, keeping, lives
+from daypass.report.controls.control import Control, Finding, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 def _outside(shown: str) -> Callable[[Ground], Finding]:
     return lambda _ground: unknown(shown)
-
-
-def _never(shown: str) -> Callable[[Ground], Finding]:
-    return lambda _ground: unused(shown)
 
 
 CONTROLS: Final[tuple[Control, ...]] = (
@@ -118,7 +114,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R17",
         "A human who asks to act as an NHI is denied unless excepted and attributed",
         ("OWASP NHI10",),
-        _outside("who uses an NHI's credential is seen by Vault and the workload, not by git"),
+        exceptions.machines_act_alone,
     ),
     Control(
         "R18",
@@ -148,7 +144,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R22",
         "An exception is never longer, less recorded or less reviewed than what it excepts",
         ("800-53 AC-3",),
-        _never("no document can except anybody from a rule"),
+        exceptions.excepted_bounded,
     ),
     Control(
         "R23",
@@ -178,7 +174,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
         "R27",
         "A legacy static secret is a dated exception, rotated after use, and in every report",
         ("800-53 IA-5", "OWASP NHI7"),
-        catalogue.static_secrets_listed,
+        exceptions.static_secrets_listed,
     ),
     Control(
         "R28",

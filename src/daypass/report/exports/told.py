@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.model.event import EventKind
+from daypass.model.event import REPEATED, EventKind
 from daypass.model.instant import Instant
 from daypass.report.drafts import instant
 
 if TYPE_CHECKING:
     from daypass.model.event import RecordedEvent
 
-_REPEATED: Final = "Daypass-Approver"
 _TIMES: Final = {
     EventKind.ISSUED: "Daypass-Not-Before",
     EventKind.EXPIRED: "Daypass-Ended-At",
@@ -42,10 +41,10 @@ def happened_at(recorded: RecordedEvent) -> Instant:
 
 
 def trailers(recorded: RecordedEvent) -> dict[str, Any]:
-    """All trailers by name; the repeated one is a list."""
+    """All trailers by name; repeated ones are lists."""
     told: dict[str, Any] = {}
     for name, value in recorded.event.trailers:
-        if name == _REPEATED:
+        if name in REPEATED:
             told.setdefault(name, []).append(value)
         else:
             told[name] = value

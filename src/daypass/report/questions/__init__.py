@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from daypass.report.questions.access import access_now, grants, unconfirmed
 from daypass.report.questions.approvals import independence, pairs
 from daypass.report.questions.emergencies import break_glass
-from daypass.report.questions.governance import denials, exceptions, policy_changes
+from daypass.report.questions.exceptions import exceptions
+from daypass.report.questions.governance import denials, policy_changes
 from daypass.report.questions.identities import non_human, vendors_agents
 from daypass.report.questions.integrity import drift, gaps, ungoverned
 from daypass.report.questions.timing import durations, endings

@@ -1,84 +1,19 @@
-"""What the rules did: exceptions in force, denials, and who changed the rules."""
+"""What the rules did: denials, and who changed the rules."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from daypass.model.decision import Enforcement
 from daypass.model.event import EventKind, Reason
-from daypass.model.grant import Lane
-from daypass.model.policy import PolicyEffect
+from daypass.model.names import RULES_FOLDERS
 from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
 
 if TYPE_CHECKING:
-    from daypass.model.policy import AccessPolicy
     from daypass.report.ground import Ground
     from daypass.report.story import Note
 
 _SHOWN_PATHS = 4
-
-
-def exceptions(ground: Ground) -> Answer:
-    """What stands outside the rule: policies that do not enforce or ask nobody, static secrets."""
-    rows: list[tuple[Cell, ...]] = []
-    used = Counter(story.resource for story in ground.grants)
-    catalogue = ground.catalogue
-    if catalogue is not None:
-        for name, policy in sorted(catalogue.policies.items()):
-            if policy.enforcement is not Enforcement.ENFORCE:
-                what = ("policy that does not enforce", name, str(policy.enforcement))
-                rows.append((*what, _uses(policy, ground)))
-            elif policy.approvals_not_required is not None:
-                what = ("policy that asks for no approval", name, "enforce")
-                rows.append((*what, _uses(policy, ground)))
-        rows += [
-            ("legacy static secret", name, str(resource.sensitivity), used[name])
-            for name, resource in sorted(catalogue.resources.items())
-            if resource.type == "legacy-static"
-        ]
-    unknown = catalogue is None
-    kinds = Counter(str(row[0]) for row in rows)
-    return Answer(
-        name="exceptions",
-        title="Exceptions",
-        question="Which exceptions are in force, and what came of them?",
-        standing=Standing.UNKNOWN if unknown else Standing.ATTENTION if rows else Standing.NONE,
-        summary=f"Cannot be told: {ground.catalogue_problem}"
-        if unknown
-        else "; ".join(f"{kind}: {number}" for kind, number in sorted(kinds.items())) + "."
-        if rows
-        else "None.",
-        columns=(
-            Column("kind", "Kind", Shape.TEXT),
-            Column("name", "Name", Shape.NAME),
-            Column("what", "What", Shape.NAME),
-            Column("grants", "Grants that it is about", Shape.COUNT),
-        ),
-        rows=tuple(rows),
-        note="No kind of document can except anybody from a built-in rule. Which grants rest on a "
-        "policy that asks for no approval: see “Without an independent approver”.",
-    )
-
-
-def _uses(policy: AccessPolicy, ground: Ground) -> int | None:
-    """How many grants it is about, by what their records say; None where labels or groups tell."""
-    match = policy.match
-    if match.resource_labels or match.subject_labels or match.subject_groups:
-        return None
-    lanes = match.lanes or (tuple(Lane) if policy.effect is PolicyEffect.GUARD else (Lane.ROUTINE,))
-    return sum(
-        (not match.resource_names or story.resource in match.resource_names)
-        and (not match.levels or story.access in match.levels)
-        and (not match.subject_names or story.subject in match.subject_names)
-        and (not match.resource_types or record.resource_type in match.resource_types)
-        and (not match.environments or record.environment in match.environments)
-        and (not match.sensitivities or record.sensitivity in match.sensitivities)
-        and (not match.subject_types or record.subject_type in match.subject_types)
-        and (record.lane in lanes)
-        for story in ground.grants
-        if (record := story.record) is not None
-    )
 
 
 def denials(ground: Ground) -> Answer:
@@ -142,7 +77,7 @@ def policy_changes(ground: Ground) -> Answer:
     rows += [_decides_otherwise(note, ground) for note in found]
     rows.sort(key=lambda row: (str(row[0]), str(row[-1])))
     policies = sum(
-        any(path.startswith("access/policies/") for path in item.paths)
+        any(path.startswith(tuple(f"{folder}/" for folder in RULES_FOLDERS)) for path in item.paths)
         for item in ground.evidence.foundation
         if holds(item.moment.at)
     )
