@@ -207,7 +207,8 @@ def test_connections_are_kept_alive_and_shared(house: House) -> None:
     with Client(house.settings.vault) as client:
         for _ in range(20):
             client.now()
-        pools = client._session._adapter.poolmanager.pools
+        (way,) = client._session._ways.values()
+        pools = way.poolmanager.pools
         assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118  -- no dict
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: client.now(), range(200)))
