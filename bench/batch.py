@@ -67,6 +67,13 @@ class Bare:
         wrapping = self.call("GET", _CREDENTIALS, **wrapped)["wrap_info"]
         return str(created["accessor"]), str(wrapping["accessor"]), str(wrapping["token"])
 
+    def accessors(self) -> set[str]:
+        """Of all tokens that live."""
+        return set(self.call("LIST", "auth/token/accessors")["data"]["keys"])
+
+    def revoke(self, accessor: str) -> None:
+        self.call("POST", "auth/token/revoke-accessor", {"accessor": accessor})
+
     def close(self) -> None:
         self._connection.close()
 
@@ -79,7 +86,7 @@ def floor(box: Box, label: str) -> float:
     seconds = time.perf_counter() - began
     for accessors in minted:
         for accessor in accessors:
-            bare.call("POST", "auth/token/revoke-accessor", {"accessor": accessor})
+            bare.revoke(accessor)
     bare.close()
     _await_users(box, f"g-{label}-")
     return seconds
@@ -88,7 +95,14 @@ def floor(box: Box, label: str) -> float:
 def batch(
     box: Box, label: str, merge: Callable[..., object], end: Callable[[Box, Sequence[str]], None]
 ) -> float:
-    """Seconds of the run of apply that grants a batch; asserts that it is whole, by one push."""
+    """Seconds of the run of apply that grants a batch; asserts that it is whole, by one push.
+
+    It is ended afterwards, and with it the deliveries that nobody opened: each is a live token, and
+    the next batch would look at them all.
+    """
+    bare = Bare(box)
+    living = bare.accessors()
+    bare.close()
     ids = [f"{label}-{number:03d}" for number in range(GRANTS)]
     merge(box, ids, duration="1h")
     before = pushes(box)
@@ -98,11 +112,15 @@ def batch(
     if pushes(box) != before + 1:
         raise SystemExit(f"{pushes(box) - before} pushes for one batch: the bench is broken")
     end(box, ids)
+    bare = Bare(box)
+    for accessor in bare.accessors() - living:
+        bare.revoke(accessor)
+    bare.close()
     return run.seconds
 
 
 def take_back(box: Box, ids: Sequence[str]) -> None:
-    """Delete all their requests in one pull request, so that the next batch begins as this did."""
+    """Delete all their requests in one pull request."""
     carol = box.person("carol")
     gone = {f"access/requests/{name}.yaml": None for name in ids}
     carol.merge(carol.propose(f"end-{ids[0]}", gone, "No longer needed"))

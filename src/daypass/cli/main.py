@@ -7,6 +7,7 @@ of a pre-commit hook. So a verb's module is imported when the verb is called.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -18,6 +19,11 @@ from daypass.errors import DaypassError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+# Objects made before cycles are looked for. Nearly all that is imported or read here stays, and
+# Python's own 700 makes a tenth of an import's time (measured: 304 ms against 267 for `apply`).
+_CYCLES_AFTER: Final = 50_000
 
 
 class Verb(NamedTuple):
@@ -122,6 +128,7 @@ def add_directory(parser: argparse.ArgumentParser, default: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. No traceback reaches a person."""
+    gc.set_threshold(_CYCLES_AFTER)
     words = list(sys.argv[1:] if argv is None else argv)
     verb = find_verb(words)
     try:

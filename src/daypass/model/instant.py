@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
@@ -70,9 +70,15 @@ class Instant:
         return self.nanoseconds < other.nanoseconds
 
     def __str__(self) -> str:
-        whole = datetime.fromtimestamp(self.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        whole = _written(self.seconds)
         milliseconds = self.nanoseconds % NANOSECONDS // 1_000_000
         return f"{whole}.{milliseconds:03d}Z" if milliseconds else f"{whole}Z"
+
+
+@lru_cache(maxsize=1024)
+def _written(seconds: int) -> str:
+    """A batch writes the same few seconds again for each grant that counts in a decision."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @total_ordering
