@@ -127,9 +127,20 @@ def add_directory(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. No traceback reaches a person."""
+    """Run one command; returns its exit code. No traceback reaches a person.
+
+    Without `argv` the command is all that this process is for.
+    """
+    if argv is not None:
+        return _obey(list(argv))
     gc.set_threshold(_CYCLES_AFTER)
-    words = list(sys.argv[1:] if argv is None else argv)
+    code = _obey(sys.argv[1:])
+    # As it ends the interpreter looks for cycles in all that was imported: 40 ms, for nobody.
+    gc.freeze()
+    return code
+
+
+def _obey(words: list[str]) -> int:
     verb = find_verb(words)
     try:
         return _run(verb, words)
