@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from daypass.model.event import (
     EVENT,
@@ -25,8 +24,8 @@ from daypass.model.event import (
 )
 
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}")
-# Trailers with their line feeds, as `_LINE` has them.
-_LINES = re.compile(r"(?:Daypass-[A-Za-z]+(?:-[A-Za-z]+)*: [!-~](?:[ -~]{0,510}[!-~])?\n)+")
+# The same, but for spaces around a value: those of a paragraph are found in one go.
+_LINES = re.compile(r"^(Daypass-[A-Za-z-]+): ([ -~]{1,512})$", re.MULTILINE)
 _LINE = re.compile(rb"(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)")
 # What a person, or git, could take for one of our trailers, wherever it stands in a message.
 _LOOKALIKE = re.compile(rb"^[^\S\n]*Daypass-[\w-]*[^\S\n]*[:=]", re.IGNORECASE | re.MULTILINE)
@@ -35,8 +34,7 @@ _PLACE: Final = frozenset({EVENT, GRANT, SEQUENCE, PREVIOUS})
 _ORDER: Final = {name: position for position, name in enumerate(TRAILERS)}
 
 
-@dataclass(frozen=True, slots=True)
-class ChainedEvent:
+class ChainedEvent(NamedTuple):
     """An event with the place that its own trailers claim for it."""
 
     event: Event
@@ -120,9 +118,16 @@ def _plain_pairs(message: bytes) -> list[tuple[str, str]] | None:
     if not paragraph.isascii():
         return None
     text = paragraph.decode("ascii")
-    if _LINES.fullmatch(text) is None:
+    if ":  " in text or " \n" in text:  # a value may have spaces around it
         return None
-    return [(line[: (at := line.find(": "))], line[at + 2 :]) for line in text[:-1].split("\n")]
+    pairs: list[tuple[str, str]] = _LINES.findall(text)
+    plain = len(pairs) == text.count("\n") and _are_known(tuple([name for name, _ in pairs]))
+    return pairs if plain else None
+
+
+@lru_cache(maxsize=256)
+def _are_known(names: tuple[str, ...]) -> bool:
+    return all(name in _ORDER for name in names)
 
 
 @lru_cache(maxsize=256)  # there are a few shapes of events, and many events

@@ -19,8 +19,18 @@ _INSTANT = re.compile(
 )
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 # The end of the year 9999 in UTC: nothing later can be written down again as it was read.
+_WHOLE: Final = len("2026-11-23T09:00:00")
 _LAST_SECONDS: Final = 253_402_300_799
 _UNIT_SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
+
+
+@lru_cache(maxsize=1024)
+def text_of_seconds(seconds: int) -> str:
+    """Whole seconds since the epoch as an instant is written: `2026-11-23T09:00:00Z`.
+
+    A batch writes the same few seconds again for each grant that counts in a decision.
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:_WHOLE] + "Z"
 
 
 @total_ordering
@@ -70,15 +80,9 @@ class Instant:
         return self.nanoseconds < other.nanoseconds
 
     def __str__(self) -> str:
-        whole = _written(self.seconds)
+        text = text_of_seconds(self.seconds)
         milliseconds = self.nanoseconds % NANOSECONDS // 1_000_000
-        return f"{whole}.{milliseconds:03d}Z" if milliseconds else f"{whole}Z"
-
-
-@lru_cache(maxsize=1024)
-def _written(seconds: int) -> str:
-    """A batch writes the same few seconds again for each grant that counts in a decision."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{text[:-1]}.{milliseconds:03d}Z" if milliseconds else text
 
 
 @total_ordering

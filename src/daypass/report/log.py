@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.event import REPEATED, EventKind
-from daypass.model.instant import Instant
+from daypass.model.instant import Instant, text_of_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,8 +65,8 @@ def _row(recorded: RecordedEvent) -> tuple[str, ...]:
     said = dict(event.trailers)
     until = "Daypass-Not-After" if event.kind is not EventKind.REVOKED else "Daypass-Ended-At"
     return (
-        str(Instant.from_seconds(recorded.recorded_at)),
-        str(event.kind),
+        text_of_seconds(recorded.recorded_at),
+        event.kind.value,
         event.grant or "-",
         said.get("Daypass-Subject", "-"),
         said.get("Daypass-Resource", "-"),

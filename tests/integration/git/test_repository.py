@@ -46,6 +46,32 @@ def fsck(bot: Bot) -> None:
     bot.git("fsck", "--strict", "--full", "--no-dangling")
 
 
+PERSON = b"A U Thor <a@example.com> 1767600000 +0000"
+HEADERS = b"author " + PERSON + b"\ncommitter " + PERSON + b"\n"
+UNUSUAL = (
+    HEADERS + b"\nNo line feed at the end",
+    HEADERS + b"\nMany at the end\n\n\n",
+    HEADERS + b"\n\n\nSome before it\n",
+    HEADERS + b"\nSpaces at the end  \n  \n and\n    before a line\t\r\n",
+    HEADERS + b"\nA NUL \0\n\nDaypass-Event: issued\nDaypass-Sequence: 1\n",
+    HEADERS + b"encoding ISO-8859-1\n\nGr\xfc\xdfe\n",
+    HEADERS + b"\nNo text: \xff\xfe\n",
+    HEADERS + b"mergetag object\n     five\n  two\n\nA header of many lines\n",
+    HEADERS + b"\n",
+    HEADERS,
+)
+
+
+def stored(work: Path, raw: bytes) -> str:
+    """The id of a commit of that content, put into the clone."""
+    words = ("hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+    return subprocess.check_output(["git", *words], cwd=work, input=raw).decode().strip()
+
+
+def exact(work: Path, commit: str) -> bytes:
+    return subprocess.check_output(["git", "cat-file", "commit", commit], cwd=work)
+
+
 class TestWriting:
     def test_stock_git_says_good(self, bot: Bot) -> None:
         with bot.open() as repository:
@@ -234,6 +260,22 @@ class TestReading:
             commits = write(repository, head, [{"a": str(n).encode()} for n in range(700)])
             walked = [item.sha for item in repository.walk(commits[-1])]
         assert walked == bot.git("rev-list", "--first-parent", commits[-1]).split()
+
+    def test_a_walk_reads_every_byte_that_a_commit_has(self, bot: Bot) -> None:
+        """Also where `rev-list` shows a commit otherwise than it is stored."""
+        bot.git("config", "i18n.logOutputEncoding", "ISO-8859-1")
+        bot.git("config", "color.ui", "always")
+        head = bot.head
+        for rest in UNUSUAL:
+            tree = bot.git("rev-parse", f"{head}^{{tree}}")
+            raw = f"tree {tree}\nparent {head}\n".encode() + rest
+            head = stored(bot.work, raw)
+        with bot.open() as repository:
+            commits = write(repository, head, [{"a": str(n).encode()} for n in range(70)])
+            walked = list(repository.walk(commits[-1]))
+        assert len(walked) > 70 + len(UNUSUAL)
+        for item in walked[60 : 75 + len(UNUSUAL)]:
+            assert item.raw == exact(bot.work, item.sha)
 
     def test_replaced_objects_do_not_change_what_is_read(self, bot: Bot) -> None:
         issued = bot.issue("one")

@@ -38,6 +38,8 @@ _FIXED: Final = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_OPTIONAL_LOCKS": "0",
+    # Or `log` and `rev-list` write each commit by itself.
+    "GIT_FLUSH": "0",
 }
 _NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}
 _CONFIG: Final = (

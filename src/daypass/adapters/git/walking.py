@@ -5,19 +5,18 @@ from __future__ import annotations
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from daypass.errors import GitError
-from daypass.lifecycle.ports import CommitObject
+from daypass.adapters.git.streaming import descended, first_parent, missing, named, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from daypass.adapters.git.objects import ObjectReader
     from daypass.adapters.git.process import Git
+    from daypass.lifecycle.ports import CommitObject
 
 # Starting `git rev-list` costs as much as following this many parents.
 _BY_HAND: Final = 64
 _CHUNK: Final = 512
-_BLOCK: Final = 1 << 18
 # More paths than this make git's path matching slower than looking at whole folders.
 _FEW_PATHS: Final = 64
 _ABSENT: Final = "0" * 40
@@ -38,25 +37,20 @@ def walk(git: Git, reader: ObjectReader, commit: str) -> Iterator[CommitObject]:
     for _ in range(_BY_HAND):
         if following is None:
             return
-        found = _read(reader, [following])[0]
-        following = _first_parent(found.raw)
+        (found,) = read(reader, [following])
+        following = first_parent(found.raw)
         yield found
     if following is None:
         return
     expected: str | None = following
-    names = git.open("rev-list", "--first-parent", following)
-    try:
-        for found in _stream(git, names.stdout):
-            if found.sha != expected:
-                # rev-list ends quietly where a clone is shallow, and trusts a commit-graph
-                raise _missing(str(expected))
-            expected = _first_parent(found.raw)
-            yield found
-        names.finish()
-    finally:
-        names.close()
+    for found in descended(git, reader, following):
+        if found.sha != expected:
+            # rev-list ends quietly where a clone is shallow, and trusts a commit-graph
+            raise missing(str(expected))
+        expected = first_parent(found.raw)
+        yield found
     if expected is not None:
-        raise _missing(expected)
+        raise missing(expected)
 
 
 def line(git: Git, since: str | None, until: str) -> list[str]:
@@ -77,44 +71,12 @@ def commits(git: Git, since: str | None, ids: Sequence[str]) -> Iterator[CommitO
     with TemporaryFile() as names:
         names.write("".join(f"{name}\n" for name in ids).encode())
         names.seek(0)
-        for found in _stream(git, names):
-            parent = _first_parent(found.raw)
+        for found in named(git, names):
+            parent = first_parent(found.raw)
             if parent != expected:
-                raise _missing(str(parent))
+                raise missing(str(parent))
             expected = found.sha
             yield found
-
-
-def _stream(git: Git, names: IO[bytes]) -> Iterator[CommitObject]:
-    """The commits of these names, as fast as git gives them: no question waits for an answer."""
-    talk = git.open("cat-file", "--batch", "--buffer", source=names)
-    try:
-        yield from _parse_commits(talk.stdout)
-        talk.finish()
-    finally:
-        talk.close()
-
-
-def _parse_commits(stdout: IO[bytes]) -> Iterator[CommitObject]:
-    """Read `<id> commit <size>`, a line feed, so many bytes, and another line feed."""
-    have, at = b"", 0
-    while True:
-        line = have.find(b"\n", at)
-        stop = -1
-        if line >= 0:
-            if have[at + 40 : at + 48] != b" commit ":
-                raise _missing(have[at : at + 40].decode("ascii", "replace"))
-            stop = line + 1 + int(have[at + 48 : line])
-        if line < 0 or len(have) <= stop:
-            more = stdout.read(_BLOCK)
-            if not more:
-                if at < len(have):
-                    raise _missing(have[at : at + 40].decode("ascii", "replace"))
-                return
-            have, at = have[at:] + more, 0
-            continue
-        yield CommitObject(have[at : at + 40].decode("ascii"), have[line + 1 : stop])
-        at = stop + 1
 
 
 def leads(git: Git, older: str, newer: str) -> bool:
@@ -139,7 +101,7 @@ def beside(
     main = frozenset(git.run("rev-list", "--first-parent", *span).decode().split())
     others = (line for line in _lines(git, "rev-list", *span) if line not in main)
     for chunk in _chunks(others):
-        yield from _read(reader, chunk)
+        yield from read(reader, chunk)
 
 
 def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]:
@@ -251,32 +213,7 @@ def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _read(reader: ObjectReader, ids: Sequence[str]) -> list[CommitObject]:
-    commits = []
-    for name, found in zip(ids, reader.read(ids), strict=True):
-        if found is None or found.kind != "commit":
-            raise _missing(name)
-        commits.append(CommitObject(name, found.content))
-    return commits
-
-
-def _first_parent(raw: bytes) -> str | None:
-    """The first parent: the line after `tree`, if it is one."""
-    at = raw.find(b"\n") + 1
-    if not raw.startswith(b"parent ", at):
-        return None
-    return raw[at + 7 : raw.find(b"\n", at)].decode("ascii", "replace")
-
-
 def _pathspecs(paths: set[str]) -> list[str]:
     if len(paths) <= _FEW_PATHS:
         return sorted(paths)
     return sorted({path.rpartition("/")[0] or path for path in paths})
-
-
-def _missing(commit: str) -> GitError:
-    return GitError(
-        f"history ends at commit {commit}, which this clone lacks",
-        remedy="Check out with `fetch-depth: 0` (and `filter: blob:none`), or run "
-        "`git fetch --unshallow --filter=blob:none`.",
-    )
