@@ -246,6 +246,7 @@ def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
                 now=str(now),
                 request=replace(facts.request, issued_at=str(grant.not_before)),
                 history=HistoryFacts(Status.KNOWN),
+                rests_on=grant.exceptions,
             )
         yield _Recorded(grant.id, "live", None, facts)
 

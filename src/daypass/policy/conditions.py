@@ -29,17 +29,20 @@ if TYPE_CHECKING:
 class Variables:
     """One decision's input; its JSON, digest and activation, each once somebody needs it."""
 
-    facts: DecisionInput
-    recorded: dict[str, Any] | None = None  # what the facts were read from
+    facts: DecisionInput  # as rules read them
+    recorded: dict[str, Any] | None = None  # the JSON of all that was given
+    whole: bool = True  # whether rules read all of that
 
     @cached_property
     def value(self) -> Mapping[str, Any]:
-        """The input as JSON."""
-        return self.facts.to_json() if self.recorded is None else self.recorded
+        """The input as JSON, as rules read it."""
+        if self.recorded is not None and self.whole:
+            return self.recorded
+        return self.facts.to_json()
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:<hex>` of the canonical JSON."""
+        """`sha256:<hex>` of the canonical JSON of all that was given."""
         return digest(self.value) if self.recorded is None else digest_of_read(self.recorded)
 
     @cached_property

@@ -142,9 +142,10 @@ def _variables(facts: DecisionInput, recorded: dict[str, Any] | None) -> Variabl
     The digest is of all that was given.
     """
     counting = independent(facts)
-    if recorded is None and counting is not facts:
+    whole = counting is facts
+    if recorded is None and not whole:
         recorded = facts.to_json()
-    return Variables(counting, recorded)
+    return Variables(counting, recorded, whole)
 
 
 def _asked_by_themselves(

@@ -15,6 +15,7 @@ from daypass.model.exception import BUILT_IN, OWN_KEYS
 from daypass.model.grant import Lane
 from daypass.model.identity import IdentityStatus, IdentityType
 from daypass.model.instant import Instant
+from daypass.policy.facts import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,10 +68,13 @@ def independent(facts: DecisionInput) -> DecisionInput:
 
 def _holds(item: ExceptionFacts, rule: str, facts: DecisionInput) -> bool:
     person, now = item.attributed_to, Instant.parse(facts.now)
-    # A live grant rests on what held when it was issued: no date that comes gives it anything.
+    # A live grant rests on what held when it was issued, and what its record names: neither a date
+    # that comes nor a document that is brought later, dated back, gives it anything. Vault would
+    # not end it with that document, and no evidence would name it.
     since = Instant.parse(facts.request.issued_at) if facts.request.issued_at else now
     return (
         facts.request.lane == Lane.ROUTINE
+        and (facts.stage is not Stage.LIVE or item.name in facts.rests_on)
         and rule in item.excepts
         and Instant.parse(item.not_before) <= since
         and now < Instant.parse(item.not_after)

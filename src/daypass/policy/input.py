@@ -61,6 +61,7 @@ class DecisionInput:
     history: HistoryFacts
     context: Mapping[str, ContextFacts]
     exceptions: tuple[ExceptionFacts, ...] = ()  # of the routine lane only; none: not in the JSON
+    rests_on: tuple[str, ...] = ()  # exceptions that a live grant's record names; none: as above
 
     def to_json(self) -> dict[str, Any]:
         """The input as JSON."""
@@ -82,6 +83,7 @@ class DecisionInput:
                 if self.exceptions
                 else {}
             ),
+            **({"restsOn": list(self.rests_on)} if self.rests_on else {}),
         }
 
     @classmethod
@@ -110,6 +112,7 @@ class DecisionInput:
                 exceptions=tuple(
                     ExceptionFacts.from_json(item) for item in value.get("exceptions", ())
                 ),
+                rests_on=tuple(value.get("restsOn", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _no_input() from error

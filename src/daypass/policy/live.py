@@ -80,6 +80,7 @@ class LiveInputs:
             history=_NOT_ASKED,
             context=context_facts(Surroundings(self.now, context=context), self.catalogue),
             exceptions=self._exceptions_about(grant),
+            rests_on=grant.exceptions,
         )
 
     def _exceptions_about(self, grant: Grant) -> tuple[ExceptionFacts, ...]:

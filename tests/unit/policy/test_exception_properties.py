@@ -232,7 +232,7 @@ def test_time_only_takes_live_access_away(pair, first, later):
     compiled = rules_of(world)
     whole = asked(world)
     begun = replace(whole.request, issued_at=str(NOW))
-    live = replace(whole, stage=Stage.LIVE, request=begun)
+    live = replace(whole, stage=Stage.LIVE, request=begun, rests_on=tuple(world.exceptions))
     early = decide(replace(live, now=str(NOW.plus(first))), compiled)
     late = decide(replace(live, now=str(NOW.plus(first + later))), compiled)
     if late.permitted:

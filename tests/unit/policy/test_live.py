@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from policy_world import (
@@ -10,6 +11,7 @@ from policy_world import (
     MERGED,
     NOW,
     catalogue,
+    exception,
     facts,
     failing,
     identity,
@@ -87,6 +89,18 @@ def test_the_record_says_again_what_was_decided():
     read = DecisionInput.from_json(record.decision_input)
     assert read.digest == record.decision_digest
     assert decide(read, rules_of(world)) == decide(facts(world, "bob"), rules_of(world))
+
+
+def test_an_exception_that_is_brought_later_and_dated_back_saves_no_live_grant():
+    never = {"name": "never", "expression": "false", "message": "not now", "mayBeExcepted": True}
+    guard = policy("guard", effect="guard", rules=[never])
+    excepted = exception("late", "guard/never", subject="alice")
+    record = grant(catalogue(), "bob", "dave")
+    later = catalogue(policy(), guard, exceptions=(excepted,))
+    assert failing(again(later, record)) == {"guard/never"}
+    named = replace(record, exceptions=("late",))
+    assert again(later, named).permitted
+    assert again(later, named).seconds == 3000
 
 
 @pytest.mark.parametrize(
