@@ -9,7 +9,9 @@ import pytest
 from context_server import context_server
 
 from daypass.model.instant import Instant
+from daypass.model.names import Kind
 from daypass.sandbox.box import Box
+from daypass.sandbox.organisation import document, request
 from support import acting
 from support.town import Asked, Town
 
@@ -130,6 +132,144 @@ def test_the_words_that_only_the_base_asked_for_are_in_the_evidence(town: Town) 
     assert town.apply().code == 0
     who = {item["identity"] for item in town.record("by-security")["approvals"]}
     assert who == {"bob", "dave"}
+
+
+EXPORT = {"subject": "nightly-export", "duration": "1h"}
+EXCEPTION = "access/exceptions/{}.yaml"
+
+
+def exception(name: str, **spec: object) -> bytes:
+    now = Instant.from_seconds(int(time.time()))
+    whole = {
+        "excepts": ["built-in/authenticates-itself"],
+        "subject": "nightly-export",
+        "resource": "orders-db",
+        "access": "read",
+        "attributedTo": "carol",
+        "reason": "It moves to the cluster next month",
+        "ticket": "OPS-1",
+        "notBefore": str(now.plus(-86400)),
+        "notAfter": str(now.plus(30 * 86400)),
+        "maxDuration": "30m",
+        **spec,
+    }
+    return document(Kind.POLICY_EXCEPTION, name, whole)
+
+
+def bring(town: Town, name: str, changes: dict[str, bytes | None]) -> None:
+    """A change of what decisions rest on, approved by its owners."""
+    alice = town.box.person("alice")
+    town.merge(Asked(name, alice.propose(name, changes, name), alice), approvers=("dave",))
+
+
+def brought(town: Town, name: str, changes: dict[str, bytes | None]) -> None:
+    """The same, and the run after it."""
+    bring(town, name, changes)
+    done = town.apply()
+    assert done.code == 0, done.said
+
+
+def export(town: Town, name: str, *approvers: str) -> Asked:
+    """Alice asks for the machine that she owns."""
+    alice = town.box.person("alice")
+    workload = {"runs": "export", "from": "a host of old"}
+    asked = Asked(
+        name, alice.propose(name, request(name, **EXPORT, workload=workload), name), alice
+    )
+    town.merge(asked, approvers=approvers)
+    return asked
+
+
+def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_it(
+    town: Town,
+) -> None:
+    machine = {
+        "type": "service",
+        "status": "active",
+        "owners": ["alice", "mallory"],
+        "environment": "production",
+        "recipients": ["age1pp6eegkgh4syg74dahvqltupcexc39k8w6xk4f3jutsjv3ct6u7qznk8lv"],
+    }
+    path = "access/identities/nightly-export.yaml"
+    bring(town, "machine", {path: document(Kind.IDENTITY, "nightly-export", machine)})
+    export(town, "export-static", "bob", "dave")
+    assert town.apply().code == 0
+    assert town.events("export-static") == ["denied"]
+    assert "built-in/authenticates-itself" in town.message("export-static", "denied")
+
+    export(town, "export-before", "bob", "dave")  # merged before its exception is
+    alice = town.box.person("alice")
+    alice.git("fetch", "-q")
+    base = town.head()
+    brought(town, "night", {EXCEPTION.format("night"): exception("night")})
+    assert town.events("export-before") == ["denied"]
+    told = town.store.git("log", "-1", "--format=%B", "--grep=^Daypass-Event: policy-changed$")
+    assert "Daypass-Reason: approved" in told
+    assert "access/exceptions" in told
+    alice.git("fetch", "-q")
+    alice.git("checkout", "-q", "-B", "look", "origin/main")
+    diff = acting.daypass(alice, "plan", "--policy-diff", base)
+    assert "exception excepts night: built-in/authenticates-itself for read" in diff.stdout
+    assert "looser    denied export-static" in diff.stdout, diff.stdout
+
+    export(town, "export-alone", "bob")
+    export(town, "export-own", "bob", "carol")  # carol answers for it
+    export(town, "export-by-exception", "bob", "dave")
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert town.events("export-alone") == town.events("export-own") == ["denied"]
+    assert "needs 1 more approval" in town.message("export-own", "denied")
+    assert town.events("export-by-exception") == ["issued"]
+    issued = town.message("export-by-exception", "issued")
+    assert "\nDaypass-Exception: night\n" in issued
+    assert "It rests on an exception: night." in issued
+    record = town.record("export-by-exception")
+    assert record["decision"]["exceptions"] == ["night"]
+    lasts = Instant.parse(record["notAfter"]).since(Instant.parse(record["notBefore"]))
+    assert 1700 < lasts <= 1801
+    shown = explain(town, "export-by-exception")
+    assert "[excepted by night: does not count]" in shown.stdout
+    assert shown.code == 0, shown.said
+    assert town.live_tokens("export-by-exception")
+    assert town.verify().code == 0
+
+    brought(town, "no-night", {EXCEPTION.format("night"): None})
+    assert town.events("export-by-exception") == ["issued", "revoked"]
+    assert town.live_tokens("export-by-exception") == []
+    ended = town.message("export-by-exception", "revoked")
+    assert "Daypass-Reason: re-evaluated" in ended
+    assert "built-in/authenticates-itself" in ended
+    assert town.verify().code == 0
+
+
+def test_an_exception_that_nobody_approved_opens_nothing(town: Town) -> None:
+    straight = EXCEPTION.format("straight")
+    town.push_straight({straight: exception("straight")})
+    export(town, "export-sneaky", "bob", "dave")
+    done = town.apply()
+    assert done.code == 5
+    assert "changes what decisions rest on: it came by no merged pull request" in done.said
+    assert town.events("export-sneaky") == []
+    assert town.live_tokens("export-sneaky") == []
+    carol = town.box.person("carol")
+    number = carol.propose("undo", {straight: None}, "Undo what was pushed")
+    town.merge(Asked("undo", number, carol), approvers=("dave",))
+    carol.git("pull", "-q", "--ff-only")
+    root = town.box.bao.root_token.reveal()
+    trusted = acting.daypass(carol, "vault", "apply", "--trust", "HEAD", VAULT_TOKEN=root)
+    assert trusted.code == 0, trusted.said
+    assert town.apply().code == 0
+    assert town.events("export-sneaky") == ["denied"]
+
+    both = exception("both")
+    asked = {**request("export-both", **EXPORT), EXCEPTION.format("both"): both}
+    alice = town.box.person("alice")
+    number = alice.propose("export-both", asked, "For myself")
+    town.merge(Asked("export-both", number, alice), approvers=("bob", "dave"))
+    assert town.apply().code == 5  # and somebody hears of it
+    assert town.events("export-both") == ["denied"]
+    assert "changes more than requests" in town.message("export-both", "denied")
+    assert town.verify().code == 0
 
 
 def test_a_posture_is_asked_for_at_issue_and_while_it_lives(town: Town) -> None:

@@ -297,6 +297,11 @@ CHANGED: list[tuple[str, str, dict[str, str | None]]] = [
     (
         "change-mixed",
         "access/requests/bob-1.yaml",
+        {"access/requests/bob-1.yaml": "x", EXCEPTION_PATH: "x"},
+    ),
+    (
+        "change-mixed",
+        "access/requests/bob-1.yaml",
         {"access/requests/bob-1.yaml": "x", "schemas/x": "x"},
     ),
     (

@@ -137,7 +137,7 @@ def without(world, excepted):
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(excepting(), st.sampled_from([("bob",), ("bob", "carol"), ("bob", "dave"), PEOPLE]))
 def test_never_longer_less_recorded_or_less_reviewed(pair, who):
     _plain, world = pair
@@ -177,7 +177,7 @@ def _reviewed(world, whole, bare_world, bare_facts, decision):
     assert not answers & {name for need in needs for name in (*need.given, *need.candidates)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(excepting(), st.sampled_from(["subject", "resource", "access"]))
 def test_nothing_else_is_decided_otherwise(pair, field):
     plain, world = pair
@@ -198,7 +198,7 @@ def test_nothing_else_is_decided_otherwise(pair, field):
 _ADMIN = {"engine": "database", "mount": "database", "tiers": {"1h": "admin-1h"}}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(excepting())
 def test_an_emergency_is_decided_as_without_them(pair):
     said = []
@@ -208,7 +208,7 @@ def test_an_emergency_is_decided_as_without_them(pair):
     assert said[0] == said[1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(excepting(), st.sets(st.sampled_from(PEOPLE)), st.sets(st.sampled_from(sorted(CONTEXT))))
 def test_less_is_never_more(pair, kept, lost):
     """Neither fewer approvals nor fewer answers of sources turn a denial into a permit."""
@@ -225,7 +225,7 @@ def test_less_is_never_more(pair, kept, lost):
             assert decide(whole, compiled).permitted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(excepting(), st.integers(0, 10_000), st.integers(0, 400_000))
 def test_time_only_takes_live_access_away(pair, first, later):
     _plain, world = pair
@@ -240,7 +240,7 @@ def test_time_only_takes_live_access_away(pair, first, later):
     assert early.seconds - late.seconds >= min(later, early.seconds)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(excepting())
 def test_what_permits_without_an_exception_needs_none(pair):
     """An exception that is there and not needed can only bar the word of who answers for it."""
