@@ -71,6 +71,7 @@ class Holding:
             "state": self.state,
             "reason": grant.state_reason,
             "renews": grant.renews,
+            "exceptions": list(grant.exceptions),
             "pullRequest": grant.pull_request,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from context_server import context_server
@@ -14,6 +15,9 @@ from daypass.sandbox.box import Box
 from daypass.sandbox.organisation import document, request
 from support import acting
 from support.town import Asked, Town
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLICY = "access/policies/databases.yaml"
 SETTINGS = "access/daypass.yaml"
@@ -169,19 +173,29 @@ def brought(town: Town, name: str, changes: dict[str, bytes | None]) -> None:
     assert done.code == 0, done.said
 
 
-def export(town: Town, name: str, *approvers: str) -> Asked:
+def export(town: Town, name: str, *approvers: str, merged: bool = True) -> Asked:
     """Alice asks for the machine that she owns."""
     alice = town.box.person("alice")
     workload = {"runs": "export", "from": "a host of old"}
     asked = Asked(
         name, alice.propose(name, request(name, **EXPORT, workload=workload), name), alice
     )
-    town.merge(asked, approvers=approvers)
+    if merged:
+        town.merge(asked, approvers=approvers)
     return asked
 
 
+def planned(asked: Asked, summary: Path) -> None:
+    """What the plan of a request that rests on the exception tells people."""
+    plan = ("plan", "--pr", str(asked.number), "--format", "github")
+    seen = acting.daypass(asked.who, *plan, GITHUB_STEP_SUMMARY=str(summary))
+    assert "excepted  built-in/authenticates-itself, by night: nightly-export" in seen.stdout
+    assert "dave can approve" in seen.stdout
+    assert "excepted by `night`: nightly" in summary.read_text(encoding="utf-8")
+
+
 def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_it(
-    town: Town,
+    town: Town, tmp_path: Path
 ) -> None:
     machine = {
         "type": "service",
@@ -214,7 +228,9 @@ def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_i
 
     export(town, "export-alone", "bob")
     export(town, "export-own", "bob", "carol")  # carol answers for it
-    export(town, "export-by-exception", "bob", "dave")
+    asked = export(town, "export-by-exception", merged=False)
+    planned(asked, tmp_path / "summary")
+    town.merge(asked, approvers=("bob", "dave"))
     done = town.apply()
     assert done.code == 0, done.said
     assert town.events("export-alone") == town.events("export-own") == ["denied"]

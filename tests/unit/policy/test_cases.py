@@ -93,3 +93,52 @@ def test_no_cases_is_no_success(house, capsys):
         file.unlink()
     assert policy_test(house) == 2
     assert "no cases" in capsys.readouterr().err
+
+
+EXCEPTION = b"""apiVersion: daypass.dev/v1
+kind: PolicyException
+metadata: {name: long-repair}
+spec:
+  excepts: [critical-databases/admin-is-short]
+  subject: alice
+  resource: payments-db
+  access: admin
+  attributedTo: dave
+  reason: The repair of the ledger takes longer than half an hour
+  ticket: PAY-7
+  notBefore: "2026-12-01T00:00:00Z"
+  notAfter: "2026-12-15T00:00:00Z"
+  maxDuration: 20m
+"""
+CASE = b"""apiVersion: daypass.dev/v1
+kind: PolicyTest
+metadata: {name: excepted}
+spec:
+  description: The long repair is let through, and for no longer than its exception says.
+  cases:
+    - name: repair
+      request:
+        subject: alice
+        resource: payments-db
+        access: admin
+        duration: 1h
+        reason: The ledger is to be repaired by hand
+        ticket: PAY-7
+      at: "2026-12-07T10:00:00Z"
+      approvals: [bob, carol]
+      expect: {effect: permit, lasts: 20m, recording: required, exceptions: [long-repair]}
+"""
+
+
+def test_cases_see_the_exceptions_of_the_repository(house, capsys):
+    policy = "access/policies/critical-databases.yaml"
+    edit(house, "      message: admin", "      mayBeExcepted: true\n      message: admin", policy)
+    house.write("access/policy-tests/excepted.yaml", CASE)
+    house.write("access/exceptions/long-repair.yaml", EXCEPTION)
+    assert policy_test(house) == 0, capsys.readouterr().out
+    house.write("access/policy-tests/excepted.yaml", CASE.replace(b"[long-repair]", b"[]"))
+    assert policy_test(house) == 1
+    assert "it rests on long-repair" in capsys.readouterr().out
+    (house.path / "access/exceptions/long-repair.yaml").unlink()
+    assert policy_test(house) == 1
+    assert "critical-databases/admin-is-short: admin is given" in capsys.readouterr().out

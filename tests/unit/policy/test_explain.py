@@ -139,3 +139,30 @@ def test_what_is_neither_says_so(house, capsys, what):
     error = capsys.readouterr().err
     assert what in error
     assert "daypass plan" in error
+
+
+@pytest.mark.parametrize(
+    ("rule", "excepted"),
+    [
+        ("own-keys", "for one subject, resource and level until a date"),
+        ("two-approvers", "never"),
+        ("ticket", "never"),
+        ("agents-propose/reads-only", "never"),
+    ],
+)
+def test_a_rule_says_whether_it_may_be_excepted(house, capsys, rule, excepted):
+    assert explain(house, rule) == 0
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("excepted ")
+    ]
+    assert excepted in line
+
+
+def test_a_policys_rule_that_may_be_excepted_says_so(house, capsys):
+    policy = house.path / "access/policies/agents-propose.yaml"
+    text = policy.read_text()
+    assert "      message:" in text
+    policy.write_text(text.replace("      message:", "      mayBeExcepted: true\n      message:"))
+    house.commit("Let it be excepted")
+    assert explain(house, "agents-propose/reads-only") == 0
+    assert "by a document in access/exceptions" in capsys.readouterr().out
