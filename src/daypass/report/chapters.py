@@ -112,7 +112,8 @@ def of_event(recorded: RecordedEvent, body: str, record: Grant | None) -> Iterat
     ]
     if event.kind is EventKind.REVIEWED:
         facts += [("review", value) for value in event.values("Daypass-Approver")]
-    facts += [("exception", value) for value in event.values("Daypass-Exception")]
+    if event.values("Daypass-Exception"):
+        facts.append(("exceptions", ", ".join(event.values("Daypass-Exception"))))
     if event.kind in _DELIVERED and record is not None:
         facts += _minted(record)
     lines = tuple(line for line in body.split("\n") if line and not line.startswith(_INPUT))

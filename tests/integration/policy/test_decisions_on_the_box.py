@@ -194,6 +194,18 @@ def planned(asked: Asked, summary: Path) -> None:
     assert "excepted by `night`: nightly" in summary.read_text(encoding="utf-8")
 
 
+def shown(town: Town, grant_id: str) -> None:
+    """What `explain` and `audit show` say of a grant that rests on the exception."""
+    replayed = explain(town, grant_id)
+    assert "[excepted by night: does not count]" in replayed.stdout
+    assert replayed.code == 0, replayed.said
+    alice = town.box.person("alice")
+    page = acting.daypass(alice, "audit", "show", grant_id, "--format", "json")
+    assert '"exceptions": "night"' in page.stdout
+    assert "authenticates-itself: nightly-export has no identity" in page.stdout
+    assert "(excepted by night)" in page.stdout
+
+
 def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_it(
     town: Town, tmp_path: Path
 ) -> None:
@@ -243,9 +255,7 @@ def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_i
     assert record["decision"]["exceptions"] == ["night"]
     lasts = Instant.parse(record["notAfter"]).since(Instant.parse(record["notBefore"]))
     assert 1700 < lasts <= 1801
-    shown = explain(town, "export-by-exception")
-    assert "[excepted by night: does not count]" in shown.stdout
-    assert shown.code == 0, shown.said
+    shown(town, "export-by-exception")
     assert town.live_tokens("export-by-exception")
     assert town.verify().code == 0
 
