@@ -190,12 +190,19 @@ def _refuse_emergencies(
 ) -> tuple[dict[str, Answer], tuple[Answer, ...]]:
     """The same of emergencies that are open, which daypass alone would merge; and what failed."""
     try:
-        waiting = open_emergencies(desk, main)
+        waiting, unknown = open_emergencies(desk, main)
     except DaypassError as error:
         why = f"an emergency that is open may begin, for GitHub did not tell: {error.message}"
         return {}, (Answer(None, IntentKind.HALT, Result.REFUSED, why),)
     aimed = [name for name, asked in waiting.items() if _is_aimed_at(halt, asked, main.catalogue)]
-    return _refuse(desk, aimed, account_id, main), ()
+    failed = (
+        f"the emergency of #{number} may begin, for what it asks for is not known: {error.message}"
+        for number, error in unknown.items()
+    )
+    return (
+        _refuse(desk, aimed, account_id, main),
+        tuple(Answer(None, IntentKind.HALT, Result.REFUSED, why) for why in failed),
+    )
 
 
 def _refuse(desk: Desk, names: Sequence[str], account_id: int, main: Main) -> dict[str, Answer]:

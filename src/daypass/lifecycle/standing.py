@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from daypass.documents.repository import catalogue_of, load_break_glass, load_request
-from daypass.errors import DocumentError
+from daypass.errors import DaypassError, DocumentError, IndeterminateError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
 from daypass.model.grant import Grant
@@ -81,27 +81,45 @@ def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
     return found
 
 
-def open_emergencies(desk: Desk, main: Main) -> dict[str, AccessRequest]:
-    """What daypass may yet merge by itself, by id. What cannot be read is refused anyway.
+def open_emergencies(
+    desk: Desk, main: Main
+) -> tuple[dict[str, AccessRequest], dict[int, DaypassError]]:
+    """What daypass may yet merge by itself, by id; and pull requests of which that is not known.
 
-    Raises what the ports raise.
+    One that cannot be looked at does not hide the others. What is no document is refused anyway.
+
+    Raises what the ports raise, where not even the pull requests can be listed.
     """
-    github = main.catalogue.settings.github
     found: dict[str, AccessRequest] = {}
+    unknown: dict[int, DaypassError] = {}
     if main.catalogue.settings.break_glass is None:
-        return found
+        return found, unknown
     for number in desk.forge.open_pull_requests(BRANCH_PREFIX):
-        pull_request = desk.forge.pull_request(number)
-        name = request_of(pull_request)
-        if name is None or not pull_request.open or fault_of(pull_request, github) is not None:
+        try:
+            found |= _emergency(desk, main, number)
+        except DocumentError:
             continue
-        (changed,) = pull_request.files
-        blob = changed.blob or ""
-        desk.repository.fetch_pull_request(number, pull_request.head_sha)
-        with suppress(DocumentError):
-            content = desk.repository.blobs([blob])[blob]
-            found[name] = load_break_glass(changed.path, content).asked
-    return found
+        except DaypassError as error:
+            unknown[number] = error
+    return found, unknown
+
+
+def _emergency(desk: Desk, main: Main, number: int) -> dict[str, AccessRequest]:
+    """The request of one open pull request, by id; none where it is no emergency."""
+    pull_request = desk.forge.pull_request(number)
+    if pull_request.open and not pull_request.complete:
+        raise IndeterminateError(
+            f"GitHub does not tell the whole of #{number}: {pull_request.incomplete_because}",
+            remedy="Look at it on GitHub, close it if it is not to be, and halt again.",
+        )
+    name, github = request_of(pull_request), main.catalogue.settings.github
+    if name is None or not pull_request.open or fault_of(pull_request, github) is not None:
+        return {}
+    (changed,) = pull_request.files
+    blob = changed.blob or ""
+    desk.repository.fetch_pull_request(number, pull_request.head_sha)
+    content = desk.repository.blobs([blob])[blob]
+    return {name: load_break_glass(changed.path, content).asked}
 
 
 def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, Grant]:

@@ -215,3 +215,18 @@ def test_a_halt_that_cannot_see_the_open_emergencies_ends_what_lives_and_says_so
     assert "may begin" in run.said
     assert commands.town.live_tokens("lives-on") == []
     assert commands.town.apply().code == 0
+
+
+def test_an_open_emergency_that_cannot_be_read_does_not_hide_the_others(
+    commands: Commands,
+) -> None:
+    """Else whoever opens one, and pushes to it again and again, keeps a halt from all of them."""
+    village = Village(commands.box)
+    hidden = village.propose("hidden", by="bob")
+    seen = village.propose("seen", by="bob")
+    commands.box.github.fail_next("GET", rf"/pulls/{hidden.number}(\?|/|$)", 502, 200)
+    run = commands.dispatch("carol", "halt --subject bob")
+    commands.box.github.heal()
+    assert run.code == 5, run.said
+    assert answers(run)[seen.id] == "noted"
+    assert f"#{hidden.number} may begin" in run.said
