@@ -22,6 +22,7 @@ from daypass.policy.decide import decide, describe_bound, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.rules import BUILT_IN
 from daypass.policy.rules.renewal import RENEWAL
+from daypass.policy.rules.target import NOT_FAR_AHEAD, too_far_ahead
 from daypass.policy.verdict import words
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def forecast(
         if pull_request
         else None
     )
+    # What lies ahead is decided when it begins: by the hours, freezes and exceptions of then.
+    then = now if request.not_before is None else max(now, request.not_before)
     around = replace(
-        _surroundings(request, standing, ending, now, groups),
+        _surroundings(request, standing, ending, then, groups),
         context=inquiry.about(request, catalogue, now),
     )
     facts = build_input(asked, catalogue, count, around)
@@ -169,16 +172,23 @@ def _surroundings(
     request: AccessRequest,
     standing: Standing,
     ending: Container[str],
-    now: Instant,
+    then: Instant,
     groups: GroupDirectory,
 ) -> Surroundings:
-    """What the grants say, live and over; the context is asked for apart."""
+    """What the grants will say then, live and over; the context is asked for apart."""
     live, past = standing.live, standing.past
     return Surroundings(
-        now,
+        then,
         groups,
-        tuple(past.get(request.subject, ())),
-        held=tuple(Held(grant.id, grant.subject, grant.resource) for grant in live.values()),
+        tuple(
+            replace(item, live=item.live and item.not_after > then)
+            for item in past.get(request.subject, ())
+        ),
+        held=tuple(
+            Held(grant.id, grant.subject, grant.resource)
+            for grant in live.values()
+            if grant.not_after > then
+        ),
         renewed=next(
             (_renewed(item, ending) for item in live.values() if item.id == request.renews), None
         ),
@@ -190,10 +200,13 @@ def _renewed(grant: Grant, ending: Container[str]) -> Renewed:
 
 
 def _untimely(request: AccessRequest, now: Instant) -> Iterator[RuleOutcome]:
-    """That its window is over, which no approval mends."""
+    """That its window is over, or too far ahead, which no approval mends."""
     if request.is_over(now):
         why = over(request, f"asked for, as of {now}")
         yield RuleOutcome(BUILT_IN, "window", Effect.DENY, Enforcement.ENFORCE, why)
+    far = too_far_ahead(request.not_before, now)
+    if far is not None:
+        yield RuleOutcome(BUILT_IN, NOT_FAR_AHEAD, Effect.DENY, Enforcement.ENFORCE, far)
 
 
 def _is_unknown(

@@ -13,6 +13,7 @@ from daypass.policy.verdict import Verdict, failed, passed, unknown
 if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
 
+NOT_FAR_AHEAD: Final = "not-far-ahead"
 _AHEAD_DAYS: Final = 30
 
 
@@ -65,15 +66,22 @@ def _context_known(facts: DecisionInput) -> Verdict:
     return passed(f"{', '.join(wanted)} known")
 
 
+def too_far_ahead(not_before: Instant | None, now: Instant) -> str | None:
+    """Why that begin lies too far ahead at that time; None when it does not. For people."""
+    if not_before is None or not_before.since(now) <= _AHEAD_DAYS * 86400:
+        return None
+    return (
+        f"notBefore {not_before} lies more than {_AHEAD_DAYS} days ahead: "
+        "who approves today cannot know what holds then"
+    )
+
+
 def _not_far_ahead(facts: DecisionInput) -> Verdict:
     if facts.request.not_before is None:
         return passed("it begins when it is issued")
-    ahead = Instant.parse(facts.request.not_before).since(Instant.parse(facts.now))
-    if ahead > _AHEAD_DAYS * 86400:
-        return failed(
-            f"notBefore {facts.request.not_before} lies more than {_AHEAD_DAYS} days ahead: "
-            "who approves today cannot know what holds then"
-        )
+    far = too_far_ahead(Instant.parse(facts.request.not_before), Instant.parse(facts.now))
+    if far is not None:
+        return failed(far)
     return passed(f"it begins at {facts.request.not_before}")
 
 
@@ -114,7 +122,7 @@ RULES: Final = (
         check=_context_known,
     ),
     BuiltInRule(
-        name="not-far-ahead",
+        name=NOT_FAR_AHEAD,
         purpose="Access is asked for at most 30 days ahead.",
         passes="notBefore next Monday",
         fails="notBefore next year",
