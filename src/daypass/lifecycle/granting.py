@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daypass.errors import ConflictError, DaypassError, TemporaryError
+from daypass.errors import ConflictError, DaypassError
 from daypass.lifecycle.marks import GRANT_MARK, marks
 from daypass.lifecycle.ports import MintOrder, SlotState
+from daypass.lifecycle.timing import left_at
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
 from daypass.model.grant import WATCH_SECONDS, Grant, Lane, Wrapping
@@ -68,26 +69,17 @@ class Order:
         name = break_glass_role_name if self.lane is Lane.BREAK_GLASS else token_role_name
         return name(self.resource.name, self.level.name, self.tier.length)
 
-    def seconds_at(self, now: Instant) -> int:
-        """How long it lasts if it is minted at that time: a run decides some time before it mints.
-
-        Raises:
-            TemporaryError: an exception that it rests on has ended meanwhile.
-        """
-        ends = [
-            Instant.parse(item["notAfter"])
+    @property
+    def ends(self) -> Mapping[str, Instant]:
+        """What it rests on that has an end of its own, and when that is."""
+        found = {
+            f"the exception {item['name']}": Instant.parse(item["notAfter"])
             for item in self.decision_input.get("exceptions", ())
             if item["name"] in self.decision.exceptions
-        ]
-        if not ends:
-            return self.seconds
-        left = int(min(ends).since(now)) - 1  # Vault tells whole seconds, rounded down
-        if left < 1:
-            raise TemporaryError(
-                f"the exception that {self.request.id} rests on ended while it was issued",
-                remedy="Nothing was minted. The next run decides again.",
-            )
-        return min(self.seconds, left)
+        }
+        if self.subject.contract_end is not None:
+            found[f"the contract of {self.subject.name}"] = self.subject.contract_end
+        return found
 
     @property
     def seconds(self) -> int:
@@ -130,7 +122,8 @@ def grant(
     reached: then it is a wrapped token that nobody can open, and dies at its time.
     """
     grant_id = order.request.id
-    seconds = order.seconds_at(issuer.now()) if order.decision.exceptions else order.seconds
+    ends = order.ends
+    seconds = left_at(issuer.now(), order.seconds, ends) if ends else order.seconds
     registry.add_pending(grant_id)
     try:
         reserved = registry.write(

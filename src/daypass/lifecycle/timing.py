@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.errors import TemporaryError
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from daypass.model.instant import Instant
     from daypass.model.request import AccessRequest
 
@@ -74,6 +77,28 @@ def over(request: AccessRequest, when: str) -> str:
         f"its window, {request.duration} from {request.not_before}, was over when it was {when}: "
         "ask anew, for a time to come"
     )
+
+
+def left_at(now: Instant, seconds: int, ends: Mapping[str, Instant]) -> int:
+    """How many of the seconds that were decided are left when it is minted: decided was earlier.
+
+    Args:
+        now: by Vault's clock.
+        seconds: as decided.
+        ends: instants that the grant must not outlive, by what ends then.
+
+    Raises:
+        TemporaryError: one of them has come meanwhile.
+    """
+    for what, end in ends.items():
+        left = int(end.since(now)) - 1  # Vault tells whole seconds, rounded down
+        if left < 1:
+            raise TemporaryError(
+                f"{what} ended while it was issued",
+                remedy="Nothing was minted. The next run decides again.",
+            )
+        seconds = min(seconds, left)
+    return seconds
 
 
 def _late_emergency(merged_at: Instant, now: Instant) -> Late | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from daypass.lifecycle.timing import Late, Wait, untimely
+from daypass.errors import TemporaryError
+from daypass.lifecycle.timing import Late, Wait, left_at, untimely
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Instant
@@ -57,3 +58,19 @@ def test_an_emergency_waits_an_hour_and_for_no_window() -> None:
     for now, late in ((HOUR, False), (HOUR + 1, True)):
         said = untimely(request(None), Lane.BREAK_GLASS, MERGED, MERGED.plus(now))
         assert isinstance(said, Late) is late
+
+
+def test_what_is_minted_later_than_decided_outlives_nothing_that_it_rests_on() -> None:
+    ends = {"the contract of mallory": MERGED.plus(600), "the exception night": MERGED.plus(7200)}
+    assert left_at(MERGED, HOUR, {}) == HOUR
+    assert left_at(MERGED, 60, ends) == 60
+    assert left_at(MERGED.plus(5), HOUR, ends) == 594  # a second less: Vault's are whole ones
+    with pytest.raises(TemporaryError, match="the contract of mallory ended while it was issued"):
+        left_at(MERGED.plus(599), HOUR, ends)
+
+
+def test_whatever_the_time_a_later_one_never_leaves_more() -> None:
+    ends = {"x": MERGED.plus(30)}
+    left = [left_at(MERGED.plus(at / 4), 20, ends) for at in range(112)]
+    assert left == sorted(left, reverse=True)
+    assert all(at / 4 + lasts <= 30 for at, lasts in enumerate(left))
