@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy-diff",
         metavar="REV",
         help="which live grants, and which decisions of the past, would come out otherwise under "
-        "HEAD's policies, resources and identities than under those of REV",
+        "HEAD's policies, exceptions, resources and identities than under those of REV",
     )
     parser.add_argument(
         "--last",
