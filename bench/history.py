@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import daypass
+from bench import footprint
 from bench.figures import Figure
 
 # The year of evidence is the one that the tests use.
@@ -79,7 +80,10 @@ def measure() -> list[Figure]:
                 "new": (*audit, "log", "--since", since),
             }
         )
-        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        most = max(
+            footprint.run(command, folder, ENVIRONMENT).mebibytes
+            for command in ((*audit, "log"), (*audit, "who", "--resource", "orders-db", "--at", at))
+        )
     floor, floor_time = found["git log"]
     figures = []
     for what, words in (("log", "`audit log`"), ("who", "`audit who --resource --at`")):
@@ -96,7 +100,7 @@ def measure() -> list[Figure]:
         )
     figures.append(
         Figure(
-            "the most memory of any process of these, git's own included",
+            "the most memory of either, with the git that it starts",
             f"{most:.0f} MiB",
             goal=f"< {MEMORY_GOAL} MiB",
             met=most < MEMORY_GOAL,
