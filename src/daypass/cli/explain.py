@@ -159,15 +159,10 @@ def _show_rule(told: dict[str, str], form: str) -> None:
     for key in ("policy", "purpose", "expression", "enforcement"):
         if key in told:
             output.say(f"{key:<12}{output.printable(told[key])}")
-    for key, word in (
-        ("passes", "passes"),
-        ("fails", "fails"),
-        ("answers", "answers"),
-        ("excepted", "excepted"),
-    ):
+    for key in ("passes", "fails", "answers", "excepted"):
         if key in told:
             text = output.printable(told[key]).rstrip("\n").replace("\n", "\n" + " " * 12)
-            output.say(f"{word:<12}{text}")
+            output.say(f"{key:<12}{text}")
 
 
 def _show_decision(

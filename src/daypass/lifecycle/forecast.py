@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Level
-    from daypass.policy.approvals import RefusedReview
+    from daypass.policy.approvals import ApprovalCount, RefusedReview
+    from daypass.policy.approvers import Need
     from daypass.policy.bounds import Bound
     from daypass.policy.groups import GroupDirectory
     from daypass.policy.input import DecisionInput
@@ -124,14 +125,8 @@ def forecast(
         inquiry: the context sources, or none of them where they are not asked.
         ending: grants that the same pull request ends.
     """
-    subject = catalogue.identities[request.subject]
     asked = Asked(request, Lane.ROUTINE, pull_request.author if pull_request else None)
-    exceptions = asked.exceptions(catalogue)
-    count = (
-        count_approvals(pull_request, subject, catalogue, groups, now, exceptions)
-        if pull_request
-        else None
-    )
+    count = _counted(asked, pull_request, catalogue, groups, now)
     # What lies ahead is decided when it begins: by the hours, freezes and exceptions of then.
     then = now if request.not_before is None else max(now, request.not_before)
     around = replace(
@@ -143,28 +138,50 @@ def forecast(
     decision = decide(facts, policies)
     needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
+    unknown = tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts))
     return Forecast(
         request=request,
         decision=decision,
-        would_deny=(
-            *_untimely(request, now),
-            *(item for item in against if not _is_unknown(item, pull_request, inquiry, facts)),
-        ),
-        unknown=tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts)),
+        would_deny=(*_untimely(request, now), *(item for item in against if item not in unknown)),
+        unknown=unknown,
         still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
-        beside=tuple(
-            item.who for item in facts.approvals.counted if item not in asked_for(facts, needs)
-        ),
-        warnings=tuple(
-            item
-            for item in decision.outcomes
-            if item.enforcement is Enforcement.WARN and item.effect is not Effect.PERMIT
-        ),
+        beside=_beside(facts, needs),
+        warnings=_warnings(decision),
         excepted=decision.excepted,
         what=_what(request, catalogue, decision),
         until=_until(request, describe_bound(facts, policies)),
+    )
+
+
+def _counted(
+    asked: Asked,
+    pull_request: PullRequest | None,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    now: Instant,
+) -> ApprovalCount | None:
+    """The approvals so far; None where GitHub is not asked."""
+    if pull_request is None:
+        return None
+    subject = catalogue.identities[asked.request.subject]
+    exceptions = asked.exceptions(catalogue)
+    return count_approvals(pull_request, subject, catalogue, groups, now, exceptions)
+
+
+def _beside(facts: DecisionInput, needs: Sequence[Need]) -> tuple[str, ...]:
+    """Who approved, and is in no group whose word is asked for."""
+    asked = asked_for(facts, needs)
+    return tuple(item.who for item in facts.approvals.counted if item not in asked)
+
+
+def _warnings(decision: Decision) -> tuple[RuleOutcome, ...]:
+    """What policies that are being tried have against it."""
+    return tuple(
+        item
+        for item in decision.outcomes
+        if item.enforcement is Enforcement.WARN and item.effect is not Effect.PERMIT
     )
 
 

@@ -12,6 +12,7 @@ from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
+from daypass.adapters.git.tagging import name_tag, store_tag, tags
 from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
 from daypass.adapters.git.walking import (
     beside,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from daypass.model.tree import TreeEntry
 
 _LISTINGS: Final = 16  # that are kept
-_ABSENT: Final = "0" * 40
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -334,14 +334,8 @@ class GitRepository:
         Raises GitError when there is another tag of that name.
         """
         self._flush()
-        written = self._git.run("hash-object", "-t", "tag", "-w", "--stdin", data=content)
-        tag = written.decode().strip()
-        done = self._git.try_run("update-ref", f"refs/tags/{name}", tag, _ABSENT)
-        if done.returncode:
-            raise GitError(
-                f"there is a tag {name} in this clone already",
-                remedy=f"What it says is as good: `git tag -v {name}`.",
-            )
+        tag = store_tag(self._git, content)
+        name_tag(self._git, name, tag)
         return tag
 
     def push_tag(self, name: str, content: bytes) -> None:
@@ -349,20 +343,11 @@ class GitRepository:
 
         Raises ForgeRefusedError when a rule forbids it, GitError when there is no remote to be had.
         """
-        written = self._git.run("hash-object", "-t", "tag", "-w", "--stdin", data=content)
-        self._remote.push_tag(name, written.decode().strip())
+        self._remote.push_tag(name, store_tag(self._git, content))
 
     def tags(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
         """The tags whose names begin so: name and content. A light tag has its commit's content."""
-        listed = self._git.run(
-            "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", f"refs/tags/{prefix}*"
-        )
-        rows = [line.split(" ", 1) for line in listed.decode().splitlines()]
-        found = self._reader.read([tag for tag, _name in rows])
-        return tuple(
-            (name, item.content if item is not None and item.kind == "tag" else b"")
-            for (_tag, name), item in zip(rows, found, strict=True)
-        )
+        return tags(self._git, self._reader, prefix)
 
     def _flush(self) -> None:
         if len(self._pack):
