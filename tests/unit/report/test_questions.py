@@ -31,7 +31,7 @@ from daypass.model.policy import AccessPolicy
 from daypass.report.answer import Answer, Standing, percentile, span
 from daypass.report.ground import Ground, Window
 from daypass.report.questions import QUESTIONS
-from daypass.report.story import Authored, Oddity
+from daypass.report.story import Authored, GrantStory, Oddity
 
 
 def ask(name: str, found: Ground) -> Answer:
@@ -405,6 +405,23 @@ def test_vault_and_git_are_compared_both_ways() -> None:
     assert answer.standing is Standing.ATTENTION
     agreed = Held(NOW, {"sha256:fine": "fine"})
     assert ask("vault-against-git", ground(story("fine"), held=agreed)).standing is Standing.NONE
+
+
+@pytest.mark.parametrize(
+    ("told", "in_vault"),
+    [
+        (story("fine", begins=0.4, accessor="sha256:fine"), True),
+        (story("fine", end=ended(0.4), accessor="sha256:fine"), True),
+        (story("fine", end=ended(0.4), accessor="sha256:fine"), False),
+        (story("fine", begins=0.2, end=ended(0.4), accessor="sha256:fine"), False),
+    ],
+    ids=["began", "not yet ended", "ended", "began and ended"],
+)
+def test_what_happened_within_the_second_that_vault_tells_is_no_difference(
+    told: GrantStory, *, in_vault: bool
+) -> None:
+    held = Held(NOW, {"sha256:fine": "fine"} if in_vault else {})
+    assert ask("vault-against-git", ground(told, held=held)).standing is Standing.NONE
 
 
 def test_an_exception_says_how_many_grants_it_is_about() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
 from daypass.report.story import State
 
 if TYPE_CHECKING:
     from daypass.lifecycle.held import Held
+    from daypass.model.instant import Instant
     from daypass.report.ground import Ground
+    from daypass.report.story import GrantStory
+
+_GRAIN_SECONDS: Final = 1  # Vault tells its time in whole seconds, rounded down
 
 
 def vault_against_git(ground: Ground) -> Answer:
@@ -57,11 +61,12 @@ def _differences(ground: Ground, held: Held) -> list[tuple[Cell, ...]]:
         if story is None:
             rows.append(("in Vault, unknown to git", grant, None, None, None, digest))
             continue
-        state = story.state_at(held.at)
-        if state is State.ACTIVE and story.accessor == digest:
+        states = _states(story, held.at)
+        if State.ACTIVE in states and story.accessor == digest:
             continue
+        state = states[0]
         what = str(state) if state.is_access else "over in git, lives in Vault"
-        if state is State.ACTIVE:
+        if State.ACTIVE in states:
             what = "another token of a live grant"
         rows.append((what, grant, story.subject, story.resource, story.not_after, digest))
     rows += [
@@ -74,6 +79,13 @@ def _differences(ground: Ground, held: Held) -> list[tuple[Cell, ...]]:
             story.accessor,
         )
         for story in ground.evidence.grants
-        if story.state_at(held.at) is State.ACTIVE and story.accessor not in held.tokens
+        if set(_states(story, held.at)) == {State.ACTIVE} and story.accessor not in held.tokens
     ]
     return rows
+
+
+def _states(story: GrantStory, second: Instant) -> tuple[State, ...]:
+    """What a grant was within that second of Vault's: one that began in it had not at its begin."""
+    last = second.plus(_GRAIN_SECONDS)
+    moments = sorted({second, min(max(second, story.not_before), last), last})
+    return tuple(story.state_at(moment) for moment in moments)
