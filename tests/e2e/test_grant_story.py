@@ -263,6 +263,30 @@ def test_deleting_the_request_revokes_it_and_ends_open_sessions(town: Town) -> N
     assert len(town.live_tokens("kept")) == 1
 
 
+@pytest.mark.parametrize("between", ["deleted", "changed"])
+def test_a_request_that_was_put_back_before_any_run_has_ended_its_grant(
+    town: Town, between: str
+) -> None:
+    """A run finds the same bytes, and whoever deleted them has said that the grant is to end."""
+    asked, kept = town.grant(f"back-{between}", duration="1h"), town.grant(f"by-{between}")
+    assert town.apply().code == 0
+    path = f"access/requests/{asked.id}.yaml"
+    before = town.store.git("show", f"main:{path}")
+    meanwhile = None if between == "deleted" else (before + "# another word\n").encode()
+    for step, content in enumerate((meanwhile, before.encode())):
+        number = asked.who.propose(f"{asked.id}-{step}", {path: content}, "As it was")
+        town.merge(Asked(asked.id, number, asked.who))
+    with acting.job(town.box) as job:
+        actions = job.daypass("plan", "--format", "json").json()["actions"]
+    assert [item["grant"] for item in actions] == [asked.id], actions
+    assert town.apply().code == 0
+    assert town.events(asked.id) == ["issued", "revoked"]
+    assert "Daypass-Reason: request-put-back" in town.message(asked.id, "revoked")
+    assert town.live_tokens(asked.id) == []
+    assert path not in town.files()
+    assert (town.events(kept.id), len(town.live_tokens(kept.id))) == (["issued"], 1)
+
+
 # What somebody does to main by hand.
 
 

@@ -18,6 +18,7 @@ from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.foundation import prove_to_head, trusted_catalogue
 from daypass.lifecycle.policy_changes import begin_of_changes
+from daypass.lifecycle.presence import find_put_back
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
@@ -85,6 +86,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         tampering=tampering,
         frozen=tuple(frozen),
         obligations=_obligations(ports, signed),
+        put_back=find_put_back(ports, head, requests, grants, slots),
     )
     return Observation(world, accessors, on_main, signed, policies_from)
 

@@ -140,17 +140,14 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
 
     A person's act is named before the clock: it tells more about what happened.
     """
-    request = world.requests.get(grant.id)
     reason: Reason | None = None
     intent = world.intents.get(grant.id)
     if intent is not None and intent.ends:
         reason = intent.reason
     elif grant_path(grant.id) in world.tampering.deleted:
         reason = Reason.RECORD_DELETED
-    elif request is None:
-        reason = Reason.REQUEST_DELETED
-    elif request.blob != grant.request_blob:
-        reason = Reason.REQUEST_CHANGED
+    elif (touched := _touched(world, grant)) is not None:
+        reason = touched
     elif grant.not_after <= world.now:
         return EventKind.EXPIRED, Reason.TIME
     elif grant.state is GrantState.REVOKE_FAILED:
@@ -163,6 +160,16 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
             return EventKind.EXPIRED, Reason.TIME
         reason = Reason.VANISHED
     return (EventKind.REVOKED, reason) if reason else None
+
+
+def _touched(world: World, grant: Grant) -> Reason | None:
+    """What somebody did to a grant's request since it was granted."""
+    request = world.requests.get(grant.id)
+    if request is None:
+        return Reason.REQUEST_DELETED
+    if request.blob != grant.request_blob:
+        return Reason.REQUEST_CHANGED
+    return Reason.REQUEST_PUT_BACK if grant.id in world.put_back else None
 
 
 def _is_between_tokens(world: World, grant: Grant) -> bool:
@@ -225,8 +232,9 @@ def _for_minted(world: World, request: RequestFile, slot: Slot) -> Action:
     if not world.is_live(grant.accessor) or grant.not_after <= world.now:
         # Nothing of it was ever delivered: the id may be minted for again, by compare-and-set.
         return Action(Step.JUDGE, grant.id, request, slot=slot)
-    if grant.request_blob != request.blob:
-        return Action(Step.ABANDON, grant.id, request, grant, slot, reason=Reason.REQUEST_CHANGED)
+    reason = _touched(world, grant)
+    if reason is not None:
+        return Action(Step.ABANDON, grant.id, request, grant, slot, reason=reason)
     return Action(Step.RESUME, grant.id, request, grant, slot)
 
 

@@ -55,6 +55,8 @@ class World:
     tampering: Tampering = field(default_factory=Tampering)
     frozen: tuple[str, ...] = ()  # why nothing may be granted; what must end still ends
     obligations: Mapping[str, Obligation] = field(default_factory=dict)  # by grant id, as `grants`
+    # Grant ids: the request lies there as it was granted, and did not all the time since.
+    put_back: frozenset[str] = frozenset()
 
     @property
     def overdue(self) -> tuple[Obligation, ...]:

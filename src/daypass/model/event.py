@@ -52,6 +52,7 @@ class Reason(StrEnum):
     TIME = "time"  # its time was up
     REQUEST_DELETED = "request-deleted"
     REQUEST_CHANGED = "request-changed"
+    REQUEST_PUT_BACK = "request-put-back"  # it was deleted or changed, and is as it was again
     RECORD_DELETED = "record-deleted"
     RECORD_CHANGED = "record-changed"  # a record was edited or forged by hand; put back
     DONE = "done"

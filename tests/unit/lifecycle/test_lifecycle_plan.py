@@ -100,6 +100,15 @@ def test_a_live_grant_is_left_alone() -> None:
         ),
         (
             a_world(
+                requests={"alice-orders": a_file()},
+                grants={"alice-orders": a_grant()},
+                put_back=frozenset({"alice-orders"}),
+            ),
+            EventKind.REVOKED,
+            Reason.REQUEST_PUT_BACK,
+        ),
+        (
+            a_world(
                 requests={"alice-orders": a_file()}, grants={"alice-orders": a_grant(minutes=-1)}
             ),
             EventKind.EXPIRED,
@@ -136,7 +145,7 @@ def test_a_live_grant_is_left_alone() -> None:
             Reason.REQUEST_CHANGED,
         ),
     ],
-    ids=["deleted", "edited", "expired", "record deleted", "vanished", "revoke failed before"],
+    ids=["deleted", "edited", "away", "expired", "record deleted", "vanished", "failed before"],
 )
 def test_a_grant_ends(world: World, kind: EventKind, reason: Reason) -> None:
     action = only(world)
@@ -188,6 +197,13 @@ def test_a_request_edited_under_a_mint_takes_the_mint_with_it() -> None:
     assert only(world).step is Step.ABANDON
 
 
+def test_a_request_that_was_away_under_a_mint_takes_the_mint_with_it() -> None:
+    slots = {"alice-orders": a_slot(SlotState.MINTED, record=a_grant().to_document())}
+    back = frozenset({"alice-orders"})
+    action = only(a_world(requests={"alice-orders": a_file()}, slots=slots, put_back=back))
+    assert (action.step, action.reason) == (Step.ABANDON, Reason.REQUEST_PUT_BACK)
+
+
 @pytest.mark.parametrize(
     ("slot", "step"),
     [
@@ -230,6 +246,7 @@ def test_endings_come_first() -> None:
         (Reason.HALT, False),
         (Reason.DONE, False),
         (Reason.REQUEST_DELETED, False),
+        (Reason.REQUEST_PUT_BACK, False),
         (Reason.TIME, False),
     ],
 )

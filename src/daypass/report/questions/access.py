@@ -29,6 +29,7 @@ _BY: Final = {
     Reason.HALT: "a halt",
     Reason.REQUEST_DELETED: "a merged change",
     Reason.REQUEST_CHANGED: "a merged change",
+    Reason.REQUEST_PUT_BACK: "a merged change",
     Reason.RECORD_DELETED: "a change by hand",
     Reason.RECORD_CHANGED: "a change by hand",
     Reason.REEVALUATED: "the policies",

@@ -121,13 +121,17 @@ def durations(ground: Ground) -> Answer:
     )
 
 
+# A person's commit is what made it due, and the story names it.
+_WITHDRAWN: Final = (Reason.REQUEST_DELETED, Reason.REQUEST_CHANGED, Reason.REQUEST_PUT_BACK)
+
+
 def trigger_time(story: GrantStory) -> Instant | None:
     """When it became due that this grant ends; None where the evidence does not say."""
     reason = story.end.reason if story.end else None
     if reason == Reason.TIME:
         return story.not_after
     known = []
-    if reason in (Reason.REQUEST_DELETED, Reason.REQUEST_CHANGED) and story.withdrawn is not None:
+    if reason in _WITHDRAWN and story.withdrawn is not None:
         known.append(story.withdrawn.at)
     if story.end_asked_at is not None:
         known.append(story.end_asked_at)
