@@ -24,11 +24,12 @@ from daypass.model.event import (
 )
 
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}")
-# The same, but for spaces around a value: those of a paragraph are found in one go.
-_LINES = re.compile(r"^(Daypass-[A-Za-z-]+): ([ -~]{1,512})$", re.MULTILINE)
-_LINE = re.compile(rb"(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): ([!-~](?:[ -~]{0,510}[!-~])?)")
+_VALUE: Final = "([!-~][ -~]{0,511}+)(?<! )"
+_LINE = re.compile(rb"(Daypass-[A-Za-z]+(?:-[A-Za-z]+)*): " + _VALUE.encode())
 # What a person, or git, could take for one of our trailers, wherever it stands in a message.
 _LOOKALIKE = re.compile(rb"^[^\S\n]*Daypass-[\w-]*[^\S\n]*[:=]", re.IGNORECASE | re.MULTILINE)
+_FORMS: Final = 256
+_ALIKE: Final = 8  # shapes of one form
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,17}")
 _PLACE: Final = frozenset({EVENT, GRANT, SEQUENCE, PREVIOUS})
 _ORDER: Final = {name: position for position, name in enumerate(TRAILERS)}
@@ -42,6 +43,18 @@ class ChainedEvent(NamedTuple):
     previous: str | None
 
 
+class _Shape(NamedTuple):
+    """The names of an event's trailers, and an expression whose groups are their values."""
+
+    names: tuple[str, ...]
+    first: int  # how many of them tell its place in the chain
+    text: re.Pattern[str]
+
+
+# By a paragraph's first line, and how many it has. There are a few shapes, and many events.
+_SHAPES: Final[dict[tuple[str, int], tuple[_Shape, ...]]] = {}
+
+
 def has_lookalike(message: bytes) -> bool:
     """Whether any line could be taken for a trailer of ours (in a commit that we did not sign)."""
     return _LOOKALIKE.search(message.replace(b"\r", b"\n")) is not None
@@ -53,21 +66,24 @@ def parse_message(message: bytes) -> ChainedEvent | None:
     Raises:
         ValueError: trailers that are forged, twice there, out of order or unknown.
     """
-    pairs = _plain_pairs(message)
-    if pairs is None:
-        lines = _last_paragraph(message)
-        if not has_lookalike(b"\n".join(lines)):
-            return None
-        pairs = [_pair(line) for line in lines]
-    first = _check_order(tuple([name for name, _value in pairs]))
-    values = dict(pairs[:first])
-    if EVENT not in values or SEQUENCE not in values:
-        _bad(f"{EVENT} and {SEQUENCE} are needed")
-    return ChainedEvent(
-        event=Event.of_checked(_kind(values[EVENT]), values.get(GRANT), tuple(pairs[first:])),
-        sequence=_sequence(values[SEQUENCE]),
-        previous=_previous(values.get(PREVIOUS)),
-    )
+    begin = message.rfind(b"\n\n", 0, -1) + 2
+    try:
+        text = message[begin:].decode("ascii") if begin > 1 else ""
+    except UnicodeDecodeError:
+        text = ""
+    form = (text[: text.find("\n")], text.count("\n"))
+    for shape in _SHAPES.get(form, ()):
+        match = shape.text.fullmatch(text)
+        if match is not None:
+            return _chained(shape.names, shape.first, match.groups())
+    pairs = [_pair(line) for line in _trailers(message)]
+    if not pairs:
+        return None
+    names, values = zip(*pairs, strict=True)
+    first = _check_order(names)
+    chained = _chained(names, first, values)
+    _learn(form, names, first)
+    return chained
 
 
 def trailer_lines(event: Event, sequence: int, previous: str | None) -> tuple[str, ...]:
@@ -89,14 +105,38 @@ def trailer_lines(event: Event, sequence: int, previous: str | None) -> tuple[st
     return tuple(f"{name}: {value}" for name, value in pairs)
 
 
-def _last_paragraph(message: bytes) -> list[bytes]:
+def _chained(names: tuple[str, ...], first: int, values: tuple[str, ...]) -> ChainedEvent:
+    said = dict(zip(names[:first], values, strict=False))
+    if EVENT not in said or SEQUENCE not in said:
+        _bad(f"{EVENT} and {SEQUENCE} are needed")
+    trailers = tuple(zip(names[first:], values[first:], strict=True))
+    return ChainedEvent(
+        event=Event.of_checked(_kind(said[EVENT]), said.get(GRANT), trailers),
+        sequence=_sequence(said[SEQUENCE]),
+        previous=_previous(said.get(PREVIOUS)),
+    )
+
+
+def _trailers(message: bytes) -> list[bytes]:
+    """The lines of the last paragraph; none if there is nothing of ours among them."""
     lines = message.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
     first = len(lines)
     while first and lines[first - 1].strip():
         first -= 1
-    return lines[first:]
+    return lines[first:] if has_lookalike(b"\n".join(lines[first:])) else []
+
+
+def _learn(form: tuple[str, int], names: tuple[str, ...], first: int) -> None:
+    """Read the next event that has these names at once: one expression in place of one a line.
+
+    What it matches is what would be read line by line, and what it does not match is read so.
+    """
+    if len(_SHAPES) >= _FORMS:  # events of ever new shapes are not to fill the memory
+        _SHAPES.clear()
+    text = re.compile("".join(f"{name}: {_VALUE}\n" for name in names))
+    _SHAPES[form] = (*_SHAPES.get(form, ()), _Shape(names, first, text))[:_ALIKE]
 
 
 def _pair(line: bytes) -> tuple[str, str]:
@@ -107,27 +147,6 @@ def _pair(line: bytes) -> tuple[str, str]:
     if name not in _ORDER:
         _bad(f"{name} is no trailer of daypass")
     return name, match[2].decode()
-
-
-def _plain_pairs(message: bytes) -> list[tuple[str, str]] | None:
-    """The pairs of a last paragraph as daypass writes it; None when it is anything else."""
-    begin = message.rfind(b"\n\n", 0, -1)
-    if begin < 0 or message[-1:] != b"\n":
-        return None
-    paragraph = message[begin + 2 :]
-    if not paragraph.isascii():
-        return None
-    text = paragraph.decode("ascii")
-    if ":  " in text or " \n" in text:  # a value may have spaces around it
-        return None
-    pairs: list[tuple[str, str]] = _LINES.findall(text)
-    plain = len(pairs) == text.count("\n") and _are_known(tuple([name for name, _ in pairs]))
-    return pairs if plain else None
-
-
-@lru_cache(maxsize=256)
-def _are_known(names: tuple[str, ...]) -> bool:
-    return all(name in _ORDER for name in names)
 
 
 @lru_cache(maxsize=256)  # there are a few shapes of events, and many events

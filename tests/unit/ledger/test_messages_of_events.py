@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from daypass.ledger import trailers as reading
 from daypass.ledger.compose import TITLE_WIDTH, compose, revert_title, reverted_commit, reverts
 from daypass.ledger.trailers import ChainedEvent, has_lookalike, parse_message
 from daypass.model.event import TRAILERS, Event, EventKind
@@ -47,6 +48,28 @@ def test_every_event_survives_whatever_the_words(
     for line in words.split("\n"):
         assert not line.startswith(("---", "#", "From ", "diff -", "(cherry picked from"))
         assert not any(mark in line for mark in (">8", "8<", ">%", "%<"))
+
+
+@given(events, st.integers(0), st.sampled_from((b"", b" ", b"\n", b"x", b"\x00", b"\x80", b": ")))
+@example(EVENT, 1, b" ")
+def test_an_event_of_a_form_that_was_met_before_is_read_as_the_first_one_was(
+    event: Event, place: int, odd: bytes
+) -> None:
+    message = compose("t", "", event, 12, "b" * 40).encode()
+    place %= len(message)
+    changed = message[:place] + odd + message[place + 1 :]
+    reading._SHAPES.clear()
+    first = outcome(changed)
+    reading._SHAPES.clear()
+    assert parse_message(message) == parse_message(message)
+    assert outcome(changed) == first
+
+
+def outcome(message: bytes) -> ChainedEvent | str | None:
+    try:
+        return parse_message(message)
+    except ValueError as error:
+        return str(error)
 
 
 def test_a_long_title_is_not_lost() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 _TIMEOUT_SECONDS: Final = 600
+_AHEAD: Final = 1 << 20  # bytes: the most that Linux lets every user have
 _REMOTE: Final = frozenset({"fetch", "push"})
 # Variables that git and its transports need from outside. All else stays out: GIT_DIR and the like
 # redirect git, GIT_TRACE_CURL writes tokens into logs, GIT_ASKPASS asks.
@@ -206,6 +208,7 @@ class Conversation:
         except FileNotFoundError as error:
             self._complaints.close()
             raise _not_installed() from error
+        _widen(self.stdout)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -243,6 +246,13 @@ class Conversation:
                     pipe.close()
         self._process.wait()
         self._complaints.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a command write that much before it has to wait: else the two work by turns."""
+    # not on every system, and not beyond what it lets a user have
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AHEAD)
 
 
 def complaint(text: str) -> str:
