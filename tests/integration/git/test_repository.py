@@ -430,6 +430,15 @@ class TestErrors:
             with pytest.raises(GitError, match="remote ref"):
                 repository.fetch()
 
+    def test_revisions_that_name_no_commit(self, bot: Bot) -> None:
+        with bot.open() as repository:
+            head = repository.fetch()
+            for name in ("", "--all", f"{head}\ncontents {head}", f"{head}\0", f"{head}:access"):
+                with pytest.raises(GitError, match="there is no commit"):
+                    repository.resolve(name)
+            # Nothing of what was refused is taken for the answer to what is asked next.
+            assert repository.resolve(head[:12]) == repository.resolve("origin/main") == head
+
     @pytest.mark.parametrize("word", ["--upload-pack=touch x", "", "a b", "a:b"])
     def test_names_that_git_could_take_for_something_else(self, bot: Bot, word: str) -> None:
         with pytest.raises(GitError, match="no name"):

@@ -25,7 +25,7 @@ class GitObject(NamedTuple):
 
 
 class ObjectReader:
-    """Reads objects by id. Safe to use from several threads; closed by `close`."""
+    """Reads objects by id or name. Safe to use from several threads; closed by `close`."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
@@ -45,7 +45,7 @@ class ObjectReader:
             yield from found
 
     def one(self, name: str) -> GitObject | None:
-        """One object by its id or by `<commit>:<path>`; None if there is none."""
+        """One object by its id, or by any other name that git knows; None if there is none."""
         return next(self.read([name]))
 
     def close(self) -> None:

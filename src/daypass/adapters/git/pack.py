@@ -20,6 +20,8 @@ _KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
 _REFERENCE_DELTA: Final = 7
 # Compressing costs more than it saves on objects that live for one push.
 _LEVEL: Final = 1
+# Below this it saves hardly a byte, and setting up zlib costs more than all else about an object.
+_COMPRESS_FROM: Final = 256
 # git's own default: longer chains make reading slow.
 _DELTA_DEPTH: Final = 50
 _COPY_LIMIT: Final = 0xFFFFFF
@@ -61,12 +63,10 @@ class Pack:
         if splice is not None and self._depth.get(splice.base, _DELTA_DEPTH) < _DELTA_DEPTH:
             delta = _delta(splice, len(content))
             entry = _header(_REFERENCE_DELTA, len(delta)) + bytes.fromhex(splice.base)
-            self._entries[name] = entry + zlib.compress(delta, _LEVEL)
+            self._entries[name] = entry + _deflated(delta)
             self._depth[name] = self._depth[splice.base] + 1
         else:
-            self._entries[name] = _header(_KINDS[kind], len(content)) + zlib.compress(
-                content, _LEVEL
-            )
+            self._entries[name] = _header(_KINDS[kind], len(content)) + _deflated(content)
             self._depth[name] = 0
         return name
 
@@ -78,6 +78,15 @@ class Pack:
         """Forget what was written."""
         self._entries.clear()
         self._depth.clear()
+
+
+def _deflated(content: bytes) -> bytes:
+    """The content as a zlib stream (RFC 1950): compressed, or a small one in a stored block."""
+    size = len(content)
+    if size >= _COMPRESS_FROM:
+        return zlib.compress(content, _LEVEL)
+    block = size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+    return b"\x78\x01\x01" + block + content + zlib.adler32(content).to_bytes(4)
 
 
 def _header(kind: int, size: int) -> bytes:

@@ -41,6 +41,7 @@ class Remote:
         self._branch = branch
         self._token = token
         self._partial: bool | None = None
+        self._urls: dict[str, str] = {}  # by direction
         self._present: set[str] = set()
         self.tracking_ref = f"refs/remotes/{name}/{branch}"
 
@@ -154,8 +155,11 @@ class Remote:
     def _secrets(self, direction: str) -> tuple[tuple[str, str], ...]:
         if self._token is None:
             return ()
-        way = ("--push",) if direction == "push" else ()
-        url = self._git.run("remote", "get-url", *way, self._name).decode().strip()
+        url = self._urls.get(direction)
+        if url is None:
+            way = ("--push",) if direction == "push" else ()
+            url = self._git.run("remote", "get-url", *way, self._name).decode().strip()
+            self._urls[direction] = url
         if not url.startswith(("https://", "http://")):
             return ()
         return authorisation(url, self._token())

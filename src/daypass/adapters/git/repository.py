@@ -116,15 +116,15 @@ class GitRepository:
         Raises:
             GitError: there is no such commit in this clone.
         """
-        done = self._git.try_run(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"
-        )
-        if done.returncode:
+        found = None
+        if not {"\n", "\0"} & set(revision):  # a line break would be a second question
+            found = self._reader.one(revision + "^{commit}")
+        if found is None or found.kind != "commit":
             raise GitError(
                 f"there is no commit {revision!r} in {self._git.directory}",
                 remedy="Fetch it first: `git fetch origin` in a clone of full depth.",
             )
-        return done.stdout.decode().strip()
+        return found.id
 
     def merge_base(self, one: str, other: str) -> str:
         """The commit where two lines of history parted.
