@@ -97,7 +97,7 @@ class Aftermath:
             delivering.note_taken(taken.grant, taken.slot, registry)
             return f"taken by {taken.grant.subject} of Vault itself, until {taken.grant.not_after}"
         granted = self.issuing.minted[grant_id]
-        url = delivering.deliver(granted.grant, granted.slot, forge, registry)
+        url = delivering.deliver(granted.grant, granted.slot, forge, registry, first=granted.first)
         return f"until {granted.grant.not_after}, delivered at {url}"
 
     def _dropped(self, lost: Happening) -> None:

@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
 
 
-def deliver(grant: Grant, slot: Slot, forge: Forge, registry: Registry) -> str:
-    """Post the delivery, drop the ciphertext from Vault, and return the comment's address."""
+def deliver(
+    grant: Grant, slot: Slot, forge: Forge, registry: Registry, *, first: bool = False
+) -> str:
+    """Post the delivery, drop the ciphertext from Vault, and return the comment's address.
+
+    `first`: this run minted it for an id that was never used before, and looks for no delivery by
+    a run before it.
+    """
     comment = forge.post_comment(
         grant.asked_in,
         messages.delivery_marker(grant.id, again=bool(slot.data.get("again"))),
         messages.delivery(grant, str(slot.data["ciphertext"])),
+        first=first,
     )
     with suppress(ConflictError):  # another run has just delivered the same: nothing is left to do
         registry.write(

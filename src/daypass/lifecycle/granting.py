@@ -94,6 +94,7 @@ class Granted:
 
     grant: Grant
     slot: Slot
+    first: bool = False  # its id was never used before: no run can have delivered it
 
     @classmethod
     def of(cls, slot: Slot) -> Granted:
@@ -158,7 +159,7 @@ def grant(
         raise
     if order.slot is not None:
         end_strays(issuer, grant_id, minted.accessor)
-    return Granted(record, slot)
+    return Granted(record, slot, first=order.slot is None)
 
 
 def end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:

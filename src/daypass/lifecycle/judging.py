@@ -25,7 +25,7 @@ from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
-from daypass.lifecycle.recipients import recipients_of
+from daypass.lifecycle.recipients import Recipients
 from daypass.lifecycle.renewing import endings, find_renewed
 from daypass.lifecycle.timing import Late, Wait, untimely
 from daypass.model.canonical import canonical_json
@@ -70,6 +70,7 @@ class Judge:
     commits: Mapping[str, str]  # path → the commit of main that brought the file
     contents: Mapping[str, bytes]  # blob → the file
     bases: Bases
+    recipients: Recipients
     past: dict[str, list[PastGrant]] = field(default_factory=dict)  # by subject
     ending: Mapping[str, str] = field(default_factory=dict)  # grants that this run ends, and why
     _renewed: dict[str, Renewed] = field(default_factory=dict)
@@ -121,6 +122,7 @@ class Judge:
             commits=commits,
             contents=contents,
             bases=bases,
+            recipients=Recipients(ports.forge, ports.sealer),
             past=past_grants(ports, world, bases.catalogues()),
         )
 
@@ -311,7 +313,7 @@ class _Case:
         decision, subject = decided.decision, run.catalogue.identities[request.subject]
         resource = run.catalogue.resources[request.resource]
         try:
-            recipients = recipients_of(subject, resource, run.ports.forge, run.ports.sealer)
+            recipients = run.recipients.of(subject, resource)
         except SealingError as error:
             return self.refuse(Reason.INVALID, [f"{error.message}. {error.remedy}"])
         level = resource.levels[request.access]

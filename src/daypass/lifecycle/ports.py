@@ -335,10 +335,11 @@ class Forge(Protocol):
     def comments(self, number: int) -> tuple[Comment, ...]:
         """All comments of a pull request, oldest first."""
 
-    def post_comment(self, number: int, marker: str, body: str) -> Comment:
+    def post_comment(self, number: int, marker: str, body: str, *, first: bool = False) -> Comment:
         """Post a comment unless the App already posted one with that marker.
 
-        Returns the one that stands. Of two posted at once, the later one is deleted.
+        Returns the one that stands. Of two posted at once, the later one is deleted. `first`: no
+        run before can have posted it, so nothing is looked for until it is posted.
         """
 
     def put_comment(self, number: int, marker: str, body: str) -> Comment:

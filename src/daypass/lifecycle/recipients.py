@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.errors import SealingError
@@ -11,6 +12,22 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Forge, Sealer
     from daypass.model.identity import Identity
     from daypass.model.resource import Resource
+
+
+@dataclass(slots=True)
+class Recipients:
+    """The keys of a run's subjects: whether one of a subject's is usable is tried once."""
+
+    forge: Forge
+    sealer: Sealer
+    _known: dict[tuple[str, bool], tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, subject: Identity, resource: Resource) -> tuple[str, ...]:
+        """`recipients_of`, by the documents of one tree. Raises what that raises."""
+        key = (subject.name, resource.sensitivity.pins_recipients)
+        if key not in self._known:
+            self._known[key] = recipients_of(subject, resource, self.forge, self.sealer)
+        return self._known[key]
 
 
 def recipients_of(

@@ -254,6 +254,19 @@ def test_of_two_comments_posted_at_once_the_later_is_deleted(
     assert deleted.call_count == 1
 
 
+def test_what_nobody_can_have_posted_before_is_looked_for_only_once_it_is_posted(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    url = f"{REPO}/issues/3/comments"
+    theirs, ours = answers.comment(9, f"{MARKER}\na"), answers.comment(10, f"{MARKER}\nb")
+    github.post(url, json=ours)
+    looked = github.get(url, json=[theirs, ours])
+    deleted = github.delete(f"{REPO}/issues/comments/10", status=204)
+    assert forge.post_comment(3, MARKER, "b", first=True).id == 9
+    assert [looked.call_count, deleted.call_count] == [1, 1]
+    assert [call.request.method for call in github.calls] == ["POST", "GET", "DELETE"]
+
+
 def test_a_post_is_never_sent_twice(github: responses.RequestsMock, forge: GitHubForge) -> None:
     url = f"{REPO}/issues/3/comments"
     github.get(url, json=[])

@@ -139,13 +139,15 @@ class GitHubForge:
         """All comments of a pull request, oldest first, as they are now."""
         return self._discussion(number).now()
 
-    def post_comment(self, number: int, marker: str, body: str) -> Comment:
+    def post_comment(self, number: int, marker: str, body: str, *, first: bool = False) -> Comment:
         """Post a comment unless the App already posted one with that marker (its first line).
 
         Returns the one that stands. Of two posted at once, the later one is deleted: so what was
-        seen of the discussion earlier in this run is good enough to begin with.
+        seen of the discussion earlier in this run is good enough to begin with, and nothing need
+        be seen of it where no run before can have posted it (`first`).
         """
-        return self._post(number, marker, body, self._discussion(number).at_some_time())
+        known = () if first else self._discussion(number).at_some_time()
+        return self._post(number, marker, body, known)
 
     def put_comment(self, number: int, marker: str, body: str) -> Comment:
         """The same, and if one stands that says something else, it is edited to say this."""
