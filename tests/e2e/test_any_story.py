@@ -174,6 +174,23 @@ class Story(RuleBasedStateMachine):
         if word != "redeliver" and done.code == 0 and '"refused"' not in done.stdout:
             told.must_end.add(word)
 
+    @rule(aim=st.sampled_from(["subject alice", "subject bob", "resource ledger-db"]))
+    def somebody_halts(self, aim: str) -> None:
+        what, whose = aim.split()
+        soon = Instant.from_seconds(time.time() + 60)
+        held = {
+            name
+            for name, record in self._look().records.items()
+            if record["spec"][what] == whose and Instant.parse(record["spec"]["notAfter"]) > soon
+        }
+        done = self.warm.dispatch(self.town.box.person("carol"), f"halt --{aim}")
+        assert done.code in (0, 5), done.said
+        answers = {item["grant"]: item["result"] for item in done.json()["answers"]}
+        assert held <= answers.keys(), done.said
+        for name, result in answers.items():
+            if name in self.ids and result != "refused":
+                self.ids[name].must_end.add("halt")
+
     @rule(at=which)
     def somebody_takes_what_was_delivered(self, at: int) -> None:
         told = self._pick(at, self._recorded())
@@ -209,6 +226,13 @@ class Story(RuleBasedStateMachine):
     def a_run_is_killed(self, call: int) -> None:
         done = self.warm.apply(Fate(kill=call, minute=MINUTE))
         note(f"killed before {done.calls[-1]}" if done.was_killed else "ran to its end")
+        assert "Traceback" not in done.stderr
+        self.cut |= self.ids.keys() - self._look().records.keys()
+
+    @rule()
+    def the_disk_is_full(self) -> None:
+        done = self.warm.apply(Fate(minute=MINUTE, no_space=True))
+        assert done.code in (0, 1, 5), done.said
         assert "Traceback" not in done.stderr
         self.cut |= self.ids.keys() - self._look().records.keys()
 
