@@ -43,7 +43,7 @@ from daypass.sandbox import organisation
 from daypass.sandbox.organisation import PEOPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from daypass.lifecycle.happening import Happening
     from daypass.model.event import RecordedEvent
@@ -119,17 +119,14 @@ class Line:
         key: Ed25519PrivateKey,
         tip: RecordedEvent,
         head: str,
-        trees: Sequence[str],
     ) -> None:
-        """Go on from `head`. The trees of its commits, where they are known from another line."""
+        """Go on from `head`."""
         self.head = head
         self.sequence = tip.sequence
-        self.trees: list[str] = []
         self._git = git
         self._reader = reader
         self._key = key
         self._previous = tip.commit
-        self._known = iter(trees)
         self._pack = Pack()
         root = git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
         self._editor = TreeEditor(root, self._read, self._pack)
@@ -171,9 +168,7 @@ class Line:
         return found.content
 
     def _tree(self, changes: Mapping[str, bytes | None]) -> str:
-        tree = next(self._known, None) or self._editor.apply(changes)
-        self.trees.append(tree)
-        return tree
+        return self._editor.apply(changes)
 
     def _add(self, content: bytes) -> None:
         self.head = self._pack.add("commit", content)
@@ -191,7 +186,6 @@ class Crowd:
     sample: Grant
     begin: str  # main, as the real grant left it
     accessors: list[str] = field(default_factory=list)  # of the tokens that were made
-    trees: dict[int, list[str]] = field(default_factory=dict)  # of so many live, commit by commit
 
     def like(self, name: str, number: int, begin: Instant, accessor: str, commit: str) -> Grant:
         """The sample, as it would be of another person on another database."""
@@ -253,7 +247,7 @@ class Crowd:
         return str(answer["auth"]["accessor"])
 
     @contextmanager
-    def line(self, head: str, trees: Sequence[str] = ()) -> Iterator[Line]:
+    def line(self, head: str) -> Iterator[Line]:
         """Commits from there on. They are in GitHub's repository when this ends."""
         folder = self.box.repository.store.path
         public_key = self.key.public_key().public_bytes_raw()
@@ -267,7 +261,7 @@ class Crowd:
         git = Git(folder)
         reader = ObjectReader(git)
         try:
-            line = Line(git, reader, self.key, tip, head, trees)
+            line = Line(git, reader, self.key, tip, head)
             yield line
             line.flush()
         finally:
@@ -309,7 +303,7 @@ class Crowd:
 
     def live(self, head: str, count: int, now: Instant) -> tuple[str, int]:
         """So many live grants. Returns the newest commit, and the number of its event."""
-        with self.line(head, self.trees.get(count, ())) as line:
+        with self.line(head) as line:
             for first in range(0, count, _ASKED_AT_ONCE):
                 numbers = range(first, min(first + _ASKED_AT_ONCE, count))
                 files = {
@@ -321,8 +315,6 @@ class Crowd:
                 for number in numbers:
                     grant = self.like(live_id(number), number, now, self.accessors[number], commit)
                     line.bot(issued(grant, _RUN), now)
-        # Whatever lies behind, what is live makes the same trees.
-        self.trees[count] = line.trees
         return line.head, line.sequence
 
     def show(self, head: str, sequence: int) -> None:

@@ -61,7 +61,8 @@ class Town:
         who = self.box.person(by)
         path = f"access/requests/{request_id}.yaml"
         title = f"No longer needed: {request_id}"
-        who.merge(who.propose(f"end-{request_id}", {path: None}, title))
+        branch = f"end-{request_id}-{self.head()[:8]}"  # an id that was used again ends again
+        who.merge(who.propose(branch, {path: None}, title))
 
     def push_straight(self, changes: dict[str, bytes | None], *, by: str = "carol") -> str:
         """Somebody who may pass by the rules pushes to main, without a pull request."""
