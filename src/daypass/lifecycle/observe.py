@@ -86,7 +86,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         tampering=tampering,
         frozen=tuple(frozen),
         obligations=_obligations(ports, signed),
-        put_back=find_put_back(ports, head, requests, grants, slots),
+        put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
     )
     return Observation(world, accessors, on_main, signed, policies_from)
 

@@ -200,7 +200,7 @@ class Registry(IntentBook, Protocol):
         """It is in the evidence. Idempotent."""
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
-        """A small note outside the slots: `heartbeat`, `tip`, `trust`."""
+        """A small note outside the slots: `heartbeat`, `tip`, `trust`, `presence`."""
 
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""
@@ -253,8 +253,10 @@ class Repository(Protocol):
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote if the clone is partial)."""
 
-    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
-        """For each path, the newest first-parent commit up to `commit` that changed it."""
+    def introductions(
+        self, commit: str, paths: Sequence[str], *, since: str | None = None
+    ) -> dict[str, str]:
+        """For each path, the newest first-parent commit of (since, commit] that changed it."""
 
     def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
         """First-parent commits in (since, until] that change one of `paths`, oldest first."""

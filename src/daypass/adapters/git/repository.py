@@ -201,15 +201,17 @@ class GitRepository:
             contents[name] = found.content
         return contents
 
-    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
-        """For each path, the newest first-parent commit up to `commit` that changed it.
+    def introductions(
+        self, commit: str, paths: Sequence[str], *, since: str | None = None
+    ) -> dict[str, str]:
+        """For each path, the newest first-parent commit of (since, commit] that changed it.
 
         The walk ends when each is found; a path that no commit changed is left out. Raises GitError
         in a shallow clone, where the oldest commit would be blamed for everything.
         """
         self.assert_complete()
         self._flush()
-        return introductions(self._git, _checked(commit), paths)
+        return introductions(self._git, _checked(commit), paths, since and _checked(since))
 
     def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
         """First-parent commits in (since, until] that change one of `paths`, oldest first."""

@@ -104,13 +104,16 @@ def beside(
         yield from read(reader, chunk)
 
 
-def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]:
-    """For each path, the newest commit on the first-parent line that changed it."""
+def introductions(
+    git: Git, commit: str, paths: Sequence[str], since: str | None = None
+) -> dict[str, str]:
+    """For each path, the newest commit on the first-parent line, after `since`, that changed it."""
     missing = set(paths)
     found: dict[str, str] = {}
     if not missing:
         return found
-    for sha, changed in _log(git, [commit], _pathspecs(missing)):
+    span = [commit] if since is None else [commit, f"^{since}"]
+    for sha, changed in _log(git, span, _pathspecs(missing)):
         for change in changed:
             if change.path in missing:
                 missing.discard(change.path)
