@@ -380,6 +380,29 @@ def test_what_cannot_be_what_it_says_is_revoked(town: Island) -> None:
     assert len(done.json()["alarms"]) == len(marks)
 
 
+def test_no_file_of_its_name_keeps_it_from_the_evidence_and_from_its_review(town: Island) -> None:
+    """Whoever takes something could merge such a file: it was access, and no request refused."""
+    names = ("requests/{}.yaml", "break-glass/{}.yaml", "break-glass/{}.yaml/deeper")
+    taken = [town.seize("alice") for _ in names]
+    squats = {
+        f"access/{name}".format(item.id): b"mine: true\n"
+        for name, item in zip(names, taken, strict=True)
+    }
+    bob = town.box.person("bob")
+    bob.merge(bob.propose("squat", squats, "Nothing to see"))
+    done = [town.apply("schedule") for _ in range(2)]
+    for item in taken:
+        assert town.events(item.id) == ["issued"], done
+        assert town.is_owed(offline(town, item, 0))
+        assert town.works(item)
+    assert town.apply("schedule").code == 0
+    gone: dict[str, bytes | None] = {f"access/break-glass/{item.id}.yaml": None for item in taken}
+    bob.merge(bob.propose("squat-over", gone, "It is over"))
+    town.apply()
+    assert [town.events(item.id) for item in taken] == [["issued", "revoked"]] * len(taken)
+    assert not town.files() & squats.keys()
+
+
 def test_a_run_that_is_killed_over_it_is_carried_on(town: Island, tmp_path: Path) -> None:
     town.seize("bob", "ledger-db", "read")
     with acting.job(town.box) as job:

@@ -310,6 +310,41 @@ def test_a_record_edited_by_hand_is_put_back_and_freezes_granting(town: Town) ->
     assert town.events(waiting.id) == ["issued"]
 
 
+def test_a_record_that_was_deleted_and_put_back_before_any_run_has_ended_its_grant(
+    town: Town,
+) -> None:
+    asked = town.grant("record-back", duration="1h")
+    assert town.apply().code == 0
+    path = f"access/grants/{asked.id}.json"
+    before = town.store.git("show", f"main:{path}").encode()
+    for step, content in enumerate((None, before)):
+        number = asked.who.propose(f"{asked.id}-{step}", {path: content}, "As it was")
+        town.merge(Asked(asked.id, number, asked.who))
+    assert town.apply().code == 0
+    assert town.events(asked.id) == ["issued", "revoked"]
+    assert "Daypass-Reason: record-deleted" in town.message(asked.id, "revoked")
+    assert town.live_tokens(asked.id) == []
+    assert path not in town.files()
+
+
+def test_a_folder_where_a_record_is_to_lie_keeps_nothing_from_the_evidence(town: Town) -> None:
+    """All of a run is one push: what cannot be written would keep every end from it, for good."""
+    ending = town.grant("ends-beside", duration="1h")
+    assert town.apply().code == 0
+    path = "access/grants/in-the-way.json"
+    who = ending.who
+    number = who.propose("a-folder", {f"{path}/.gitkeep": b""}, "A folder")
+    town.merge(Asked("a-folder", number, who))
+    late = town.grant("in-the-way", duration="1h")
+    town.delete(ending.id)
+    done = town.apply()
+    assert done.json()["alarms"] == [f"{path}/.gitkeep was changed by hand"]
+    assert town.events(ending.id) == ["issued", "revoked"]
+    assert town.apply().code == 0
+    assert town.events(late.id) == ["issued"]
+    assert path in town.files()
+
+
 def test_a_policy_that_its_owners_approved_counts_at_once(town: Town) -> None:
     alice = town.box.person("alice")
     text = town.store.git("show", f"main:{POLICY}")

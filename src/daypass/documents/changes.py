@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 REQUESTS: Final = "access/requests/"
 BREAK_GLASS: Final = "access/break-glass/"
 _RECORDS: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
+_KEEPERS: Final = frozenset(f"{folder}/.gitkeep" for folder in BOT_FOLDERS)
 _SHOWN: Final = 5
 
 
@@ -86,7 +87,7 @@ def _check_records(changed: Changes) -> Iterator[Finding]:
         ("deleted", [entry.path for entry in changed.deleted]),
     ):
         for path in paths:
-            if path.startswith(_RECORDS) and not path.endswith("/.gitkeep"):
+            if path.startswith(_RECORDS) and path not in _KEEPERS:
                 yield Finding.of_file(
                     path,
                     "change-record",

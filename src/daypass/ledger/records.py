@@ -85,9 +85,6 @@ class Records:
         own = recorded is not None and _brings_its_request(recorded.event)
         if recorded is not None and not own:
             self._ask(recorded)
-        elif recorded is not None and _asked_at(recorded.event) in self._lying:
-            message = f"it brings {_asked_at(recorded.event)}, which lay on main before"
-            self.faults.append(Fault(FaultCode.REQUEST_BLOB, commit, message))
         for change in changes:
             _put(self._lying, change.path, change.after)
             if is_bots(change.path):
@@ -135,7 +132,8 @@ class Records:
         """Hold the request that an event names against the one that lay on main until then.
 
         What was approved is a commit and a blob: the file on main must be that, to the byte. What
-        was taken offline nobody asked for on main: its request comes with it, and no commit before.
+        was taken offline nobody asked for on main: its request comes with it, in place of whatever
+        somebody laid there before.
         """
         event = recorded.event
         said = event.first("Daypass-Request")

@@ -243,13 +243,12 @@ class _Pass:
                 if item.grant.is_offline:
                     text += ", or the log-in that it was taken with has ended"
                 self.outcome.alarm(f"vanished.{item.grant.id}", text, standing=False)
-        deleted = seen.world.tampering.deleted
         return ending.to_happenings(
             tuple(item for item in endings if events[item.grant.id]),
             issuer=self.ports.issuer,
             begun={name: _begun(found) for name, found in events.items() if found},
             record_blobs={
-                path: blob for path, blob in seen.signed_blobs.items() if path not in deleted
+                path: blob for path, blob in seen.signed_blobs.items() if path in seen.record_blobs
             },
             run=self.ports.run,
         )

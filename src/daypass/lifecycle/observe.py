@@ -70,7 +70,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     unproven = prove_to_head(ports, answers, head, now, remember=remember)
     ruling = trusted_catalogue(ports, head) if unproven or catalogue is None else catalogue
     frozen += unproven
-    tampering = _tampering(signed, on_main)
+    meanwhile = removed_since(repository, tip, head, signed)
+    tampering = _tampering(signed, on_main, meanwhile)
     frozen += [f"{path} was changed by hand" for path in tampering.changed]
     world = World(
         now=now,
@@ -97,16 +98,32 @@ def bot_files(repository: Repository, commit: str) -> dict[str, str]:
         entry.path: entry.blob
         for folder in BOT_FOLDERS
         for entry in repository.entries(commit, folder)
-        if not entry.path.endswith("/.gitkeep")
+        if entry.path != f"{folder}/.gitkeep"
     }
 
 
-def _tampering(signed: Mapping[str, str], on_main: Mapping[str, str]) -> Tampering:
-    """What to put back, and what is revoked: a debt is not paid by deleting its record."""
+def removed_since(
+    repository: Repository, tip: RecordedEvent | None, head: str, signed: Mapping[str, str]
+) -> set[str]:
+    """Files of the bot that were not on main for a while since its last signed commit."""
+    if tip is None or tip.commit == head:
+        return set()
+    by_hand = repository.touching(tip.commit, head, BOT_FOLDERS)
+    return {path for sha in by_hand for path in signed.keys() - bot_files(repository, sha).keys()}
+
+
+def _tampering(
+    signed: Mapping[str, str], on_main: Mapping[str, str], meanwhile: set[str]
+) -> Tampering:
+    """What to put back, and what is revoked: a debt is not paid by deleting its record.
+
+    Nor is the deletion of a grant's record taken back by who lays it there again.
+    """
     edited = {path for path, blob in on_main.items() if signed.get(path) != blob}
     gone = signed.keys() - on_main.keys()
     owed = {path for path in gone if path.startswith(_OBLIGATIONS)}
-    return Tampering(changed=tuple(sorted(edited | owed)), deleted=tuple(sorted(gone - owed)))
+    deleted = {path for path in gone | meanwhile if not path.startswith(_OBLIGATIONS)}
+    return Tampering(changed=tuple(sorted(edited | owed)), deleted=tuple(sorted(deleted)))
 
 
 def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str, RequestFile]:

@@ -194,6 +194,11 @@ def _second_delivery(world: World, grant: Grant, slot: Slot | None) -> Step:
 def _for_new_request(world: World, request: RequestFile) -> Action:
     """A request on main that has no record: new, under way, refused, or an id used again."""
     slot = world.slots.get(request.grant_id)
+    if slot is not None and slot.state is SlotState.MINTED:
+        grant = Grant.from_document(slot.data["record"])
+        if grant.is_offline:
+            # It was taken, whatever somebody has laid there since: its evidence comes first.
+            return Action(Step.WRITE_DOWN, grant.id, request, grant, slot)
     halted = _halted_before(world, request, slot)
     if halted is not None:
         return halted

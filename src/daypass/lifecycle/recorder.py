@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain as joined
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from daypass.errors import PushRaceError
-from daypass.lifecycle.observe import bot_files
+from daypass.lifecycle.observe import bot_files, removed_since
 from daypass.lifecycle.ports import NewCommit
 from daypass.model.event import CLOSES, OF_RUN, EventKind
 
@@ -70,6 +71,8 @@ class _Tree:
 
     def __init__(self, repository: Repository, head: str) -> None:
         self.blobs = {entry.path: entry.blob for entry in repository.entries(head, "access")}
+        # Some of these may be empty by now.
+        self._folders = frozenset(joined.from_iterable(map(_above, self.blobs)))
 
     def admits(self, happening: Happening) -> bool:
         return all(self.blobs.get(path) == blob for path, blob in happening.requires.items())
@@ -81,11 +84,30 @@ class _Tree:
             if self.blobs.pop(path, None) is not None:
                 changes[path] = None
         for path, content in happening.writes.items():
+            for other in self._in_the_way_of(path):
+                del self.blobs[other]
+                changes[other] = None
             blob = _blob_id(content)
             if self.blobs.get(path) != blob:
                 self.blobs[path] = blob
                 changes[path] = content
         return changes
+
+    def _in_the_way_of(self, path: str) -> list[str]:
+        """Files where a folder of the path must be, and below a folder where it must be a file.
+
+        Whoever lays such a thing must not keep all that a run has done from becoming evidence.
+        """
+        found = [above for above in _above(path) if above in self.blobs]
+        if path in self._folders:
+            found += [other for other in self.blobs if other.startswith(f"{path}/")]
+        return found
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path leads through."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def record(
@@ -169,10 +191,12 @@ def _noted(happenings: Iterable[Happening], known: list[Happening]) -> Iterator[
 
 
 def _tampered(repository: Repository, chain: Chain, head: str) -> bool:
-    """Whether the bot's folders differ from those of its last signed commit."""
+    """Whether the bot's folders differ from those of its last signed commit, or did meanwhile."""
     tip = chain.tip(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
-    return bot_files(repository, head) != signed
+    return bot_files(repository, head) != signed or bool(
+        removed_since(repository, tip, head, signed)
+    )
 
 
 def _write(

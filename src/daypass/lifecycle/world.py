@@ -35,7 +35,7 @@ class Tampering:
     """How the bot's folders on main differ from those of its last signed commit."""
 
     changed: tuple[str, ...] = ()  # paths edited or forged by hand: put back
-    deleted: tuple[str, ...] = ()  # paths removed by hand: the grant is revoked
+    deleted: tuple[str, ...] = ()  # paths removed by hand, or for a while: the grant is revoked
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,15 +126,19 @@ class TreeEditor:
     def apply(self, changes: Mapping[str, bytes | None]) -> str:
         """Write (bytes) and remove (None) files; returns the id of the root tree.
 
+        What is removed makes room first: a file may take the place of a folder that becomes empty.
+
         Raises:
             GitError: a path to remove that is not there, a path through a file or onto a folder,
                 or one that could not be checked out.
         """
         touched: dict[tuple[bytes, ...], None] = {}
-        for path, content in changes.items():
+        for path, content in sorted(changes.items(), key=lambda change: change[1] is not None):
             parts = _parts(path)
             self._change(path, parts, content)
             for depth in range(len(parts) - 1, 0, -1):
+                if content is None:
+                    self._drop_if_empty(parts[:depth])
                 touched[parts[:depth]] = None
         for folder in sorted(touched, key=len, reverse=True):
             self._write_folder(folder)
@@ -172,18 +176,28 @@ class TreeEditor:
         return folder
 
     def _write_folder(self, parts: tuple[bytes, ...]) -> None:
-        parent = self._root
-        for name in parts[:-1]:
-            parent = parent.children[name]
-        folder = parent.children[parts[-1]]
-        if folder.lines:
+        """Write a folder that was touched, unless it went away since."""
+        parent, folder = self._loaded(parts)
+        if parent is not None and folder is not None:
             parent.put(DIRECTORY, parts[-1], folder.write(self._pack))
+
+    def _drop_if_empty(self, parts: tuple[bytes, ...]) -> None:
+        """Take a folder away with its last file: git knows no empty ones."""
+        parent, folder = self._loaded(parts)
+        if parent is None or folder is None or folder.lines:
             return
-        # git knows no empty folders: the last file takes its folder with it
         del parent.children[parts[-1]]
         at = parent.find(parts[-1] + b"/")
         if at is not None:
             parent.remove(at)
+
+    def _loaded(self, parts: tuple[bytes, ...]) -> tuple[_Folder | None, _Folder | None]:
+        """A folder that a path has led through, after the one that it is in."""
+        parent: _Folder | None = None
+        folder: _Folder | None = self._root
+        for name in parts:
+            parent, folder = folder, folder.children.get(name) if folder is not None else None
+        return parent, folder
 
 
 def _line(mode: bytes, name: bytes, object_id: str) -> bytes:
