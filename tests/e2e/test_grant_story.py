@@ -471,3 +471,28 @@ def test_the_evidence_holds_for_whoever_knows_the_key_from_elsewhere(town: Town)
     # What was done by hand is named for ever, and by which commit it was mended.
     assert {fault["code"] for fault in report["faults"]} == {"record-edit"}
     assert all(fault["mendedBy"] for fault in report["faults"])
+
+
+def test_a_merge_that_undoes_a_deletion_neither_keeps_the_grant_nor_goes_unseen(
+    town: Town,
+) -> None:
+    """Its first parent is main before the deletion: main's own line shows nothing of it."""
+    asked = town.grant("undone", duration="1h")
+    assert town.apply().code == 0
+    before = town.head()
+    town.delete(asked.id)
+    carol = town.box.person("carol")
+    carol.git("fetch", "-q", "origin")
+    words = ("-p", before, "-p", town.head(), "-m", "As before")
+    merge = carol.git("commit-tree", f"{before}^{{tree}}", *words).strip()
+    town.push_to_main(merge)
+    done = town.apply()
+    assert done.code == 5
+    assert "merges something into main that no pull request did" in done.json()["alarms"][0]
+    assert town.events(asked.id) == ["issued", "revoked"]
+    assert town.live_tokens(asked.id) == []
+    carol.git("pull", "-q", "--ff-only")
+    root = town.box.bao.root_token.reveal()
+    trusted = acting.daypass(carol, "vault", "apply", "--trust", "HEAD", VAULT_TOKEN=root)
+    assert trusted.code == 0, trusted.said
+    assert town.apply().code == 0

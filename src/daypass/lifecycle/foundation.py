@@ -45,7 +45,7 @@ def prove_to_head(
     repository = ports.repository
     if trusted == head:
         return ()
-    rewritten = _rewritten(repository, trusted, head)
+    rewritten = _rewritten(repository, trusted, head) or _undone(ports, answers, trusted, head)
     if rewritten is not None:
         return (rewritten,)
     catalogue = _catalogue(repository, trusted)
@@ -82,6 +82,34 @@ def _rewritten(repository: Repository, trusted: str, head: str) -> str | None:
         f"main's own line no longer goes through the trusted commit {trusted[:12]}: "
         f"something older was made its past. {_WAY_OUT}"
     )
+
+
+def _undone(ports: Ports, answers: Answers, trusted: str, head: str) -> str | None:
+    """Why what was on main may have been undone by a merge that no pull request made.
+
+    Beside its first parent such a merge changes nothing, and main's own line does not show what it
+    leaves out: an approved change of policies, or somebody's offboarding.
+    """
+    merges = {}
+    for commit in ports.repository.walk(head):
+        if commit.sha == trusted:
+            break
+        parents = parse_commit(commit.raw).parents
+        if len(parents) > 1:
+            merges[commit.sha] = parents[1:]
+    with answers.asking(merges):
+        for sha, others in merges.items():
+            if not any(
+                item.merged_at is not None
+                and item.merge_commit_sha == sha
+                and others == (item.head_sha,)
+                for item in answers.pull_requests_of(sha)
+            ):
+                return (
+                    f"{sha[:12]} merges something into main that no pull request did: what was "
+                    f"there before it may be undone. {_WAY_OUT}"
+                )
+    return None
 
 
 def trusted_catalogue(ports: Ports, head: str) -> Catalogue | None:

@@ -253,10 +253,16 @@ class Repository(Protocol):
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote if the clone is partial)."""
 
-    def introductions(
-        self, commit: str, paths: Sequence[str], *, since: str | None = None
-    ) -> dict[str, str]:
-        """For each path, the newest first-parent commit of (since, commit] that changed it."""
+    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """For each path, the newest first-parent commit up to `commit` that changed it."""
+
+    def changed_by(
+        self, since: str | None, until: str, paths: Sequence[str]
+    ) -> Mapping[str, frozenset[str]]:
+        """For each path, all commits that `until` has, and `since` has not, that changed it.
+
+        On whatever line, whether or not what they did is still there; merges are left out.
+        """
 
     def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
         """First-parent commits in (since, until] that change one of `paths`, oldest first."""

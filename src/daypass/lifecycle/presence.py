@@ -16,7 +16,7 @@ from daypass.model.grant import Grant
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.ports import Slot
@@ -48,53 +48,60 @@ def find_put_back(
         for slot in slots.values()
         if slot.state is SlotState.MINTED and slot.grant_id not in grants
     ]
-    news = [*_news(ports, head, since, requests, grants), *minted]
-    found = _put_back(ports, head, requests, news)
+    known = {grant.id: grant for grant in (*grants.values(), *minted)}
+    there = {
+        name: requests[name].path
+        for name, grant in known.items()
+        if name in requests and requests[name].blob == grant.request_blob
+    }
+    paths = (*there.values(), *map(grant_path, there))
+    changed = ports.repository.changed_by(since, head, paths) if since != head else {}
+    # A run may have written a record after another one had looked at what became of its request.
+    news = {
+        name: path
+        for name, path in there.items()
+        if path in changed or grant_path(name) in changed or name not in grants
+    }
+    found = _put_back(ports, head, [(known[name], path) for name, path in news.items()], changed)
     if remember and not found and since != head:
         ports.registry.write_note(PRESENCE_NOTE, {"commit": head})
     return found
 
 
-def _news(
+def _put_back(
     ports: Ports,
     head: str,
-    since: str | None,
-    requests: Mapping[str, RequestFile],
-    grants: Mapping[str, Grant],
-) -> Sequence[Grant]:
-    """Grants of which the request or the record changed since the note.
-
-    A run may have written a record after another one had looked at what became of its request.
-    """
-    if since is None:
-        return tuple(grants.values())
-    if since == head:
-        return ()
-    paths = {grant_path(name): name for name in grants}
-    paths |= {requests[name].path: name for name in grants if name in requests}
-    changed = ports.repository.introductions(head, sorted(paths), since=since)
-    return tuple(grants[name] for name in sorted({paths[path] for path in changed}))
-
-
-def _put_back(
-    ports: Ports, head: str, requests: Mapping[str, RequestFile], grants: Iterable[Grant]
+    news: Sequence[tuple[Grant, str]],
+    changed: Mapping[str, frozenset[str]],
 ) -> frozenset[str]:
-    """Those whose request came to main by another commit than the one that was granted."""
-    there = [
-        (grant, requests[grant.id].path)
-        for grant in grants
-        if grant.id in requests and requests[grant.id].blob == grant.request_blob
-    ]
-    brought = ports.repository.introductions(head, [path for _, path in there]) if there else {}
-    suspects = {
-        grant.id: brought.get(path)
-        for grant, path in there
-        if brought.get(path) != grant.request_commit
-    }
+    """Those whose request was changed by another commit than the one that was granted."""
+    brought = ports.repository.introductions(head, [path for _, path in news]) if news else {}
     # Where daypass itself laid it down, together with the record, no commit of before is known.
-    own = [grant.id for grant, _ in there if grant.request_commit is None]
+    own = [grant.id for grant, _ in news if grant.request_commit is None]
     events = find_events(ports.repository.walk(head), ports.signers, own)
     came_with = {name: {item.commit for item in found} for name, found in events.items()}
     return frozenset(
-        name for name, commit in suspects.items() if commit not in came_with.get(name, ())
+        grant.id
+        for grant, path in news
+        if _is_other(
+            ports,
+            head,
+            grant,
+            path,
+            {*changed.get(path, ()), brought.get(path, "")} - came_with.get(grant.id, set()),
+        )
+    )
+
+
+def _is_other(ports: Ports, head: str, grant: Grant, path: str, commits: set[str]) -> bool:
+    """Whether one of these commits did something to the request since it was granted.
+
+    Those that it was made of in its own pull request are behind the one that brought it.
+    """
+    since, repository = grant.request_commit, ports.repository
+    others = commits - {since}
+    if not others or since is None:
+        return bool(others)
+    return not repository.is_ancestor(since, head) or bool(
+        repository.changed_by(since, head, [path])
     )

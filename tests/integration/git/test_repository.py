@@ -242,11 +242,22 @@ class TestReading:
             head = repository.fetch()
             assert repository.introductions(merge, ["new", "absent"]) == {"new": merge}
             assert repository.introductions(head, ["new"]) == {"new": later}
-            assert repository.introductions(head, ["new"], since=merge) == {"new": later}
-            assert repository.introductions(head, ["new"], since=later) == {}
+            assert repository.changed_by(merge, head, ["new", "absent"]) == {"new": {later}}
+            assert repository.changed_by(later, head, ["new"]) == {}
             assert repository.touching(None, head, ["new"]) == (merge, later)
             assert repository.touching(merge, head, ["new"]) == (later,)
             assert repository.touching(head, head, ["new"]) == ()
+
+    def test_what_a_merge_has_undone_was_changed_all_the_same(self, bot: Bot) -> None:
+        before = bot.person_commits("new", {"new": "1"})
+        gone = bot.person_commits("gone", {"new": None})
+        undoing = ("commit-tree", f"{before}^{{tree}}", "-p", before, "-p", gone, "-m", "undo")
+        head = bot.git(*undoing)
+        bot.git("push", "-q", "origin", f"{head}:main")
+        with bot.open() as repository:
+            assert repository.fetch() == head
+            assert repository.touching(before, head, ["new"]) == ()
+            assert repository.changed_by(before, head, ["new"]) == {"new": {gone}}
 
     def test_many_paths_cost_one_walk(self, bot: Bot) -> None:
         files = {f"access/requests/g{n}.yaml": "x" for n in range(150)}

@@ -16,6 +16,7 @@ from daypass.adapters.git.tagging import name_tag, store_tag, tags
 from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
 from daypass.adapters.git.walking import (
     beside,
+    changed_by,
     changes,
     commits,
     introductions,
@@ -201,17 +202,23 @@ class GitRepository:
             contents[name] = found.content
         return contents
 
-    def introductions(
-        self, commit: str, paths: Sequence[str], *, since: str | None = None
-    ) -> dict[str, str]:
-        """For each path, the newest first-parent commit of (since, commit] that changed it.
+    def introductions(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """For each path, the newest first-parent commit up to `commit` that changed it.
 
         The walk ends when each is found; a path that no commit changed is left out. Raises GitError
         in a shallow clone, where the oldest commit would be blamed for everything.
         """
         self.assert_complete()
         self._flush()
-        return introductions(self._git, _checked(commit), paths, since and _checked(since))
+        return introductions(self._git, _checked(commit), paths)
+
+    def changed_by(
+        self, since: str | None, until: str, paths: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        """For each path, all commits of (since, until] that changed it, on whatever line."""
+        self.assert_complete()
+        self._flush()
+        return changed_by(self._git, since and _checked(since), _checked(until), paths)
 
     def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
         """First-parent commits in (since, until] that change one of `paths`, oldest first."""

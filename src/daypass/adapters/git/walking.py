@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
@@ -104,16 +105,13 @@ def beside(
         yield from read(reader, chunk)
 
 
-def introductions(
-    git: Git, commit: str, paths: Sequence[str], since: str | None = None
-) -> dict[str, str]:
-    """For each path, the newest commit on the first-parent line, after `since`, that changed it."""
+def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """For each path, the newest commit on the first-parent line that changed it."""
     missing = set(paths)
     found: dict[str, str] = {}
     if not missing:
         return found
-    span = [commit] if since is None else [commit, f"^{since}"]
-    for sha, changed in _log(git, span, _pathspecs(missing)):
+    for sha, changed in _log(git, [commit], _pathspecs(missing)):
         for change in changed:
             if change.path in missing:
                 missing.discard(change.path)
@@ -121,6 +119,24 @@ def introductions(
         if not missing:
             break
     return found
+
+
+def changed_by(
+    git: Git, since: str | None, until: str, paths: Sequence[str]
+) -> dict[str, frozenset[str]]:
+    """For each path, all commits of (since, until] that changed it, on whatever line; no merges."""
+    found: dict[str, set[str]] = defaultdict(set)
+    wanted = set(paths)
+    if not wanted:
+        return {}
+    span = [until] if since is None else [until, f"^{since}"]
+    # Without the full history git leaves out lines of which nothing is left in the end. A merge
+    # brings what others did: beside them, main taken into a branch would look like a change.
+    for sha, changed in _log(git, span, _pathspecs(wanted), ["--full-history", "--no-merges"]):
+        for change in changed:
+            if change.path in wanted:
+                found[change.path].add(sha)
+    return {path: frozenset(commits) for path, commits in found.items()}
 
 
 def touching(git: Git, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
@@ -139,11 +155,14 @@ def changes(
 
 
 def _log(
-    git: Git, span: Sequence[str], paths: Iterable[str]
+    git: Git,
+    span: Sequence[str],
+    paths: Iterable[str],
+    line: Sequence[str] = ("--first-parent",),
 ) -> Iterator[tuple[str, tuple[Change, ...]]]:
     talk = git.open(
         "log",
-        "--first-parent",
+        *line,
         "--diff-merges=first-parent",
         "--raw",
         "--no-abbrev",
