@@ -258,10 +258,11 @@ class Repository(Protocol):
 
     def changed_by(
         self, since: str | None, until: str, paths: Sequence[str]
-    ) -> Mapping[str, frozenset[str]]:
-        """For each path, all commits that `until` has, and `since` has not, that changed it.
+    ) -> Mapping[str, Mapping[str, str | None]]:
+        """For each path, all commits that `until` has and `since` has not that changed it.
 
-        On whatever line, whether or not what they did is still there; merges are left out.
+        On whatever line, whether or not what they did is still there; merges are left out. With
+        each commit comes the blob that it left there, or None.
         """
 
     def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:

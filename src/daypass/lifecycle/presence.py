@@ -8,7 +8,7 @@ a run asks about what is new only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from daypass.ledger.history import find_events
 from daypass.lifecycle.ports import SlotState
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.world import RequestFile
 
 PRESENCE_NOTE: Final = "presence"
+Changed: TypeAlias = "Mapping[str, Mapping[str, str | None]]"  # path → commit → what it left there
 
 
 def find_put_back(
@@ -69,39 +70,36 @@ def find_put_back(
 
 
 def _put_back(
-    ports: Ports,
-    head: str,
-    news: Sequence[tuple[Grant, str]],
-    changed: Mapping[str, frozenset[str]],
+    ports: Ports, head: str, news: Sequence[tuple[Grant, str]], changed: Changed
 ) -> frozenset[str]:
-    """Those whose request was changed by another commit than the one that was granted."""
+    """Those whose request is there by another commit than the one that was granted."""
     brought = ports.repository.introductions(head, [path for _, path in news]) if news else {}
-    # Where daypass itself laid it down, together with the record, no commit of before is known.
+    # Where daypass itself laid it down, together with the record, that is the event's own commit.
     own = [grant.id for grant, _ in news if grant.request_commit is None]
     events = find_events(ports.repository.walk(head), ports.signers, own)
-    came_with = {name: {item.commit for item in found} for name, found in events.items()}
+    issued = {name: found[-1].commit for name, found in events.items() if found}
     return frozenset(
         grant.id
         for grant, path in news
-        if _is_other(
-            ports,
-            head,
-            grant,
-            path,
-            {*changed.get(path, ()), brought.get(path, "")} - came_with.get(grant.id, set()),
-        )
+        if (since := grant.request_commit or issued.get(grant.id)) is None
+        or brought.get(path) != since
+        or _was_undone(ports, head, since, grant, path, changed)
     )
 
 
-def _is_other(ports: Ports, head: str, grant: Grant, path: str, commits: set[str]) -> bool:
-    """Whether one of these commits did something to the request since it was granted.
+def _was_undone(
+    ports: Ports, head: str, since: str, grant: Grant, path: str, changed: Changed
+) -> bool:
+    """Whether a commit beside main's own line took the request away since it came there.
 
-    Those that it was made of in its own pull request are behind the one that brought it.
+    Its own pull request may hold others of its making, which are behind the one that brought it.
     """
-    since, repository = grant.request_commit, ports.repository
-    others = commits - {since}
-    if not others or since is None:
-        return bool(others)
-    return not repository.is_ancestor(since, head) or bool(
-        repository.changed_by(since, head, [path])
+
+    def is_other(found: Changed) -> bool:
+        return any(blob != grant.request_blob for blob in found.get(path, {}).values())
+
+    repository = ports.repository
+    return is_other(changed) and (
+        not repository.is_ancestor(since, head)
+        or is_other(repository.changed_by(since, head, [path]))
     )

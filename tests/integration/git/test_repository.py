@@ -242,7 +242,8 @@ class TestReading:
             head = repository.fetch()
             assert repository.introductions(merge, ["new", "absent"]) == {"new": merge}
             assert repository.introductions(head, ["new"]) == {"new": later}
-            assert repository.changed_by(merge, head, ["new", "absent"]) == {"new": {later}}
+            blob = bot.git("rev-parse", f"{later}:new")
+            assert repository.changed_by(merge, head, ["new", "absent"]) == {"new": {later: blob}}
             assert repository.changed_by(later, head, ["new"]) == {}
             assert repository.touching(None, head, ["new"]) == (merge, later)
             assert repository.touching(merge, head, ["new"]) == (later,)
@@ -257,7 +258,7 @@ class TestReading:
         with bot.open() as repository:
             assert repository.fetch() == head
             assert repository.touching(before, head, ["new"]) == ()
-            assert repository.changed_by(before, head, ["new"]) == {"new": {gone}}
+            assert repository.changed_by(before, head, ["new"]) == {"new": {gone: None}}
 
     def test_many_paths_cost_one_walk(self, bot: Bot) -> None:
         files = {f"access/requests/g{n}.yaml": "x" for n in range(150)}

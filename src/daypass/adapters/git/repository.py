@@ -214,8 +214,8 @@ class GitRepository:
 
     def changed_by(
         self, since: str | None, until: str, paths: Sequence[str]
-    ) -> dict[str, frozenset[str]]:
-        """For each path, all commits of (since, until] that changed it, on whatever line."""
+    ) -> dict[str, dict[str, str | None]]:
+        """For each path, all commits of (since, until] that changed it, and what to."""
         self.assert_complete()
         self._flush()
         return changed_by(self._git, since and _checked(since), _checked(until), paths)

@@ -123,9 +123,9 @@ def introductions(git: Git, commit: str, paths: Sequence[str]) -> dict[str, str]
 
 def changed_by(
     git: Git, since: str | None, until: str, paths: Sequence[str]
-) -> dict[str, frozenset[str]]:
+) -> dict[str, dict[str, str | None]]:
     """For each path, all commits of (since, until] that changed it, on whatever line; no merges."""
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, dict[str, str | None]] = defaultdict(dict)
     wanted = set(paths)
     if not wanted:
         return {}
@@ -135,8 +135,8 @@ def changed_by(
     for sha, changed in _log(git, span, _pathspecs(wanted), ["--full-history", "--no-merges"]):
         for change in changed:
             if change.path in wanted:
-                found[change.path].add(sha)
-    return {path: frozenset(commits) for path, commits in found.items()}
+                found[change.path][sha] = change.after
+    return dict(found)
 
 
 def touching(git: Git, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
