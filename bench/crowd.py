@@ -134,7 +134,7 @@ class Line:
 
     def person(self, changes: Mapping[str, bytes | None], message: str, when: Instant) -> None:
         """A commit as a merge makes it: nobody's signature."""
-        tree = self._tree(changes)
+        tree = self._editor.apply(changes)
         draft = CommitDraft(tree, self.head, "Alice", "alice@acme.example", when.seconds, message)
         self._add(draft.payload())
 
@@ -144,7 +144,7 @@ class Line:
         message = compose(
             happening.title, happening.body, happening.event, self.sequence, self._previous
         )
-        tree = self._tree({**happening.writes, **dict.fromkeys(happening.removes)})
+        tree = self._editor.apply({**happening.writes, **dict.fromkeys(happening.removes)})
         author = ("daypass", organisation.EVIDENCE_EMAIL)
         payload = CommitDraft(tree, self.head, *author, when.seconds, message).payload()
         signature = self._key.sign(sshsig.bytes_to_sign(payload))
@@ -166,9 +166,6 @@ class Line:
         if found is None:
             raise SystemExit(f"there is no tree {name}: the bench is broken")
         return found.content
-
-    def _tree(self, changes: Mapping[str, bytes | None]) -> str:
-        return self._editor.apply(changes)
 
     def _add(self, content: bytes) -> None:
         self.head = self._pack.add("commit", content)
