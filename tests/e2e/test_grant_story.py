@@ -496,3 +496,18 @@ def test_a_merge_that_undoes_a_deletion_neither_keeps_the_grant_nor_goes_unseen(
     trusted = acting.daypass(carol, "vault", "apply", "--trust", "HEAD", VAULT_TOKEN=root)
     assert trusted.code == 0, trusted.said
     assert town.apply().code == 0
+
+
+def test_a_merge_that_github_cannot_tell_of_keeps_no_grant_from_ending(town: Town) -> None:
+    """It may undo something, so nothing is granted; what is to end does not wait for GitHub."""
+    asked = town.grant("ends-meanwhile-too", duration="1h")
+    assert town.apply().code == 0
+    path = f"access/requests/{asked.id}.yaml"
+    number = asked.who.propose("by-a-merge", {path: None}, "No longer needed")
+    town.box.person("carol").merge(number, method="merge")
+    town.box.github.fail_next("*", "/pulls", 502, times=100)
+    town.apply()
+    town.box.github.heal()
+    assert town.events(asked.id) == ["issued", "revoked"]
+    assert town.live_tokens(asked.id) == []
+    assert town.apply().code == 0

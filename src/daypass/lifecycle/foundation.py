@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DocumentError
+from daypass.errors import DaypassError, DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.model.names import FOUNDATION_PATHS
@@ -97,18 +97,21 @@ def _undone(ports: Ports, answers: Answers, trusted: str, head: str) -> str | No
         parents = parse_commit(commit.raw).parents
         if len(parents) > 1:
             merges[commit.sha] = parents[1:]
-    with answers.asking(merges):
-        for sha, others in merges.items():
-            if not any(
-                item.merged_at is not None
-                and item.merge_commit_sha == sha
-                and others == (item.head_sha,)
-                for item in answers.pull_requests_of(sha)
-            ):
-                return (
-                    f"{sha[:12]} merges something into main that no pull request did: what was "
-                    f"there before it may be undone. {_WAY_OUT}"
-                )
+    try:
+        with answers.asking(merges):
+            for sha, others in merges.items():
+                if not any(
+                    item.merged_at is not None
+                    and item.merge_commit_sha == sha
+                    and others == (item.head_sha,)
+                    for item in answers.pull_requests_of(sha)
+                ):
+                    return (
+                        f"{sha[:12]} merges something into main that no pull request did: what was "
+                        f"there before it may be undone. {_WAY_OUT}"
+                    )
+    except DaypassError as error:  # nothing is granted; what is to end does not wait for GitHub
+        return f"it is not known which pull requests made main's merges: {error.message}"
     return None
 
 
