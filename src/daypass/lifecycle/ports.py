@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from daypass.model.resource import IssueMode
     from daypass.model.secret import Secret
+    from daypass.model.target import TargetReport
     from daypass.model.tree import TreeEntry
 
 
@@ -98,6 +99,12 @@ class Issuer(Protocol):
 
     def revoke_lease(self, lease_id: str) -> None:
         """End one lease, synchronously. Raises VaultRefusedError with the reason if it lives on."""
+
+    def look(self, mount: str, role: str) -> TargetReport:
+        """End what should be gone at a target, and tell what was found there.
+
+        Raises VaultUnavailableError, VaultRefusedError when it could not be looked at.
+        """
 
 
 class SlotState(StrEnum):

@@ -65,6 +65,7 @@ class Level:
     mount: str
     tiers: tuple[Tier, ...]  # shortest first
     issue: IssueMode
+    confirm: str | None = None  # the Vault role that looks at the target after an end
 
     @property
     def longest(self) -> Duration:
@@ -139,6 +140,7 @@ def _level(name: str, body: Mapping[str, Any]) -> Level:
         mount=body["mount"],
         tiers=tuple(sorted(tiers, key=lambda tier: tier.length.seconds)),
         issue=IssueMode(body.get("issue", IssueMode.ON_MERGE)),
+        confirm=body.get("confirm"),
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.model import postgresql
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,23 +18,7 @@ if TYPE_CHECKING:
 
 CONNECTION: Final = "orders"
 
-# The grant's id stands in the database user's name, and so in PostgreSQL's own log.
-_USERNAME: Final = (
-    'g-{{ .DisplayName | replace "token-grant-" "" | lowercase | truncate 36 }}'
-    "-{{ random 6 | lowercase }}-{{ unix_time }}"
-)
-_CREATION: Final = (
-    "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' "
-    "VALID UNTIL '{{expiration}}' CONNECTION LIMIT 8;"
-)
-# NOLOGIN comes first: nobody logs in again between the end of the sessions and DROP ROLE.
-_REVOCATION: Final = (
-    'ALTER ROLE "{{name}}" NOLOGIN;',
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';",
-    'REASSIGN OWNED BY "{{name}}" TO CURRENT_USER;',
-    'DROP OWNED BY "{{name}}";',
-    'DROP ROLE IF EXISTS "{{name}}";',
-)
+LOOK: Final = "orders-look"  # the role that looks at the target, and makes no log-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +73,15 @@ def set_up_database_engine(
             "username": postgres.vault_user,
             "password": postgres.vault_password.reveal(),
             "password_authentication": "scram-sha-256",
-            "username_template": _USERNAME,
+            # The grant's id stands in the log-in's name, and so in PostgreSQL's own log.
+            "username_template": postgresql.USERNAME_TEMPLATE,
             "max_open_connections": 8,
-            "allowed_roles": [role.name for role in roles],
+            "allowed_roles": [LOOK, *(role.name for role in roles)],
         },
+    )
+    client.write(
+        f"{mount}/roles/{LOOK}",
+        {"db_name": CONNECTION, "creation_statements": list(postgresql.LOOK)},
     )
     for role in roles:
         client.write(
@@ -99,11 +90,8 @@ def set_up_database_engine(
                 "db_name": CONNECTION,
                 "default_ttl": role.seconds,
                 "max_ttl": role.seconds,
-                "creation_statements": [
-                    _CREATION,
-                    f'GRANT {role.group} TO "{{{{name}}}}";',
-                ],
-                "revocation_statements": list(_REVOCATION),
-                "rollback_statements": ['DROP ROLE IF EXISTS "{{name}}";'],
+                "creation_statements": list(postgresql.creation(role.group)),
+                "revocation_statements": list(postgresql.REVOCATION),
+                "rollback_statements": list(postgresql.ROLLBACK),
             },
         )

@@ -8,6 +8,7 @@ import yaml
 
 from daypass.documents.resources import schema_folder, workflow_folder
 from daypass.model.names import ALLOWED_SIGNERS_PATH, API_VERSION, SETTINGS_PATH, Kind
+from daypass.sandbox.database_engine import LOOK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,6 +165,7 @@ def _level(role: str, *tiers: str) -> Spec:
         "mount": "database",
         "tiers": {tier: f"{role}-{tier}" for tier in tiers},
         "issue": "on-merge",
+        "confirm": LOOK,
     }
 
 

@@ -50,7 +50,8 @@ class Postgres:
     """One server on 127.0.0.1 with a database `orders`, in a directory of its own.
 
     `admin_user` is the superuser, for whoever looks on. `vault_user` is the least that Vault's
-    database engine needs: CREATEROLE, pg_signal_backend, and ADMIN on the group roles.
+    database engine needs: CREATEROLE, pg_signal_backend, pg_read_all_stats, and ADMIN on the
+    group roles.
     """
 
     host: Final = "127.0.0.1"
@@ -251,8 +252,7 @@ class Postgres:
             # The password is base64url: it cannot end the literal.
             password = self.vault_password.reveal()
             connection.execute(f"CREATE ROLE vault LOGIN CREATEROLE PASSWORD '{password}'")
-            connection.execute("GRANT pg_signal_backend TO vault")
-            connection.execute("ALTER ROLE vault SET createrole_self_grant = 'set, inherit'")
+            connection.execute("GRANT pg_signal_backend, pg_read_all_stats TO vault")
         with self.connect() as connection:
             connection.execute(_ORDERS)
 

@@ -51,6 +51,7 @@ def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
         *(_mint(role, settings) for role in roles),
         *_tokens(),
         *_leases(roles),
+        *_looks(roles),
         *_memory(settings.vault.kv_mount),
         *_keys(settings),
     ]
@@ -147,6 +148,7 @@ def _leases(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
     if not paths:
         return
     leases = [f"{path}/*" for path in paths]
+    looks = sorted({f"{role.look_path}/*" for role in roles if role.look_path is not None})
     yield PathRule(
         "sys/leases/lookup",
         ("update",),
@@ -159,11 +161,17 @@ def _leases(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
         ("update",),
         why="repair a revocation that failed, and wait until it is done",
         required=("lease_id", "sync"),
-        allowed={"lease_id": leases, "sync": [True]},
+        allowed={"lease_id": [*leases, *looks], "sync": [True]},
     )
     for path in paths:
         yield PathRule(f"sys/leases/lookup/{path}", ("list", "sudo"))
         yield PathRule(f"sys/leases/lookup/{path}/", ("list", "sudo"))
+
+
+def _looks(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
+    """Roles that make no credential: they answer by an error, and say what still works."""
+    for path in sorted({role.look_path for role in roles if role.look_path is not None}):
+        yield PathRule(path, ("read",), why="look whether an end is an end at the target, too")
 
 
 def _memory(mount: str) -> Iterable[PathRule]:

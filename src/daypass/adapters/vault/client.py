@@ -46,6 +46,8 @@ class Answer:
     warnings: tuple[str, ...] = field(repr=False)
     errors: tuple[str, ...] = field(repr=False)
     date: str | None = None  # the HTTP Date header: Vault's clock, in whole seconds
+    lease_id: str = ""
+    lease_seconds: int = 0  # how long the lease lasts; 0 without one
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -227,6 +229,8 @@ def _answer(response: Any) -> Answer | None:
         warnings=tuple(body.get("warnings") or ()),
         errors=tuple(str(item) for item in body.get("errors") or ()),
         date=date,
+        lease_id=str(body.get("lease_id") or ""),
+        lease_seconds=int(body.get("lease_duration") or 0),
     )
 
 

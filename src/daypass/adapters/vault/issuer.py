@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures, minting
+from daypass.adapters.vault.look import look
 from daypass.errors import DaypassError, VaultRefusedError
 from daypass.lifecycle.ports import Minted, TokenState
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.ports import MintOrder
     from daypass.model.instant import Instant
+    from daypass.model.target import TargetReport
 
 _GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
@@ -147,6 +149,13 @@ class VaultIssuer:
                 remedy="Mend what Vault names (the database, or its revocation SQL): the next run "
                 "tries again. Until then whoever holds the credential can still log in.",
             )
+
+    def look(self, mount: str, role: str) -> TargetReport:
+        """End what should be gone at a target, and tell what was found there.
+
+        Raises VaultUnavailableError, VaultRefusedError.
+        """
+        return look(self._session, mount, role)
 
     def _look_up(self, accessor: str) -> Any:
         """Vault's record of a token; None when there is none."""

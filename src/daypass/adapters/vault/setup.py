@@ -60,7 +60,13 @@ class TieredRole:
     mount: str
     role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
     cap: Duration  # how long its tokens live at the most: `length`, or less in the emergency lane
+    confirm: str | None = None  # the engine's role that looks at the target after an end
     offline: bool = False  # minted by its holder, with their own log-in, while GitHub is down
+
+    @property
+    def look_path(self) -> str | None:
+        """Where the target is looked at; None when its resource names no role for that."""
+        return f"{self.mount}/creds/{self.confirm}" if self.confirm else None
 
     @property
     def credential_path(self) -> str:
@@ -205,8 +211,8 @@ def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> T
             f"{where}: daypass cannot mint from a secrets engine {level.engine!r}",
             remedy=f"Engines that it can mint from: {', '.join(sorted(READABLE_ENGINES))}.",
         )
-    for path in (level.mount, tier.role):
-        if _PATH.fullmatch(path) is None or ".." in path or "/" in tier.role:
+    for path in (level.mount, tier.role, *([level.confirm] if level.confirm else [])):
+        if _PATH.fullmatch(path) is None or ".." in path or (path != level.mount and "/" in path):
             raise DocumentError(
                 f"{where}: {path!r} cannot stand in a Vault policy",
                 remedy="Letters, digits, `_`, `.`, `-` and single slashes; no wildcards.",
@@ -225,6 +231,7 @@ def _role(settings: Settings, resource: Resource, level: Level, tier: Tier) -> T
         mount=level.mount,
         role=tier.role,
         cap=tier.length,
+        confirm=level.confirm,
     )
 
 
