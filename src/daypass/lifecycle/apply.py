@@ -31,13 +31,14 @@ from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
 from daypass.lifecycle.recording_use import to_record
 from daypass.lifecycle.reviewing import Reviewing
+from daypass.lifecycle.targets import Targets, explained, tell
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.lifecycle.writing_down import WritingDown
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.recorder import Recorded
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import RecordedEvent
+    from daypass.model.instant import Instant
     from daypass.model.settings import Settings
 
 # A run looks again when main moved while it worked, so that what was merged meanwhile does not wait
@@ -99,6 +101,8 @@ class _Pass:
     has_more: bool = False  # the next pass has to look at what this one did
     _head: str = ""
     _ruling: Catalogue | None = None
+    _targets: Targets = field(default_factory=lambda: Targets.of(None))
+    _log_ins: Mapping[str, Instant | None] = field(default_factory=dict)  # that grants explain
     _ended: dict[str, Action] = field(default_factory=dict)
     _refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)  # emergencies
     _waiting: frozenset[str] | None = None  # emergencies that are open still; None: not known
@@ -107,11 +111,13 @@ class _Pass:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
         seen = self._admit(observe(self.ports, answers), answers)
         self._ruling = seen.world.ruling
+        self._targets = Targets.of(seen.world.ruling or seen.world.catalogue)
         whole = whole_plan(self.ports, seen, answers, only=self.limits.only, remember=True)
         plan = whole.plan
         for grant_id, text in whole.doubts.items():
             self.outcome.alarm(f"doubt.{grant_id}", text)
         strangers = self._strangers(seen)
+        self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)
         for reason in seen.world.frozen:
             self.outcome.alarm(f"frozen.{digest_bytes(writable(reason).encode())[7:15]}", reason)
@@ -180,7 +186,13 @@ class _Pass:
         return self.ports.repository.fetch() != self._head
 
     def finish(self) -> None:
-        """After everything that somebody waits for: what came to nothing is told, main anchored."""
+        """Looks at the other targets, tells what came to nothing, and anchors main.
+
+        Comes after everything that a person waits for.
+        """
+        now = self.ports.issuer.now()
+        self._targets = self._targets.look(self.ports.issuer)
+        tell(self._targets, self.outcome, self._log_ins, now)
         if not self._head:
             return
         if self._ruling is not None:
@@ -226,8 +238,12 @@ class _Pass:
         ids = [action.grant_id for action in actions]
         walk = self.ports.repository.walk(seen.world.head)
         events = history.find_events(walk, self.ports.signers, ids)
-        endings = ending.end_all(self.ports.issuer, actions, seen.accessors)
-        for item in endings:
+        live = seen.world.grants.keys()
+        endings = ending.end_all(self.ports.issuer, actions, seen.accessors, self._targets, live)
+        self._targets = endings.targets
+        for overdue in endings.overdue.values():
+            overdue.tell(self.outcome)
+        for item in endings.ended:
             self._ended[item.grant.id] = item.action
             if not item.confirmed:
                 text = f"{item.grant.id} could not be ended: {item.why}"
@@ -244,7 +260,7 @@ class _Pass:
                     text += ", or the log-in that it was taken with has ended"
                 self.outcome.alarm(f"vanished.{item.grant.id}", text, standing=False)
         return ending.to_happenings(
-            tuple(item for item in endings if events[item.grant.id]),
+            tuple(item for item in endings.ended if events[item.grant.id]),
             issuer=self.ports.issuer,
             begun={name: _begun(found) for name, found in events.items() if found},
             record_blobs={

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import TemporaryError, VaultRefusedError
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.ending import await_leases
+from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
 from daypass.lifecycle.offline import OfflineUse, is_offline
 from daypass.lifecycle.ports import SlotState
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.ports import OfflineNote, TokenState
     from daypass.model.catalogue import Catalogue
+    from daypass.model.instant import Instant
 
 # What a note calls an accessor is its writer's word, and Vault is asked about it.
 _ACCESSOR: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -46,6 +47,7 @@ class Orphan:
     accessor: str
     grant_id: str
     token_role: str | None
+    not_before: Instant | None = None  # None: Vault does not tell
 
     @property
     def is_unbidden(self) -> bool:
@@ -89,7 +91,13 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
     live = {use.grant_id: use for use in taken.values()}
     kept = {use.digest for use in live.values()}
     orphans = tuple(
-        Orphan(digest, state.accessor, state.meta.get(GRANT_MARK, "?"), state.token_role)
+        Orphan(
+            digest,
+            state.accessor,
+            state.meta.get(GRANT_MARK, "?"),
+            state.token_role,
+            state.not_before,
+        )
         for digest, state in found.items()
         if digest not in kept and _is_orphan(ports, seen, state, repository_id)
     )
@@ -116,7 +124,9 @@ def end_orphan(ports: Ports, orphan: Orphan, catalogue: Catalogue | None) -> str
             remedy="The next run tries again. Vault's own log says why.",
         )
     opened = _engine_roles(catalogue).get(orphan.token_role or "") if catalogue else None
-    return await_leases(ports.issuer, *opened) if opened else None
+    if opened is None:
+        return None
+    return await_leases(ports.issuer, *opened).why(Window(since=orphan.not_before))
 
 
 def _engine_roles(catalogue: Catalogue) -> dict[str, tuple[str, str]]:

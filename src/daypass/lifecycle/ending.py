@@ -1,8 +1,8 @@
-"""Ending grants: ask Vault, then believe only what Vault shows.
+"""Ending grants: ask Vault, then believe only what Vault and the target show.
 
 `revoke-accessor` answers 204 with the database down. So an end is confirmed by absence: the token's
-accessor is unknown, and no lease of its role is overdue or irrevocable. A lease cannot be tied to a
-grant, so while one of a role is overdue, every grant of that role that ends now is unconfirmed.
+accessor is unknown, the log-in of this grant no longer works at the target, and none of its
+sessions is left. Where no role looks at the target, no lease that may be of this grant is overdue.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.lifecycle import happening
+from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.ports import SlotState
 from daypass.model.event import EventKind, Reason
@@ -21,11 +22,14 @@ from daypass.model.grant import Grant, GrantState
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from daypass.lifecycle.happening import Begun, Happening, Run
+    from daypass.lifecycle.leases import Overdue
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Issuer
+    from daypass.lifecycle.targets import Targets
+    from daypass.model.target import Confirmed
 
 WORKERS: Final = 8
 _UNDER_WAY: Final = frozenset({SlotState.RESERVED, SlotState.MINTED})
@@ -33,11 +37,12 @@ _UNDER_WAY: Final = frozenset({SlotState.RESERVED, SlotState.MINTED})
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of one grant that had to end. `why` is set when Vault did not confirm it."""
+    """The end of one grant. `why` is set when it was not confirmed."""
 
     action: Action
     grant: Grant
     why: str | None
+    looked_for: Confirmed  # what it was looked for to be
 
     @property
     def confirmed(self) -> bool:
@@ -45,22 +50,61 @@ class Ending:
         return self.why is None
 
 
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """All ends of a pass, and what was seen of the leases and targets after them."""
+
+    ended: tuple[Ending, ...]
+    overdue: Mapping[tuple[str, str], Overdue]  # by mount and role
+    targets: Targets
+
+
 def end_all(
-    issuer: Issuer, actions: Iterable[Action], accessors: Mapping[str, str]
-) -> tuple[Ending, ...]:
-    """Revoke what lives and confirm all. `accessors`: digest → accessor of every live token."""
+    issuer: Issuer,
+    actions: Iterable[Action],
+    accessors: Mapping[str, str],
+    targets: Targets,
+    live: Collection[str],
+) -> Endings:
+    """Revokes what lives, and confirms all.
+
+    Args:
+        issuer: of this run.
+        actions: the ends of the plan.
+        accessors: digest → accessor of every live token.
+        targets: not looked at yet.
+        live: the ids of all grants that live, those of the actions included.
+    """
     pairs = [(action, action.grant) for action in actions if action.grant is not None]
     second = _SecondTokens.find(issuer, pairs, accessors)
     with ThreadPoolExecutor(WORKERS) as pool:
         faults = tuple(pool.map(lambda pair: _revoke(issuer, pair[1], accessors, second), pairs))
         # Only now: a lease is overdue once its token is revoked.
         roles = sorted({(grant.mount, grant.role) for _, grant in pairs})
-        whys = pool.map(lambda role: await_leases(issuer, *role), roles)
-        overdue = dict(zip(roles, whys, strict=True))
-    return tuple(
-        Ending(action, grant, fault or overdue[grant.mount, grant.role])
+        looked = pool.map(lambda role: await_leases(issuer, *role), roles)
+        overdue = dict(zip(roles, looked, strict=True))
+    seen = targets.look(issuer, roles)
+    ended = tuple(
+        Ending(
+            action,
+            grant,
+            fault or _why(grant, overdue[grant.mount, grant.role], seen, live),
+            seen.confirms(grant),
+        )
         for (action, grant), fault in zip(pairs, faults, strict=True)
     )
+    return Endings(ended, overdue, seen)
+
+
+def _why(grant: Grant, overdue: Overdue, targets: Targets, live: Collection[str]) -> str | None:
+    """Why it is not sure that nothing of a grant works, once its token is gone.
+
+    A target that tells log-ins apart knows better than a lease, which names no grant.
+    """
+    unconfirmed = targets.why_unconfirmed(grant, live)
+    if unconfirmed is None and not targets.tells_log_ins(grant, live):
+        return overdue.why(Window.of(grant))
+    return unconfirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +159,6 @@ def _revoke(
     return second.unknown if grant.id in second.under_way else None
 
 
-def await_leases(issuer: Issuer, mount: str, role: str) -> str | None:
-    """Nudge what is overdue; returns why it is not sure that nothing is.
-
-    The issuer has the patience that a database needs which is only slow.
-    """
-    try:
-        overdue = issuer.overdue_leases(mount, role)
-    except DaypassError as error:
-        return error.message
-    return _nudge(issuer, overdue, f"{mount}/{role}") if overdue else None
-
-
-def _nudge(issuer: Issuer, leases: tuple[str, ...], role: str) -> str | None:
-    """Revoke overdue leases synchronously: repairs irrevocable ones once the cause is gone.
-
-    Each is tried: what keeps one of them alive must not keep the others.
-    """
-    stuck = 0
-    for lease in leases:
-        try:
-            issuer.revoke_lease(lease)
-        except DaypassError:
-            stuck += 1
-    if not stuck:
-        return None
-    return f"{stuck} lease(s) of {role} are overdue and cannot be revoked: Vault's own log says why"
-
-
 def to_happenings(
     endings: Iterable[Ending],
     *,
@@ -162,7 +178,11 @@ def to_happenings(
             happenings.append(
                 happening.ended(
                     grant,
-                    replace(begun[grant.id], asked_at=action.asked_at),
+                    replace(
+                        begun[grant.id],
+                        asked_at=action.asked_at,
+                        looked_for=ending.looked_for,
+                    ),
                     kind,
                     reason,
                     max(now, grant.not_after) if kind is EventKind.EXPIRED else now,

@@ -11,6 +11,7 @@ from daypass.model.event import TRAILERS, Event, EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.names import break_glass_path, grant_path, obligation_path, request_path
 from daypass.model.obligation import Obligation
+from daypass.model.target import Confirmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,6 +187,7 @@ class Begun:
     issued: str
     failed: str | None = None  # said that an end before could not be confirmed: this resolves it
     asked_at: Instant | None = None  # when a person asked for the end
+    looked_for: Confirmed = Confirmed.CREDENTIAL  # what the end was confirmed to be
 
 
 def ended(
@@ -210,6 +212,7 @@ def ended(
         *_decision(judged),
         *_asked_end(begun.asked_at),
         ("Daypass-Ended-At", str(ended_at)),
+        ("Daypass-Confirmed", str(begun.looked_for)),
         *([("Daypass-Confirms", begun.failed)] if begun.failed else []),
         ("Daypass-Reason", str(reason)),
         run=run,
@@ -217,7 +220,7 @@ def ended(
     what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
     body = (
         f"{reverts(begun.issued)}\n\n"
-        f"{what}. Vault confirmed that nothing of it lives.\n"
+        f"{what}. Vault confirmed that nothing of it lives.\n{_AT_TARGET[begun.looked_for]}"
         f"The request that commit {grant.request_commit or begun.issued} brought is taken back "
         "with it."
     )
@@ -235,6 +238,12 @@ def ended(
         requires={grant_path(grant.id): record_blob},
         is_note=record_blob is None,  # whoever removed the record may have removed the request, too
     )
+
+
+_AT_TARGET: Final = {
+    Confirmed.CREDENTIAL: "",
+    Confirmed.SESSIONS: "At the target no log-in of it works, and no session of it is open.\n",
+}
 
 
 def _decision(judged: Judged | None) -> tuple[tuple[str, str], ...]:

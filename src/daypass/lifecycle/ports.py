@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from daypass.lifecycle.leases import OverdueLease
     from daypass.model.context import ContextSource
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
@@ -94,8 +95,8 @@ class Issuer(Protocol):
     def live_accessors(self) -> frozenset[str]:
         """The accessors of all live tokens (of the namespace)."""
 
-    def overdue_leases(self, mount: str, role: str) -> tuple[str, ...]:
-        """Ids of leases of that role that should be gone and are not, irrevocable ones included."""
+    def overdue_leases(self, mount: str, role: str) -> tuple[OverdueLease, ...]:
+        """Leases of that role that should be gone and are not, irrevocable ones included."""
 
     def revoke_lease(self, lease_id: str) -> None:
         """End one lease, synchronously. Raises VaultRefusedError with the reason if it lives on."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ConflictError, DaypassError, TemporaryError
-from daypass.lifecycle.ending import await_leases
 from daypass.lifecycle.granting import Granted, end_strays, wrap_seconds, wrapping_of
+from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
@@ -134,7 +134,7 @@ def _end_old(ports: Ports, grant: Grant, accessor: str | None) -> None:
         if ports.issuer.lookup(accessor) is not None:
             raise _still_lives(grant, "its first token still lives")
     # The token can be gone and its credential not: a database that is down, a DROP that fails.
-    why = await_leases(ports.issuer, grant.mount, grant.role)
+    why = await_leases(ports.issuer, grant.mount, grant.role).why(Window.of(grant))
     if why is not None:
         raise _still_lives(grant, why)
 

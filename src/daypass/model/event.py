@@ -141,6 +141,7 @@ TRAILERS: Final = (
     "Daypass-Accessor",  # sha256:<hex>
     "Daypass-Asked-At",  # when a person asked for this end, by Vault's time
     "Daypass-Ended-At",
+    "Daypass-Confirmed",  # credential, or credential,sessions: what this end was looked for to be
     "Daypass-Confirms",  # the commit of the revoke-failed that this end resolves
     "Daypass-Reason",  # a code of Reason
     "Daypass-Wrapping",  # <creation path> <creation time> sha256:<hex of the ciphertext>

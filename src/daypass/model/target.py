@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Self
 
 from daypass.model.postgresql import LOGIN_ID_LENGTH, LOGIN_PATTERN, LOOK_WORD, MOST_LOGINS
@@ -12,6 +13,13 @@ from daypass.model.postgresql import LOGIN_ID_LENGTH, LOGIN_PATTERN, LOOK_WORD, 
 _LOGIN: Final = re.compile(LOGIN_PATTERN)
 _TAIL: Final = re.compile(r"-[a-z0-9]{6}-([0-9]{10})$")
 _LEAST_SERVER: Final = 130000
+
+
+class Confirmed(StrEnum):
+    """What an end was looked for to be, as evidence names it."""
+
+    CREDENTIAL = "credential"  # no log-in of the grant works
+    SESSIONS = "credential,sessions"  # and none of its sessions is left
 
 
 @dataclass(frozen=True, slots=True)

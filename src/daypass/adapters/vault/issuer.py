@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.adapters.vault import failures, minting
 from daypass.adapters.vault.look import look
 from daypass.errors import DaypassError, VaultRefusedError
+from daypass.lifecycle.leases import OverdueLease
 from daypass.lifecycle.ports import Minted, TokenState
 
 if TYPE_CHECKING:
@@ -109,22 +110,21 @@ class VaultIssuer:
         answer = self._session.call("LIST", "auth/token/accessors", accept=_NOT_FOUND)
         return frozenset(answer.keys)
 
-    def overdue_leases(self, mount: str, role: str) -> tuple[str, ...]:
-        """Ids of leases of that role that should be gone and are not, irrevocable ones included.
+    def overdue_leases(self, mount: str, role: str) -> tuple[OverdueLease, ...]:
+        """Leases of that role that should be gone and are not, irrevocable ones included.
 
         Vault drops asynchronously, so what is due is awaited for as long as some of it goes away.
         One request for each live lease of the role, and one for each time that it looks again.
         """
         prefix = f"{mount}/creds/{role}"
         with ThreadPoolExecutor(_LOOKING) as pool:
-            leases = [f"{prefix}/{name}" for name in self._leases(prefix)]
-            looked = zip(leases, pool.map(self._is_due, leases), strict=True)
-            due = [lease for lease, is_due in looked if is_due]
+            names = [f"{prefix}/{name}" for name in self._leases(prefix)]
+            due = [lease for lease in pool.map(self._due, names) if lease is not None]
         deadline = time.monotonic() + self._patience
         while due and time.monotonic() < deadline:
             time.sleep(_POLL)
             there = self._leases(prefix)
-            left = [lease for lease in due if lease.rpartition("/")[2] in there]
+            left = [lease for lease in due if lease.lease_id.rpartition("/")[2] in there]
             if len(left) < len(due):  # the database is at work: it was only asked for much
                 deadline = time.monotonic() + self._patience
             due = left
@@ -171,13 +171,16 @@ class VaultIssuer:
         self._refuse_unless(answer, _NO_TOKEN, f"POST {path}")
         return None
 
-    def _is_due(self, lease_id: str) -> bool:
+    def _due(self, lease_id: str) -> OverdueLease | None:
+        """The lease, if it should be gone."""
         path = "sys/leases/lookup"
         answer = self._session.call("POST", path, {"lease_id": lease_id}, accept=_GONE)
         self._refuse_unless(answer, ("invalid lease",), f"POST {path}")
         # Whole seconds, rounded down: the last second of a lease counts as due, and is looked at
         # again. No `ttl` in an answer without errors is no lease that daypass knows: due.
-        return not answer.errors and int(answer.data.get("ttl") or 0) <= 0
+        if answer.errors or int(answer.data.get("ttl") or 0) > 0:
+            return None
+        return OverdueLease(lease_id, minting.began(answer.data))
 
     def _refuse_unless(self, answer: Answer, sentences: tuple[str, ...], doing: str) -> None:
         """Raise unless the answer is no failure, or one that means "already gone"."""

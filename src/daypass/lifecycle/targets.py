@@ -1,0 +1,239 @@
+"""Targets: what a look at each database shows of grants that end, and of log-ins without one.
+
+An end is asked for in Vault, and looked for at the target: whether the log-in of this very grant
+still works, and whether a session outlived it. A resource level names in `confirm` the Vault role
+that looks. Where it names none, an end confirms the credential only.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from daypass.errors import DaypassError
+from daypass.model.instant import Instant
+from daypass.model.postgresql import LOGIN_ID_LENGTH
+from daypass.model.resource import IssueMode
+from daypass.model.target import Confirmed, Login
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from daypass.lifecycle.offline import OfflineUse
+    from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.ports import Issuer
+    from daypass.lifecycle.world import World
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.grant import Grant
+    from daypass.model.target import TargetReport
+
+_WORKERS: Final = 8
+_NAMED: Final = 10  # log-ins that one alarm names
+# A log-in this young may be of a run that works beside this one: the next run looks again.
+_YOUNG_SECONDS: Final = 600
+_BLIND: Final = "run `GRANT pg_read_all_stats TO` Vault's user at the database"
+_POWERLESS: Final = "run `GRANT pg_signal_backend TO` Vault's user at the database"
+_BEFORE_SECONDS: Final = 60  # a log-in is made after its grant's token, by the same clock
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One database server, as one Vault role looks at it."""
+
+    mount: str
+    look: str  # the role that looks
+    resource: str  # the first resource, by name, that is reached there
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The targets of a catalogue, and what one look at each of them showed."""
+
+    by_role: Mapping[tuple[str, str], Target]  # mount and engine role → where it opens a door
+    reports: Mapping[Target, TargetReport] = field(default_factory=dict)
+    faults: Mapping[Target, str] = field(default_factory=dict)  # why one could not be looked at
+
+    @classmethod
+    def of(cls, catalogue: Catalogue | None) -> Self:
+        """Returns the targets that levels name a looking role for; nothing is looked at yet."""
+        found: dict[tuple[str, str], Target] = {}
+        first: dict[tuple[str, str], Target] = {}
+        for name, resource in sorted(catalogue.resources.items()) if catalogue else ():
+            for level in resource.levels.values():
+                if level.confirm is None:
+                    continue
+                at = (level.mount, level.confirm)
+                target = first.setdefault(at, Target(*at, name))
+                for tier in level.tiers:
+                    found[level.mount, tier.role] = target
+        return cls(found)
+
+    def look(self, issuer: Issuer, roles: Iterable[tuple[str, str]] | None = None) -> Targets:
+        """Looks at targets once, side by side. What fails is kept, and raised nowhere.
+
+        Args:
+            issuer: of this run.
+            roles: mounts and engine roles whose targets are looked at; None: every target that
+                was not looked at yet.
+        """
+        wanted = self.by_role.keys() if roles is None else self.by_role.keys() & set(roles)
+        reports, faults = dict(self.reports), dict(self.faults)
+        targets = {self.by_role[role] for role in wanted}
+        if roles is None:
+            targets -= reports.keys() | faults.keys()
+
+        def one(target: Target) -> None:
+            try:
+                reports[target] = issuer.look(target.mount, target.look)
+            except DaypassError as error:
+                faults[target] = f"{error.message}. {error.remedy}"
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            list(pool.map(one, targets))
+        return Targets(self.by_role, reports, faults)
+
+    def confirms(self, grant: Grant) -> Confirmed:
+        """What an end of that grant can confirm."""
+        named = (grant.mount, grant.role) in self.by_role
+        return Confirmed.SESSIONS if named else Confirmed.CREDENTIAL
+
+    def tells_log_ins(self, grant: Grant, others: Collection[str]) -> bool:
+        """Whether the look tells for certain which log-ins are of that grant.
+
+        Names hold a part of an id: where another live grant shares it, the lease has to tell.
+        """
+        report = self._report(grant)
+        return report is not None and not report.is_cut and not _shares(grant.id, others)
+
+    def why_unconfirmed(self, grant: Grant, others: Collection[str]) -> str | None:
+        """Why the look does not show that nothing of that grant works; None where it does.
+
+        Args:
+            grant: the grant that ends.
+            others: the ids of the other grants that live.
+        """
+        target = self.by_role.get((grant.mount, grant.role))
+        if target is None:
+            return None
+        if target in self.faults:
+            return f"the target could not be looked at: {self.faults[target]}"
+        report = self.reports[target]
+        if not report.sees:
+            return f"{_role(target)} cannot see sessions: {_BLIND}"
+        if not _shares(grant.id, others):
+            works = [login.name for login in report.logins if login.is_of(grant.id)]
+            if works:
+                return f"its log-in {works[0]} still works"
+        # A session whose log-in was dropped could be of any grant that ends now.
+        left = [name for name in report.sessions if not name or _may_be(name, grant.id)]
+        return f"{len(left)} session(s) of ended log-ins are still open" if left else None
+
+    def _report(self, grant: Grant) -> TargetReport | None:
+        target = self.by_role.get((grant.mount, grant.role))
+        return self.reports.get(target) if target is not None else None
+
+
+def _role(target: Target) -> str:
+    return f"the role {target.mount}/{target.look}"
+
+
+def _may_be(name: str, grant_id: str) -> bool:
+    return Login(name).is_of(grant_id)
+
+
+def _shares(grant_id: str, others: Collection[str]) -> bool:
+    if len(grant_id) < LOGIN_ID_LENGTH:
+        return False
+    cut = grant_id[:LOGIN_ID_LENGTH]
+    return any(other != grant_id and other.startswith(cut) for other in others)
+
+
+def tell(
+    targets: Targets,
+    outcome: Outcome,
+    known: Mapping[str, Instant | None],
+    now: Instant,
+) -> None:
+    """Raises alarms for what looks found, and names what ended log-ins left behind.
+
+    Args:
+        targets: looked at.
+        outcome: of this run.
+        known: ids that may have log-ins, and since when; None: not told.
+        now: Vault's time when the looks began.
+    """
+    for target, why in targets.faults.items():
+        outcome.alarm(f"target.{target.resource}", f"{target.resource} was not looked at: {why}")
+    for target, report in targets.reports.items():
+        _tell_rights(target, report, outcome)
+        _tell_strangers(target, _strangers(report.logins, known, now), outcome)
+        if report.is_cut:
+            text = f"{target.resource} has more log-ins than one look lists: some were not compared"
+            outcome.alarm(f"log-ins-cut.{target.resource}", text)
+        for leftover in report.leftovers[:_NAMED]:
+            places = ", ".join(name or "the cluster" for name in leftover.databases)
+            text = f"cannot log in, and stays at {target.resource} for what it left in: {places}"
+            outcome.add("left over", leftover.login, text)
+
+
+def _tell_rights(target: Target, report: TargetReport, outcome: Outcome) -> None:
+    lacks = [text for held, text in ((report.sees, _BLIND), (report.ends, _POWERLESS)) if not held]
+    if lacks:
+        text = f"Vault's user at {target.resource} cannot see or end sessions: {'; '.join(lacks)}"
+        outcome.alarm(f"target.{target.resource}", text)
+    if report.sessions:
+        text = f"{len(report.sessions)} session(s) of ended log-ins are open at {target.resource}"
+        outcome.alarm(f"sessions.{target.resource}", f"{text}: end them at the database")
+
+
+def _tell_strangers(target: Target, strangers: list[Login], outcome: Outcome) -> None:
+    if not strangers:
+        return
+    names = ", ".join(login.name for login in strangers[:_NAMED])
+    more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+    outcome.alarm(
+        f"log-ins-without-a-grant.{target.resource}",
+        f"{len(strangers)} log-in(s) at {target.resource} belong to no live grant: {names}{more}. "
+        "A database that was restored from a backup brings ended log-ins back. Run "
+        '`ALTER ROLE "NAME" NOLOGIN` for each at the database: the next run ends their sessions '
+        "and drops them",
+    )
+
+
+def explained(world: World, offline: Iterable[OfflineUse]) -> dict[str, Instant | None]:
+    """Returns the ids that may have log-ins, and since when; None where that is not known.
+
+    Args:
+        world: as this pass found it; what it ends is in it still.
+        offline: what was taken of Vault itself, and is not in the evidence yet.
+    """
+    found: dict[str, Instant | None] = {
+        grant.id: _begin_of_log_in(grant) for grant in world.grants.values()
+    }
+    found |= {use.grant_id: use.not_before for use in offline}
+    return found | dict.fromkeys(world.slots)  # work under way
+
+
+def _begin_of_log_in(grant: Grant) -> Instant:
+    """The time, by Vault, from which on the log-in of that grant was made."""
+    if grant.issue is IssueMode.ON_MERGE and grant.wrapping is not None:
+        return Instant.parse(grant.wrapping.time)  # of a second delivery, where there was one
+    return grant.not_before
+
+
+def _strangers(
+    logins: Iterable[Login], known: Mapping[str, Instant | None], now: Instant
+) -> list[Login]:
+    """Returns log-ins that no grant explains, or that are older than the grant they name."""
+    begins: dict[str, list[Instant | None]] = {}
+    for grant_id, since in known.items():
+        begins.setdefault(grant_id[:LOGIN_ID_LENGTH], []).append(since)
+    strangers = []
+    for login in logins:
+        if login.made_at > now.seconds - _YOUNG_SECONDS:
+            continue
+        times = begins.get(login.grant_prefix, [])
+        if not any(at is None or at.seconds - _BEFORE_SECONDS <= login.made_at for at in times):
+            strangers.append(login)
+    return strangers
