@@ -256,15 +256,15 @@ def test_what_cannot_be_dropped_is_overdue_until_it_is_really_gone(
         overdue = issuer.overdue_leases(wanted.mount, wanted.role)
         assert len(overdue) == 1
         with pytest.raises(VaultRefusedError, match="lives on") as error:
-            issuer.revoke_lease(overdue[0])
+            issuer.revoke_lease(overdue[0].lease_id)
         assert postgres.vault_password.reveal() not in str(error.value)
     finally:
         postgres.start_again()
     assert logs_in(postgres, credential)  # that is why a 204 is no confirmation
-    issuer.revoke_lease(overdue[0])
+    issuer.revoke_lease(overdue[0].lease_id)
     assert not logs_in(postgres, credential)
     assert issuer.overdue_leases(wanted.mount, wanted.role) == ()
-    issuer.revoke_lease(overdue[0])  # idempotent
+    issuer.revoke_lease(overdue[0].lease_id)  # idempotent
 
 
 def test_a_failed_mint_leaves_no_token(issuer: VaultIssuer, postgres: Postgres) -> None:

@@ -28,7 +28,10 @@ TRIED: Final[Mapping[str, tuple[str, ...]]] = {
         "test_a_renewal_overlaps_with_a_token_of_its_own_and_counts_beside_what_it_renews",
     ),
     "R10": ("test_done_ends_sessions_at_once_and_the_next_run_writes_the_evidence",),
-    "R11": ("test_each_overdue_lease_is_tried_and_one_that_stays_speaks_for_all_of_its_role",),
+    "R11": (
+        "test_each_overdue_lease_is_tried_and_one_that_stays_speaks_for_those_of_its_time",
+        "test_clients_that_log_in_again_do_not_survive_the_event",
+    ),
     "R12": (
         "test_whoever_had_a_hand_in_it_does_not_approve_it",
         "test_nobody_approves_with_the_account_of_a_machine_or_of_somebody_who_left",
