@@ -210,7 +210,7 @@ def test_a_log_in_that_comes_back_from_a_backup_is_named_until_it_is_locked_out(
         (alarm,) = done.json()["alarms"]
         assert name in alarm
         assert "NOLOGIN" in alarm
-        assert open_alarms(town) == {"log-ins-without-a-grant.ledger-db"}
+        assert open_alarms(town) == {"log-ins-without-a-grant.database.orders-look"}
         with box.postgres.connect() as superuser:
             superuser.execute(f'alter role "{name}" nologin')
         done = town.apply("schedule")

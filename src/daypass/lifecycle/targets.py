@@ -7,11 +7,13 @@ that looks. Where it names none, an end confirms the credential only.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
+from daypass.model.canonical import digest_bytes
 from daypass.model.instant import Instant
 from daypass.model.postgresql import LOGIN_ID_LENGTH
 from daypass.model.resource import IssueMode
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from daypass.model.target import TargetReport
 
 _WORKERS: Final = 8
+_PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_NAME_LENGTH: Final = 80
+_RESOURCES: Final = 3  # that a text names for one target
 _NAMED: Final = 10  # log-ins that one alarm names
 # A log-in this young may be of a run that works beside this one: the next run looks again.
 _YOUNG_SECONDS: Final = 600
@@ -43,7 +48,20 @@ class Target:
 
     mount: str
     look: str  # the role that looks
-    resource: str  # the first resource, by name, that is reached there
+    resources: tuple[str, ...]  # that are reached there, sorted
+
+    @property
+    def name(self) -> str:
+        """The name of its alarms: no two targets share one."""
+        path = f"{self.mount}/{self.look}"
+        plain = path.replace("/", ".")
+        if _PLAIN.fullmatch(plain) and len(plain) <= _NAME_LENGTH:
+            return plain
+        return digest_bytes(path.encode())[7:23]
+
+    def __str__(self) -> str:
+        named = ", ".join(self.resources[:_RESOURCES])
+        return f"{named}, …" if len(self.resources) > _RESOURCES else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +75,16 @@ class Targets:
     @classmethod
     def of(cls, catalogue: Catalogue | None) -> Self:
         """Returns the targets that levels name a looking role for; nothing is looked at yet."""
-        found: dict[tuple[str, str], Target] = {}
-        first: dict[tuple[str, str], Target] = {}
-        for name, resource in sorted(catalogue.resources.items()) if catalogue else ():
+        reached: dict[tuple[str, str], set[str]] = {}
+        opens: dict[tuple[str, str], tuple[str, str]] = {}
+        for name, resource in catalogue.resources.items() if catalogue else ():
             for level in resource.levels.values():
-                if level.confirm is None:
-                    continue
-                at = (level.mount, level.confirm)
-                target = first.setdefault(at, Target(*at, name))
-                for tier in level.tiers:
-                    found[level.mount, tier.role] = target
-        return cls(found)
+                if level.confirm is not None:
+                    at = (level.mount, level.confirm)
+                    reached.setdefault(at, set()).add(name)
+                    opens |= {(level.mount, tier.role): at for tier in level.tiers}
+        targets = {at: Target(*at, tuple(sorted(names))) for at, names in reached.items()}
+        return cls({role: targets[at] for role, at in opens.items()})
 
     def look(self, issuer: Issuer, roles: Iterable[tuple[str, str]] | None = None) -> Targets:
         """Looks at targets once, side by side. What fails is kept, and raised nowhere.
@@ -164,27 +181,27 @@ def tell(
         now: Vault's time when the looks began.
     """
     for target, why in targets.faults.items():
-        outcome.alarm(f"target.{target.resource}", f"{target.resource} was not looked at: {why}")
+        outcome.alarm(f"target.{target.name}", f"{target} was not looked at: {why}")
     for target, report in targets.reports.items():
         _tell_rights(target, report, outcome)
         _tell_strangers(target, _strangers(report.logins, known, now), outcome)
         if report.is_cut:
-            text = f"{target.resource} has more log-ins than one look lists: some were not compared"
-            outcome.alarm(f"log-ins-cut.{target.resource}", text)
+            text = f"{target} has more log-ins than one look lists: some were not compared"
+            outcome.alarm(f"log-ins-cut.{target.name}", text)
         for leftover in report.leftovers[:_NAMED]:
             places = ", ".join(name or "the cluster" for name in leftover.databases)
-            text = f"cannot log in, and stays at {target.resource} for what it left in: {places}"
+            text = f"cannot log in, and stays at {target} for what it left in: {places}"
             outcome.add("left over", leftover.login, text)
 
 
 def _tell_rights(target: Target, report: TargetReport, outcome: Outcome) -> None:
     lacks = [text for held, text in ((report.sees, _BLIND), (report.ends, _POWERLESS)) if not held]
     if lacks:
-        text = f"Vault's user at {target.resource} cannot see or end sessions: {'; '.join(lacks)}"
-        outcome.alarm(f"target.{target.resource}", text)
+        text = f"Vault's user at {target} cannot see or end sessions: {'; '.join(lacks)}"
+        outcome.alarm(f"target.{target.name}", text)
     if report.sessions:
-        text = f"{len(report.sessions)} session(s) of ended log-ins are open at {target.resource}"
-        outcome.alarm(f"sessions.{target.resource}", f"{text}: end them at the database")
+        text = f"{len(report.sessions)} session(s) of ended log-ins are open at {target}"
+        outcome.alarm(f"sessions.{target.name}", f"{text}: end them at the database")
 
 
 def _tell_strangers(target: Target, strangers: list[Login], outcome: Outcome) -> None:
@@ -193,8 +210,8 @@ def _tell_strangers(target: Target, strangers: list[Login], outcome: Outcome) ->
     names = ", ".join(login.name for login in strangers[:_NAMED])
     more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
     outcome.alarm(
-        f"log-ins-without-a-grant.{target.resource}",
-        f"{len(strangers)} log-in(s) at {target.resource} belong to no live grant: {names}{more}. "
+        f"log-ins-without-a-grant.{target.name}",
+        f"{len(strangers)} log-in(s) at {target} belong to no live grant: {names}{more}. "
         "A database that was restored from a backup brings ended log-ins back. Run "
         '`ALTER ROLE "NAME" NOLOGIN` for each at the database: the next run ends their sessions '
         "and drops them",

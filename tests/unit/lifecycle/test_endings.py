@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from daypass.model.grant import Grant
 
 
-TARGET = Target("database", "orders-look", "orders-db")
+TARGET = Target("database", "orders-look", ("orders-db",))
 TARGET_ROLE = (a_grant().mount, a_grant().role)
 
 
