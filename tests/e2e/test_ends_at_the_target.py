@@ -87,7 +87,7 @@ class Pool:
                 with self._town.log_in(self._credential) as session:
                     self.log_ins += 1
                     while not self._stop.is_set():
-                        session.execute("select count(*) from orders")
+                        session.execute("select 1")  # needs no right
                         time.sleep(0.01)
             except psycopg.Error:
                 time.sleep(0.01)
