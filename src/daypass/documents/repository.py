@@ -42,7 +42,6 @@ CATALOGUE_PATHS: Final = (
     SETTINGS_PATH,
     *(folder for folder, kind in FOLDERS.items() if kind in CATALOGUE_KINDS),
 )
-_PREFIXES: Final = (SETTINGS_PATH, *(f"{folder}/" for folder in CATALOGUE_PATHS[1:]))
 _FOLDER_OF: Final = {
     Resource: "resources",
     Identity: "identities",
@@ -84,7 +83,7 @@ def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catal
     Raises:
         DocumentError: with findings for every document that is wrong.
     """
-    mine = [entry for entry in entries if entry.path.startswith(_PREFIXES)]
+    mine = [entry for entry in entries if is_part(entry.path)]
     findings = list(check_layout(mine))
     misplaced = {finding.path for finding in findings}
     sound = [
@@ -105,6 +104,13 @@ def load_catalogue(entries: Iterable[TreeEntry], read_blobs: ReadBlobs) -> Catal
     if findings or catalogue is None:
         raise document_error(findings)
     return catalogue
+
+
+def is_part(path: str) -> bool:
+    """Whether a path is one of a catalogue, or one in place of its folders and its settings."""
+    return path.startswith(CATALOGUE_PATHS) and any(
+        path == place or path.startswith(f"{place}/") for place in CATALOGUE_PATHS
+    )
 
 
 def load_request(path: str, data: bytes) -> AccessRequest:
