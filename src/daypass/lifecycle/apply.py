@@ -126,7 +126,8 @@ class _Pass:
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
         happenings = [*self._repair(seen), *self._end(seen, plan)]
         happenings += self._end_orphans(seen, strangers)
-        happenings += find_changes(self.ports, seen, answers)
+        seen, changes = self._changes(seen, answers)
+        happenings += changes
         happenings += offline.run(strangers.offline, plan)
         offline.alarm_flood(strangers.beyond)
         self.has_more = bool(offline.taken) and not seen.world.frozen
@@ -180,6 +181,14 @@ class _Pass:
                 owed.pop(item.happening.event.grant or "", None)
         reviewing.raise_issues(self.ports, self.settings, owed, self.outcome)
         reviewing.alarm_overdue(seen.world.now, owed.values(), self.outcome)
+
+    def _changes(self, seen: Observation, answers: Answers) -> tuple[Observation, list[Happening]]:
+        """Changes of policies to record; what GitHub does not tell of, the next run looks for."""
+        try:
+            return seen, find_changes(self.ports, seen, answers)
+        except DaypassError as error:
+            self.outcome.fail("policy-changes", error)
+            return replace(seen, policies_from=None), []
 
     def head_moved(self) -> bool:
         """Whether somebody else's commits came to main since this pass wrote its own."""

@@ -16,7 +16,7 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.foundation import prove_to_head, trusted_catalogue
+from daypass.lifecycle.foundation import prove_to_head
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
@@ -67,9 +67,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     catalogue, broken = _catalogue(ports, head)
     frozen = [*broken, *_rewritten(ports, tip)]
     policies_from = begin_of_changes(ports, head, remember=remember)
-    unproven = prove_to_head(ports, answers, head, now, remember=remember)
-    ruling = trusted_catalogue(ports, head) if unproven or catalogue is None else catalogue
-    frozen += unproven
+    foundation = prove_to_head(ports, answers, head, catalogue, now, remember=remember)
+    frozen += foundation.unproven
     meanwhile = removed_since(repository, tip, head, signed)
     tampering = _tampering(signed, on_main, meanwhile)
     frozen += [f"{path} was changed by hand" for path in tampering.changed]
@@ -77,7 +76,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         now=now,
         head=head,
         catalogue=catalogue,
-        ruling=ruling,
+        ruling=foundation.rulings[0] if foundation.rulings else None,
+        also_ruling=foundation.rulings[1:],
         tip=tip,
         requests=requests,
         grants=grants,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from daypass.documents.repository import load_catalogue
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_event
-from daypass.lifecycle.foundation import TRUST_NOTE, Stretch, proof_of, stretches
+from daypass.lifecycle.foundation import TRUST_NOTE
 from daypass.lifecycle.happening import Happening, make_event
+from daypass.lifecycle.stretches import Stretch, proof_of, stretches
 from daypass.model.event import EventKind, Reason
 from daypass.model.names import RULES_FOLDERS
 from daypass.policy.provenance import FoundationProof
@@ -59,7 +60,8 @@ def find_changes(ports: Ports, seen: Observation, answers: Answers) -> list[Happ
     since, head = seen.policies_from, seen.world.head
     if since is None or since == head or not ports.repository.is_ancestor(since, head):
         return []
-    found = tuple(stretches(ports, answers, since, head, RULES_FOLDERS))
+    with answers.asking(ports.repository.touching(since, head, RULES_FOLDERS)):
+        found = tuple(stretches(ports, answers, since, head, RULES_FOLDERS))
     told = _told(ports, since, head) if found else frozenset()
     if told is None:  # main's own line no longer goes through it: then it is frozen, and says so
         return []

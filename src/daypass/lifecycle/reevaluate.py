@@ -50,10 +50,18 @@ class Reevaluation:
     alarms: Mapping[str, str]  # grant id → what a person should know
 
 
+@dataclass(slots=True)
+class _Ruling:
+    """One catalogue that live grants are decided again by."""
+
+    catalogue: Catalogue
+    policies: CompiledPolicies
+    inputs: LiveInputs
+
+
 def reevaluate(
     world: World,
-    catalogue: Catalogue,
-    groups: GroupDirectory,
+    rulings: Iterable[tuple[Catalogue, GroupDirectory]],
     ending: Iterable[str],
     doubts: Mapping[str, str],
     inquiry: Inquiry,
@@ -62,26 +70,29 @@ def reevaluate(
 
     Args:
         world: what was observed.
-        catalogue: the newest one that is proven.
-        groups: with today's members.
+        rulings: the catalogues that are proven, each with today's members; a grant that one of
+            them denies ends.
         ending: ids that end in this run for another reason.
         doubts: as the run before left them.
         inquiry: the context sources.
     """
-    policies = compile_rules(catalogue)
-    inputs = LiveInputs(world.now, catalogue, groups)
     skipped = frozenset(ending)
-    inquiry.prepare((item for item in world.grants.values() if item.id not in skipped), catalogue)
+    bases = []
+    for catalogue, groups in rulings:
+        inputs = LiveInputs(world.now, catalogue, groups)
+        bases.append(_Ruling(catalogue, compile_rules(catalogue), inputs))
+        asked = (item for item in world.grants.values() if item.id not in skipped)
+        inquiry.prepare(asked, catalogue)
     ends: list[Action] = []
     alarms: dict[str, str] = {}
     standing: dict[str, str] = {}
     for grant in world.grants.values():
         if grant.id in skipped or grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
             continue  # in its last second nothing is left to give: it expires, nobody ended it
-        context = inquiry.about(grant, catalogue, world.now)
-        judged = _judge(grant, inputs, context, policies)
-        if judged is None:
+        found = _strictest(world, grant, bases, inquiry)
+        if found is None:
             continue
+        catalogue, judged = found
         if judged.effect == Effect.DENY:
             ends.append(_end(world, grant, judged, _reason(grant, catalogue)))
             continue
@@ -91,6 +102,31 @@ def reevaluate(
         if world.now.since(Instant.parse(since)) >= _grace(grant, catalogue):
             ends.append(_end(world, grant, judged, Reason.UNKNOWN_CONTEXT))
     return Reevaluation(tuple(ends), standing, alarms)
+
+
+def _strictest(
+    world: World, grant: Grant, bases: Iterable[_Ruling], inquiry: Inquiry
+) -> tuple[Catalogue, Judged] | None:
+    """The hardest word on a grant, and the catalogue that it comes from; None when all permit it.
+
+    An offboarding comes before any other denial, and a denial before what cannot be known. Of two
+    doubts the one with the shorter grace counts.
+    """
+    found: list[tuple[tuple[bool, bool, int], Catalogue, Judged]] = []
+    for base in bases:
+        context = inquiry.about(grant, base.catalogue, world.now)
+        judged = _judge(grant, base.inputs, context, base.policies)
+        if judged is not None:
+            order = (
+                judged.effect != Effect.DENY,
+                _reason(grant, base.catalogue) is not Reason.OFFBOARDED,
+                _grace(grant, base.catalogue),
+            )
+            found.append((order, base.catalogue, judged))
+    if not found:
+        return None
+    _, catalogue, judged = min(found, key=lambda item: item[0])
+    return catalogue, judged
 
 
 def _judge(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from daypass.documents.readable import ReadableDocuments
 from daypass.documents.repository import catalogue_of, load_break_glass, load_request
 from daypass.errors import DaypassError, DocumentError, IndeterminateError
 from daypass.ledger.history import read_tip
@@ -135,10 +136,17 @@ def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, 
 
 
 def _catalogue(repository: Repository, commits: Sequence[str]) -> Catalogue:
-    """The newest documents that can be read: a broken main must keep nobody from ending access."""
-    for commit in commits[:-1]:
+    """The newest documents that load: a broken main must keep no person from ending access.
+
+    Where none of the commits has a whole catalogue, each document counts that loads by itself.
+    """
+    for commit in commits:
         try:
             return catalogue_of(repository, commit)
         except DocumentError:
             continue
+    for commit in commits:
+        found = ReadableDocuments.of(repository, commit).catalogue()
+        if found is not None:
+            return found
     return catalogue_of(repository, commits[-1])

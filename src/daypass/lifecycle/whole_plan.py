@@ -53,12 +53,12 @@ def whole_plan(
     if only is not None:
         only |= {name for name in world.grants if grant_path(name) in world.tampering.deleted}
     plan = name_unclaimed(ports, _narrow(make_plan(world), only))
-    if world.ruling is None or not world.grants:
+    if not world.rulings or not world.grants:
         return WholePlan(plan)
     ending = {action.grant_id for action in plan.of(Step.END)}
     doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
-    groups = answers.groups(world.ruling)
-    found = reevaluate(world, world.ruling, groups, ending, doubts, answers.inquiry)
+    rulings = [(catalogue, answers.groups(catalogue)) for catalogue in world.rulings]
+    found = reevaluate(world, rulings, ending, doubts, answers.inquiry)
     if remember and found.doubts != doubts:
         registry.write_note(DOUBTS_NOTE, found.doubts)
     ending |= {action.grant_id for action in found.ends}

@@ -57,6 +57,12 @@ class World:
     obligations: Mapping[str, Obligation] = field(default_factory=dict)  # by grant id, as `grants`
     # Grant ids: the request lies there as it was granted, and did not all the time since.
     put_back: frozenset[str] = frozenset()
+    also_ruling: tuple[Catalogue, ...] = ()  # while it is frozen: a live grant holds under all
+
+    @property
+    def rulings(self) -> tuple[Catalogue, ...]:
+        """Every catalogue that a live grant must hold under; none when nothing is trusted."""
+        return (self.ruling, *self.also_ruling) if self.ruling is not None else ()
 
     @property
     def overdue(self) -> tuple[Obligation, ...]:

@@ -10,7 +10,7 @@ import pytest
 from policy_world import BLOB, NOW, catalogue, pull_request, review
 
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.foundation import Stretch, proof_of
+from daypass.lifecycle.stretches import Stretch, proof_of
 from daypass.model.pullrequest import ChangedFile
 from daypass.model.tree import TreeEntry
 from daypass.policy.provenance import FoundationProof

@@ -25,6 +25,7 @@ from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.reevaluate import reevaluate
 from daypass.lifecycle.world import World
 from daypass.model.decision import Effect
+from daypass.model.event import Reason
 from daypass.model.grant import Grant, Lane, Wrapping
 from daypass.model.instant import Duration
 from daypass.model.resource import IssueMode
@@ -226,5 +227,38 @@ def test_what_ends_in_a_moment_is_left_to_expire(left: float, ended: bool):
         live=frozenset({record.accessor}),
     )
     groups = resolve_groups(world, {"contractors": frozenset()})
-    found = reevaluate(observed, world, groups, (), {}, Inquiry())
+    found = reevaluate(observed, [(world, groups)], (), {}, Inquiry())
     assert bool(found.ends) is ended
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    ("status", "reason"), [("offboarded", Reason.OFFBOARDED), ("suspended", Reason.REEVALUATED)]
+)
+def test_a_grant_must_hold_under_every_catalogue_that_rules(
+    order: tuple[int, int], status: str, reason: Reason
+):
+    """While main is frozen there may be two: that one permits saves nothing."""
+    record = grant(catalogue(), "bob")
+    worlds = (catalogue(), catalogue(identities=(identity("alice", status=status),)))
+    rulings = [
+        (worlds[number], resolve_groups(worlds[number], {"contractors": frozenset()}))
+        for number in order
+    ]
+    observed = World(
+        now=MERGED,
+        head="1" * 40,
+        catalogue=None,
+        ruling=worlds[order[0]],
+        also_ruling=(worlds[order[1]],),
+        tip=None,
+        requests={},
+        grants={record.id: record},
+        slots={},
+        intents={},
+        live=frozenset({record.accessor}),
+        frozen=("a push by hand",),
+    )
+    assert observed.rulings == tuple(worlds[number] for number in order)
+    found = reevaluate(observed, rulings, (), {}, Inquiry())
+    assert [action.reason for action in found.ends] == [reason]
