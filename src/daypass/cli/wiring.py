@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 REMOTE: Final = "origin"
+# A job's own token, which only reads: a clone without old contents has the settings of HEAD alone.
+_CLONE_VARIABLE: Final = "DAYPASS_CLONE_TOKEN"
 _TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
 
 
@@ -48,23 +50,53 @@ def read_settings(directory: Path) -> Settings:
         GitError: no repository, no commit, or no settings in it.
         DocumentError: the settings are wrong.
     """
-    with GitRepository(
-        directory, remote=REMOTE, branch="main", author=("", ""), token=None
-    ) as repository:
-        entries = repository.entries(repository.resolve("HEAD"), SETTINGS_PATH)
-        if not entries:
-            raise GitError(
-                f"there is no {SETTINGS_PATH} at HEAD of {directory}",
-                remedy="Run daypass in the work tree of a governed repository, or name one with "
-                "-C DIR.",
-            )
-        content = repository.blobs([entries[0].blob])[entries[0].blob]
-        model = read_document(SETTINGS_PATH, content).model
-        if not isinstance(model, Settings):
-            raise DocumentError(
-                f"{SETTINGS_PATH} is of another kind", remedy="Its kind must be Settings."
-            )
-        return model
+    with _any_branch(directory) as repository:
+        return _settings_at(repository, repository.resolve("HEAD"), directory)
+
+
+def newest_settings(directory: Path) -> Settings:
+    """The settings of HEAD; where they do not load, the newest on its line that do.
+
+    Broken settings stop granting: the run finds main's documents wrong. They keep no run from
+    ending what must end, and no person from ending a grant.
+
+    Raises what `read_settings` raises, of HEAD, when none load.
+    """
+    try:
+        return read_settings(directory)
+    except (DocumentError, GitError):
+        with _any_branch(directory) as repository:
+            head = repository.resolve("HEAD")
+            for commit in reversed(repository.touching(None, head, [SETTINGS_PATH])):
+                with suppress(DocumentError, GitError):
+                    return _settings_at(repository, commit, directory)
+        raise
+
+
+def _any_branch(directory: Path) -> GitRepository:
+    """The clone, to read commits by their ids."""
+    from daypass.model.secret import Secret
+
+    text = os.environ.get(_CLONE_VARIABLE)
+    token = (lambda: Secret(text)) if text else None
+    return GitRepository(directory, remote=REMOTE, branch="main", author=("", ""), token=token)
+
+
+def _settings_at(repository: GitRepository, commit: str, directory: Path) -> Settings:
+    entries = repository.entries(commit, SETTINGS_PATH)
+    if not entries:
+        raise GitError(
+            f"there is no {SETTINGS_PATH} at HEAD of {directory}",
+            remedy="Run daypass in the work tree of a governed repository, or name one with "
+            "-C DIR.",
+        )
+    content = repository.blobs([entries[0].blob])[entries[0].blob]
+    model = read_document(SETTINGS_PATH, content).model
+    if not isinstance(model, Settings):
+        raise DocumentError(
+            f"{SETTINGS_PATH} is of another kind", remedy="Its kind must be Settings."
+        )
+    return model
 
 
 def open_repository(
@@ -100,7 +132,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
     from daypass.ledger.allowed_signers import AllowedSigner, Signers
     from daypass.lifecycle.context import Ports
 
-    settings = read_settings(directory)
+    settings = newest_settings(directory)
     assert_pinned(settings, directory)
     vault, evidence = settings.vault, settings.evidence
     with ExitStack() as stack:
@@ -153,7 +185,7 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
     from daypass.ledger.allowed_signers import AllowedSigner, Signers
     from daypass.lifecycle.standing import Desk
 
-    settings = read_settings(directory)
+    settings = newest_settings(directory)
     assert_pinned(settings, directory)
     vault, evidence = settings.vault, settings.evidence
     fetch = github_oidc(vault.audience)

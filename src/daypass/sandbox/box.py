@@ -143,6 +143,7 @@ class Box:
             "GIT_TERMINAL_PROMPT": "0",
             "CI": "true",
             "DAYPASS_VAULT_ADDRESS": self.bao.address,
+            "DAYPASS_CLONE_TOKEN": run.token.reveal(),
             **run.env,
         }
 
