@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     import argparse
 
     from daypass.adapters.handover import Receiver
+    from daypass.adapters.vault.claim import Opened
     from daypass.lifecycle.claim import Claimable
+    from daypass.model.instant import Instant
 
+_SECONDS_APART: Final = 5.0  # between a lease's end and its token's: both are Vault's own times
 _HOW: Final = (
     "Run a command with it: `daypass claim {id} -- psql`. Or: `--format env` (for `eval`), "
     "`--format json`, `--format file --output PATH`. Nothing was opened."
@@ -78,9 +82,30 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
     receiver.prepare()
     with Client(settings.vault, directory=directory) as client:
-        credential = _open(client, token, claimable, receiver)
-    receiver.give(Handful(grant, claimable.resource, credential))
+        opened = _open(client, token, claimable, receiver)
+    ends = earlier_end(grant.id, grant.not_after, opened.ends)
+    receiver.give(Handful(replace(grant, not_after=ends), claimable.resource, opened.credential))
     return ExitCode.DONE
+
+
+def earlier_end(grant_id: str, promised: Instant, ends: Instant | None) -> Instant:
+    """When a credential ends: as promised, or, where Vault has cut its lease, sooner.
+
+    What ends sooner is told: its holder would otherwise be thrown out in the middle of the work.
+    A lease that is longer is ended by the grant's token, at the promised time.
+    """
+    if ends is None or ends.plus(_SECONDS_APART) >= promised:
+        return promised
+    output.note(
+        f"warning: this credential ends at {ends}, and not at {promised} as the evidence of "
+        f"{grant_id} promises: Vault has cut its lease"
+    )
+    output.note(
+        "  Be done by then. If you need longer, ask again with `daypass request`, naming this "
+        "grant in `renews`. Tell the operators of Vault: `daypass vault doctor` names the cap "
+        "that is too low"
+    )
+    return ends
 
 
 def _receiver(arguments: argparse.Namespace) -> Receiver:
@@ -106,9 +131,7 @@ def _receiver(arguments: argparse.Namespace) -> Receiver:
     return File(path) if form == "file" else StandardOutput(form)
 
 
-def _open(
-    client: Client, token: Secret, claimable: Claimable, receiver: Receiver
-) -> dict[str, Secret]:
+def _open(client: Client, token: Secret, claimable: Claimable, receiver: Receiver) -> Opened:
     """Open the delivery, which can be done once."""
     grant = claimable.grant
     try:

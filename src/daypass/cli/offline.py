@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters import holder_token
 from daypass.adapters.handover import Command, File, Handful, StandardOutput
 from daypass.cli import output, proposing, wiring
+from daypass.cli.claim import earlier_end
 from daypass.documents.repository import check_break_glass, load_break_glass, load_catalogue
 from daypass.documents.writing import written
 from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
@@ -119,11 +120,10 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
         holder_token.keep(order.grant_id, minted.token)
     except OSError as error:
         output.note(f"its own token could not be kept ({error.strerror})")
-    credential = offline.read_credential(session, minted.token, order)
-    given = _Given(
-        order.grant_id, role.level.engine, role.resource.name, role.level.name, minted.not_after
-    )
-    return Handful(given, role.resource, credential)
+    opened = offline.read_credential(session, minted.token, order)
+    ends = earlier_end(order.grant_id, minted.not_after, opened.ends)
+    given = _Given(order.grant_id, role.level.engine, role.resource.name, role.level.name, ends)
+    return Handful(given, role.resource, opened.credential)
 
 
 def _catalogue(directory: Path, settings: Settings) -> Catalogue:

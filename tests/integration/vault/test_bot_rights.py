@@ -68,6 +68,14 @@ def test_the_good_order_is_good(bot: Session) -> None:
     bot.call("POST", "auth/token/revoke-accessor", {"accessor": answer.auth["accessor"]})
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["database/roles/orders-read-1h", "sys/mounts/database/tune", "sys/mounts/auth/token/tune"],
+)
+def test_it_reads_the_caps_of_what_it_mints(path: str, bot: Session) -> None:
+    assert bot.call("GET", path).data
+
+
 @pytest.mark.parametrize("name", sorted(MINTS))
 def test_it_mints_nothing_but_what_access_asks_for(name: str, bot: Session) -> None:
     with pytest.raises(VaultRefusedError):
@@ -96,6 +104,11 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "reading-other-roles": ("GET", "database/creds/orders-admin-1h", None),
     "the-database-connection": ("GET", "database/config/orders", None),
     "a-database-role": ("POST", "database/roles/orders-read-1h", {"db_name": "orders"}),
+    "another-database-role": ("GET", "database/roles/orders-look", None),
+    "the-caps-of-other-mounts": ("GET", "sys/mounts/vt-kv/tune", None),
+    "raising-a-mounts-cap": ("POST", "sys/mounts/database/tune", {"max_lease_ttl": "9999h"}),
+    "raising-the-cap-of-tokens": ("POST", "sys/mounts/auth/token/tune", {"max_lease_ttl": "9h"}),
+    "raising-it-by-the-other-path": ("POST", "sys/auth/token/tune", {"max_lease_ttl": "9h"}),
     "plain-token-create": ("POST", "auth/token/create", {"policies": ["root"]}),
     "orphan-token-create": ("POST", "auth/token/create-orphan", {"policies": ["root"]}),
     "a-role-of-somebody-else": ("POST", "auth/token/create/other", GOOD),

@@ -104,7 +104,7 @@ def test_a_grant_opens_the_door_until_it_is_revoked(
     assert minted.not_after.since(minted.not_before) == pytest.approx(600, abs=0.01)
     assert minted.accessor in issuer.live_accessors()
 
-    credential = open_delivery(holder, minted.token, grant_of(wanted, minted))
+    credential = open_delivery(holder, minted.token, grant_of(wanted, minted)).credential
     assert logs_in(postgres, credential)
     assert credential["username"].reveal().startswith(f"g-{wanted.grant_id}-")
 
@@ -123,7 +123,7 @@ def test_a_grant_ends_by_itself_on_time(
 ) -> None:
     wanted = order(f"ends-{access}", access, ttl=5)
     minted = issuer.mint(wanted)
-    credential = open_delivery(holder, minted.token, grant_of(wanted, minted))
+    credential = open_delivery(holder, minted.token, grant_of(wanted, minted)).credential
     assert logs_in(postgres, credential)
     left = minted.not_after.nanoseconds / 1e9 - machine_now().nanoseconds / 1e9
     assert left <= 5
@@ -140,7 +140,7 @@ def test_a_grant_outlives_the_login_that_minted_it(house: House, postgres: Postg
         minted = VaultIssuer(session).mint(wanted)
     # The session has revoked its own token by now.
     with Client(house.settings.vault) as holder:
-        credential = open_delivery(holder, minted.token, grant_of(wanted, minted))
+        credential = open_delivery(holder, minted.token, grant_of(wanted, minted)).credential
     assert logs_in(postgres, credential)
     VaultIssuer(house.root).revoke(minted.accessor)
 
@@ -166,7 +166,8 @@ def test_an_on_merge_level_can_be_minted_to_be_claimed(
     before = postgres.roles()
     minted = issuer.mint(wanted)
     assert postgres.roles() == before
-    assert logs_in(postgres, open_delivery(holder, minted.token, grant_of(wanted, minted)))
+    opened = open_delivery(holder, minted.token, grant_of(wanted, minted))
+    assert logs_in(postgres, opened.credential)
     issuer.revoke(minted.accessor)
 
 
@@ -232,7 +233,7 @@ def test_two_grants_of_one_role_end_apart(
     orders = [order("apart-1"), order("apart-2")]
     minted = [issuer.mint(item) for item in orders]
     credentials = [
-        open_delivery(holder, item.token, grant_of(wanted, item))
+        open_delivery(holder, item.token, grant_of(wanted, item)).credential
         for wanted, item in zip(orders, minted, strict=True)
     ]
     issuer.revoke(minted[0].accessor)
@@ -248,7 +249,7 @@ def test_what_cannot_be_dropped_is_overdue_until_it_is_really_gone(
     issuer = VaultIssuer(bot, patience=1.0)
     wanted = order("stuck")
     minted = issuer.mint(wanted)
-    credential = open_delivery(holder, minted.token, grant_of(wanted, minted))
+    credential = open_delivery(holder, minted.token, grant_of(wanted, minted)).credential
     postgres.stop()
     try:
         issuer.revoke(minted.accessor)  # 204, and confirms nothing

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from daypass.adapters.vault.caps import TUNE_OF_TOKENS, role_path, tune_path
 from daypass.adapters.vault.hcl import PathRule, policy
 from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.offline_notes import FOLDER
@@ -52,6 +53,7 @@ def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
         *_tokens(),
         *_leases(roles),
         *_looks(roles),
+        *_caps(roles),
         *_memory(settings.vault.kv_mount),
         *_keys(settings),
     ]
@@ -172,6 +174,15 @@ def _looks(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
     """Roles that make no credential: they answer by an error, and say what still works."""
     for path in sorted({role.look_path for role in roles if role.look_path is not None}):
         yield PathRule(path, ("read",), why="look whether an end is an end at the target, too")
+
+
+def _caps(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
+    """What limits a lease or a token: read before a grant is promised."""
+    paths = {role_path(role.mount, role.role) for role in roles}
+    for path in sorted(paths | {tune_path(role.mount) for role in roles}):
+        yield PathRule(path, ("read",), why="promise no more time than Vault gives")
+    if roles:
+        yield PathRule(TUNE_OF_TOKENS, ("read",))
 
 
 def _memory(mount: str) -> Iterable[PathRule]:

@@ -16,8 +16,7 @@ from daypass.model.resource import IssueMode
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
     from daypass.adapters.vault.client import Answer, Client
     from daypass.model.grant import Grant, Wrapping
@@ -29,6 +28,14 @@ _ALARM: Final = (
     "If you have not opened it, somebody else has: tell your security team at once, and comment "
     "`/done {id}` on the pull request, which ends the grant."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A credential in its holder's hands. The names in it are Vault's, such as `username`."""
+
+    credential: dict[str, Secret]
+    ends: Instant | None  # when Vault ends its lease; None where Vault names no lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def unwrap(client: Client, token: Secret) -> Answer | None:
 
 def open_delivery(
     client: Client, token: Secret, grant: Grant, keep: Callable[[Secret], None] | None = None
-) -> dict[str, Secret]:
+) -> Opened:
     """Open what was delivered for a grant, after comparing it with the evidence.
 
     Args:
@@ -76,7 +83,7 @@ def open_delivery(
         keep: is given the grant token of an on-claim delivery, with which its holder can end it.
 
     Returns:
-        The credential, for example `username` and `password`. The names are Vault's.
+        The credential, and when Vault ends it: a wrapped answer shows its lease to no one else.
 
     Raises:
         ClaimError: expired, opened already, or not the token that the evidence names.
@@ -91,7 +98,7 @@ def open_delivery(
         raise _spent(client, grant)  # somebody was faster, between the look and the opening
     if grant.issue is IssueMode.ON_CLAIM:
         return _claim(client, opened, grant, keep)
-    return _credential(opened.data, grant)
+    return _credential(opened, grant, Instant.parse(grant.delivery.time))
 
 
 def _compare(state: WrappingState, grant: Grant) -> None:
@@ -122,7 +129,7 @@ def end_own(client: Client, token: Secret) -> bool:
 
 def _claim(
     client: Client, opened: Answer, grant: Grant, keep: Callable[[Secret], None] | None
-) -> dict[str, Secret]:
+) -> Opened:
     """Bring the credential into being with the grant token, which can do nothing else.
 
     It is read inside a wrapping token, which is opened at once: the policies of levels whose
@@ -148,13 +155,16 @@ def _claim(
     credential = unwrap(client, Secret(str(wrapped.wrap_info["token"])))
     if credential is None:
         raise _unreadable(grant)
-    return _credential(credential.data, grant)
+    return _credential(credential, grant, Instant.parse(str(wrapped.wrap_info["creation_time"])))
 
 
-def _credential(data: Mapping[str, Any], grant: Grant) -> dict[str, Secret]:
-    if not data:
+def _credential(answer: Answer, grant: Grant, made_at: Instant) -> Opened:
+    if not answer.data:
         raise _unreadable(grant)
-    return {str(name): Secret(str(value)) for name, value in data.items()}
+    return Opened(
+        {str(name): Secret(str(value)) for name, value in answer.data.items()},
+        made_at.plus(answer.lease_seconds) if answer.lease_seconds else None,
+    )
 
 
 def _spent(client: Client, grant: Grant) -> ClaimError:

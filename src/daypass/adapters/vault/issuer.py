@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures, minting
+from daypass.adapters.vault.caps import Caps
 from daypass.adapters.vault.look import look
 from daypass.errors import DaypassError, VaultRefusedError
 from daypass.lifecycle.leases import OverdueLease
@@ -52,6 +53,7 @@ class VaultIssuer:
         """
         self._session = session
         self._patience = patience
+        self._caps = Caps(session)
 
     def now(self) -> Instant:
         """Vault's time, in whole seconds rounded down. Raises VaultUnavailableError."""
@@ -60,10 +62,11 @@ class VaultIssuer:
     def mint(self, order: MintOrder) -> Minted:
         """Mint an orphan token for one grant, and wrap; what was half made is revoked.
 
-        Raises VaultUnavailableError, VaultRefusedError (also on any warning, and when the token is
-        not exactly the one ordered).
+        Raises VaultUnavailableError, VaultRefusedError (also on any warning, when the token is not
+        exactly the one ordered, and when a cap of Vault would end the credential before it).
         """
         minting.check(order)
+        self._caps.refuse_shortfall(order)
         created = minting.create(self._session, order)
         accessor = minting.accessor_of(order, created)
         try:

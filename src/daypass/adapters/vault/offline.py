@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import minting
+from daypass.adapters.vault.claim import Opened
 from daypass.adapters.vault.offline_notes import done_path, note_body, note_path
 from daypass.errors import VaultRefusedError
 from daypass.model.instant import Instant
@@ -107,15 +108,17 @@ def mint(session: Session, mount: str, order: OfflineOrder) -> OfflineToken:
         raise
 
 
-def read_credential(session: Session, token: Secret, order: OfflineOrder) -> dict[str, Secret]:
+def read_credential(session: Session, token: Secret, order: OfflineOrder) -> Opened:
     """Open it: the credential comes into being. Raises VaultRefusedError, VaultUnavailableError."""
-    data: Mapping[str, Any] = session.call("GET", order.credential_path, token=token).data
-    if not data:
+    answer = session.call("GET", order.credential_path, token=token)
+    if not answer.data:
         raise VaultRefusedError(
             f"{order.credential_path} holds no credential",
             remedy="Run `daypass vault doctor`: the engine's role differs from access/.",
         )
-    return {str(name): Secret(str(value)) for name, value in data.items()}
+    credential = {str(name): Secret(str(value)) for name, value in answer.data.items()}
+    seconds = answer.lease_seconds
+    return Opened(credential, session.now().plus(seconds) if seconds else None)
 
 
 def leave_done(session: Session, mount: str, grant_id: str) -> None:
