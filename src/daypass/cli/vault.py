@@ -1,19 +1,18 @@
-"""`daypass vault`: the least-privilege set-up of Vault: render, apply, doctor."""
+"""`daypass vault`: the least-privilege set-up of Vault: render, apply, doctor, sql."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.errors import ExitCode
-from daypass.model.names import ALLOWED_SIGNERS_PATH
+from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from daypass.adapters.vault.compare import Found
     from daypass.adapters.vault.install import Change
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
@@ -29,8 +28,8 @@ _COLOURS: Final = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the three sub-verbs."""
-    verbs = parser.add_subparsers(dest="subverb", metavar="render|apply|doctor", required=True)
+    """Declare the sub-verbs."""
+    verbs = parser.add_subparsers(dest="subverb", metavar="render|apply|doctor|sql", required=True)
     render = verbs.add_parser(
         "render",
         help="print what access/ asks of Vault, as HCL and commands to review; asks no server",
@@ -62,6 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"write the evidence key into {ALLOWED_SIGNERS_PATH}, to be committed",
     )
     doctor = verbs.add_parser("doctor", help="compare Vault with access/, and say what to mend")
+    doctor.add_argument(
+        "--try",
+        dest="trying",
+        action="store_true",
+        help="also make, use, end and look for one throw-away credential of each role, with your "
+        "own token",
+    )
+    sql = verbs.add_parser("sql", help="print daypass's SQL for PostgreSQL, for `bao write PATH -`")
+    sql.add_argument("statements", choices=("creation", "revocation", "look"))
+    sql.add_argument("--group", metavar="ROLE", help="creation: whose rights the log-in is lent")
+    sql.add_argument(
+        "--connection", metavar="NAME", help="look: which connection of the engine it looks at"
+    )
     for child in (apply, doctor):
         output.add_format(child)
     for child in (render, apply, doctor):
@@ -75,7 +87,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Do it. Errors that reach a person are DaypassErrors."""
     from daypass.adapters.vault.setup import desired
 
-    directory, catalogue = _governed(arguments.directory)
+    if arguments.subverb == "sql":
+        from daypass.cli.vault_sql import print_sql
+
+        return print_sql(arguments)
+    directory, catalogue, grants = _governed(arguments.directory)
     setup = desired(catalogue.settings, catalogue.resources.values(), catalogue.identities.values())
     if arguments.subverb == "render":
         from daypass.adapters.vault.render import render
@@ -86,12 +102,15 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     with login_token(setup.settings.vault, wiring.operator_token(), directory) as session:
         if arguments.subverb == "doctor":
-            return _doctor(session, setup, arguments.format)
+            from daypass.cli.vault_doctor import doctor
+
+            form, trying = arguments.format, arguments.trying
+            return doctor(session, setup, catalogue, grants, form, trying=trying)
         return _apply(session, setup, directory, arguments)
 
 
-def _governed(directory: str) -> tuple[Path, Catalogue]:
-    """The work tree's root, and settings and resources as they lie there.
+def _governed(directory: str) -> tuple[Path, Catalogue, frozenset[str]]:
+    """The work tree's root, settings and resources as they lie there, and the ids of its grants.
 
     Raises GitError, DocumentError.
     """
@@ -103,7 +122,9 @@ def _governed(directory: str) -> tuple[Path, Catalogue]:
     read = tree.reader(entries)
     path_of = {entry.blob: entry.path for entry in entries}
     catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
-    return tree.root, catalogue
+    grants = (PurePosixPath(path) for path in path_of.values())
+    ids = frozenset(path.stem for path in grants if str(path) == grant_path(path.stem))
+    return tree.root, catalogue, ids
 
 
 def _apply(
@@ -202,36 +223,6 @@ def _say_keys(setup: Setup, fingerprint: str, lines: Iterable[str], trusted: str
     for line in lines:
         output.say(f"  {line}")
     output.say(f"Changes of what decisions rest on must be proven from {trusted[:12]} on.")
-
-
-def _doctor(session: Session, setup: Setup, form: str) -> ExitCode:
-    from daypass.adapters.vault.compare import State
-    from daypass.adapters.vault.doctor import examine
-
-    found = list(examine(session, setup))
-    unsound = [item for item in found if item.state is not State.SAME]
-    if form == "json":
-        output.say_json(
-            [
-                {"state": str(item.state), "what": item.title, "detail": item.detail}
-                for item in found
-            ]
-        )
-    else:
-        for item in unsound:
-            _mend(item, annotate=form == "github")
-        if not unsound:
-            output.say(f"sound: all {len(found)} things that daypass relies on are as access/ asks")
-    return ExitCode.FAILED if unsound else ExitCode.DONE
-
-
-def _mend(item: Found, *, annotate: bool) -> None:
-    detail = item.detail or "run `daypass vault apply`"
-    if annotate:
-        text = output.escape_command(f"{item.title}: {detail}")
-        output.say(f"::error title=daypass: {item.state}::{text}")
-    else:
-        _show(str(item.state), item.title, detail)
 
 
 def _show(mark: str, title: str, detail: str) -> None:

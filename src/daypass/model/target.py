@@ -13,6 +13,9 @@ from daypass.model.postgresql import LOGIN_ID_LENGTH, LOGIN_PATTERN, LOOK_WORD, 
 _LOGIN: Final = re.compile(LOGIN_PATTERN)
 _TAIL: Final = re.compile(r"-[a-z0-9]{6}-([0-9]{10})$")
 _LEAST_SERVER: Final = 130000
+# In the name of what `daypass vault doctor --try` makes. No grant's id begins with a hyphen.
+TRIAL_ID: Final = "-try"
+TRIAL_SECONDS: Final = 600  # after which Vault ends it, whatever became of the doctor
 
 
 class Confirmed(StrEnum):

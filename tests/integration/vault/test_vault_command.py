@@ -10,6 +10,7 @@ import pytest
 
 from daypass.cli.main import main
 from daypass.errors import ExitCode
+from daypass.model import postgresql
 from daypass.sandbox.database_engine import set_up_database_engine
 from daypass.sandbox.openbao import OpenBao
 
@@ -170,6 +171,54 @@ def test_from_nothing_to_sound(
     assert main(["vault", "apply", "--prune"]) == ExitCode.DONE
     assert "removed    policy daypass-left-over" in capsys.readouterr().out
     assert main(["vault", "doctor"]) == ExitCode.DONE, capsys.readouterr().out
+
+
+def test_the_doctor_tries_each_role_in_plain_words(
+    repository: Path, operators: OpenBao, postgres: Postgres, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repository / "access" / "resources" / "cmd-orders.yaml"
+    text = path.read_text().replace("issue: on-merge}", "issue: on-merge, confirm: orders-look}")
+    where = f'{{host: {postgres.host}, port: "{postgres.port}", database: {postgres.database}}}'
+    path.write_text(f"{text}  connection: {where}\n")
+    operators.client.write("sys/mounts/database/tune", {"max_lease_ttl": "40s"})
+    try:
+        assert main(["vault", "doctor", "--try"]) == ExitCode.FAILED
+        told = capsys.readouterr().out
+        assert main(["vault", "doctor", "--try", "--format", "json"]) == ExitCode.FAILED
+        found = json.loads(capsys.readouterr().out)
+        assert main(["vault", "doctor", "--try", "--format", "github"]) == ExitCode.FAILED
+        annotations = capsys.readouterr().out
+    finally:
+        operators.client.write("sys/mounts/database/tune", {"max_lease_ttl": "0"})
+    mend = "bao secrets tune -max-lease-ttl=1h database/"
+    assert f"\n             {mend}\n" in told
+    assert "wrong      try database/creds/orders-read-1h: the lease is 40s" in told
+    assert max(len(line) for line in told.splitlines() if "daypass vault sql" not in line) <= 80
+    tried = [item for item in found if item["what"] == "try database/creds/orders-read-1h"]
+    assert [(item["state"], item["mend"]) for item in tried] == [("wrong", [mend])]
+    assert all(line.startswith("::") for line in annotations.splitlines())
+    assert f"%0A{mend}" in annotations
+
+    main(["vault", "doctor", "--try"])
+    told = capsys.readouterr().out
+    assert "tried      try database/creds/orders-read-1h: the lease is 1h; the log-in" in told
+
+
+def test_the_sql_is_printed_without_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["vault", "sql", "revocation"]) == ExitCode.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["revocation_statements"] == list(postgresql.REVOCATION)
+    assert main(["vault", "sql", "look", "--connection", "orders"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["db_name"] == "orders"
+    assert main(["vault", "sql", "creation", "--group", "orders_read"]) == ExitCode.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["creation_statements"][1] == 'GRANT orders_read TO "{{name}}";'
+    for words in (["look"], ["creation"], ["creation", "--group", "a; DROP TABLE b"]):
+        assert main(["vault", "sql", *words]) == ExitCode.USAGE
+        assert "daypass vault sql" in capsys.readouterr().err
 
 
 def test_trust_is_set_once_and_moved_by_hand_only(

@@ -172,7 +172,7 @@ def test_a_new_app_key_becomes_the_next_version(
 def test_the_doctor_finds_everything_sound_or_says_what_to_mend(
     house: House, operator: Session, setup: Setup
 ) -> None:
-    unsound = [found for found in examine(house.root, house.setup) if found.state is not State.SAME]
+    unsound = [found for found in examine(house.root, house.setup) if not found.state.is_sound]
     assert [found.title for found in unsound] == ["evidence key's fingerprint"]
 
     list(install(operator, setup))
@@ -211,7 +211,7 @@ def test_everything_can_live_in_a_namespace_of_its_own(
     with login_token(settings.vault, empty.root_token) as session:
         list(install(session, setup, read_app_key(house.app_pem)))
         assert {change.outcome for change in install(session, setup)} == {Outcome.UNCHANGED}
-        unsound = {item.title for item in examine(session, setup) if item.state is not State.SAME}
+        unsound = {item.title for item in examine(session, setup) if not item.state.is_sound}
     assert all(title.startswith(("role database/", "evidence key")) for title in unsound)
     with login_jwt(settings.vault, house.jwt) as bot:
         registry = VaultRegistry(bot, settings.vault.kv_mount)

@@ -27,6 +27,14 @@ class State(StrEnum):
     MISSING = "missing"
     DIFFERENT = "different"
     WRONG = "wrong"  # cannot be changed where it is: somebody has to decide
+    ADVICE = "advice"  # daypass works with it, and would do better with a change
+    TRIED = "tried"  # done at the target, and it came out as it should
+    NOT_TRIED = "not tried"  # could not be done from here: nothing is known of it
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether daypass can be relied on as it stands."""
+        return self not in (State.MISSING, State.DIFFERENT, State.WRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Found:
     title: str
     state: State
     detail: str = ""
+    mend: tuple[str, ...] = ()  # commands and statements, each to be copied as it stands
 
 
 def look(session: Session, step: Step) -> Found:

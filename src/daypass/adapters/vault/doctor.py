@@ -1,31 +1,40 @@
-"""What has to be mended in a Vault before daypass can be relied on. Nothing is changed."""
+"""What has to be mended in a Vault before daypass can be relied on. Nothing in it is changed."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.compare import Found, State, compare, superfluous
+from daypass.adapters.vault.engines import Engines
+from daypass.adapters.vault.engines import examine as examine_engines
+from daypass.adapters.vault.look import look
+from daypass.adapters.vault.target_findings import judge
 from daypass.adapters.vault.transit import public_keys
-from daypass.errors import VaultRefusedError
+from daypass.errors import DaypassError, VaultRefusedError
 from daypass.ledger.sshsig import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup, TieredRole
+    from daypass.adapters.vault.setup import Setup
+
+    Ids = Collection[str] | None
 
 _NOT_THERE: Final = frozenset({int(HTTPStatus.NOT_FOUND), int(HTTPStatus.BAD_REQUEST)})
 _FORBIDDEN: Final = frozenset({int(HTTPStatus.FORBIDDEN)})
 
 
-def examine(session: Session, setup: Setup) -> Iterator[Found]:
+def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Found]:
     """Everything that daypass relies on, sound or not.
+
+    Databases are looked at where access/ names a role for it: that ends what should be gone.
 
     Args:
         session: logged in as an operator who may read the set-up.
         setup: what access/ asks for.
+        grants: ids of the grants that may have a log-in; None when they are not known.
 
     Raises:
         VaultUnavailableError, VaultRefusedError: the operator's token may not look.
@@ -34,12 +43,9 @@ def examine(session: Session, setup: Setup) -> Iterator[Found]:
     yield _evidence_key(session, setup)
     for title, _ in superfluous(session, setup):
         yield Found(title, State.DIFFERENT, "access/ no longer names it: `vault apply --prune`")
-    seen: set[tuple[str, str, int]] = set()
-    for role in setup.roles:
-        key = (role.mount, role.role, role.length.seconds)
-        if key not in seen:
-            seen.add(key)
-            yield _engine_role(session, role)
+    engines = Engines(session)
+    yield from examine_engines(engines, setup.roles)
+    yield from _targets(session, engines, setup, grants)
     yield _irrevocable(session)
     yield from _audit(session)
 
@@ -59,24 +65,23 @@ def _evidence_key(session: Session, setup: Setup) -> Found:
     return Found(title, State.SAME)
 
 
-def _engine_role(session: Session, role: TieredRole) -> Found:
-    """The lease, and PostgreSQL's VALID UNTIL with it, must end with the tier: no sooner, no later.
-
-    A token's end does not cap its lease, and a shorter lease ends the grant early.
-    """
-    path = f"{role.mount}/roles/{role.role}"
-    title = f"role {path}"
-    answer = session.call("GET", path, accept=_NOT_THERE | _FORBIDDEN)
-    if answer.status in _FORBIDDEN:
-        return Found(title, State.MISSING, f"there is no engine at {role.mount}/, or it is hidden")
-    if answer.errors or not answer.data:
-        return Found(title, State.MISSING, f"make it, with default_ttl = max_ttl = {role.length}")
-    wrong = [
-        f"{name} is {_seconds(answer.data.get(name))} s, and not {role.length.seconds} s"
-        for name in ("default_ttl", "max_ttl")
-        if _seconds(answer.data.get(name)) != role.length.seconds
-    ]
-    return Found(title, State.DIFFERENT if wrong else State.SAME, "; ".join(wrong))
+def _targets(session: Session, engines: Engines, setup: Setup, grants: Ids) -> Iterator[Found]:
+    """Looks at each database through the roles that access/ names for it."""
+    seen: set[str] = set()
+    for role in setup.roles:
+        path = role.look_path
+        if path is None or role.confirm is None or path in seen:
+            continue
+        seen.add(path)
+        if not engines.role(role.mount, role.confirm):
+            continue  # found missing already
+        try:
+            report = look(session, role.mount, role.confirm)
+        except DaypassError as error:
+            yield Found(f"target of {path}", State.WRONG, f"{error.message}. {error.remedy}")
+        else:
+            user = engines.vault_user(role.mount, role.confirm)
+            yield from judge(report, path, user, grants, session.now())
 
 
 def _irrevocable(session: Session) -> Found:
@@ -104,7 +109,3 @@ def _audit(session: Session) -> Iterator[Found]:
     else:
         detail = "nothing records what is read and opened in this Vault"
         yield Found(title, State.MISSING, detail)
-
-
-def _seconds(value: Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -1,0 +1,110 @@
+"""`daypass vault doctor`: compare Vault and its databases with access/, or try them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output
+from daypass.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from daypass.adapters.vault.compare import Found
+    from daypass.adapters.vault.session import Session
+    from daypass.adapters.vault.setup import Setup
+    from daypass.model.catalogue import Catalogue
+
+_WIDTH: Final = 80
+_INDENT: Final = " " * 11
+_LEVELS: Final = {"advice": "notice", "not tried": "warning"}  # of annotations
+_COLOURS: Final = {"advice": "yellow", "not tried": "yellow", "tried": "green"}
+
+
+def doctor(
+    session: Session,
+    setup: Setup,
+    catalogue: Catalogue,
+    grants: Collection[str],
+    form: str,
+    *,
+    trying: bool,
+) -> ExitCode:
+    """Says what has to be mended, and how.
+
+    Args:
+        session: logged in as an operator.
+        setup: what access/ asks of Vault.
+        catalogue: how each target is reached.
+        grants: ids of the grants in the work tree.
+        form: text, json or github.
+        trying: whether each role is tried with a throw-away credential.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    from daypass.adapters.vault.compare import State
+
+    found: list[Found] = []
+    for item in _findings(session, setup, catalogue, grants, trying=trying):
+        found.append(item)
+        if form != "json" and item.state is not State.SAME:
+            _show(item, annotate=form == "github")
+    sound = all(item.state.is_sound for item in found)
+    if form == "json":
+        output.say_json([_as_json(item) for item in found])
+    elif sound:
+        same = sum(item.state is State.SAME for item in found)
+        left = sum(item.state is State.NOT_TRIED for item in found)
+        output.say(f"sound: all {same} things that daypass relies on are as access/ asks")
+        if left:
+            output.say(f"{left} could not be tried from here: see above")
+    return ExitCode.DONE if sound else ExitCode.FAILED
+
+
+def _findings(
+    session: Session,
+    setup: Setup,
+    catalogue: Catalogue,
+    grants: Collection[str],
+    *,
+    trying: bool,
+) -> Iterator[Found]:
+    from daypass.adapters.vault.doctor import examine
+    from daypass.adapters.vault.engines import Engines
+    from daypass.adapters.vault.trials import try_roles
+
+    yield from examine(session, setup, grants)
+    if trying:
+        yield from try_roles(session, Engines(session), setup, catalogue.resources, output.note)
+
+
+def _as_json(item: Found) -> dict[str, object]:
+    return {
+        "state": str(item.state),
+        "what": item.title,
+        "detail": item.detail,
+        "mend": list(item.mend),
+    }
+
+
+def _show(item: Found, *, annotate: bool) -> None:
+    """One finding: sentences are broken at 80 columns, and what can be copied is not."""
+    detail = item.detail or "run `daypass vault apply`"
+    if annotate:
+        level = _LEVELS.get(str(item.state), "notice" if item.state.is_sound else "error")
+        text = "\n".join((f"{item.title}: {detail}", *item.mend))
+        output.say(f"::{level} title=daypass: {item.state}::{output.escape_command(text)}")
+        return
+    mark = output.styled(f"{item.state!s:<10}", _COLOURS.get(str(item.state), "red"))
+    lines = textwrap.wrap(
+        output.printable(f"{item.title}: {detail}"),
+        _WIDTH - len(_INDENT),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    output.say(f"{mark} {lines[0]}")
+    for line in lines[1:]:
+        output.say(_INDENT + line)
+    for command in item.mend:
+        output.say(f"{_INDENT}  {output.printable(command)}")
