@@ -36,6 +36,8 @@ from daypass.lifecycle.whole_plan import whole_plan
 from daypass.lifecycle.writing_down import WritingDown
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind, Reason
+from daypass.model.names import is_name
+from daypass.model.postgresql import LOGIN_ID_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -201,13 +203,22 @@ class _Pass:
         """
         now = self.ports.issuer.now()
         self._targets = self._targets.look(self.ports.issuer)
-        tell(self._targets, self.outcome, self._log_ins, now)
+        tell(self._targets, self.outcome, self._log_ins, now, self._was_used)
         if not self._head:
             return
         if self._ruling is not None:
             Closings(self.ports, self._ruling, self.outcome).run(self._head)
         head = self.ports.repository.head()
         anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
+
+    def _was_used(self, grant_id: str) -> bool:
+        """Whether Vault remembers that id. One that a name may have cut counts as remembered."""
+        if len(grant_id) >= LOGIN_ID_LENGTH or not is_name(grant_id):
+            return True
+        try:
+            return self.ports.registry.read(grant_id) is not None
+        except DaypassError:
+            return True
 
     def _strangers(self, seen: Observation) -> Strangers:
         """What Vault holds and main does not know; of the orphans, those that may be acted on."""

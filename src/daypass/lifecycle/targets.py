@@ -20,7 +20,7 @@ from daypass.model.resource import IssueMode
 from daypass.model.target import Confirmed, Login
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from daypass.lifecycle.offline import OfflineUse
     from daypass.lifecycle.outcome import Outcome
@@ -34,6 +34,7 @@ _WORKERS: Final = 8
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _NAME_LENGTH: Final = 80
 _RESOURCES: Final = 3  # that a text names for one target
+_ASKED: Final = 200  # log-ins without a live grant that one run asks Vault about, at each target
 _NAMED: Final = 10  # log-ins that one alarm names
 # A log-in this young may be of a run that works beside this one: the next run looks again.
 _YOUNG_SECONDS: Final = 600
@@ -171,6 +172,7 @@ def tell(
     outcome: Outcome,
     known: Mapping[str, Instant | None],
     now: Instant,
+    was_used: Callable[[str], bool],
 ) -> None:
     """Raises alarms for what looks found, and names what ended log-ins left behind.
 
@@ -179,12 +181,16 @@ def tell(
         outcome: of this run.
         known: ids that may have log-ins, and since when; None: not told.
         now: Vault's time when the looks began.
+        was_used: whether an id, of which a name may hold a part only, was ever used here. Another
+            repository may open the same server: its log-ins are none of this one's.
     """
     for target, why in targets.faults.items():
         outcome.alarm(f"target.{target.name}", f"{target} was not looked at: {why}")
     for target, report in targets.reports.items():
         _tell_rights(target, report, outcome)
-        _tell_strangers(target, _strangers(report.logins, known, now), outcome)
+        strangers = _strangers(report.logins, known, now)
+        ours = [login for login in strangers[:_ASKED] if was_used(login.grant_prefix)]
+        _tell_strangers(target, ours, outcome)
         if report.is_cut:
             text = f"{target} has more log-ins than one look lists: some were not compared"
             outcome.alarm(f"log-ins-cut.{target.name}", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_endings import TARGET, TARGET_ROLE, a_report
@@ -16,6 +16,9 @@ from daypass.model.instant import Instant
 from daypass.model.postgresql import MOST_LOGINS
 from daypass.model.target import Leftover, Login, TargetReport
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NOW = Instant.parse("2026-11-30T12:00:00Z")
 HOUR = 3600
 
@@ -25,10 +28,21 @@ def login(name: str, *, before: int) -> Login:
     return Login(f"g-{name}-abc123-{NOW.seconds - before}")
 
 
-def told(report: TargetReport, known: dict[str, Instant | None] | None = None) -> Outcome:
+def told(
+    report: TargetReport,
+    known: dict[str, Instant | None] | None = None,
+    used: Callable[[str], bool] = lambda _: True,
+) -> Outcome:
     outcome = Outcome()
-    tell(Targets({TARGET_ROLE: TARGET}, {TARGET: report}), outcome, known or {}, NOW)
+    tell(Targets({TARGET_ROLE: TARGET}, {TARGET: report}), outcome, known or {}, NOW, used)
     return outcome
+
+
+def test_the_log_ins_of_another_repository_are_its_own() -> None:
+    ours, theirs = login("alice-orders", before=HOUR), login("bob-orders", before=HOUR)
+    (alarm,) = told(a_report(logins=(ours, theirs)), used=ours.is_of).alarms
+    assert ours.name in alarm
+    assert theirs.name not in alarm
 
 
 @pytest.mark.parametrize(
