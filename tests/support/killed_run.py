@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 CHANGING = {
     "issuer": {"mint", "revoke", "revoke_lease"},
-    "registry": {"write", "add_pending", "remove_pending", "write_note", "remove_offline_note"},
+    "registry": {
+        "write",
+        "add_pending",
+        "remove_pending",
+        "write_note",
+        "update_note",
+        "remove_offline_note",
+    },
     "signer": {"sign"},
     "repository": {"write_commits", "push"},
     "forge": {"post_comment", "put_comment", "merge", "open_issue", "close_issue"},

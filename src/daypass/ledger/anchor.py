@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from daypass.ledger import sshsig
+from daypass.model.epoch import Epoch
 
 PREFIX: Final = "daypass-evidence-"
+_NUMBER: Final = re.compile(r"[0-9]{9,18}")
+_EPOCH: Final = re.compile(rb"^Epoch ([0-9a-f]{16} [0-9]{1,18})$", re.MULTILINE)
 _TAG: Final = re.compile(
     rb"object ([0-9a-f]{40})\ntype commit\ntag ([!-~]{1,200})\n"
     rb"tagger [^\n]*> ([0-9]{1,15}) [+-][0-9]{4}\n\n"
@@ -28,6 +31,13 @@ class AnchorTag:
     tagged_at: int
     payload: bytes
     signature: bytes
+    epoch: Epoch | None = None  # of the newest event; None: anchors of older releases name none
+
+    @property
+    def number(self) -> int:
+        """The number of the newest event that it holds; 0 when its name tells none."""
+        digits = self.name.removeprefix(PREFIX)
+        return int(digits) if _NUMBER.fullmatch(digits) else 0
 
     @classmethod
     def parse(cls, raw: bytes) -> AnchorTag:
@@ -48,7 +58,13 @@ class AnchorTag:
             tagged_at=int(head[3]),
             payload=raw[:begin],
             signature=raw[begin:],
+            epoch=_epoch(raw[head.end() : begin]),
         )
+
+
+def _epoch(message: bytes) -> Epoch | None:
+    found = _EPOCH.search(message)
+    return Epoch.parse(found[1].decode("ascii")) if found else None
 
 
 def tag_name(sequence: int) -> str:
@@ -56,13 +72,20 @@ def tag_name(sequence: int) -> str:
     return f"{PREFIX}{sequence:09d}"
 
 
-def tag_payload(commit: str, sequence: int, tagger: tuple[str, str], seconds: int) -> bytes:
+def tag_payload(
+    commit: str,
+    sequence: int,
+    tagger: tuple[str, str],
+    seconds: int,
+    epoch: Epoch | None = None,
+) -> bytes:
     """The content of such a tag, without its signature: the bytes that are signed."""
     name, email = tagger
+    counted = f"Epoch {epoch}\n" if epoch else ""
     text = (
         f"object {commit}\ntype commit\ntag {tag_name(sequence)}\n"
         f"tagger {name} <{email}> {seconds} +0000\n\n"
-        f"Evidence up to event {sequence}\n\n"
+        f"Evidence up to event {sequence}\n\n{counted}"
         "Main, up to this commit, is what daypass has recorded. A main that does not lead here\n"
         "was rewritten.\n"
     )

@@ -12,6 +12,7 @@ from daypass.errors import DaypassError
 from daypass.ledger import sshsig
 from daypass.ledger.anchor import tag_name, tag_payload
 from daypass.ledger.history import read_tip
+from daypass.model.epoch import Epoch
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def make_anchor(
     tip = read_tip(repository.walk(head), signers)
     if tip is None:
         return None
-    payload = tag_payload(head, tip.sequence, (evidence.name, evidence.email), when.seconds)
+    epoch = Epoch.parse(tip.event.first("Daypass-Epoch"))
+    tagger = (evidence.name, evidence.email)
+    payload = tag_payload(head, tip.sequence, tagger, when.seconds, epoch)
     signature = signer.sign(sshsig.bytes_to_sign(payload))
     return tag_name(tip.sequence), payload + sshsig.armoured_signature(
         signer.public_key(), signature

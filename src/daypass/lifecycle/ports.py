@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from daypass.lifecycle.notes import NoteBook
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -171,7 +173,7 @@ class IntentBook(Protocol):
         """It was carried out, or came too late. Idempotent."""
 
 
-class Registry(IntentBook, Protocol):
+class Registry(IntentBook, NoteBook, Protocol):
     """Vault's KV as the memory that survives a killed run."""
 
     def read(self, grant_id: str) -> Slot | None:
@@ -206,12 +208,6 @@ class Registry(IntentBook, Protocol):
 
     def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
         """It is in the evidence. Idempotent."""
-
-    def read_note(self, name: str) -> Mapping[str, Any] | None:
-        """A small note outside the slots: `heartbeat`, `tip`, `trust`, `presence`."""
-
-    def write_note(self, name: str, data: Mapping[str, Any]) -> None:
-        """Replace that note. The last writer wins: notes are hints, and git confirms them."""
 
 
 class Signer(Protocol):
@@ -288,6 +284,12 @@ class Repository(Protocol):
         """Write signed commits one on top of the other, dated `when` or later.
 
         Yields each id before it asks for the next commit, whose message may name it.
+        """
+
+    def anchors(self, above: int) -> tuple[tuple[str, bytes], ...]:
+        """The remote's anchors above that number, as last fetched: name and content, newest first.
+
+        Anybody who may push tags can make one: only the evidence key's signature makes it count.
         """
 
     def push_tag(self, name: str, content: bytes) -> None:

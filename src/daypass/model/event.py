@@ -61,6 +61,8 @@ class Reason(StrEnum):
     OFFBOARDED = "offboarded"
     REEVALUATED = "re-evaluated"
     VANISHED = "vanished"  # its token was gone before its time
+    VAULT_RESTORED = "vault-restored"  # Vault was restored from before it was issued: it forgot it
+    LOSS_ACCEPTED = "loss-accepted"  # an operator accepted what a restored backup had lost
     ORPHAN = "orphan"  # a token of daypass's own that no grant on main knows
     UNCONFIRMED = "unconfirmed"  # Vault did not confirm that it is gone
     CLOSED = "closed"  # its pull request was closed, and never merged
@@ -142,16 +144,18 @@ TRAILERS: Final = (
     "Daypass-Asked-At",  # when a person asked for this end, by Vault's time
     "Daypass-Ended-At",
     "Daypass-Confirmed",  # credential, or credential,sessions: what this end was looked for to be
+    "Daypass-Usable-Until",  # until when what a grant opened may work, though Vault forgot it
     "Daypass-Confirms",  # the commit of the revoke-failed that this end resolves
     "Daypass-Reason",  # a code of Reason
     "Daypass-Wrapping",  # <creation path> <creation time> sha256:<hex of the ciphertext>
     "Daypass-Session",  # sha256:<hex>
+    "Daypass-Epoch",  # <id> <count>: which run that wrote, as Vault counts them
     "Daypass-Run",  # <run id>/<attempt>
     "Daypass-Workflow",  # job_workflow_ref
 )
 # Trailers that may come more than once in an event.
 REPEATED: Final = frozenset({"Daypass-Approver", "Daypass-Exception"})
-OF_RUN: Final = frozenset({"Daypass-Run", "Daypass-Workflow"})
+OF_RUN: Final = frozenset({"Daypass-Epoch", "Daypass-Run", "Daypass-Workflow"})
 _VALUE = re.compile(r"[!-~]([ -~]{0,510}[!-~])?")
 
 

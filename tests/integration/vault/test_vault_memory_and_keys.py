@@ -184,6 +184,16 @@ def test_notes_are_replaced(registry: VaultRegistry) -> None:
     assert registry.read_note("heartbeat") == {"at": "2"}
 
 
+def test_a_note_is_changed_by_one_run_after_the_other(registry: VaultRegistry) -> None:
+    def count(_number: int) -> None:
+        registry.update_note("counted", lambda note: {"n": int((note or {"n": 0})["n"]) + 1})
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(count, range(12)))
+    assert registry.read_note("counted") == {"n": 12}
+    assert registry.update_note("counted", lambda note: note or {}) == {"n": 12}
+
+
 @pytest.mark.parametrize("name", ["../config", "a/b", "", "UPPER", "a?version=1", "a%2Fb"])
 def test_a_name_cannot_lead_elsewhere(name: str, registry: VaultRegistry) -> None:
     with pytest.raises(VaultRefusedError, match="can be no name"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.process import authorisation
 from daypass.errors import ForgeRefusedError, GitError, PushRaceError
+from daypass.ledger.anchor import PREFIX as ANCHOR_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from daypass.adapters.git.process import Git
     from daypass.model.secret import Secret
 
+ANCHORS: Final = "refs/daypass/anchors/"
 # Somebody else was faster: seen when the push began, or by the server as it took the push.
 _RACE: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref"
@@ -48,13 +50,20 @@ class Remote:
     def fetch(self) -> None:
         """Fetch the branch into its tracking ref, also when it was rewritten: verify names that.
 
+        The remote's anchors come with it, into refs of daypass's own.
+
         Raises:
             GitError: the remote cannot be reached, or has no such branch.
             ForgeRefusedError: the remote refuses.
         """
-        reference = f"+refs/heads/{self._branch}:{self.tracking_ref}"
         self._git.run(
-            "fetch", "--quiet", "--no-tags", self._name, reference, settings=self._secrets("fetch")
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            self._name,
+            f"+refs/heads/{self._branch}:{self.tracking_ref}",
+            f"+refs/tags/{ANCHOR_PREFIX}*:{ANCHORS}*",
+            settings=self._secrets("fetch"),
         )
 
     def fetch_pull_request(self, number: int) -> None:

@@ -12,7 +12,7 @@ from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
-from daypass.adapters.git.tagging import name_tag, store_tag, tags
+from daypass.adapters.git.tagging import anchors, name_tag, store_tag, tags
 from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
 from daypass.adapters.git.walking import (
     beside,
@@ -343,20 +343,19 @@ class GitRepository:
         Raises GitError when there is another tag of that name.
         """
         self._flush()
-        tag = store_tag(self._git, content)
-        name_tag(self._git, name, tag)
-        return tag
+        return name_tag(self._git, name, store_tag(self._git, content))
 
     def push_tag(self, name: str, content: bytes) -> None:
-        """Write a tag object, and publish it under `refs/tags/`; one that is there stays.
-
-        Raises ForgeRefusedError when a rule forbids it, GitError when there is no remote to be had.
-        """
+        """Write and publish a tag object; one that is there stays. Raises GitError, as `push`."""
         self._remote.push_tag(name, store_tag(self._git, content))
 
     def tags(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
         """The tags whose names begin so: name and content. A light tag has its commit's content."""
         return tags(self._git, self._reader, prefix)
+
+    def anchors(self, above: int) -> tuple[tuple[str, bytes], ...]:
+        """The remote's anchors above that number, as last fetched: name and content."""
+        return anchors(self._git, self._reader, above)
 
     def _flush(self) -> None:
         if len(self._pack):

@@ -15,7 +15,7 @@ from daypass.lifecycle.ports import OfflineNotes, Slot, SlotState
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _STATE: Final = "state"
 _DATA: Final = "data"
+_TRIES: Final = 12
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 
@@ -110,6 +111,35 @@ class VaultRegistry:
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""
         self._session.call("POST", self._path("data", "notes", name), {"data": dict(data)})
+
+    def update_note(
+        self, name: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """Change that note by compare-and-set; returns what it says then.
+
+        Raises ConflictError when every try lost, VaultUnavailableError, VaultRefusedError.
+        """
+        path = self._path("data", "notes", name)
+        for _ in range(_TRIES):
+            found = self._session.call("GET", path, accept=_NOT_FOUND)
+            content = found.data.get("data")
+            before = content if isinstance(content, dict) else None
+            after = dict(change(before))
+            if after == before:
+                return after
+            version = int((found.data.get("metadata") or {}).get("version", 0))
+            body = {"data": after, "options": {"cas": version}}
+            answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
+            if not answer.errors:
+                return after
+            if "check-and-set" not in " ".join(answer.errors):
+                raise failures.refused(
+                    self._session.client.address, f"POST {path}", answer.status, ()
+                )
+        raise ConflictError(
+            f"other runs wrote the note {name} in Vault {_TRIES} times while this run tried to",
+            remedy="Nothing to mend: the next run tries again.",
+        )
 
     def intents(self) -> tuple[Intent, ...]:
         """All intents that wait: a few, whatever the history."""

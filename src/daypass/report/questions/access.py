@@ -36,6 +36,7 @@ _BY: Final = {
     Reason.UNKNOWN_CONTEXT: "the policies",
     Reason.OFFBOARDED: "offboarding",
     Reason.VANISHED: "nobody on record",
+    Reason.VAULT_RESTORED: "a restored backup of Vault",
 }
 
 
