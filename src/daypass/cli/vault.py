@@ -1,4 +1,4 @@
-"""`daypass vault`: the least-privilege set-up of Vault: render, apply, doctor, sql."""
+"""`daypass vault`: the least-privilege set-up of Vault, and what an operator says to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import output, wiring
+from daypass.cli import output, vault_loss, wiring
 from daypass.errors import ExitCode
 from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
 
@@ -29,7 +29,9 @@ _COLOURS: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-verbs."""
-    verbs = parser.add_subparsers(dest="subverb", metavar="render|apply|doctor|sql", required=True)
+    verbs = parser.add_subparsers(
+        dest="subverb", metavar="render|apply|doctor|sql|accept-loss", required=True
+    )
     render = verbs.add_parser(
         "render",
         help="print what access/ asks of Vault, as HCL and commands to review; asks no server",
@@ -53,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trust",
         metavar="REV",
         help="from this commit of main on, changes of policies, resources and identities must be "
-        "proven; set to the default branch's head by the first run, and moved only by this flag",
+        "proven; set to the default branch's head by the first run, and moved only by this flag. "
+        "It gives up nothing that main lost: see `accept-loss`",
     )
     apply.add_argument(
         "--write-signers",
@@ -74,9 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sql.add_argument(
         "--connection", metavar="NAME", help="look: which connection of the engine it looks at"
     )
-    for child in (apply, doctor):
+    loss = verbs.add_parser(
+        "accept-loss", help="give up what a restored backup of main or of Vault has lost"
+    )
+    vault_loss.add_arguments(loss)
+    for child in (apply, doctor, loss):
         output.add_format(child)
-    for child in (render, apply, doctor):
+    for child in (render, apply, doctor, loss):
         # Before or after the sub-verb; absent here, it must not undo what stood before.
         child.add_argument(
             "-C", dest="directory", default=argparse.SUPPRESS, help=argparse.SUPPRESS
@@ -106,6 +113,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
             form, trying = arguments.format, arguments.trying
             return doctor(session, setup, catalogue, grants, form, trying=trying)
+        if arguments.subverb == "accept-loss":
+            return vault_loss.run(session, setup.settings, directory, arguments)
         return _apply(session, setup, directory, arguments)
 
 

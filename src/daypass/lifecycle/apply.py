@@ -21,6 +21,7 @@ from daypass.lifecycle.anchoring import anchor_daily
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
+from daypass.lifecycle.forgotten import mark_forgotten
 from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
@@ -30,7 +31,9 @@ from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
 from daypass.lifecycle.recording_use import to_record
+from daypass.lifecycle.restored import loss_accepted
 from daypass.lifecycle.reviewing import Reviewing
+from daypass.lifecycle.standstill import stand_still
 from daypass.lifecycle.targets import Targets, explained, tell
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.lifecycle.writing_down import WritingDown
@@ -42,6 +45,7 @@ from daypass.model.postgresql import LOGIN_ID_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from daypass.ledger.usable import StillUsable
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.ports import Slot
@@ -85,7 +89,8 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             break
     applying.finish()
     raise_alarms(ports, outcome)
-    seen_once.forget(ports, outcome)
+    if not applying.stands_still:
+        seen_once.forget(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
     return outcome
@@ -101,6 +106,7 @@ class _Pass:
     outcome: Outcome
     left: frozenset[str] = frozenset()  # digests of orphans that a run before may have revoked
     has_more: bool = False  # the next pass has to look at what this one did
+    stands_still: bool = False  # main was put back to an older state
     _head: str = ""
     _ruling: Catalogue | None = None
     _targets: Targets = field(default_factory=lambda: Targets.of(None))
@@ -121,12 +127,15 @@ class _Pass:
         strangers = self._strangers(seen)
         self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)
-        for reason in seen.world.frozen:
-            self.outcome.alarm(f"frozen.{digest_bytes(writable(reason).encode())[7:15]}", reason)
+        self._alarm_frozen(seen)
+        if seen.world.is_rolled_back:
+            self._head, self.stands_still = seen.world.head, True
+            stand_still(self.ports, seen, plan, self.outcome)
+            return
         issuing = Issuing(self.ports, self.settings, self.outcome)
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
-        happenings = [*self._repair(seen), *self._end(seen, plan)]
+        happenings = [*self._tell_accepted(seen), *self._repair(seen), *self._end(seen, plan)]
         happenings += self._end_orphans(seen, strangers)
         seen, changes = self._changes(seen, answers)
         happenings += changes
@@ -148,6 +157,14 @@ class _Pass:
             self.outcome.alarm(f"context.{name}", text)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
         aftermath.forget_intents(seen, None if seen.world.frozen else self._waiting)
+
+    def _alarm_frozen(self, seen: Observation) -> None:
+        for cause, text in seen.restored.items():
+            self.outcome.alarm(cause, text)
+        for reason in seen.world.frozen:
+            if reason not in seen.restored.values():
+                cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
+                self.outcome.alarm(cause, reason)
 
     def _admit(self, seen: Observation, answers: Answers) -> Observation:
         """Merge the emergencies that may be; what is seen then, if there were any."""
@@ -204,7 +221,7 @@ class _Pass:
         now = self.ports.issuer.now()
         self._targets = self._targets.look(self.ports.issuer)
         tell(self._targets, self.outcome, self._log_ins, now, self._was_used)
-        if not self._head:
+        if not self._head or self.stands_still:
             return
         if self._ruling is not None:
             Closings(self.ports, self._ruling, self.outcome).run(self._head)
@@ -241,6 +258,11 @@ class _Pass:
                 f"{len(unbidden)}`; what expires, or was deleted by its people, is never counted.",
             )
 
+    def _tell_accepted(self, seen: Observation) -> list[Happening]:
+        """The loss that an operator accepted since the last event."""
+        loss = seen.memory.accepted
+        return [loss_accepted(loss, self.ports.run)] if loss is not None else []
+
     def _repair(self, seen: Observation) -> list[Happening]:
         changed = seen.world.tampering.changed
         if not changed:
@@ -252,9 +274,12 @@ class _Pass:
         return [happening.repaired(restored, forged, self.ports.run)]
 
     def _end(self, seen: Observation, plan: Plan) -> list[Happening]:
-        actions = plan.of(Step.END)
-        if not actions:
+        if not plan.of(Step.END):
             return []
+        restored = seen.world.restored is not None or seen.memory.was_restored
+        actions, usable = mark_forgotten(
+            self.ports, plan.of(Step.END), seen.world.live, restored=restored
+        )
         ids = [action.grant_id for action in actions]
         walk = self.ports.repository.walk(seen.world.head)
         events = history.find_events(walk, self.ports.signers, ids)
@@ -271,6 +296,8 @@ class _Pass:
             elif not events[item.grant.id]:
                 text = f"{item.grant.id} is ended, but the evidence of its issue is gone"
                 self.outcome.alarm(f"evidence-gone.{item.grant.id}", text)
+            elif item.grant.id in usable:
+                self.outcome.note_usable(usable[item.grant.id], seen.world.now)
             elif item.action.reason is Reason.VANISHED:
                 text = (
                     f"the token of {item.grant.id} was gone before its time, and nobody said that "
@@ -282,7 +309,9 @@ class _Pass:
         return ending.to_happenings(
             tuple(item for item in endings.ended if events[item.grant.id]),
             issuer=self.ports.issuer,
-            begun={name: _begun(found) for name, found in events.items() if found},
+            begun={
+                name: _begun(found, usable.get(name)) for name, found in events.items() if found
+            },
             record_blobs={
                 path: blob for path, blob in seen.signed_blobs.items() if path in seen.record_blobs
             },
@@ -304,6 +333,8 @@ class _Pass:
                 done.discard(orphan.digest)
                 continue
             text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
+            if orphan.is_closed:
+                text = f"a token of {orphan.grant_id!a}, which had ended, lived: revoked"
             if why is not None:
                 text += f", but what it opened may live on: {why}"
             self.outcome.alarm(seen_once.orphan_cause(orphan.digest), text, standing=False)
@@ -334,9 +365,11 @@ class _Pass:
         aftermath.follow(recording)
 
 
-def _begun(events: list[RecordedEvent]) -> Begun:
+def _begun(events: list[RecordedEvent], usable: StillUsable | None) -> Begun:
     """What an end refers to, among the events of one grant, newest first."""
     newest = {item.event.kind: item.commit for item in reversed(events)}
     return Begun(
-        newest.get(EventKind.ISSUED, events[-1].commit), newest.get(EventKind.REVOKE_FAILED)
+        newest.get(EventKind.ISSUED, events[-1].commit),
+        newest.get(EventKind.REVOKE_FAILED),
+        usable_until=usable.until if usable is not None else None,
     )

@@ -1,16 +1,19 @@
 """Chronicle: the one door through which happenings become commits on main, and are numbered.
 
 The number and commit of the newest event are noted in Vault too, so that a run sees when somebody
-took events back.
+took events back. Vault counts each run that writes before it pushes, and the events carry that
+count (the epoch), so that a run sees when Vault was restored from a backup.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from daypass.ledger import compose, history
 from daypass.lifecycle import recorder
-from daypass.lifecycle.observe import TIP_NOTE
+from daypass.lifecycle.vault_memory import count_writing_run, note_written
+from daypass.model.event import TRAILERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,14 +22,18 @@ if TYPE_CHECKING:
     from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.ports import Repository
     from daypass.lifecycle.recorder import Recording
+    from daypass.model.epoch import Epoch
     from daypass.model.event import Event, RecordedEvent
 
 
 class LedgerChain:
     """The ledger, as the recorder needs it."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, epoch: Epoch | None = None, floor: int = 0) -> None:
+        """Read by these ports' signers; events that are written carry `epoch`."""
+        self.floor = floor
         self._signers = ports.signers
+        self._epoch = epoch
 
     def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
         """The newest event on the way back from `head`."""
@@ -45,6 +52,10 @@ class LedgerChain:
         self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
     ) -> str:
         """The commit message, trailers included."""
+        if self._epoch is not None:
+            trailers = (*event.trailers, ("Daypass-Epoch", str(self._epoch)))
+            ordered = sorted(trailers, key=lambda item: TRAILERS.index(item[0]))
+            event = replace(event, trailers=tuple(ordered))
         return compose.compose(title, body, event, sequence, previous)
 
 
@@ -53,15 +64,16 @@ def write(ports: Ports, happenings: Iterable[Happening], *, head: str) -> Record
 
     Raises what the ports raise, and PushRaceError when every try lost: then nothing is on main.
     """
+    memory = count_writing_run(ports.registry)
     recording = recorder.record(
         ports.repository,
         ports.signer,
-        LedgerChain(ports),
+        LedgerChain(ports, memory.epoch, memory.floor),
         happenings,
         ports.issuer.now(),
         head=head,
     )
     if recording.recorded:
         last = recording.recorded[-1]
-        ports.registry.write_note(TIP_NOTE, {"sequence": last.sequence, "commit": last.commit})
+        note_written(ports.registry, last.sequence, last.commit)
     return recording

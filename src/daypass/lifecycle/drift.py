@@ -48,14 +48,15 @@ class Orphan:
     grant_id: str
     token_role: str | None
     not_before: Instant | None = None  # None: Vault does not tell
+    is_closed: bool = False  # its id has ended: a Vault that was restored brings its token back
 
     @property
     def is_unbidden(self) -> bool:
-        """Whether `--max` counts its end: a main that was put back shows every grant as one.
+        """Whether `--max` counts its end: a main whose loss was accepted shows many of them.
 
         What somebody minted offline, and cannot be what it says, never had a grant.
         """
-        return not (self.token_role or "").startswith(OFFLINE_PREFIX)
+        return not self.is_closed and not (self.token_role or "").startswith(OFFLINE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,13 @@ class Strangers:
 def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Strangers:
     """Look up every live token that main does not know, and read what was left while it was down.
 
+    Of a main that was put back nothing is a stranger: what it lacks may be a live grant.
+
     Raises what the ports raise.
     """
     world = seen.world
+    if world.is_rolled_back:
+        return Strangers((), ())
     known = {grant.accessor for grant in world.grants.values()}
     unknown = [digest for digest in sorted(seen.accessors) if digest not in known]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -97,6 +102,7 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
             state.meta.get(GRANT_MARK, "?"),
             state.token_role,
             state.not_before,
+            _is_closed(ports, state),
         )
         for digest, state in found.items()
         if digest not in kept and _is_orphan(ports, seen, state, repository_id)
@@ -191,6 +197,13 @@ def _is_orphan(ports: Ports, seen: Observation, state: TokenState, repository_id
     slot = ports.registry.read(grant_id) if is_name(grant_id) else None
     # Its id is its own from the moment at which a run takes it up: a reservation is another's.
     return slot is None or slot.data.get("accessor") != state.accessor
+
+
+def _is_closed(ports: Ports, state: TokenState) -> bool:
+    """Whether Vault's memory says that the grant which the token names has ended."""
+    grant_id = state.meta.get(GRANT_MARK, "")
+    slot = ports.registry.read(grant_id) if is_name(grant_id) else None
+    return slot is not None and slot.state is SlotState.CLOSED
 
 
 def _is_under_way(ports: Ports, state: TokenState) -> bool:

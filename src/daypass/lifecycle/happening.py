@@ -188,6 +188,8 @@ class Begun:
     failed: str | None = None  # said that an end before could not be confirmed: this resolves it
     asked_at: Instant | None = None  # when a person asked for the end
     looked_for: Confirmed = Confirmed.CREDENTIAL  # what the end was confirmed to be
+    # Where a restored Vault forgot the grant: until when what it opened may work at the latest.
+    usable_until: Instant | None = None
 
 
 def ended(
@@ -205,6 +207,7 @@ def ended(
 
     `record_blob` is None where the record was removed by hand.
     """
+    usable_until = begun.usable_until
     event = make_event(
         kind,
         grant.id,
@@ -213,14 +216,22 @@ def ended(
         *_asked_end(begun.asked_at),
         ("Daypass-Ended-At", str(ended_at)),
         ("Daypass-Confirmed", str(begun.looked_for)),
+        *([("Daypass-Usable-Until", str(usable_until))] if usable_until else []),
         *([("Daypass-Confirms", begun.failed)] if begun.failed else []),
         ("Daypass-Reason", str(reason)),
         run=run,
     )
     what = "Its time was up" if kind is EventKind.EXPIRED else f"It was ended early: {reason}"
+    confirmed = "Vault confirmed that nothing of it lives."
+    if usable_until is not None:
+        confirmed = (
+            "Vault was restored from a backup that is older\nthan this grant, and has forgotten "
+            f"it. What it opened may be used until {usable_until}\nat the latest, unless it is "
+            "locked out in the target system."
+        )
     body = (
         f"{reverts(begun.issued)}\n\n"
-        f"{what}. Vault confirmed that nothing of it lives.\n{_AT_TARGET[begun.looked_for]}"
+        f"{what}. {confirmed}\n{_AT_TARGET[begun.looked_for]}"
         f"The request that commit {grant.request_commit or begun.issued} brought is taken back "
         "with it."
     )

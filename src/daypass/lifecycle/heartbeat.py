@@ -5,9 +5,13 @@ A schedule that GitHub drops leaves no trace of its own; only the age of the las
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.errors import DaypassError
+from daypass.ledger.usable import StillUsable, still_usable
+from daypass.lifecycle.restored import VAULT_CAUSE
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -43,10 +47,12 @@ class Heartbeat:
 
 def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
     """Note this run, and keep the time of the last good one if this was none."""
-    now = str(ports.issuer.now())
+    at = ports.issuer.now()
+    now = str(at)
     good = not outcome.failures and not outcome.causes
     failed = dict.fromkeys(f"failed.{grant_id}" for grant_id, _ in outcome.failures)
     before = ports.registry.read_note(HEARTBEAT_NOTE) or {}
+    usable = _usable(ports, outcome, before, at)
     ports.registry.write_note(
         HEARTBEAT_NOTE,
         {
@@ -56,5 +62,25 @@ def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
             "run": ports.run.id,
             # One text: ids and codes, of which none holds a space.
             "looks": " ".join((*outcome.causes, *failed)),
+            "mayLogIn": json.dumps([item.to_json() for item in usable]),
         },
     )
+
+
+def usable_of(note: Mapping[str, Any] | None, now: Instant) -> tuple[StillUsable, ...]:
+    """What a heartbeat names that a restored Vault forgot, and that may be used at `now`."""
+    found = map(StillUsable.from_json, json.loads(str((note or {}).get("mayLogIn") or "[]")))
+    return tuple(item for item in found if now < item.until)
+
+
+def _usable(
+    ports: Ports, outcome: Outcome, before: Mapping[str, Any], now: Instant
+) -> tuple[StillUsable, ...]:
+    """What may still be used, read from the evidence: only while there can be any."""
+    known = usable_of(before, now)
+    if not outcome.usable and VAULT_CAUSE not in outcome.causes and not known:
+        return ()
+    try:
+        return tuple(still_usable(ports.repository.walk(outcome.head), ports.signers, now))
+    except DaypassError:  # a heartbeat without news is better than none
+        return (*known, *outcome.usable.values())

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
-from daypass.ledger.history import read_tip
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.foundation import prove_to_head
+from daypass.lifecycle.forgotten import take_in
+from daypass.lifecycle.foundation import Foundation, prove_to_head
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
+from daypass.lifecycle.restored import look_for_restored
+from daypass.lifecycle.vault_memory import VaultMemory, note_older, note_seen
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.ports import Repository, Slot
+    from daypass.lifecycle.restored import MainAndMemory
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import RecordedEvent
 
-TIP_NOTE: Final = "tip"
 _LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ENDING: Final = ".yaml"
 _OBLIGATIONS: Final = "access/obligations/"
@@ -47,17 +49,23 @@ class Observation:
     record_blobs: Mapping[str, str]  # path → blob of the bot's files, as they lie on main
     signed_blobs: Mapping[str, str]  # the same, as the bot's last signed commit left them
     policies_from: str | None = None  # up to there, changes of policies stand in the evidence
+    memory: VaultMemory = field(default_factory=VaultMemory)  # what Vault remembered of main
+    restored: Mapping[str, str] = field(default_factory=dict)  # alarms about it: cause → text
 
 
 def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
     """Look once. Raises what the ports raise. With `remember`, proven trust is noted in Vault."""
     repository = ports.repository
     repository.assert_complete()
-    head = repository.fetch()
-    tip = read_tip(repository.walk(head), ports.signers)
+    looked = look_for_restored(ports.registry, repository, ports.signers)
+    head, tip, restored = looked.head, looked.tip, looked.restored
+    rolled_back = restored is not None and restored.lost is not None
+    remember = remember and not rolled_back  # what was known of main before is not forgotten
     on_main = bot_files(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
     grants = _grants(ports, signed)
+    if remember:
+        _remember(ports, looked, grants)
     requests = _requests(ports, head, grants)
     intents = {intent.grant_id: intent for intent in ports.registry.intents()}
     new = (name for name in requests if name not in grants)
@@ -65,9 +73,14 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     accessors = {accessor_digest(item): item for item in ports.issuer.live_accessors()}
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
-    frozen = [*broken, *_rewritten(ports, tip)]
+    branch = catalogue.settings.github.default_branch if catalogue else "main"
+    causes = restored.causes(branch) if restored is not None else {}
+    frozen = [*broken, *causes.values()]
     policies_from = begin_of_changes(ports, head, remember=remember)
-    foundation = prove_to_head(ports, answers, head, catalogue, now, remember=remember)
+    # Of a main that was put back it is known already that it lacks what was trusted.
+    foundation = Foundation()
+    if not rolled_back:
+        foundation = prove_to_head(ports, answers, head, catalogue, now, remember=remember)
     frozen += foundation.unproven
     meanwhile = removed_since(repository, tip, head, signed)
     tampering = _tampering(signed, on_main, meanwhile)
@@ -88,8 +101,18 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         frozen=tuple(frozen),
         obligations=_obligations(ports, signed),
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
+        restored=restored,
     )
-    return Observation(world, accessors, on_main, signed, policies_from)
+    return Observation(world, accessors, on_main, signed, policies_from, looked.memory, causes)
+
+
+def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) -> None:
+    """Note in Vault what main holds now; of a Vault that is older, first what it forgot."""
+    if looked.restored is None:
+        note_seen(ports.registry, looked.memory, looked.tip, looked.head)
+    elif looked.tip is not None and not looked.memory.restored:
+        take_in(ports, looked.head, looked.memory, grants)
+        note_older(ports.registry, looked.tip, looked.head)
 
 
 def bot_files(repository: Repository, commit: str) -> dict[str, str]:
@@ -171,18 +194,3 @@ def _catalogue(ports: Ports, head: str) -> tuple[Catalogue | None, list[str]]:
         return catalogue_of(ports.repository, head), []
     except DocumentError as error:
         return None, [f"main's own documents are wrong, see `daypass validate`: {error.message}"]
-
-
-def _rewritten(ports: Ports, tip: RecordedEvent | None) -> list[str]:
-    """Whether events that Vault remembers are gone from main."""
-    note = ports.registry.read_note(TIP_NOTE)
-    known = int(note["sequence"]) if note else 0
-    found = tip.sequence if tip else 0
-    if found >= known:
-        return []
-    fault = (
-        f"main's newest event is number {found}, and number {known} was written before, in "
-        f"{note['commit'] if note else '-'}: history was rewritten or dropped. Put main back from "
-        "a clone that has that commit, then run `daypass audit verify`"
-    )
-    return [fault]

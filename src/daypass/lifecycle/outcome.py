@@ -10,6 +10,8 @@ from daypass.model.alarm import Alarm
 
 if TYPE_CHECKING:
     from daypass.errors import DaypassError
+    from daypass.ledger.usable import StillUsable
+    from daypass.model.instant import Instant
 
 
 def writable(text: str) -> str:
@@ -36,6 +38,7 @@ class Outcome:
     failures: list[tuple[str, DaypassError]] = field(default_factory=list)
     causes: dict[str, Alarm] = field(default_factory=dict)  # where a person must look
     calls: dict[str, str] = field(default_factory=dict)  # for reviews that are owed, by their cause
+    usable: dict[str, StillUsable] = field(default_factory=dict)  # what Vault forgot, by grant
     heard: set[str] = field(default_factory=set)  # of these, what the webhook took from this run
 
     def add(self, verb: str, grant_id: str, text: str, commit: str | None = None) -> None:
@@ -72,6 +75,12 @@ class Outcome:
         that happened once, and are over when somebody has looked.
         """
         self.causes.setdefault(cause, Alarm(cause, writable(text), standing))
+
+    def note_usable(self, found: StillUsable, now: Instant) -> None:
+        """Note what a grant opened that Vault has forgotten, if it may still be used."""
+        if now < found.until:
+            self.usable[found.grant_id] = found
+            self.alarm(f"forgotten.{found.grant_id}", found.text, standing=False)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -107,6 +107,9 @@ def _order(action: Action) -> int:
 
 
 def _actions(world: World) -> Iterator[Action]:
+    if world.is_rolled_back:
+        yield from _ends_that_people_said(world)
+        return
     for grant in world.grants.values():
         yield from _for_grant(world, grant)
     for request in world.requests.values():
@@ -115,6 +118,19 @@ def _actions(world: World) -> Iterator[Action]:
     for slot in world.slots.values():
         if slot.grant_id not in world.requests and slot.grant_id not in world.grants:
             yield _for_leftover(slot)
+
+
+def _ends_that_people_said(world: World) -> Iterator[Action]:
+    """All that may be done on a main that was put back: what it lacks may be a live grant."""
+    for grant in world.grants.values():
+        intent = world.intents.get(grant.id)
+        reason = intent.reason if intent is not None and intent.ends else None
+        if reason is None and grant.id not in world.requests:
+            reason = Reason.REQUEST_DELETED
+        slot = world.slots.get(grant.id)
+        if reason is not None:
+            kind = EventKind.REVOKED
+            yield Action(Step.END, grant.id, grant=grant, slot=slot, kind=kind, reason=reason)
 
 
 def _for_grant(world: World, grant: Grant) -> Iterator[Action]:

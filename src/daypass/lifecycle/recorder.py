@@ -35,6 +35,10 @@ _TRIES: Final = 12
 class Chain(Protocol):
     """What the recorder needs of the ledger: the newest events, and the message of the next."""
 
+    @property
+    def floor(self) -> int:
+        """Numbers up to this one were used: the next event has a higher one, whatever main says."""
+
     def tip(self, repository: Repository, head: str) -> RecordedEvent | None:
         """The newest event on the way back from `head`."""
 
@@ -135,8 +139,11 @@ def record(
     for attempt in range(_TRIES):
         if attempt:
             others = _Others.of(item.event for item in chain.since(repository, head, begin))
-        if attempt and _tampered(repository, chain, head):
-            # Signing on top would make what somebody just did by hand the bot's own word.
+        if attempt and (
+            not repository.is_ancestor(begin, head) or _tampered(repository, chain, head)
+        ):
+            # Signing on top would make what was just done by hand the bot's own word, and a
+            # main that was just put back to an older state would hold two futures.
             return Recording(head, head, (), tuple(known))
         coming = tuple(known) if attempt else _noted(happenings, known)
         left = (item for item in coming if others.leave_room_for(item))
@@ -210,7 +217,7 @@ def _write(
     tree = _Tree(repository, head)
     tip = chain.tip(repository, head)
     previous = tip.commit if tip else None
-    sequence = tip.sequence if tip else 0
+    sequence = max(tip.sequence if tip else 0, chain.floor)
     accepted: list[Happening] = []
     dropped: list[Happening] = []
     written: list[Recorded] = []

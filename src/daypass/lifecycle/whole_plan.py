@@ -53,7 +53,7 @@ def whole_plan(
     if only is not None:
         only |= {name for name in world.grants if grant_path(name) in world.tampering.deleted}
     plan = name_unclaimed(ports, _narrow(make_plan(world), only))
-    if not world.rulings or not world.grants:
+    if not world.rulings or not world.grants or world.is_rolled_back:
         return WholePlan(plan)
     ending = {action.grant_id for action in plan.of(Step.END)}
     doubts = dict(registry.read_note(DOUBTS_NOTE) or {})

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.lifecycle.ports import Slot
+    from daypass.lifecycle.restored import Restored
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import RecordedEvent
     from daypass.model.grant import Grant
@@ -58,11 +59,17 @@ class World:
     # Grant ids: the request lies there as it was granted, and did not all the time since.
     put_back: frozenset[str] = frozenset()
     also_ruling: tuple[Catalogue, ...] = ()  # while it is frozen: a live grant holds under all
+    restored: Restored | None = None  # main, Vault or both were restored from a backup
 
     @property
     def rulings(self) -> tuple[Catalogue, ...]:
         """Every catalogue that a live grant must hold under; none when nothing is trusted."""
         return (self.ruling, *self.also_ruling) if self.ruling is not None else ()
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether main lacks what it once held: nothing may be concluded from what it lacks."""
+        return self.restored is not None and self.restored.lost is not None
 
     @property
     def overdue(self) -> tuple[Obligation, ...]:

@@ -15,7 +15,8 @@ class Epoch:
 
     Vault counts before a run pushes, and the events of that run carry the count. So an event on
     main never has a higher count than Vault, unless Vault was restored from a backup. `id` is
-    random: a Vault that was set up anew, or whose restore was accepted, has another one.
+    random: a Vault that was set up anew has another one, and so has one after a restore that an
+    operator accepted.
     """
 
     id: str  # 16 hexadecimal digits

@@ -1,0 +1,118 @@
+"""`daypass vault accept-loss`: an operator gives up what a restored backup has lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from daypass.adapters.git import GitRepository
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.session import Session
+    from daypass.lifecycle.restored import MainAndMemory, Restored
+    from daypass.model.settings import Settings
+
+_LEAST: Final = 12  # hexadecimal digits by which a commit is named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `vault accept-loss`."""
+    parser.add_argument(
+        "commit",
+        metavar="COMMIT",
+        help="the commit that the alarm names: what is lost up to there is given up",
+    )
+    parser.add_argument(
+        "--trust",
+        metavar="REV",
+        help="where main was put back: from this commit of it on, changes of what decisions rest "
+        "on must be proven",
+    )
+
+
+def run(
+    session: Session, settings: Settings, directory: Path, words: argparse.Namespace
+) -> ExitCode:
+    """Set Vault's memory to the main of now, once the operator has named what is lost.
+
+    Raises:
+        UsageError: nothing is lost, another commit is, or `--trust` is missing.
+    """
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.transit import public_keys
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.lifecycle.restored import look_for_restored
+    from daypass.lifecycle.vault_memory import AcceptedLoss, accept_loss
+
+    vault, evidence = settings.vault, settings.evidence
+    registry = VaultRegistry(session, vault.kv_mount)
+    keys = public_keys(session, vault.transit_mount, evidence.key).values()
+    signers = Signers(AllowedSigner(evidence.email, key) for key in keys)
+    with wiring.person_repository(directory, settings) as repository:
+        repository.assert_complete()
+        looked = look_for_restored(registry, repository, signers)
+        found = _demand(looked, words.commit)
+        trusted = _trusted(registry, repository, looked, words.trust)
+    accept_loss(
+        registry,
+        AcceptedLoss(found.what, found.commit, found.lost_number),
+        looked.tip,
+        looked.head,
+    )
+    if trusted is not None:
+        registry.write_note("trust", {"commit": trusted})
+    if words.format == "json":
+        output.say_json({"accepted": found.what, "commit": found.commit, "head": looked.head})
+    else:
+        output.say(f"given up: what was lost up to {found.commit} ({found.what})")
+        output.say(
+            f"The next run goes on from {looked.head}, and writes the loss into the evidence."
+        )
+    return ExitCode.DONE
+
+
+def _demand(looked: MainAndMemory, commit: str) -> Restored:
+    """What is lost, if it is what the operator names."""
+    found = looked.restored
+    if found is None:
+        raise UsageError(
+            "nothing is lost: main and Vault know of each other's newest state",
+            remedy="There is nothing to accept. Run `daypass plan` to see what is left to do.",
+        )
+    if len(commit) < _LEAST or not found.commit.startswith(commit):
+        raise UsageError(
+            f"{commit} is not what is lost: that is {found.commit}",
+            remedy=f"Look at the alarm, and run `daypass vault accept-loss {found.commit}` if it "
+            "is meant.",
+        )
+    return found
+
+
+def _trusted(
+    registry: VaultRegistry, repository: GitRepository, looked: MainAndMemory, revision: str | None
+) -> str | None:
+    """The commit to trust anew; None where the trusted one stays.
+
+    Raises UsageError when main lacks the trusted one and no other was named, or lacks that.
+    """
+    if revision is not None:
+        commit = repository.resolve(revision)
+        if not repository.is_ancestor(commit, looked.head):
+            raise UsageError(
+                f"{revision} is not an ancestor of main, which is at {looked.head}",
+                remedy=f"Look at what main holds now, and use `--trust {looked.head}`.",
+            )
+        return commit
+    note = registry.read_note("trust")
+    if note is not None and not repository.is_ancestor(str(note["commit"]), looked.head):
+        raise UsageError(
+            f"main lacks the commit that was trusted, {note['commit']}",
+            remedy="Look at the policies, identities and resources that main holds now. If they "
+            f"are meant, add `--trust {looked.head}`.",
+        )
+    return None
