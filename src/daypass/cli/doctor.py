@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.errors import ExitCode, UsageError
-from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat
+from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, usable_of
+from daypass.lifecycle.restored import MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Duration
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from daypass.ledger.usable import StillUsable
+    from daypass.model.instant import Instant
+
+# Causes of which a monitor hears at once, not when the last good run is old.
+_RESTORED: Final = {
+    MAIN_CAUSE: "main was put back to an older state: the issue of that name says what to push",
+    VAULT_CAUSE: "Vault was restored from a backup that is older than main: the issue of that name "
+    "says what to do",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +57,29 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         now = session.now()
         stuck = irrevocable_leases(session)
     beat = Heartbeat.from_note(note) if note else None
-    good = beat.good_at if beat else None
+    wrong = _wrong(beat, now, limit, stuck)
+    usable = usable_of(note, now)
+    if arguments.format == "json":
+        good = beat.good_at if beat else None
+        output.say_json(
+            {
+                "lastRun": str(beat.at) if beat else None,
+                "lastGoodRun": str(good) if good else None,
+                "leftToLookAt": list(beat.looks) if beat else [],
+                "mayLogIn": [item.to_json() for item in usable],
+                "irrevocableLeases": stuck,
+                "wrong": wrong,
+            }
+        )
+    else:
+        _show(beat, wrong, usable)
+    return ExitCode.FAILED if wrong else ExitCode.DONE
+
+
+def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) -> list[str]:
+    """What is wrong, a line each."""
     wrong = []
+    good = beat.good_at if beat else None
     if good is None:
         wrong.append("no good run was ever seen")
     elif now.since(good) > limit.seconds:
@@ -54,20 +87,18 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     looks = beat.looks if beat else ()
     if wrong and looks:
         wrong.append(f"the last run, at {beat.at if beat else '?'}, left {', '.join(looks)}")
+    wrong += [_RESTORED[cause] for cause in looks if cause in _RESTORED]
     if stuck:
         wrong.append(f"{stuck} lease(s) are irrevocable: Vault has given up ending them")
-    if arguments.format == "json":
-        seen = {
-            "lastRun": str(beat.at) if beat else None,
-            "lastGoodRun": str(good) if good else None,
-            "leftToLookAt": list(looks),
-        }
-        output.say_json({**seen, "irrevocableLeases": stuck, "wrong": wrong})
-    else:
-        for line in wrong:
-            output.say(output.styled("wrong  ", "bold", "red") + line)
-        if not wrong:
-            output.say(f"well: the last good run was at {good}, and nothing is stuck")
-            for cause in looks:
-                output.say(f"look     {output.printable(cause)}")
-    return ExitCode.FAILED if wrong else ExitCode.DONE
+    return wrong
+
+
+def _show(beat: Heartbeat | None, wrong: Sequence[str], usable: Sequence[StillUsable]) -> None:
+    for line in wrong:
+        output.say(output.styled("wrong  ", "bold", "red") + line)
+    if not wrong and beat is not None:
+        output.say(f"well: the last good run was at {beat.good_at}, and nothing is stuck")
+        for cause in beat.looks:
+            output.say(f"look     {output.printable(cause)}")
+    for item in usable:
+        output.say(output.styled("look     ", "bold", "red") + output.printable(item.text))

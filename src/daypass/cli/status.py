@@ -10,7 +10,9 @@ from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
 from daypass.documents.records import load_grant, load_obligation
 from daypass.documents.repository import load_break_glass, load_request
-from daypass.errors import DocumentError, ExitCode
+from daypass.errors import DaypassError, DocumentError, ExitCode
+from daypass.ledger.allowed_signers import Signers, signers_at
+from daypass.ledger.usable import StillUsable, still_usable
 from daypass.model.grant import Lane
 from daypass.model.names import FOLDERS, Kind
 from daypass.report.openmetrics import openmetrics
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.grant import Grant
+    from daypass.model.instant import Instant
     from daypass.model.obligation import Obligation
     from daypass.model.request import AccessRequest
 
@@ -47,19 +50,21 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         grants = tuple(_grants(repository, commit))
         owed = tuple(_owed(repository, commit))
         requests = tuple(_requests(repository, commit, {grant.id for grant in grants}))
+        now = machine_now()
+        forgotten, unknown = _forgotten(repository, commit, now)
 
-    def is_meant(item: Grant | Obligation | AccessRequest) -> bool:
+    def is_meant(item: Grant | Obligation | AccessRequest | StillUsable) -> bool:
         return arguments.subject in (None, item.subject) and arguments.resource in (
             None,
             item.resource,
         )
 
-    now = machine_now()
     if arguments.format == "openmetrics":
         output.say(openmetrics(grants, awaited(requests, now), owed, now).rstrip("\n"))
         return ExitCode.DONE
     rows = holdings(filter(is_meant, grants), now)
     owed = tuple(filter(is_meant, owed))
+    forgotten = tuple(filter(is_meant, forgotten))
     waiting = awaited((item for item in requests if is_meant(item[0])), now)
     if arguments.format == "json":
         output.say_json(
@@ -67,13 +72,30 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 *(row.to_json() for row in rows),
                 *(item.to_json() for item in waiting),
                 *(owed_json(item, now) for item in owed),
+                *(item.to_json() | {"state": "forgotten"} for item in forgotten),
             ]
         )
     else:
         output.say(render_table(rows, _alarm))
         for line in (*(item.line for item in waiting), *render_owed(owed, now, _alarm)):
             output.say(line)
+        for item in forgotten:
+            output.say(_alarm(item.text))
+        if unknown is not None:
+            output.say(f"not known: what a restored Vault forgot. {unknown.message}")
     return ExitCode.DONE
+
+
+def _forgotten(
+    repository: Repository, commit: str, now: Instant
+) -> tuple[tuple[StillUsable, ...], DaypassError | None]:
+    """What a restored Vault forgot and may still be used; or why that is not known."""
+    try:
+        repository.assert_complete()
+        signers = signers_at(repository, commit) or Signers(())
+        return tuple(still_usable(repository.walk(commit), signers, now)), None
+    except DaypassError as error:  # a shallow clone, or a broken list of signers
+        return (), error
 
 
 def _alarm(line: str) -> str:
