@@ -19,6 +19,10 @@ class LocalSigner:
     def sign(self, message: bytes) -> bytes:
         return self._key.sign(message)
 
+    def of(self, key: bytes) -> LocalSigner:
+        """The signer of one of the first nine seeds: versions of one key, as in Vault."""
+        return next(item for item in map(LocalSigner, range(1, 10)) if item.public_key() == key)
+
     def allowed(self, **validity: int) -> AllowedSigner:
         """Its line in an allowed-signers file; `valid_after` and `valid_before` in seconds."""
         return AllowedSigner("bot@daypass.example", self.public_key(), **validity)

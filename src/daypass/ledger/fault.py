@@ -18,6 +18,7 @@ class FaultCode(StrEnum):
     UNKNOWN_SIGNER = "unknown-signer"  # a good signature by a key that is not allowed
     UNENDORSED_SIGNER = "unendorsed-signer"  # by a key that the list gained without the old key
     SIGNER_NOT_VALID = "signer-not-valid"  # by an allowed key, outside its time
+    ENDORSEMENT = "endorsement"  # a handover to another key that is not whole
     SIGNERS_UNREADABLE = "signers-unreadable"  # the list of allowed signers cannot be read
     MALFORMED_TRAILERS = "malformed-trailers"  # signed, and not in the form of an event
     SEQUENCE_GAP = "sequence-gap"  # events before it are missing

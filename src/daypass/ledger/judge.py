@@ -14,6 +14,7 @@ from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.history import event_of
 from daypass.ledger.records import Records
 from daypass.ledger.settling import Claim, Settler, Settling
+from daypass.ledger.succession import Succession, handover_of
 from daypass.ledger.trailers import has_lookalike
 from daypass.ledger.trust import Trust
 from daypass.model.event import EventKind
@@ -48,6 +49,7 @@ class Judge:
         self._settling = Settling(Settler(shelf, replay), mate)
         self._trust = Trust(fingerprints)
         self._chain = Chain()
+        self._succession = Succession()
         self._records = Records()
         self._decisions = Decisions(replay) if replay is not None else None
         self._seen: dict[str, None] = {}
@@ -93,6 +95,8 @@ class Judge:
                 self._trust.read_file(commit.sha, signers, endorsed=by_bot)
             except EvidenceError as error:
                 self._fault(FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message)
+        if recorded is not None and self._succession.concerns(recorded.event):
+            self._hand_over(recorded, parsed)
         for claim in self._records.taken_claims():
             self._settling.add(Claim(*claim, basis))
 
@@ -100,31 +104,38 @@ class Judge:
         """Hold all records that were brought against what they claim."""
         self._settling.finish()
 
-    def objection(self, parsed: ParsedCommit) -> tuple[FaultCode, str] | None:
-        """Why a commit's signature does not count; None when it does."""
+    def objection(
+        self, parsed: ParsedCommit, *, ever: bool = False
+    ) -> tuple[FaultCode, str] | None:
+        """Why a commit's signature does not count; None when it does. `ever`: see `Trust`."""
         when = parsed.committed_at
         if when is None:
             return FaultCode.BAD_SIGNATURE, "the committer's time cannot be read"
-        return self.objection_to(parsed.signature or b"", parsed.signed_payload, when)
+        return self.objection_to(parsed.signature or b"", parsed.signed_payload, when, ever=ever)
 
     def objection_to(
-        self, signature: bytes, payload: bytes, when: int
+        self, signature: bytes, payload: bytes, when: int, *, ever: bool = False
     ) -> tuple[FaultCode, str] | None:
         """The same of any bytes that git signs, made at that time (seconds since the epoch)."""
         try:
             key = sshsig.verified_key(signature, payload)
         except ValueError as error:
             return FaultCode.BAD_SIGNATURE, str(error)
-        objection = self._trust.objection(key, when)
+        objection = self._trust.objection(key, when, ever=ever)
         if objection is None:
             self._seen[sshsig.fingerprint(key)] = None
         return objection
+
+    def handed_over_in(self, signature: bytes, payload: bytes) -> str | None:
+        """The commit by which the key of a good signature handed over; None when it did not."""
+        return self._trust.handed_over_in(sshsig.verified_key(signature, payload))
 
     def to_json(self) -> dict[str, Any]:
         """All of it, after `settle`, to go on from later."""
         return {
             "trust": self._trust.to_json(),
             "chain": self._chain.to_json(),
+            "succession": self._succession.to_json(),
             "records": self._records.to_json(),
             "held": self._decisions.to_json() if self._decisions else None,
             "seen": list(self._seen),
@@ -136,6 +147,7 @@ class Judge:
         """Take up what `to_json` gave, for the same fingerprints and replay."""
         self._trust.restore(value["trust"])
         self._chain = Chain.from_json(value["chain"])
+        self._succession = Succession.from_json(value["succession"])
         self._records = Records.from_json(value["records"])
         if self._decisions is not None:
             self._decisions.restore(value["held"])
@@ -169,6 +181,17 @@ class Judge:
         except EvidenceError as error:
             self._fault(FaultCode.MALFORMED_TRAILERS, sha, str(error.__cause__))
             return True, None
+
+    def _hand_over(self, recorded: RecordedEvent, parsed: ParsedCommit) -> None:
+        """Take an event that one evidence key hands over with, or the one right after that."""
+        key = sshsig.verified_key(parsed.signature or b"", parsed.signed_payload)
+        found = list(self._succession.take(recorded, sshsig.fingerprint(key)))
+        self._faults.extend(found)
+        named = handover_of(recorded.event)
+        if recorded.event.kind is EventKind.KEY_ENDORSED and named is not None and not found:
+            why = self._trust.hand_over(key, named.after, recorded.commit)
+            if why is not None:
+                self._fault(FaultCode.ENDORSEMENT, recorded.commit, why)
 
     def _backdated(self, parsed: ParsedCommit) -> tuple[FaultCode, str] | None:
         """Whoever has a key that was retired could date a commit back, to when it still counted.

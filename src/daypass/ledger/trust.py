@@ -5,6 +5,8 @@ the other. So its word counts only as far as something else carries it:
 
 - keys named from outside (fingerprints, or the keys in the file at an anchored commit) count;
 - a key that the file gains in a commit signed by a key that counts already is endorsed, and counts;
+- a key to which one that counts hands over (`succession`) counts from there, and the one that
+  handed over counts for nothing that comes later, even if it is named;
 - a key that it gains otherwise does not, whatever signs with it later;
 - with nothing from outside, the file's first version is taken at its word: `self-attested`.
 
@@ -35,6 +37,9 @@ class Trust:
         self._unendorsed: dict[bytes, str] = {}
         self._dropped: dict[bytes, str] = {}
         self._until: dict[bytes, tuple[AllowedSigner, ...]] = {}  # of a key, when it was dropped
+        self._listed: dict[bytes, tuple[AllowedSigner, ...]] = {}  # the file as it is, at its word
+        self._endorsed: set[bytes] = set()  # by the key before it
+        self._retired: dict[bytes, str] = {}  # key → the commit by which it handed over
         self._first = True
 
     def read_file(self, commit: str, data: bytes, *, endorsed: bool) -> None:
@@ -63,14 +68,42 @@ class Trust:
         self._dropped |= dict.fromkeys(gone, commit)
         self._until |= {key: self._counting[key] for key in gone}
         self._counting = counting
+        self._listed = {key: tuple(lines) for key, lines in listed.items()}
         for key in counting:
             self._unendorsed.pop(key, None)
             self._dropped.pop(key, None)
         self._first = False
 
-    def objection(self, key: bytes, when: int) -> Objection | None:
-        """Why a good signature by `key` does not count at that committer's time; None: it does."""
+    def hand_over(self, key: bytes, after: str, commit: str) -> str | None:
+        """Let the key with the fingerprint `after` count from `commit` on, and `key` no longer.
+
+        `commit` carries a signature of `key` that counts. Returns why not; None when it is done.
+        """
+        new = next((item for item in self._listed if sshsig.fingerprint(item) == after), None)
+        if new is None:
+            return f"it endorses {after}, which is no allowed signer"
+        if new in self._retired:
+            return f"it endorses {after}, which handed over to another key in {self._retired[new]}"
+        self._counting.setdefault(new, self._listed[new])
+        self._endorsed.add(new)
+        self._unendorsed.pop(new, None)
+        self._dropped.pop(new, None)
+        self._retired[key] = commit
+        return None
+
+    def handed_over_in(self, key: bytes) -> str | None:
+        """The commit by which `key` handed over to another; None when it did not."""
+        return self._retired.get(key)
+
+    def objection(self, key: bytes, when: int, *, ever: bool = False) -> Objection | None:
+        """Why a good signature by `key` does not count at that committer's time; None: it does.
+
+        `ever`: it is not of a commit that stands here, so a key that handed over may have made it.
+        """
         shown = sshsig.fingerprint(key)
+        if key in self._retired and not ever:
+            message = f"{shown} handed over to another key in {self._retired[key]}, its last event"
+            return FaultCode.SIGNER_NOT_VALID, message
         lines = self._counting.get(key)
         if lines is not None:
             if any(line.valid_at(when) for line in lines):
@@ -84,13 +117,12 @@ class Trust:
             )
             return FaultCode.UNENDORSED_SIGNER, message
         if key in self._dropped:
-            return (
-                FaultCode.UNKNOWN_SIGNER,
-                f"{shown} was taken out of the allowed signers by {self._dropped[key]}",
-            )
-        if self._names(key):
+            message = f"{shown} was taken out of the allowed signers by {self._dropped[key]}"
+        elif self._names(key):
             return None
-        return FaultCode.UNKNOWN_SIGNER, f"{shown} is no allowed signer"
+        else:
+            message = f"{shown} is no allowed signer"
+        return FaultCode.UNKNOWN_SIGNER, message
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the names, to go on from later."""
@@ -99,6 +131,9 @@ class Trust:
             "unendorsed": {key.hex(): commit for key, commit in self._unendorsed.items()},
             "dropped": {key.hex(): commit for key, commit in self._dropped.items()},
             "until": [line.to_json() for lines in self._until.values() for line in lines],
+            "listed": [line.to_json() for lines in self._listed.values() for line in lines],
+            "endorsed": sorted(key.hex() for key in self._endorsed),
+            "retired": {key.hex(): commit for key, commit in self._retired.items()},
             "first": self._first,
         }
 
@@ -108,10 +143,13 @@ class Trust:
         self._until = _by_key(value["until"])
         self._unendorsed = {bytes.fromhex(key): at for key, at in value["unendorsed"].items()}
         self._dropped = {bytes.fromhex(key): at for key, at in value["dropped"].items()}
+        self._listed = _by_key(value["listed"])
+        self._endorsed = {bytes.fromhex(key) for key in value["endorsed"]}
+        self._retired = {bytes.fromhex(key): at for key, at in value["retired"].items()}
         self._first = value["first"]
 
     def _names(self, key: bytes) -> bool:
-        return sshsig.fingerprint(key) in self._named
+        return key in self._endorsed or sshsig.fingerprint(key) in self._named
 
 
 def _by_key(items: Iterable[Sequence[Any]]) -> dict[bytes, tuple[AllowedSigner, ...]]:

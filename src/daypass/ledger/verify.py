@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from daypass.errors import EvidenceError
 from daypass.ledger.allowed_signers import parse_allowed_signers
 from daypass.ledger.anchor import AnchorTag
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.judge import Judge, is_named_by
 from daypass.ledger.records import REQUEST_FOLDERS
+from daypass.ledger.succession import predecessors, read_links
 from daypass.model.names import ALLOWED_SIGNERS_PATH, BOT_FOLDERS, RULES_FOLDERS
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 _MERGE: Final = re.compile(rb"tree [^\n]*\nparent [^\n]*\nparent ")
 _WATCHED: Final = (*BOT_FOLDERS, *REQUEST_FOLDERS, ALLOWED_SIGNERS_PATH, *RULES_FOLDERS)
+_KEYS: Final = 2  # of a handover
+# What is wrong with a key that main, up to an older head, has not heard of.
+_NOT_KNOWN_YET: Final = frozenset({FaultCode.UNKNOWN_SIGNER, FaultCode.UNENDORSED_SIGNER})
 
 
 class Archive(Protocol):
@@ -105,7 +110,9 @@ def verify(
 
     `fingerprints` (`SHA256:…`) and `anchor` (a commit that was head once, noted elsewhere) come
     from outside the repository that is judged; without either the verdict is `self-attested` at
-    the best. Faults that are not younger than the anchor are reported, and do not count again.
+    the best. A key that took over from others vouches for them, and one that handed over for those
+    that came after it. Faults that are not younger than the anchor are reported, and do not count
+    again.
     With `replay`, every recorded decision is made again. What `memory` recalls must be of the same
     fingerprints, anchor and replay: it is believed. `tags` are anchors, by name and content: each
     must be signed by a key that counts, and main must go through the commit that it holds. `hire`
@@ -147,7 +154,12 @@ class _Verification:
         if anchor is not None and self._anchor_at is None:
             fingerprints |= self._anchored_keys(anchor, lists)
         self._outside = bool(fingerprints)
-        self._judge = Judge(archive, fingerprints, replay, hire(len(line)))
+        self._named = fingerprints
+        self._vouched = (
+            frozenset[str](known["vouched"]) if known else self._vouched_for(line, lists)
+        )
+        names = fingerprints | self._vouched
+        self._judge = Judge(archive, names, replay, hire(len(line)))
         if known:
             self._outside = known["outside"]
             self._judge.restore(known["judge"])
@@ -204,6 +216,8 @@ class _Verification:
     def _keep(self) -> None:
         if self._memory is None or (self._anchor is not None and self._anchor_at is None):
             return
+        if self._may_be_vouched_for():
+            return
         commits = {fault.commit for fault in (*self._faults, *self._judge.faults)}
         self._memory.remember(
             {
@@ -211,6 +225,7 @@ class _Verification:
                 "root": self._root,
                 "commits": self._commits,
                 "outside": self._outside,
+                "vouched": sorted(self._vouched),
                 "anchorAt": self._anchor_at,
                 "judge": self._judge.to_json(),
                 "faults": [fault.to_json() for fault in self._faults],
@@ -240,6 +255,24 @@ class _Verification:
         signers = parse_allowed_signers(until[-1]) if until else ()
         return frozenset(signer.fingerprint for signer in signers)
 
+    def _vouched_for(self, line: Sequence[str], lists: Mapping[str, bytes]) -> frozenset[str]:
+        """The keys that the named ones took over from. All of main is read for it, if it must be.
+
+        It must not where the first keys are named, or main never listed another one.
+        """
+        listed = [_fingerprints(data) for data in lists.values()]
+        every = frozenset[str]().union(*listed)
+        if not self._named or len(every) < _KEYS or (listed[0] and listed[0] <= self._named):
+            return frozenset()
+        return frozenset(predecessors(read_links(self._archive.commits(None, line)), self._named))
+
+    def _may_be_vouched_for(self) -> bool:
+        """Whether what counts for nothing now may count when a named key takes over."""
+        faults = (*self._faults, *self._judge.faults)
+        return not self._named <= set(self._judge.signers) and any(
+            fault.code is FaultCode.UNENDORSED_SIGNER for fault in faults
+        )
+
     def _hold_to(self, name: str, raw: bytes) -> None:
         """Hold main to an anchor that was published."""
         try:
@@ -247,24 +280,35 @@ class _Verification:
         except ValueError as error:
             self._fault(FaultCode.BAD_ANCHOR, self._head, f"the anchor {name}: {error}")
             return
-        objection = self._judge.objection_to(tag.signature, tag.payload, tag.tagged_at)
+        archive, commit = self._archive, tag.commit
+        on_main = commit in self._places or archive.leads(commit, self._head)
+        is_younger = not on_main and archive.leads(self._head, commit)
+        objection = self._judge.objection_to(
+            tag.signature, tag.payload, tag.tagged_at, ever=True
+        ) or (self._late(tag) if on_main else None)
+        if is_younger and objection is not None and objection[0] in _NOT_KNOWN_YET:
+            return
         if objection is not None or tag.name != name:
             why = objection[1] if objection is not None else f"it is the tag {tag.name}"
             self._fault(FaultCode.BAD_ANCHOR, tag.commit, f"the anchor {name}: {why}")
             return
-        archive, commit = self._archive, tag.commit
-        if commit in self._places or archive.leads(commit, self._head):
-            return
-        if not archive.leads(self._head, commit):  # else it is younger than what is judged
+        if not on_main and not is_younger:
             message = f"main does not go through the anchor {name}: it was rewritten after that"
             self._fault(FaultCode.ANCHOR_LOST, commit, message)
+
+    def _late(self, tag: AnchorTag) -> tuple[FaultCode, str] | None:
+        """Why an anchor is not one that its key can have made before it handed over."""
+        end = self._judge.handed_over_in(tag.signature, tag.payload)
+        if end is None or (tag.commit != end and self._archive.leads(tag.commit, end)):
+            return None
+        return FaultCode.BAD_ANCHOR, f"its key had handed over to another in {end}"
 
     def _look_beside(self, commit: RawCommit) -> None:
         """An event on a side line: a merge the wrong way round took it off main's own line."""
         if b"daypass-event: " not in commit.raw.lower():
             return
         parsed = parse_commit(commit.raw)
-        if parsed.signature and self._judge.objection(parsed) is None:
+        if parsed.signature and self._judge.objection(parsed, ever=True) is None:
             message = "this event lies on a side line of history, not on main's own"
             self._fault(FaultCode.OFF_MAIN, commit.sha, message)
 
@@ -282,3 +326,11 @@ class _Verification:
 
     def _age(self, fault: Fault) -> float:
         return self._places.get(fault.commit, float("inf"))
+
+
+def _fingerprints(data: bytes) -> frozenset[str]:
+    """Of the keys in a list of allowed signers; none where it cannot be read, which is a fault."""
+    try:
+        return frozenset(signer.fingerprint for signer in parse_allowed_signers(data))
+    except EvidenceError:
+        return frozenset()

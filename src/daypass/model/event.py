@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     POLICY_CHANGED = "policy-changed"
     ROTATED = "rotated"
+    KEY_ENDORSED = "key-endorsed"  # the evidence key's last word: which key comes after it
+    KEY_ROTATED = "key-rotated"  # the first word of the key that comes after
     OFFBOARDED = "offboarded"
     RECERTIFIED = "recertified"
 
@@ -107,6 +109,8 @@ OF_REPOSITORY: Final = frozenset(
     {
         EventKind.POLICY_CHANGED,
         EventKind.ROTATED,
+        EventKind.KEY_ENDORSED,
+        EventKind.KEY_ROTATED,
         EventKind.OFFBOARDED,
         EventKind.RECERTIFIED,
         EventKind.DRIFT,
@@ -117,6 +121,8 @@ EVENT: Final = "Daypass-Event"
 GRANT: Final = "Daypass-Grant"
 SEQUENCE: Final = "Daypass-Sequence"
 PREVIOUS: Final = "Daypass-Previous"
+KEY_BEFORE: Final = "Daypass-Key-Before"
+KEY_AFTER: Final = "Daypass-Key"
 # Every trailer, in the order in which a commit carries them.
 TRAILERS: Final = (
     EVENT,
@@ -137,6 +143,8 @@ TRAILERS: Final = (
     "Daypass-Exception",  # repeated, sorted: the name of an exception that it rests on
     "Daypass-Policy-Before",  # sha256:<hex>, or - where the documents could not be read
     "Daypass-Change",  # the commit of main with which a change of policies was whole
+    KEY_BEFORE,  # the fingerprint of the evidence key that hands over
+    KEY_AFTER,  # the fingerprint of the one that takes over
     "Daypass-Approver",  # repeated: <numeric id> <review> <commit> <time>
     "Daypass-Not-Before",
     "Daypass-Not-After",
