@@ -240,6 +240,6 @@ def _demand_holds(verification: Verification) -> None:
         raise EvidenceError(
             f"nothing is signed: by the key in Vault the evidence up to {verification.head} is "
             f"{verification.verdict}",
-            remedy="Run `daypass audit verify --fingerprint` with the key's fingerprint. After a "
-            "rotation, name the fingerprint of the key before it too.",
+            remedy="Run `daypass audit verify --fingerprint` with the key's fingerprint. If an "
+            "older key was replaced without `vault rotate-evidence`, name its fingerprint too.",
         )

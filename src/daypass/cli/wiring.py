@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.git.repository import GitRepository
 from daypass.cli.pinning import assert_pinned
 from daypass.documents.document import read_document
-from daypass.errors import DocumentError, ForgeRefusedError, GitError, UsageError
+from daypass.errors import DocumentError, EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
 from daypass.model.names import SETTINGS_PATH
 from daypass.model.settings import Settings
@@ -147,7 +147,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
             )
         )
         registry = VaultRegistry(session, vault.kv_mount)
-        keys = public_keys(session, vault.transit_mount, evidence.key).values()
+        keys = public_keys(session, vault.transit_mount, evidence.key).values()  # oldest first
         yield (
             Ports(
                 issuer=issuer,
@@ -222,13 +222,34 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
 
 @contextmanager
 def evidence_signer(directory: Path) -> Iterator[Signer]:
-    """The evidence key, for whoever may use it. Raises what `_logged_in` raises."""
-    from daypass.adapters.vault.transit import TransitSigner
+    """The evidence key in force at HEAD, to sign with.
 
-    with _logged_in(directory) as (session, settings):
-        evidence = settings.evidence
-        mount = settings.vault.transit_mount
-        yield TransitSigner(session, mount, evidence.key, evidence.fingerprint)
+    Raises what `_logged_in` raises, and EvidenceError when that key may sign no more.
+    """
+    from daypass.adapters.vault.evidence_key import EvidenceKey
+    from daypass.adapters.vault.transit import TransitSigner
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.ledger.history import read_tip
+    from daypass.lifecycle.key_handover import SignerInForce
+
+    with (
+        _logged_in(directory) as (session, settings),
+        open_repository(directory, settings, None) as repository,
+    ):
+        evidence, key = settings.evidence, EvidenceKey.read(session, settings)
+        signers = Signers(AllowedSigner(evidence.email, raw) for raw in key.versions.values())
+        pinned = TransitSigner(
+            session, settings.vault.transit_mount, evidence.key, evidence.fingerprint
+        )
+        tip = read_tip(repository.walk(repository.resolve("HEAD")), signers)
+        signer = SignerInForce(repository, pinned, signers, tip)
+        if not key.may_sign(signer.public_key()):
+            raise EvidenceError(
+                "the evidence key in force at HEAD has handed over to another since, and signs no "
+                "more",
+                remedy="Run `git pull`, then run it again.",
+            )
+        yield signer
 
 
 @contextmanager

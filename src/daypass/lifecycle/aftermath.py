@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _DELIVERIES = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
 _SAID: Final = {
     EventKind.POLICY_CHANGED: "policies and exceptions decide otherwise now: see the commit",
+    EventKind.KEY_ENDORSED: "its last event: another evidence key signs from here on",
+    EventKind.KEY_ROTATED: "give auditors its fingerprint, and pin it in DAYPASS_FINGERPRINT",
     EventKind.REVIEWED: "nothing is owed for it any more",
     EventKind.SESSION: "what it was used for is on record",
     EventKind.REVIEW_OVERDUE: "its invoker receives nothing until it is reviewed",

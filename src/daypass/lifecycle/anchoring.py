@@ -12,6 +12,7 @@ from daypass.errors import DaypassError
 from daypass.ledger import sshsig
 from daypass.ledger.anchor import tag_name, tag_payload
 from daypass.ledger.history import read_tip
+from daypass.lifecycle.key_handover import SignerInForce
 from daypass.model.epoch import Epoch
 from daypass.model.instant import Instant
 
@@ -36,9 +37,10 @@ def anchor_daily(ports: Ports, evidence: EvidenceSettings, outcome: Outcome, hea
             return
         if now.since(Instant.parse(note["at"])) < _EVERY_SECONDS:
             return
-        made = make_anchor(
-            ports.repository, ports.signer, ports.signers, evidence, head=head, when=now
-        )
+        repository, signers = ports.repository, ports.signers
+        tip = read_tip(repository.walk(head), signers)
+        signer = SignerInForce(repository, ports.signer, signers, tip)
+        made = make_anchor(repository, signer, signers, evidence, head=head, when=now)
         name = made[0] if made is not None else ""
         if made is not None and name != note["tag"]:
             ports.repository.push_tag(name, made[1])

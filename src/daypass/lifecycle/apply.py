@@ -26,6 +26,7 @@ from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
+from daypass.lifecycle.key_handover import find_handover
 from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
@@ -135,7 +136,12 @@ class _Pass:
         issuing = Issuing(self.ports, self.settings, self.outcome)
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
-        happenings = [*self._tell_accepted(seen), *self._repair(seen), *self._end(seen, plan)]
+        happenings = [
+            *self._tell_accepted(seen),
+            *find_handover(self.ports, seen, self.outcome),
+            *self._repair(seen),
+            *self._end(seen, plan),
+        ]
         happenings += self._end_orphans(seen, strangers)
         seen, changes = self._changes(seen, answers)
         happenings += changes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from daypass.ledger import compose, history
 from daypass.lifecycle import recorder
+from daypass.lifecycle.key_handover import SignerInForce
 from daypass.lifecycle.vault_memory import count_writing_run, note_written
 from daypass.model.event import TRAILERS
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening
-    from daypass.lifecycle.ports import Repository
+    from daypass.lifecycle.ports import Repository, Signer
     from daypass.lifecycle.recorder import Recording
     from daypass.model.epoch import Epoch
     from daypass.model.event import Event, RecordedEvent
@@ -57,6 +58,12 @@ class LedgerChain:
             ordered = sorted(trailers, key=lambda item: TRAILERS.index(item[0]))
             event = replace(event, trailers=tuple(ordered))
         return compose.compose(title, body, event, sequence, previous)
+
+    def signing(
+        self, repository: Repository, signer: Signer, tip: RecordedEvent | None
+    ) -> SignerInForce:
+        """Signs what follows `tip`, by the key that is in force there."""
+        return SignerInForce(repository, signer, self._signers, tip)
 
 
 def write(ports: Ports, happenings: Iterable[Happening], *, head: str) -> Recording:

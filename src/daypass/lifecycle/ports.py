@@ -219,6 +219,9 @@ class Signer(Protocol):
     def sign(self, message: bytes) -> bytes:
         """An Ed25519 signature of those bytes, 64 bytes."""
 
+    def of(self, key: bytes) -> Signer:
+        """The version of the key with that public half; fails when there is none, by its use."""
+
 
 class CommitObject(NamedTuple):
     """A commit as git stores it: `raw` is its whole content, headers and message."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from daypass.lifecycle.happening import Happening
+    from daypass.lifecycle.key_handover import SignerInForce
     from daypass.lifecycle.ports import Repository, Signer
     from daypass.model.event import Event, RecordedEvent
     from daypass.model.instant import Instant
@@ -49,6 +50,11 @@ class Chain(Protocol):
         self, title: str, body: str, event: Event, *, sequence: int, previous: str | None
     ) -> str:
         """The commit message, trailers included."""
+
+    def signing(
+        self, repository: Repository, signer: Signer, tip: RecordedEvent | None
+    ) -> SignerInForce:
+        """Signs what follows `tip`, by the key that is in force there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def record(
 
     Args:
         repository: where the commits are written, and from where they are pushed.
-        signer: signs each commit.
+        signer: signs each commit, by the key that is in force on that head.
         chain: knows the newest event on a head, and the message of the next one.
         happenings: taken one by one as they come about, each when the one before it is signed.
         when: the time of the first commit; none is dated before what it tells of.
@@ -216,6 +222,7 @@ def _write(
 ) -> tuple[list[Recorded], tuple[Happening, ...]]:
     tree = _Tree(repository, head)
     tip = chain.tip(repository, head)
+    signing = chain.signing(repository, signer, tip)
     previous = tip.commit if tip else None
     sequence = max(tip.sequence if tip else 0, chain.floor)
     accepted: list[Happening] = []
@@ -225,7 +232,7 @@ def _write(
     def commits() -> Iterator[NewCommit]:
         for happening in happenings:
             changes = tree.apply(happening) if tree.admits(happening) else {}
-            if not changes and not happening.is_note:
+            if not (changes or happening.is_note) or not signing.admits(happening.event):
                 dropped.append(happening)
                 continue
             accepted.append(happening)
@@ -235,8 +242,9 @@ def _write(
                 happening.title, happening.body, happening.event, sequence=number, previous=last
             )
             yield NewCommit(changes, message, happening.since)
+            signing.turn(happening.event)  # it is signed now
 
-    for commit in repository.write_commits(head, commits(), signer, when):
+    for commit in repository.write_commits(head, commits(), signing, when):
         number = sequence + len(written) + 1
         written.append(Recorded(accepted[len(written)], commit, number))
     return written, tuple(dropped)

@@ -299,7 +299,6 @@ class GitRepository:
         self._flush()
         root = self._demand(parent)
         editor = TreeEditor(root, self._tree, self._pack)
-        public_key = signer.public_key()
         name, email = self._author
         for new in commits:
             when = max(when, new.not_before or when)
@@ -313,7 +312,7 @@ class GitRepository:
             )
             payload = draft.payload()
             signature = signer.sign(sshsig.bytes_to_sign(payload))
-            armoured = sshsig.armoured_signature(public_key, signature)
+            armoured = sshsig.armoured_signature(signer.public_key(), signature)
             commit = self._pack.add("commit", with_signature(payload, armoured))
             self._parents[commit] = parent
             parent = commit

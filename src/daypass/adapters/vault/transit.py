@@ -67,6 +67,10 @@ class TransitSigner:
             raise _wrong_key(self._key, "it is not of type ed25519")
         return signature
 
+    def of(self, key: bytes) -> TransitSigner:
+        """The version with that public half. Its use raises VaultRefusedError if there is none."""
+        return TransitSigner(self._session, self._mount, self._key, fingerprint(key))
+
     def _choose(self) -> tuple[int, bytes]:
         with self._lock:
             if self._chosen is None:
@@ -85,7 +89,7 @@ class TransitSigner:
 
 
 def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
-    """The raw Ed25519 public keys of a transit key, by version.
+    """The raw Ed25519 public keys of a transit key, by version, oldest first.
 
     Raises VaultUnavailableError, VaultRefusedError (also when it is a key of another type).
     """
@@ -100,7 +104,7 @@ def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
         versions[int(version)] = raw
     if not versions:
         raise _wrong_key(key, "it has no version")
-    return versions
+    return dict(sorted(versions.items()))
 
 
 def app_jwt_signer(session: Session, mount: str, key: str) -> Callable[[dict[str, Any]], str]:

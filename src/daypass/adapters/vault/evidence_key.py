@@ -1,0 +1,88 @@
+"""The evidence key in Vault: its versions, which of them may sign, and its rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.adapters.vault.compare import Found, State
+from daypass.adapters.vault.transit import public_keys
+from daypass.ledger.sshsig import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.adapters.vault.session import Session
+    from daypass.model.settings import Settings
+
+TITLE: Final = "evidence key's versions"
+_AGAIN: Final = "run `daypass vault rotate-evidence`"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceKey:
+    """The versions of a transit key, oldest first, and the oldest one that may still sign."""
+
+    path: str
+    versions: Mapping[int, bytes]  # raw public keys
+    signs_from: int
+
+    @classmethod
+    def read(cls, session: Session, settings: Settings) -> EvidenceKey:
+        """Read it. Raises VaultUnavailableError, VaultRefusedError (also for another type)."""
+        mount, name = settings.vault.transit_mount, settings.evidence.key
+        path = f"{mount}/keys/{name}"
+        versions = public_keys(session, mount, name)
+        floor = session.call("GET", path).data.get("min_encryption_version")
+        return cls(path, versions, floor if isinstance(floor, int) else 0)
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest version."""
+        return max(self.versions)
+
+    def fingerprint_of(self, version: int) -> str:
+        """`SHA256:…` of a version."""
+        return fingerprint(self.versions[version])
+
+    def version_of(self, shown: str) -> int | None:
+        """The version with that fingerprint; None when there is none."""
+        return next((at for at, raw in self.versions.items() if fingerprint(raw) == shown), None)
+
+    def may_sign(self, raw: bytes) -> bool:
+        """Whether the version with that public half may sign."""
+        return any(at >= self.signs_from for at, key in self.versions.items() if key == raw)
+
+    def may_sign_before(self, version: int) -> bool:
+        """Whether versions older than that one may still sign."""
+        return any(self.signs_from <= at < version for at in self.versions)
+
+    def rotate(self, session: Session) -> None:
+        """Make a newer version. Until main hands over to it, the one in force goes on signing."""
+        session.call("POST", f"{self.path}/rotate").refuse_warnings(f"POST {self.path}/rotate")
+
+    def retire_before(self, session: Session, version: int) -> None:
+        """Let no older version sign any more. Their public halves stay: old evidence verifies."""
+        body = {"min_encryption_version": version}
+        path = f"{self.path}/config"
+        session.call("POST", path, body, quote=True).refuse_warnings(f"POST {path}")
+
+
+def examine_versions(session: Session, settings: Settings) -> Found:
+    """Whether a rotation is under way, or was left half done."""
+    key = EvidenceKey.read(session, settings)
+    shown = settings.evidence.fingerprint
+    pinned = key.version_of(shown) if shown is not None else None
+    if pinned is None:
+        return Found(TITLE, State.SAME)  # what is wrong with the pin is said by itself
+    if key.newest > pinned:
+        waits = f"version {key.newest} ({key.fingerprint_of(key.newest)}) waits"
+        detail = f"{waits}, and access/daypass.yaml pins version {pinned}: {_AGAIN}"
+        return Found(TITLE, State.DIFFERENT, detail)
+    if key.may_sign_before(pinned):
+        detail = (
+            f"versions before {pinned} may still sign: when access-apply has handed over to "
+            f"{shown}, {_AGAIN} once more"
+        )
+        return Found(TITLE, State.DIFFERENT, detail)
+    return Found(TITLE, State.SAME)

@@ -1,0 +1,200 @@
+"""Which evidence key a run signs with: the one in force on the head that it writes on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from daypass.errors import EvidenceError
+from daypass.ledger import sshsig
+from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.history import read_tip
+from daypass.ledger.verify import verify
+from daypass.lifecycle.chronicle import LedgerChain
+from daypass.lifecycle.happening import Happening, Run, make_event
+from daypass.lifecycle.key_handover import SignerInForce, find_handover
+from daypass.lifecycle.outcome import Outcome
+from daypass.lifecycle.recorder import record
+from daypass.model.event import EventKind
+from daypass.model.instant import Instant
+from daypass.model.names import ALLOWED_SIGNERS_PATH
+from support.local_signer import LocalSigner
+
+if TYPE_CHECKING:
+    from daypass.adapters.git import GitRepository
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.observe import Observation
+    from daypass.lifecycle.recorder import Recording
+    from support.evidence_bot import Bot
+
+FIRST, SECOND, THIRD = LocalSigner(1), LocalSigner(2), LocalSigner(3)
+RUN = Run("7/1", "local")
+
+
+def shown(signer: LocalSigner) -> str:
+    return signer.allowed().fingerprint
+
+
+def list_keys(bot: Bot, *signers: LocalSigner) -> None:
+    text = "".join(f"{signer.allowed().to_line()}\n" for signer in signers)
+    bot.person_commits("List a key", {ALLOWED_SIGNERS_PATH: text})
+
+
+def ports_of(repository: GitRepository, *versions: LocalSigner) -> Ports:
+    """The ports of a run; in its Vault the key has these versions."""
+    signers = Signers(signer.allowed() for signer in versions)
+    return cast("Ports", SimpleNamespace(repository=repository, signers=signers, run=RUN))
+
+
+def plan(
+    bot: Bot, pinned: str | None, *versions: LocalSigner, frozen: tuple[str, ...] = ()
+) -> tuple[list[Happening], Outcome]:
+    """What a run finds to do about the key, with that one pinned in the settings."""
+    outcome = Outcome()
+    with bot.open() as repository:
+        ports = ports_of(repository, *versions)
+        head = repository.fetch()
+        evidence = SimpleNamespace(evidence=SimpleNamespace(fingerprint=pinned))
+        world = SimpleNamespace(
+            head=head,
+            frozen=frozen,
+            catalogue=SimpleNamespace(settings=evidence),
+            tip=read_tip(repository.walk(head), ports.signers),
+        )
+        seen = cast("Observation", SimpleNamespace(world=world))
+        return find_handover(ports, seen, outcome), outcome
+
+
+def write(bot: Bot, happenings: list[Happening], *, head: str | None = None) -> Recording:
+    """A run of that head writes; its settings pin the first key."""
+    with bot.open() as repository:
+        newest = repository.fetch()
+        ports = ports_of(repository, FIRST, SECOND, THIRD)
+        bot.seconds += 60
+        when = Instant.from_seconds(bot.seconds)
+        chain = LedgerChain(ports)
+        written = record(repository, FIRST, chain, happenings, when, head=head or newest)
+    bot.git("fetch", "-q", "origin")
+    return written
+
+
+def note(digit: str) -> Happening:
+    event = make_event(EventKind.DRIFT, None, ("Daypass-Accessor", f"sha256:{digit * 64}"), run=RUN)
+    return Happening(event, "A stranger", "It was revoked.", is_note=True)
+
+
+def signers_of(bot: Bot, recording: Recording) -> list[str]:
+    """Which key signed each of its commits."""
+    found = []
+    for item in recording.recorded:
+        raw = bot.git("cat-file", "commit", item.commit) + "\n"
+        parsed = parse_commit(raw.encode())
+        key = sshsig.verified_key(parsed.signature or b"", parsed.signed_payload)
+        found.append(sshsig.fingerprint(key))
+    return found
+
+
+def test_the_old_key_endorses_the_new_one_answers_and_signs_from_there(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    found, outcome = plan(bot, shown(SECOND), FIRST, SECOND)
+    recording = write(bot, [*found, note("1")])
+    assert signers_of(bot, recording) == [shown(FIRST), shown(SECOND), shown(SECOND)]
+    assert outcome.alarms == []
+    assert plan(bot, shown(SECOND), FIRST, SECOND)[0] == []
+    with bot.open() as repository:
+        for named in (FIRST, SECOND):
+            report = verify(repository, repository.fetch(), fingerprints=[shown(named)])
+            assert report.faults == ()
+
+
+def test_a_newer_version_alone_changes_nothing(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    for pinned in (shown(FIRST), None):
+        assert plan(bot, pinned, FIRST, SECOND)[0] == []
+    assert signers_of(bot, write(bot, [note("1")])) == [shown(FIRST)]
+
+
+def test_what_is_not_proven_hands_over_nothing(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    assert plan(bot, shown(SECOND), FIRST, SECOND, frozen=("unproven",))[0] == []
+
+
+def test_an_endorsement_that_was_left_without_an_answer_is_answered(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    found, _outcome = plan(bot, shown(SECOND), FIRST, SECOND)
+    write(bot, found[:1])
+    again, _outcome = plan(bot, shown(SECOND), FIRST, SECOND)
+    assert [item.event.kind for item in again] == [EventKind.KEY_ROTATED]
+    assert signers_of(bot, write(bot, again)) == [shown(SECOND)]
+    with bot.open() as repository:
+        assert verify(repository, repository.fetch(), fingerprints=[shown(SECOND)]).faults == ()
+
+
+def test_a_run_that_lost_the_race_to_a_handover_signs_with_the_new_key(bot: Bot) -> None:
+    """Its own settings, and its clone, are of before: what counts is the head that it writes on."""
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    stale = bot.head
+    found, _outcome = plan(bot, shown(SECOND), FIRST, SECOND)
+    write(bot, found)
+    late = write(bot, [*found, note("1")], head=stale)  # it found the same handover to do
+    assert signers_of(bot, late) == [shown(SECOND)]
+    assert [item.event.kind for item in late.dropped] == []
+    with bot.open() as repository:
+        report = verify(repository, repository.fetch(), fingerprints=[shown(FIRST)])
+        assert (report.faults, report.events) == ((), 4)
+
+
+def test_a_run_that_lost_the_race_to_another_handover_drops_its_own(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND, THIRD)
+    stale = bot.head
+    mine, _outcome = plan(bot, shown(SECOND), FIRST, SECOND, THIRD)
+    other, _outcome = plan(bot, shown(THIRD), FIRST, SECOND, THIRD)
+    write(bot, other)
+    late = write(bot, [*mine, note("1")], head=stale)
+    assert signers_of(bot, late) == [shown(THIRD)]
+    assert late.dropped == tuple(mine)
+
+
+@pytest.mark.parametrize(
+    ("pinned", "versions", "says"),
+    [
+        (THIRD, (FIRST, SECOND), "no version of the key in Vault"),
+        (SECOND, (SECOND, FIRST), "older than the one in force"),
+        (THIRD, (FIRST, SECOND, THIRD), "has no line for it: run `daypass vault rotate-evidence`"),
+    ],
+    ids=["not in Vault", "older", "not listed"],
+)
+def test_a_key_that_cannot_take_over_alarms_and_the_old_one_goes_on(
+    bot: Bot, pinned: LocalSigner, versions: tuple[LocalSigner, ...], says: str
+) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    found, outcome = plan(bot, shown(pinned), *versions)
+    assert found == []
+    (alarm,) = outcome.alarms
+    assert says in alarm
+    assert alarm.endswith(f"{shown(FIRST)} goes on signing the evidence")
+
+
+def test_without_the_endorsed_key_nothing_is_signed(bot: Bot) -> None:
+    bot.issue("one")
+    list_keys(bot, FIRST, SECOND)
+    found, _outcome = plan(bot, shown(SECOND), FIRST, SECOND)
+    write(bot, found[:1])
+    again, outcome = plan(bot, shown(SECOND), FIRST)
+    assert again == []
+    assert "no version of the key in Vault" in outcome.alarms[0]
+    with bot.open() as repository:
+        ports = ports_of(repository, FIRST)
+        tip = read_tip(repository.walk(repository.fetch()), ports.signers)
+        with pytest.raises(EvidenceError, match="handed over to"):
+            SignerInForce(cast("Any", repository), FIRST, ports.signers, tip)
