@@ -18,6 +18,7 @@ from daypass.errors import ClaimError, EvidenceError, UnknownGrantError, UsageEr
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.history import find_events
 from daypass.ledger.records import compare
+from daypass.ledger.succession import vouched_signers
 from daypass.lifecycle.messages import delivery_marker
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind
@@ -122,7 +123,10 @@ def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int)
 
 
 def _trusted(repository: Repository, head: str, fingerprints: Sequence[str]) -> Signers:
-    """The signers on main; of these, those that were named from outside, if any were."""
+    """The signers on main; if some were named from outside, those and the keys that they vouch for.
+
+    A key vouches for the one that it handed over to, and for the one that it took over from.
+    """
     data = _read(repository, head, ALLOWED_SIGNERS_PATH)
     if data is None:
         raise EvidenceError(
@@ -131,12 +135,14 @@ def _trusted(repository: Repository, head: str, fingerprints: Sequence[str]) -> 
             "comes to main by a pull request.",
         )
     signers = Signers.parse(data)
-    trusted = signers.only(fingerprints) if fingerprints else signers
+    trusted = (
+        vouched_signers(repository.walk(head), signers, fingerprints) if fingerprints else signers
+    )
     if not trusted.all():
         raise EvidenceError(
             f"{ALLOWED_SIGNERS_PATH} has no key {' or '.join(fingerprints) or 'at all'}",
             remedy="Compare it with the fingerprint that your security team published. Somebody "
-            "may have replaced the evidence key; after a rotation, use the new fingerprint.",
+            "may have replaced the evidence key.",
         )
     return trusted
 
