@@ -78,7 +78,8 @@ VERBS: Final[dict[str, Verb]] = {
     "policy": Verb("daypass.cli.policy", "try the policies on cases, and say what was not tried"),
     "audit": Verb("daypass.cli.audit", "list the evidence, verify it, and answer from it"),
     "vault": Verb(
-        "daypass.cli.vault", "the least-privilege set-up of Vault: render, apply, doctor"
+        "daypass.cli.vault",
+        "the least-privilege set-up of Vault: render, apply, doctor; rotate-evidence",
     ),
     "demo": Verb("daypass.cli.demo", "the whole story on this machine, in a minute"),
 }

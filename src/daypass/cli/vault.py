@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import output, vault_loss, wiring
+from daypass.cli import output, vault_loss, vault_rotate, wiring
+from daypass.cli.evidence_files import write_signers
 from daypass.errors import ExitCode
 from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
 
@@ -30,7 +31,9 @@ _COLOURS: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-verbs."""
     verbs = parser.add_subparsers(
-        dest="subverb", metavar="render|apply|doctor|sql|accept-loss", required=True
+        dest="subverb",
+        metavar="render|apply|doctor|sql|rotate-evidence|accept-loss",
+        required=True,
     )
     render = verbs.add_parser(
         "render",
@@ -77,13 +80,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sql.add_argument(
         "--connection", metavar="NAME", help="look: which connection of the engine it looks at"
     )
+    rotate = verbs.add_parser(
+        "rotate-evidence",
+        help="take the next step of a rotation of the evidence key: prepare the pull request, or, "
+        "once main was handed over, keep the old version from signing",
+    )
+    vault_rotate.add_arguments(rotate)
     loss = verbs.add_parser(
         "accept-loss", help="give up what a restored backup of main or of Vault has lost"
     )
     vault_loss.add_arguments(loss)
-    for child in (apply, doctor, loss):
+    for child in (apply, doctor, rotate, loss):
         output.add_format(child)
-    for child in (render, apply, doctor, loss):
+    for child in (render, apply, doctor, rotate, loss):
         # Before or after the sub-verb; absent here, it must not undo what stood before.
         child.add_argument(
             "-C", dest="directory", default=argparse.SUPPRESS, help=argparse.SUPPRESS
@@ -113,6 +122,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
             form, trying = arguments.format, arguments.trying
             return doctor(session, setup, catalogue, grants, form, trying=trying)
+        if arguments.subverb == "rotate-evidence":
+            return vault_rotate.run(session, setup.settings, directory, arguments)
         if arguments.subverb == "accept-loss":
             return vault_loss.run(session, setup.settings, directory, arguments)
         return _apply(session, setup, directory, arguments)
@@ -157,7 +168,7 @@ def _apply(
     trusted = _trust(session, setup, directory, arguments.trust)
     lines = _signers(session, setup)
     if arguments.write_signers:
-        _write_signers(directory / ALLOWED_SIGNERS_PATH, lines)
+        write_signers(directory, lines)
     fingerprint = _fingerprint(session, setup)
     if arguments.format == "json":
         output.say_json(
@@ -211,16 +222,6 @@ def _fingerprint(session: Session, setup: Setup) -> str:
     evidence, mount = setup.settings.evidence, setup.settings.vault.transit_mount
     signer = TransitSigner(session, mount, evidence.key, evidence.fingerprint)
     return fingerprint(signer.public_key())
-
-
-def _write_signers(path: Path, lines: Iterable[str]) -> None:
-    """Add what is missing; lines of older keys stay, or their evidence would verify no more."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {line.strip().rpartition(" ")[2] for line in text.splitlines()}
-    missing = [line for line in lines if line.rpartition(" ")[2] not in known]
-    if missing:
-        head = text if not text or text.endswith("\n") else text + "\n"
-        path.write_text(head + "\n".join(missing) + "\n", encoding="utf-8")
 
 
 def _say_keys(setup: Setup, fingerprint: str, lines: Iterable[str], trusted: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.vault.compare import Found, State, compare, superfluous
 from daypass.adapters.vault.engines import Engines
 from daypass.adapters.vault.engines import examine as examine_engines
+from daypass.adapters.vault.evidence_key import examine_versions
 from daypass.adapters.vault.look import look
 from daypass.adapters.vault.target_findings import judge
 from daypass.adapters.vault.transit import public_keys
@@ -40,7 +41,10 @@ def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Foun
         VaultUnavailableError, VaultRefusedError: the operator's token may not look.
     """
     yield from compare(session, setup)
-    yield _evidence_key(session, setup)
+    pinned = _evidence_key(session, setup)
+    yield pinned
+    if pinned.state is State.SAME:
+        yield examine_versions(session, setup.settings)
     for title, _ in superfluous(session, setup):
         yield Found(title, State.DIFFERENT, "access/ no longer names it: `vault apply --prune`")
     engines = Engines(session)

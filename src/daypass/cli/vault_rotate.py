@@ -1,0 +1,183 @@
+"""`daypass vault rotate-evidence`: from one evidence key to the next, one call a step.
+
+Which step is due is read from Vault and from main, so a call that was cut off, or made twice, goes
+on where the one before it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.cli.evidence_files import pin, write_signers
+from daypass.errors import DocumentError, ExitCode
+from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from daypass.adapters.vault.evidence_key import EvidenceKey
+    from daypass.adapters.vault.session import Session
+    from daypass.model.settings import Settings
+
+_PIN: Final = f"`spec.evidence.fingerprint` in {SETTINGS_PATH}"
+_COMMIT: Final = f"""\
+Bring both files to main by one pull request that the owners of the foundation approve:
+  git switch -c rotate-evidence-v{{to}}
+  git add {SETTINGS_PATH} {ALLOWED_SIGNERS_PATH}
+  git commit -m 'Rotate the evidence key'
+  git push -u origin HEAD"""
+_UNTIL: Final = (
+    "{before} goes on signing until that is merged and access-apply has run: the\n"
+    "run writes its endorsement of {after}, which signs from there on."
+)
+_AFTERWARDS: Final = (
+    "Then run `daypass vault rotate-evidence` again: it takes the right to sign from the old "
+    "version."
+)
+
+
+class Stage(StrEnum):
+    """How far a rotation has come."""
+
+    BEGIN = "begin"  # main and the settings agree on the key: a newer one is prepared
+    HAND_OVER = "hand-over"  # the settings pin a newer key, to which no run has handed over yet
+    RETIRE = "retire"  # main was handed over, and the old version may still sign
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What this call does. Versions are those of the transit key."""
+
+    stage: Stage
+    in_force: int
+    to: int  # the version that takes over, or has taken over
+    rotates: bool = False  # it has to be made first
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `vault rotate-evidence`."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would do, and change nothing"
+    )
+
+
+def run(
+    session: Session, settings: Settings, root: Path, arguments: argparse.Namespace
+) -> ExitCode:
+    """Take the step that is due.
+
+    Raises:
+        DocumentError: the settings pin no key, or one that cannot take over.
+        GitError, ForgeUnavailableError: main cannot be fetched.
+        VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
+    """
+    from daypass.adapters.vault.evidence_key import EvidenceKey
+
+    key = EvidenceKey.read(session, settings)
+    plan = _plan(key, _in_force(key, settings, root), settings.evidence.fingerprint)
+    files: list[str] = []
+    if not arguments.dry_run:
+        if plan.rotates:
+            key.rotate(session)
+            key = EvidenceKey.read(session, settings)
+        if plan.stage is Stage.RETIRE:
+            key.retire_before(session, plan.to)
+        else:
+            files = _write(key, plan, settings, root)
+    if arguments.format == "json":
+        output.say_json(_to_json(key, plan, files, dry_run=arguments.dry_run))
+    else:
+        _say(key, plan, files, dry_run=arguments.dry_run)
+    return ExitCode.DONE
+
+
+def _in_force(key: EvidenceKey, settings: Settings, root: Path) -> str | None:
+    """The fingerprint of the key in force on main; None before the first event."""
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.ledger.history import read_tip
+    from daypass.ledger.sshsig import fingerprint
+    from daypass.lifecycle.key_handover import key_after
+
+    signers = Signers(AllowedSigner(settings.evidence.email, raw) for raw in key.versions.values())
+    with wiring.person_repository(root, settings) as repository:
+        tip = read_tip(repository.walk(repository.fetch()), signers)
+        return None if tip is None else fingerprint(key_after(repository, signers, tip))
+
+
+def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None) -> Plan:
+    if pinned is None:
+        raise DocumentError(
+            f"{SETTINGS_PATH} pins no evidence key",
+            remedy=f"Set {_PIN} to {in_force or key.fingerprint_of(key.newest)}, bring it to main "
+            "by an approved pull request, and run it again.",
+        )
+    now = key.version_of(in_force or pinned)
+    wanted = key.version_of(pinned)
+    if wanted is None or now is None or wanted < now:
+        why = "is older than the key in force" if wanted and now else "is no version of the key"
+        raise DocumentError(
+            f"{SETTINGS_PATH} pins {pinned}, which {why}",
+            remedy=f"Set {_PIN} to {in_force or key.fingerprint_of(key.newest)}, the key in force: "
+            "one that handed over never comes back.",
+        )
+    if wanted > now:
+        return Plan(Stage.HAND_OVER, now, wanted)
+    if key.may_sign_before(now):
+        return Plan(Stage.RETIRE, now, now)
+    if key.newest > now:
+        return Plan(Stage.BEGIN, now, key.newest)
+    return Plan(Stage.BEGIN, now, now + 1, rotates=True)
+
+
+def _write(key: EvidenceKey, plan: Plan, settings: Settings, root: Path) -> list[str]:
+    """The files of the pull request, as far as they are not written yet; those that changed."""
+    from daypass.ledger.allowed_signers import AllowedSigner
+
+    line = AllowedSigner(settings.evidence.email, key.versions[plan.to]).to_line()
+    written = []
+    if pin(root, settings.evidence.fingerprint or "", key.fingerprint_of(plan.to)):
+        written.append(SETTINGS_PATH)
+    if write_signers(root, [line]):
+        written.append(ALLOWED_SIGNERS_PATH)
+    return written
+
+
+def _to_json(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -> dict[str, object]:
+    return {
+        "stage": str(plan.stage),
+        "dryRun": dry_run,
+        "rotates": plan.rotates,
+        "inForce": {"version": plan.in_force, "fingerprint": key.fingerprint_of(plan.in_force)},
+        "to": {
+            "version": plan.to,
+            "fingerprint": key.fingerprint_of(plan.to) if plan.to in key.versions else None,
+        },
+        "written": files,
+    }
+
+
+def _say(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -> None:
+    done = "would be " if dry_run else ""
+    before = key.fingerprint_of(plan.in_force)
+    after = key.fingerprint_of(plan.to) if plan.to in key.versions else f"version {plan.to}"
+    if plan.stage is Stage.RETIRE:
+        output.say(f"main was handed over to {before} (version {plan.to})")
+        output.say(f"older versions {done or 'are '}kept from signing: {key.path}")
+        output.say("Give auditors the new fingerprint, and set DAYPASS_FINGERPRINT to it: it")
+        output.say("vouches for the keys before it. The old one holds as well.")
+        output.say("The rotation is complete; the next call begins another one.")
+        return
+    if plan.rotates:
+        output.say(f"{done}made: version {plan.to} of {key.path}")
+    for path in (SETTINGS_PATH, ALLOWED_SIGNERS_PATH) if dry_run else files:
+        output.say(f"{done}written: {path}")
+    if not dry_run and not files:
+        output.say(f"{SETTINGS_PATH} and {ALLOWED_SIGNERS_PATH} name {after} already")
+    output.say()
+    output.say(_COMMIT.format(to=plan.to))
+    output.say(_UNTIL.format(before=before, after=after))
+    output.say(_AFTERWARDS)
