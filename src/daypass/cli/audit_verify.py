@@ -12,6 +12,7 @@ from daypass.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from daypass.adapters.git import GitRepository
     from daypass.ledger.verify import Report
@@ -96,9 +97,20 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         output.say_json(_report_json(report) | {"anchorStampedAt": stamped})
     else:
         _show(report, annotate=words.format == "github")
+        _say_of_no_use(report, words.fingerprint)
         if stamped is not None:
             output.say(f"the anchor was there at {stamped}, says the time-stamping authority")
     return ExitCode.EVIDENCE if report.verdict is Verdict.BROKEN else ExitCode.DONE
+
+
+def _say_of_no_use(report: Report, named: Sequence[str]) -> None:
+    """Names the keys that signed nothing, where the evidence does not hold by them."""
+    for fingerprint in named:
+        if report.open_faults and fingerprint not in report.signers:
+            output.say(
+                f"no event up to this head is signed by {fingerprint}: if it is a new key, name "
+                "the one before it until access-apply has handed over"
+            )
 
 
 def _anchor_file(path: str) -> tuple[str, bytes, str]:
