@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
-    from daypass.lifecycle.ports import OfflineNote, TokenState
+    from daypass.lifecycle.offline import OfflineNote
+    from daypass.lifecycle.ports import TokenState
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
 

@@ -7,7 +7,7 @@ could write, and which nobody can change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from daypass.lifecycle.marks import GRANT_MARK
@@ -17,7 +17,7 @@ from daypass.model.resource import EMERGENCY_CAP, OFFLINE_PREFIX, offline_role_n
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from daypass.lifecycle.ports import OfflineNote, TokenState
+    from daypass.lifecycle.ports import TokenState
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
     from daypass.model.resource import Level, Resource, Tier
@@ -30,6 +30,33 @@ class OfflineRole:
     resource: Resource
     level: Level
     tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineNote:
+    """Word of what somebody took of Vault while GitHub was down. Read before it is believed.
+
+    The entity and the time are Vault's: nobody can write in another's name, or change what stands.
+    The rest is the word of whoever wrote it.
+    """
+
+    entity_id: str
+    grant_id: str
+    written_at: Instant
+    accessor: str
+    token_role: str
+    seconds: int
+    meta: Mapping[str, str]
+    done: bool  # its holder has said that they need it no more
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineNotes:
+    """All such words, as far as one run takes them up: Vault bounds nobody who leaves them."""
+
+    found: tuple[OfflineNote, ...] = ()
+    done: frozenset[tuple[str, str]] = frozenset()  # entity and id of all that are needed no more
+    beyond: Mapping[str, int] = field(default_factory=dict)  # by entity: how many more lie there
 
 
 @dataclass(frozen=True, slots=True)

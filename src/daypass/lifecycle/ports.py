@@ -6,7 +6,7 @@ its docstring names, all of them `DaypassError`s: temporary ones leave the rest 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from daypass.lifecycle.leases import OverdueLease
+    from daypass.lifecycle.offline import OfflineNotes
     from daypass.model.context import ContextSource
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
@@ -118,33 +119,6 @@ class SlotState(StrEnum):
     REFUSED = "refused"  # denied or lapsed; the removal or the notice may be due
     DELIVERED = "delivered"  # evidence pushed, comment posted; the ciphertext is dropped
     CLOSED = "closed"  # ended or refused, nothing is due
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineNote:
-    """Word of what somebody took of Vault while GitHub was down. Read before it is believed.
-
-    The entity and the time are Vault's: nobody can write in another's name, or change what stands.
-    The rest is the word of whoever wrote it.
-    """
-
-    entity_id: str
-    grant_id: str
-    written_at: Instant
-    accessor: str
-    token_role: str
-    seconds: int
-    meta: Mapping[str, str]
-    done: bool  # its holder has said that they need it no more
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineNotes:
-    """All such words, as far as one run takes them up: Vault bounds nobody who leaves them."""
-
-    found: tuple[OfflineNote, ...] = ()
-    done: frozenset[tuple[str, str]] = frozenset()  # entity and id of all that are needed no more
-    beyond: Mapping[str, int] = field(default_factory=dict)  # by entity: how many more lie there
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import pytest
 from daypass.adapters.vault.offline_notes import offline_notes
 from daypass.errors import VaultRefusedError
 from daypass.lifecycle.drift import find_strangers
-from daypass.lifecycle.ports import OfflineNote, OfflineNotes, TokenState
+from daypass.lifecycle.offline import OfflineNote, OfflineNotes
+from daypass.lifecycle.ports import TokenState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.instant import Instant
 from support.evidence_bot import a_grant
@@ -58,7 +59,7 @@ class Vault:
 
 def uses(vault: Vault, *, listed: tuple[str, ...] = (), **grants: Any) -> tuple[OfflineUse, ...]:
     ports = SimpleNamespace(issuer=vault, registry=vault)
-    world = SimpleNamespace(grants=grants, ruling=None)
+    world = SimpleNamespace(grants=grants, ruling=None, is_rolled_back=False)
     seen = SimpleNamespace(world=world, accessors={accessor_digest(item): item for item in listed})
     return find_strangers(cast("Any", ports), cast("Any", seen), 7).offline
 

@@ -10,7 +10,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.lifecycle.ports import OfflineNote, OfflineNotes
+from daypass.lifecycle.offline import OfflineNote, OfflineNotes
 from daypass.model.instant import Instant
 from daypass.model.names import is_name
 

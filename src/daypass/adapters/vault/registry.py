@@ -11,7 +11,7 @@ from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
-from daypass.lifecycle.ports import OfflineNotes, Slot, SlotState
+from daypass.lifecycle.ports import Slot, SlotState
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
+    from daypass.lifecycle.offline import OfflineNotes
     from daypass.model.intent import Intent
 
 _STATE: Final = "state"
