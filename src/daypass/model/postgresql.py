@@ -34,90 +34,207 @@ def _sql(text: str, **parts: str) -> str:
 
 
 # Committed before anything else is tried: what fails later cannot undo it. A holder who changes
-# their own password in an open transaction locks the row: their sessions end first, and again.
+# their own password in an open transaction locks the row: their sessions end first, and again. As a
+# member, Vault's user may end the log-in's sessions and drop what it owns.
 _LOCK_OUT: Final = _sql("""\
 DO $$ DECLARE
   tries int := 0;
 BEGIN
   @PATH@
-  PERFORM set_config('lock_timeout', '1s', true);
-  WHILE EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}' AND rolcanlogin) LOOP
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';
+  PERFORM set_config('lock_timeout', '50ms', true);
+  WHILE tries < 20 AND to_regrole('"{{name}}"') IS NOT NULL LOOP
     BEGIN
       ALTER ROLE "{{name}}" NOLOGIN;
+      RETURN;
     EXCEPTION WHEN OTHERS THEN
       tries := tries + 1;
-      IF tries = 10 THEN RAISE; END IF;
-      PERFORM pg_stat_clear_snapshot();
+    END;
+    PERFORM set_config('lock_timeout', '500ms', true), pg_stat_clear_snapshot();
+    BEGIN
+      PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE usesysid = to_regrole('"{{name}}"');
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM pg_sleep(0.02 * tries);
     END;
   END LOOP;
 END $$;""")
 
-# Waits only while there are sessions to wait for.
+# As a member of the log-in, Vault's user may end its sessions. One in its start-up is in pg_locks
+# alone, and a client can stretch that start-up: with the rights of the log-in, pg_terminate_backend
+# ends sessions of that log-in and no others. The error gives Vault's user its own rights back.
 _END_SESSIONS: Final = """\
-DO $$ DECLARE
-  n int;
-  tries int := 0;
-BEGIN
-  @PATH@
-  LOOP
-    SELECT count(pg_terminate_backend(a.pid)) INTO n
-      FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
-      WHERE @WHICH@;
-    EXIT WHEN n = 0 OR tries = 100;
-    tries := tries + 1;
-    PERFORM pg_sleep(0.02);
-    PERFORM pg_stat_clear_snapshot();
-  END LOOP;
-END $$;"""
 
-# Takes from locked-out log-ins their group roles and their code, and drops those that own nothing
-# more. One that owns data stays: it lends no right, and what it owns gains none. No step can fail
-# the whole; the look names what is left.
+  starting := ARRAY(SELECT DISTINCT pid FROM pg_locks
+    WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND pid <> pg_backend_pid());
+  SELECT count(*) INTO open FROM pg_stat_activity WHERE usesysid = to_regrole('"{{name}}"');
+  IF open > 0 OR cardinality(starting) > 0 THEN
+    BEGIN
+      GRANT "{{name}}" TO CURRENT_USER;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+    FOREACH one IN ARRAY starting LOOP
+      BEGIN
+        PERFORM set_config('role', '{{name}}', true), pg_terminate_backend(one);
+        RAISE EXCEPTION 'undo';
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+    END LOOP;
+    FOR tries IN 1..50 LOOP
+      PERFORM pg_stat_clear_snapshot();
+      BEGIN
+        SELECT count(*), bool_and(pg_terminate_backend(pid)) INTO open, went
+          FROM pg_stat_activity WHERE usesysid = to_regrole('"{{name}}"');
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+      EXIT WHEN open = 0;
+      PERFORM pg_sleep(0.002 * tries);
+    END LOOP;
+  END IF;"""
+
+# Drops locked-out log-ins. One that owns something loses its group roles, its members and its code,
+# and stays if that leaves data. No step can fail the whole; the look names what is left. Losing
+# this work in a crash costs nothing: the next look does it again.
 _TIDY: Final = """\
 DO $$ DECLARE
-  gone record;
-  thing record;
+  gone pg_catalog.record;
+  thing pg_catalog.record;
+  went boolean;
+  open bigint;
+  one int;
+  starting int[];
 BEGIN
-  @PATH@
-  PERFORM set_config('lock_timeout', '1s', true);
+  @PATH@@FIRST@
+  PERFORM set_config('lock_timeout', '1s', true), set_config('synchronous_commit', 'off', true);
   FOR gone IN
-    SELECT oid, rolname FROM pg_roles
-    WHERE @WHICH@ AND NOT rolcanlogin AND NOT rolsuper ORDER BY oid LIMIT @MOST@
+    SELECT oid, rolname, rolcanlogin FROM pg_roles r WHERE @WHICH@ AND NOT rolsuper
+    ORDER BY (SELECT count(*) FROM pg_shdepend
+      WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid AND deptype = 'o'), oid
+    LIMIT @MOST@
   LOOP
+    BEGIN
+      IF gone.rolcanlogin THEN EXECUTE format('ALTER ROLE %I NOLOGIN', gone.rolname); END IF;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+    @BUSY@
+    BEGIN
+      IF open = 0 THEN
+        EXECUTE format('DROP ROLE %I', gone.rolname);
+        CONTINUE;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
     BEGIN
       EXECUTE format('GRANT %I TO CURRENT_USER', gone.rolname);
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
     FOR thing IN
-      SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
-      WHERE m.member = gone.oid
+      SELECT pg_get_userbyid(roleid) AS lent, pg_get_userbyid(member) AS member,
+        pg_get_userbyid(grantor) AS grantor
+      FROM pg_auth_members
+      WHERE member = gone.oid OR (roleid = gone.oid AND pg_get_userbyid(member) <> current_user)
     LOOP
       BEGIN
-        EXECUTE format('REVOKE %I FROM %I', thing.rolname, gone.rolname);
+        EXECUTE format(CASE WHEN current_setting('server_version_num')::int < 160000
+          THEN 'REVOKE %I FROM %I' ELSE 'REVOKE %I FROM %I GRANTED BY %I CASCADE' END,
+          thing.lent, thing.member, thing.grantor);
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
     END LOOP;
-    FOR thing IN SELECT oid::regprocedure AS name FROM pg_proc WHERE proowner = gone.oid LOOP
+    -- Code that nothing else depends on, in an order that is found by trying. Up to PostgreSQL 13 a
+    -- generated column would go with what it calls, unasked.
+    FOR pass IN 1..5 LOOP
+      went := false;
+      FOR thing IN
+        SELECT format(c.text, c.name) AS name FROM (
+          SELECT 'ROUTINE %s' AS text, oid::regprocedure::text AS name, oid, tableoid
+            FROM pg_proc WHERE proowner = gone.oid
+          UNION ALL SELECT 'OPERATOR %s', oid::regoperator::text, oid, tableoid
+            FROM pg_operator WHERE oprowner = gone.oid) c
+          WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = c.tableoid
+            AND d.refobjid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass)
+        UNION ALL SELECT format(CASE c.relkind WHEN 'v' THEN 'VIEW %s' ELSE 'FOREIGN TABLE %s' END,
+          c.oid::regclass) FROM pg_class c WHERE c.relowner = gone.oid AND c.relkind IN ('v', 'f')
+        UNION ALL SELECT format('RULE %I ON %s', w.rulename, c.oid::regclass) FROM pg_rewrite w
+          JOIN pg_class c ON c.oid = w.ev_class
+          WHERE c.relowner = gone.oid AND w.rulename <> '_RETURN'
+        UNION ALL SELECT format('USER MAPPING FOR %s SERVER %I',
+          CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(m.usename) END, m.srvname)
+          FROM pg_user_mappings m JOIN pg_foreign_server s ON s.oid = m.srvid
+          WHERE s.srvowner = gone.oid
+        UNION ALL SELECT format('SERVER %I', s.srvname) FROM pg_foreign_server s
+          WHERE s.srvowner = gone.oid
+        LIMIT 2000
+      LOOP
+        BEGIN
+          EXECUTE 'DROP ' || thing.name;
+          went := true;
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+      END LOOP;
+      EXIT WHEN NOT went;
+    END LOOP;
+    -- A routine that only triggers call goes with them. What something else calls stays, and runs
+    -- with the rights of the ended log-in: none.
+    FOR thing IN
+      SELECT p.oid::regprocedure AS name, NOT EXISTS (
+          SELECT FROM pg_depend WHERE refclassid = 'pg_proc'::regclass AND refobjid = p.oid
+          AND classid <> 'pg_trigger'::regclass) AS only_triggers, NOT prosecdef AND NOT EXISTS (
+          SELECT FROM pg_auth_members WHERE member = gone.oid) AND NOT EXISTS (
+          SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+          AND refobjid = gone.oid AND deptype = 'a') AS confine
+      FROM pg_proc p WHERE p.proowner = gone.oid ORDER BY prosecdef LIMIT 2000
+    LOOP
       BEGIN
-        EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', thing.name);
+        IF thing.confine THEN
+          EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER', thing.name);
+        END IF;
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+      BEGIN
+        IF thing.only_triggers THEN EXECUTE format('DROP ROUTINE %s CASCADE', thing.name); END IF;
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
     END LOOP;
-    CONTINUE WHEN EXISTS (
+    CONTINUE WHEN open > 0 OR EXISTS (
       SELECT FROM pg_shdepend d
         LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = gone.oid AND d.deptype = 'o'
         AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-        AND d.classid <> 'pg_default_acl'::regclass AND c.relpersistence IS DISTINCT FROM 't'
+        AND d.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
+        AND c.relpersistence IS DISTINCT FROM 't'
     );
     BEGIN
       EXECUTE format('DROP OWNED BY %I', gone.rolname);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+    BEGIN
       EXECUTE format('DROP ROLE %I', gone.rolname);
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
   END LOOP;
 END $$;"""
+
+# What could not be done fails the whole at last, once everything else was tried.
+_CHECK: Final = _sql("""\
+DO $$ DECLARE
+  n int;
+  tries int := 0;
+BEGIN
+  @PATH@
+  PERFORM set_config('lock_timeout', '1s', true);
+  IF to_regrole('"{{name}}"') IS NULL THEN RETURN; END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}' AND rolcanlogin) THEN
+    ALTER ROLE "{{name}}" NOLOGIN;
+  END IF;
+  LOOP
+    SELECT count(pg_terminate_backend(pid)) INTO n
+      FROM pg_stat_activity WHERE usesysid = to_regrole('"{{name}}"');
+    EXIT WHEN n = 0;
+    tries := tries + 1;
+    IF tries > 50 THEN RAISE EXCEPTION '% session(s) of {{name}} are still open', n; END IF;
+    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;""")
 
 # Of log-ins that may not log in, or no longer, or that are dropped.
 _ENDED: Final = _sql(
@@ -127,12 +244,53 @@ _ENDED: Final = _sql(
     pattern=LOGIN_PATTERN,
 )
 
-# Raises, so that the transaction makes no log-in and Vault no lease: the error is the answer.
-_REPORT: Final = """\
+# What cannot be ended is in the report.
+_END_ENDED: Final = _sql(
+    """\
 DO $$ DECLARE
-  report json;
+  n int;
+  tries int := 0;
+  ended pg_catalog.record;
 BEGIN
   @PATH@
+  LOOP
+    n := 0;
+    FOR ended IN
+      SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+      WHERE @ENDED@
+    LOOP
+      BEGIN
+        n := n + pg_terminate_backend(ended.pid)::int;
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+    END LOOP;
+    EXIT WHEN n = 0 OR tries = 50;
+    tries := tries + 1;
+    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;""",
+    ended=_ENDED,
+)
+
+# Raises, so that the transaction makes no log-in and Vault no lease: the error is the answer.
+# A session that stays in its start-up for two seconds could be anybody's: it counts as open.
+_REPORT: Final = _sql(
+    """\
+DO $$ DECLARE
+  report json;
+  tries int := 0;
+  starting int[];
+BEGIN
+  @PATH@
+  LOOP
+    starting := ARRAY(
+      SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+      WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.pid IS NOT NULL
+        AND a.usesysid IS NULL AND (tries = 0 OR l.pid = ANY (starting)));
+    EXIT WHEN cardinality(starting) = 0 OR tries = 50;
+    tries := tries + 1;
+    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
+  END LOOP;
   SELECT json_build_object(
     'server', current_setting('server_version_num')::int,
     'database', current_database(),
@@ -140,9 +298,11 @@ BEGIN
     'ends', me.rolsuper OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE'),
     'prepared', current_setting('max_prepared_transactions')::int,
     'sessions', (
-      SELECT coalesce(json_agg(coalesce(r.rolname, '')), '[]')
-      FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
-      WHERE @ENDED@),
+      SELECT coalesce(json_agg(s.name), '[]') FROM (
+        SELECT coalesce(r.rolname, '') AS name
+        FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+        WHERE @ENDED@
+        UNION ALL SELECT '' FROM unnest(starting)) s),
     'logins', (
       SELECT coalesce(json_agg(l.rolname), '[]') FROM (
         SELECT rolname FROM pg_roles
@@ -157,48 +317,73 @@ BEGIN
       FROM (
         SELECT oid, rolname FROM pg_roles WHERE rolname ~ '@PATTERN@' AND NOT rolcanlogin
         ORDER BY oid LIMIT @LEFTOVERS@ + 1) l),
-    'definers', (SELECT count(*) FROM pg_proc WHERE prosecdef AND proowner = me.oid),
+    'definers', (
+      SELECT count(*) FROM (
+        SELECT 'pg_proc'::regclass AS kind, oid, proowner AS owner FROM pg_proc WHERE prosecdef
+        UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind = 'v') c
+      WHERE (c.owner = me.oid AND (c.kind = 'pg_proc'::regclass OR NOT me.rolsuper)
+          OR c.owner IN (
+            SELECT m.roleid FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+            JOIN pg_roles h ON h.oid = m.member
+            WHERE (m.member = me.oid OR h.rolname ~ '@PATTERN@')
+              AND g.rolname !~ '@PATTERN@' AND NOT g.rolsuper))
+        AND NOT EXISTS (SELECT FROM pg_depend d
+          WHERE d.classid = c.kind AND d.objid = c.oid AND d.deptype = 'e')),
     'open', (
       SELECT coalesce(json_agg(datname), '[]') FROM pg_database
       WHERE datallowconn AND datname <> current_database()
         AND has_database_privilege('public', oid, 'CONNECT'))
   ) INTO report FROM pg_roles me WHERE me.rolname = current_user;
   RAISE EXCEPTION '@WORD@ %', report;
-END $$;"""
+END $$;""",
+    ended=_ENDED,
+    pattern=LOGIN_PATTERN,
+    logins=str(MOST_LOGINS),
+    leftovers=str(MOST_LEFTOVERS),
+    word=LOOK_WORD,
+)
 
 
 _CREATE: Final = (
     "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' "
     "VALID UNTIL '{{expiration}}' CONNECTION LIMIT 8;"
 )
+# From PostgreSQL 16 on, the holder has the group's rights and cannot become the group: what they
+# make is theirs, and ends with them.
+_LEND: Final = """\
+DO $$ BEGIN
+  @PATH@
+  IF current_setting('server_version_num')::int < 160000 THEN
+    GRANT @GROUP@ TO "{{name}}";
+  ELSE
+    EXECUTE 'GRANT @GROUP@ TO "{{name}}" WITH INHERIT TRUE, SET FALSE';
+  END IF;
+END $$;"""
 
 
 def creation(group: str) -> tuple[str, ...]:
     """Returns the creation statements of a Vault role that lends the rights of `group`."""
-    return (_CREATE, f'GRANT {group} TO "{{{{name}}}}";')
+    return (_CREATE, _sql(_LEND, group=group))
 
 
-_SESSIONS: Final = _sql(_END_SESSIONS, which="a.usename = '{{name}}'")
 REVOCATION: Final = (
     _LOCK_OUT,
     "COMMIT",
-    _SESSIONS,
-    _sql(_TIDY, which="rolname = '{{name}}'", most="1"),
-    _SESSIONS,
+    _sql(_TIDY, first=_END_SESSIONS, which="rolname = '{{name}}'", most="1", busy=""),
+    _CHECK,
 )
 ROLLBACK: Final = ('DROP ROLE IF EXISTS "{{name}}";',)
 
 # The creation statements of the role that looks: they make no log-in.
 LOOK: Final = (
-    _sql(_END_SESSIONS, which=_ENDED),
-    _sql(_TIDY, which=f"rolname ~ '{LOGIN_PATTERN}'", most=str(MOST_LEFTOVERS)),
-    "COMMIT",
+    _END_ENDED,
     _sql(
-        _REPORT,
-        ended=_ENDED,
-        pattern=LOGIN_PATTERN,
-        logins=str(MOST_LOGINS),
-        leftovers=str(MOST_LEFTOVERS),
-        word=LOOK_WORD,
+        _TIDY,
+        first="",
+        busy="SELECT count(*) INTO open FROM pg_stat_activity WHERE usesysid = gone.oid;",
+        which=f"rolname ~ '{LOGIN_PATTERN}' AND (NOT rolcanlogin OR rolvaliduntil <= now())",
+        most=str(MOST_LEFTOVERS),
     ),
+    "COMMIT",
+    _REPORT,
 )

@@ -70,7 +70,7 @@ class TargetReport:
     sessions: tuple[str, ...]  # log-ins of open sessions that should be gone; "" where dropped
     logins: tuple[Login, ...]
     leftovers: tuple[Leftover, ...]
-    definers: int  # SECURITY DEFINER functions that Vault's own user owns
+    definers: int  # functions and views with the rights of Vault's user or of a group it lends
     open: tuple[str, ...]  # other databases that PUBLIC may connect to
 
     @property
