@@ -14,6 +14,7 @@ from daypass.documents.resources import SCHEMA_FILES, schema_folder
 from daypass.documents.rules import RULES as DOCUMENT_RULES
 from daypass.errors import ExitCode
 from daypass.ledger.fault import FaultCode
+from daypass.model import postgresql
 from daypass.model.event import EventKind, Reason
 from daypass.model.names import Kind
 from daypass.policy import expressions
@@ -124,6 +125,52 @@ def _keys(facts: type[Facts]) -> str:
     return ", ".join(f"`{camel(name)}`" for name in facts.__dataclass_fields__)  # type: ignore[attr-defined]  # each is a dataclass
 
 
+def database_engine() -> str:
+    """The commands that set up Vault's database engine: long lines, as JSON wants them."""
+
+    def body(**fields: object) -> str:
+        rows = [
+            f'  "{name}": [\n    '
+            + ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            + "\n  ]"
+            if name.endswith("statements") and isinstance(value, tuple)
+            else f'  "{name}": {json.dumps(value)}'
+            for name, value in fields.items()
+        ]
+        return "<<'JSON'\n{\n" + ",\n".join(rows) + "\n}\nJSON"
+
+    config = body(
+        plugin_name="postgresql-database-plugin",
+        connection_url="postgresql://{{username}}:{{password}}@orders.example.com:5432/orders"
+        "?sslmode=verify-full",
+        username="vault",
+        password="a long random one",
+        password_authentication="scram-sha-256",
+        username_template=postgresql.USERNAME_TEMPLATE,
+        max_open_connections=8,
+        allowed_roles=["orders-ro-1h", "orders-ro-8h", "orders-look"],
+    )
+    role = body(
+        db_name="orders",
+        default_ttl="1h",
+        max_ttl="1h",
+        creation_statements=postgresql.creation("orders_read"),
+        revocation_statements=postgresql.REVOCATION,
+        rollback_statements=postgresql.ROLLBACK,
+    )
+    look = body(db_name="orders", creation_statements=postgresql.LOOK)
+    lines = (
+        "```sh database",
+        "bao secrets enable database",
+        f"bao write database/config/orders - {config}",
+        "bao write -f database/rotate-root/orders",
+        f"bao write database/roles/orders-ro-1h - {role}",
+        f"bao write database/roles/orders-look - {look}",
+        "```",
+    )
+    return "\n".join(lines)
+
+
 def tables() -> dict[tuple[str, str], str]:
     """Every table that is made from code: (page, mark) → text."""
     elsewhere = {Kind.ACCESS_REQUEST, Kind.ACCESS_POLICY}
@@ -152,6 +199,7 @@ def tables() -> dict[tuple[str, str], str]:
         ),
         ("docs/auditing.md", "events"): ", ".join(f"`{item}`" for item in EventKind),
         ("docs/auditing.md", "reasons"): ", ".join(f"`{item}`" for item in Reason),
+        ("docs/database.md", "database-engine"): database_engine(),
         ("docs/auditing.md", "faults"): ", ".join(f"`{item}`" for item in FaultCode),
     }
 

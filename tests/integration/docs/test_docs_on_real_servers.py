@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from daypass.errors import SandboxError
+from daypass.model import postgresql
 from daypass.model.instant import Instant
+from daypass.model.secret import Secret
+from daypass.model.target import TargetReport
 from daypass.sandbox.organisation import EVIDENCE_EMAIL, request
 from support import acting
 from support.doc_pages import Block, blocks, marked
@@ -169,6 +174,65 @@ def test_a_database_is_set_up_as_the_page_says(fresh_box: Box, tmp_path: Path) -
         with pytest.raises(psycopg.OperationalError):
             session.execute("SELECT 1")
     assert credential["username"] not in postgres.roles()
+
+    # The statements are those of the code, and the look makes no log-in.
+    role = (box.bao.client.read("database/roles/orders-ro-1h") or {})["data"]
+    assert tuple(role["creation_statements"]) == postgresql.creation("page_read")
+    assert tuple(role["revocation_statements"]) == postgresql.REVOCATION
+    assert tuple(role["rollback_statements"]) == postgresql.ROLLBACK
+    looks = (box.bao.client.read("database/roles/orders-look") or {})["data"]
+    assert tuple(looks["creation_statements"]) == postgresql.LOOK
+    shown = typed(f"{read.replace('orders-ro-1h', 'orders-look')} 2>&1 || true", shell, tmp_path)
+    report = TargetReport.find(shown.replace('\\"', '"'))
+    assert report is not None
+    assert (report.sees, report.ends, report.open, report.logins) == (True, True, (), ())
+
+
+def test_what_a_holder_left_is_taken_over_as_the_page_says(fresh_box: Box) -> None:
+    box, postgres = fresh_box, fresh_box.postgres
+    made = box.bao.client.read("database/creds/orders-admin-1h") or {}
+    name, password = made["data"]["username"], Secret(made["data"]["password"])
+    with postgres.connect(name, password) as holder:
+        holder.execute("CREATE TABLE left_here (i integer)")
+    box.bao.client.write("sys/leases/revoke", {"lease_id": made["lease_id"], "sync": True})
+    with postgres.connect() as administrator:
+        administrator.execute("CREATE ROLE orders_owner")
+        sql = written("docs/database.md", "take-over").text
+        for statement in sql.replace("g-alice-orders-7f3k-a1b2c3-1796000000", name).split(";\n"):
+            administrator.execute(statement.encode())
+        asked = "SELECT tableowner FROM pg_tables WHERE tablename = 'left_here'"
+        assert administrator.execute(asked).fetchone() == ("orders_owner",)
+        with contextlib.suppress(SandboxError):  # a look answers by an error
+            box.bao.client.read("database/creds/orders-look")
+        gone = "SELECT count(*) FROM pg_roles WHERE rolname = %s"
+        assert administrator.execute(gone, (name,)).fetchone() == (0,)
+        # The lists of what to look at run as they stand.
+        for word in ("definers", "restored-list"):
+            statement = written("docs/database.md", word).text
+            assert administrator.execute(statement.encode()).fetchall() == []
+
+
+def test_one_stuck_lease_is_forgotten_and_no_other_access_ends(
+    fresh_box: Box, tmp_path: Path
+) -> None:
+    """By its whole id, of two leases of one role, with the role's statements broken."""
+    box = fresh_box
+    shell = operator(box, tmp_path)
+    path = "database/roles/orders-read-1h"
+    role = (box.bao.client.read(path) or {})["data"]
+    box.bao.client.write(path, role | {"revocation_statements": ["SELECT 1/0"]})
+    stuck, lives = (box.bao.client.read("database/creds/orders-read-1h") or {} for _ in range(2))
+    with pytest.raises(SandboxError):
+        box.bao.client.write("sys/leases/revoke", {"lease_id": stuck["lease_id"], "sync": True})
+    with box.postgres.connect() as administrator:
+        administrator.execute(f'DROP ROLE "{stuck["data"]["username"]}"')
+    command = written("docs/database.md", "stuck-lease").text
+    shown = "database/creds/orders-ro-1h/pvEBLptnrNCWzX8mwtLnYFKh"
+    assert shown in command
+    typed(command.replace(shown, stuck["lease_id"]), shell, tmp_path)
+    left = box.bao.client.list("sys/leases/lookup/database/creds/orders-read-1h")
+    assert [f"database/creds/orders-read-1h/{name}" for name in left] == [lives["lease_id"]]
+    assert lives["data"]["username"] in box.postgres.roles()
 
 
 def test_an_archive_is_signed_in_vault_and_checked_with_stock_tools(
