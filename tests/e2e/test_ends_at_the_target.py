@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from test_ends_that_fail import granted, open_alarms, opens
 
-from support import acting
-from support.town import Asked, Town
+from support.looks import look_no_more
+from support.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -324,16 +324,8 @@ def test_a_role_that_does_not_look_confirms_nothing_and_opens_nothing(
 
 def test_without_a_role_that_looks_an_end_confirms_the_credential_only(fresh_town: Town) -> None:
     town = fresh_town
-    path = "access/resources/orders-db.yaml"
-    text = town.store.git("show", f"main:{path}")
-    without = "\n".join(line for line in text.splitlines() if "confirm:" not in line) + "\n"
-    carol = town.box.person("carol")
-    number = carol.propose("no-look", {path: without.encode()}, "Look no more")
-    town.box.person("dave").approve(number)
-    carol.merge(number)
-    done = acting.daypass(carol, "vault", "apply", VAULT_TOKEN=town.box.bao.root_token.reveal())
-    assert done.code == 0, done.said
-    asked: Asked = town.grant("not-looked-for", duration="1h")
+    look_no_more(town.box)
+    asked = town.grant("not-looked-for", duration="1h")
     granted(town, asked)
     town.delete(asked.id)
     assert town.apply().code == 0

@@ -17,6 +17,7 @@ from daypass.sandbox.organisation import request
 from support import acting
 from support.backups import note, restore_vault, vault_snapshot
 from support.doc_pages import blocks
+from support.looks import look_no_more
 
 if TYPE_CHECKING:
     from daypass.sandbox.box import Box
@@ -212,8 +213,35 @@ def test_a_loss_that_is_given_up_is_told_and_ends_what_was_lost(town: Town) -> N
     assert "main-rolled-back" not in issues(town)
 
 
+def test_what_a_vault_that_was_put_back_forgot_fails_to_end_until_it_is_locked_out(
+    town: Town,
+) -> None:
+    """Where the target is looked at: what still works there is not called revoked."""
+    snapshot = vault_snapshot(town.box)
+    town.ask("b-lives")
+    town.apply()
+    newest = town.head()
+    restore_vault(town.box, snapshot)
+    found = town.apply(5)
+    assert ("revoke-failed", "b-lives", "vault-restored") in town.events()
+    (name,) = re.findall(r'ALTER ROLE "(g-b-lives-[^"]+)" NOLOGIN', "\n".join(found["alarms"]))
+    with town.box.postgres.connect() as connection:
+        connection.execute(f'ALTER ROLE "{name}" NOLOGIN')
+    town.apply(5)  # the restored Vault alarms until a person has acted
+    assert town.events()[-1] == ("revoked", "b-lives", "vault-restored")
+    body = str(town.store.git("log", "-1", "--format=%B", "main"))
+    assert "Daypass-Confirmed: credential,sessions\n" in body
+    assert "Daypass-Usable-Until" not in body
+    assert name not in town.box.postgres.roles()
+    town.drill("drill-vault-accept", FORGOT=newest)
+    assert town.apply()["alarms"] == []
+
+
 def test_a_vault_that_was_put_back_names_what_it_forgot(town: Town) -> None:
+    """Where no role looks at the target: nothing but the records and the tiers tells."""
     box = town.box
+    look_no_more(box)
+    town.git("pull", "-q", "--ff-only")
     town.ask("a-ended", "a-kept")
     town.apply()
     snapshot = vault_snapshot(box)
@@ -269,6 +297,7 @@ def test_a_vault_that_was_put_back_names_what_it_forgot(town: Town) -> None:
 
 
 def test_when_both_were_put_back_an_anchor_tells(town: Town) -> None:
+    look_no_more(town.box)
     town.ask("a-kept")
     town.apply()
     old, snapshot = town.head(), vault_snapshot(town.box)

@@ -292,6 +292,9 @@ class _Pass:
         live = seen.world.grants.keys()
         endings = ending.end_all(self.ports.issuer, actions, seen.accessors, self._targets, live)
         self._targets = endings.targets
+        # Where the target tells that no log-in of it works, it is no longer usable.
+        seen_gone = {item.grant.id for item in endings.ended if item.looked_for.with_sessions}
+        usable = {name: found for name, found in usable.items() if name not in seen_gone}
         for overdue in endings.overdue.values():
             overdue.tell(self.outcome)
         for item in endings.ended:

@@ -215,8 +215,10 @@ def ended(
         *_decision(judged),
         *_asked_end(begun.asked_at),
         ("Daypass-Ended-At", str(ended_at)),
-        ("Daypass-Confirmed", str(begun.looked_for)),
-        *([("Daypass-Usable-Until", str(usable_until))] if usable_until else []),
+        # What Vault has forgotten, and no look can see, is confirmed by nothing.
+        ("Daypass-Usable-Until", str(usable_until))
+        if usable_until
+        else ("Daypass-Confirmed", str(begun.looked_for)),
         *([("Daypass-Confirms", begun.failed)] if begun.failed else []),
         ("Daypass-Reason", str(reason)),
         run=run,

@@ -142,7 +142,10 @@ class Targets:
         if not _shares(grant.id, others):
             works = [login.name for login in report.logins if login.is_of(grant.id)]
             if works:
-                return f"its log-in {works[0]} still works"
+                return (
+                    f"its log-in {works[0]} still works. If it stays so, run "
+                    f'`ALTER ROLE "{works[0]}" NOLOGIN` at the database'
+                )
         # A session whose log-in was dropped could be of any grant that ends now.
         left = [name for name in report.sessions if not name or _may_be(name, grant.id)]
         return f"{len(left)} session(s) of ended log-ins are still open" if left else None

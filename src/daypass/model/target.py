@@ -24,6 +24,11 @@ class Confirmed(StrEnum):
     CREDENTIAL = "credential"  # no log-in of the grant works
     SESSIONS = "credential,sessions"  # and none of its sessions is left
 
+    @property
+    def with_sessions(self) -> bool:
+        """Whether the target itself was looked at."""
+        return self is Confirmed.SESSIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 TITLE: Final = "evidence key's versions"
-_AGAIN: Final = "run `daypass vault rotate-evidence`"
+_AGAIN: Final = ("daypass vault rotate-evidence",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ def examine_versions(session: Session, settings: Settings) -> Found:
         return Found(TITLE, State.SAME)  # what is wrong with the pin is said by itself
     if key.newest > pinned:
         waits = f"version {key.newest} ({key.fingerprint_of(key.newest)}) waits"
-        detail = f"{waits}, and access/daypass.yaml pins version {pinned}: {_AGAIN}"
-        return Found(TITLE, State.DIFFERENT, detail)
+        detail = f"{waits}, and access/daypass.yaml pins version {pinned}"
+        return Found(TITLE, State.DIFFERENT, detail, _AGAIN)
     if key.may_sign_before(pinned):
         detail = (
-            f"versions before {pinned} may still sign: when access-apply has handed over to "
-            f"{shown}, {_AGAIN} once more"
+            f"versions before {pinned} may still sign. When access-apply has handed over to "
+            f"{shown}, run the rotation once more"
         )
-        return Found(TITLE, State.DIFFERENT, detail)
+        return Found(TITLE, State.DIFFERENT, detail, _AGAIN)
     return Found(TITLE, State.SAME)
