@@ -28,6 +28,8 @@ from bench.batch import Bare
 from bench.commanded import obey_comment
 from bench.figures import Figure, quantile, show
 from bench.governed import PACKAGE, apply, merge_together, organisation
+from bench.sql_before import BEFORE, allow_before, write_revocation
+from daypass.model.postgresql import REVOCATION
 from daypass.model.secret import Secret
 from daypass.sandbox.organisation import request
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 GRANTS: Final = 100  # of each way
 BARE: Final = 50
 GOAL: Final = 1.0  # seconds, of p99
+SQL_GOAL: Final = 1.3
+_ROLE: Final = "ledger-read-1h"
 _LOOK_EVERY: Final = 0.002  # seconds
 _PATIENCE: Final = 60.0  # seconds
 _ALIVE: Final = (
@@ -167,13 +171,13 @@ def by_comment(box: Box) -> list[float]:
     return [ended(box, claim(box, "alice", name, number), end) for name in ids]
 
 
-def by_own_token(box: Box) -> list[float]:
+def by_own_token(box: Box, label: str, grants: int) -> list[float]:
     """`daypass done ID`, typed by the holder of the grant's own token."""
-    ids = [f"own-{number:03d}" for number in range(GRANTS)]
+    ids = [f"{label}-{number:03d}" for number in range(grants)]
     holder = box.person("bob")
     asked = {"subject": "bob", "resource": "ledger-db", "duration": "1h", "ticket": "OPS-1"}
     files = {path: text for name in ids for path, text in request(name, **asked).items()}
-    number = holder.propose("own", files, "Many at once")
+    number = holder.propose(label, files, "Many at once")
     for name in ("carol", "dave"):
         box.person(name).approve(number)
     box.person("carol").merge(number)
@@ -230,10 +234,23 @@ def bare_calls(box: Box) -> list[float]:
 
 def measure() -> list[Figure]:
     with organisation() as box:
+        allow_before(box)
+        write_revocation(box, _ROLE, BEFORE)
+        earlier = by_own_token(box, "past", BARE)
+        write_revocation(box, _ROLE, REVOCATION)
         floor = bare_calls(box)
         said = by_comment(box)
-        own = by_own_token(box)
+        own = by_own_token(box, "own", GRANTS)
+    p50, before = quantile(own, 0.5), quantile(earlier, 0.5)
     return [
+        Figure(
+            f"`daypass done` by today's revocation SQL, {GRANTS} grants",
+            f"p50 {p50 * 1000:.0f} ms",
+            f"by the SQL of before, {BARE} grants: {before * 1000:.0f} ms",
+            f"{p50 / before:.2f} x",
+            f"at most {SQL_GOAL} x",
+            p50 <= SQL_GOAL * before,
+        ),
         figure("`daypass done` with the grant's token, from the start of its process", own, floor),
         figure("`/done` as a comment, from the start of its run's command", said, floor),
     ]

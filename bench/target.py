@@ -18,6 +18,7 @@ import psycopg
 from bench.batch import Bare
 from bench.figures import Figure, quantile, show
 from bench.governed import organisation
+from bench.sql_before import BEFORE, allow_before, write_revocation
 from daypass.model.postgresql import REVOCATION
 
 if TYPE_CHECKING:
@@ -36,16 +37,8 @@ POOLS: Final = 10
 POOLS_BEFORE: Final = 3
 CLIENTS: Final = 8
 GOAL: Final = 1.3
-_ROLE: Final = "database/roles/orders-read-1h"
 _READ: Final = "database/creds/orders-read-1h"
 _PAUSE: Final = "SELECT pg_sleep(0.5)"
-BEFORE: Final = (
-    'ALTER ROLE "{{name}}" NOLOGIN;',
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';",
-    'REASSIGN OWNED BY "{{name}}" TO CURRENT_USER;',
-    'DROP OWNED BY "{{name}}";',
-    'DROP ROLE IF EXISTS "{{name}}";',
-)
 
 
 class Bench:
@@ -53,15 +46,10 @@ class Bench:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        with box.postgres.connect() as superuser:  # the SQL of before needs it
-            superuser.execute("ALTER ROLE vault SET createrole_self_grant = 'set, inherit'")
-            superuser.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'vault'"
-            )
-        self._role = Bare(box).call("GET", _ROLE)["data"]
+        allow_before(box)
 
     def write(self, statements: Sequence[str]) -> None:
-        Bare(self.box).call("POST", _ROLE, self._role | {"revocation_statements": list(statements)})
+        write_revocation(self.box, "orders-read-1h", statements)
 
     def lease(self) -> dict[str, Any]:
         found: dict[str, Any] = Bare(self.box).call("GET", _READ)
