@@ -193,7 +193,10 @@ class Bench:
 
 def _widened(statements: Sequence[str]) -> tuple[str, ...]:
     """The same, with a pause once sessions were ended for the first time."""
-    at = next(n for n, text in enumerate(statements) if "pg_terminate_backend" in text and n)
+    if len(statements) == len(REVOCATION):
+        pause = f"\n  PERFORM pg_catalog.{_PAUSE.removeprefix('SELECT ')};\n  IF open = 0"
+        return tuple(text.replace("\n  IF open = 0", pause, 1) for text in statements)
+    at = next(n for n, text in enumerate(statements) if "pg_terminate_backend" in text)
     return (*statements[: at + 1], _PAUSE, *statements[at + 1 :])
 
 

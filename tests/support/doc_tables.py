@@ -14,7 +14,7 @@ from daypass.documents.resources import SCHEMA_FILES, schema_folder
 from daypass.documents.rules import RULES as DOCUMENT_RULES
 from daypass.errors import ExitCode
 from daypass.ledger.fault import FaultCode
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 from daypass.model.event import EventKind, Reason
 from daypass.model.names import Kind
 from daypass.policy import expressions
@@ -158,7 +158,7 @@ def database_engine() -> str:
         revocation_statements=postgresql.REVOCATION,
         rollback_statements=postgresql.ROLLBACK,
     )
-    look = body(db_name="orders", creation_statements=postgresql.LOOK)
+    look = body(db_name="orders", creation_statements=postgresql_look.LOOK)
     lines = (
         "```sh database",
         "bao secrets enable database",

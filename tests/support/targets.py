@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 from daypass.model.secret import Secret
 from daypass.model.target import TargetReport
 from daypass.sandbox.bao_client import BaoClient
@@ -221,7 +221,7 @@ def connect(bao: OpenBao, postgres: Postgres, version: int, *, superuser: bool) 
     )
     bao.client.write(
         f"{target.mount}/roles/orders-look",
-        {"db_name": "orders", "creation_statements": list(postgresql.LOOK)},
+        {"db_name": "orders", "creation_statements": list(postgresql_look.LOOK)},
     )
     target.role("reads", "orders_read")
     target.role("admin", "orders_admin")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
 from daypass.errors import ExitCode, UsageError
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +43,6 @@ def print_sql(arguments: argparse.Namespace) -> ExitCode:
                 remedy="For example: `daypass vault sql look --connection orders`.",
             )
         output.say_json(
-            {"db_name": arguments.connection, "creation_statements": list(postgresql.LOOK)}
+            {"db_name": arguments.connection, "creation_statements": list(postgresql_look.LOOK)}
         )
     return ExitCode.DONE

@@ -24,28 +24,26 @@ LOOK_WORD: Final = "daypass-look"  # the first word of the error by which a look
 MOST_LOGINS: Final = 5000  # that one look lists
 MOST_LEFTOVERS: Final = 50  # that one look tidies and lists
 
+_PATH: Final = "PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);"
 
-def _sql(text: str, **parts: str) -> str:
+
+def fill(text: str, **parts: str) -> str:
     """Puts the parts into a block, each in place of its name in capitals between `@`."""
-    parts["path"] = "PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);"
     for name, part in parts.items():
         text = text.replace(f"@{name.upper()}@", part)
-    return text
+    return text.replace("@PATH@", _PATH)
 
 
-# Committed before anything else is tried: what fails later cannot undo it. A holder who changes
-# their own password in an open transaction locks the row: their sessions end first, and again. As a
-# member, Vault's user may end the log-in's sessions and drop what it owns.
-_LOCK_OUT: Final = _sql("""\
-DO $$ DECLARE
-  tries int := 0;
-BEGIN
-  @PATH@
+# Locks out, and commits that before anything else is tried: what fails later cannot undo it. A
+# holder who changes their own password in an open transaction locks the row: their sessions end
+# first, and again.
+_LOCK_OUT: Final = """\
+
   PERFORM set_config('lock_timeout', '50ms', true);
   WHILE tries < 20 AND to_regrole('"{{name}}"') IS NOT NULL LOOP
     BEGIN
       ALTER ROLE "{{name}}" NOLOGIN;
-      RETURN;
+      EXIT;
     EXCEPTION WHEN OTHERS THEN
       tries := tries + 1;
     END;
@@ -56,8 +54,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
       PERFORM pg_sleep(0.02 * tries);
     END;
-  END LOOP;
-END $$;""")
+  END LOOP;"""
 
 # As a member of the log-in, Vault's user may end its sessions. One in its start-up is in pg_locks
 # alone, and a client can stretch that start-up: with the rights of the log-in, pg_terminate_backend
@@ -94,16 +91,14 @@ _END_SESSIONS: Final = """\
 # Drops locked-out log-ins. One that owns something loses its group roles, its members and its code,
 # and stays if that leaves data. No step can fail the whole; the look names what is left. Losing
 # this work in a crash costs nothing: the next look does it again.
-_TIDY: Final = """\
-DO $$ DECLARE
+TIDY: Final = """\
+DO @QUOTE@ DECLARE
   gone pg_catalog.record;
   thing pg_catalog.record;
   went boolean;
   open bigint;
-  one int;
-  starting int[];
 BEGIN
-  @PATH@@FIRST@
+  @PATH@
   PERFORM set_config('lock_timeout', '1s', true), set_config('synchronous_commit', 'off', true);
   FOR gone IN
     SELECT oid, rolname, rolcanlogin FROM pg_roles r WHERE @WHICH@ AND NOT rolsuper
@@ -115,7 +110,7 @@ BEGIN
       IF gone.rolcanlogin THEN EXECUTE format('ALTER ROLE %I NOLOGIN', gone.rolname); END IF;
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
-    @BUSY@
+    SELECT count(*) INTO open FROM pg_stat_activity WHERE usesysid = gone.oid;
     BEGIN
       IF open = 0 THEN
         EXECUTE format('DROP ROLE %I', gone.rolname);
@@ -212,137 +207,60 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
   END LOOP;
-END $$;"""
+END @QUOTE@;"""
 
-# What could not be done fails the whole at last, once everything else was tried.
-_CHECK: Final = _sql("""\
-DO $$ DECLARE
-  n int;
+# What could not be done fails the whole at last, once everything else was tried and committed.
+_CHECK: Final = fill("""\
+DO $check$ DECLARE
+  open int;
   tries int := 0;
 BEGIN
   @PATH@
   PERFORM set_config('lock_timeout', '1s', true);
-  IF to_regrole('"{{name}}"') IS NULL THEN RETURN; END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}' AND rolcanlogin) THEN
     ALTER ROLE "{{name}}" NOLOGIN;
   END IF;
   LOOP
-    SELECT count(pg_terminate_backend(pid)) INTO n
+    SELECT count(pg_terminate_backend(pid)) INTO open
       FROM pg_stat_activity WHERE usesysid = to_regrole('"{{name}}"');
-    EXIT WHEN n = 0;
+    EXIT WHEN open = 0;
     tries := tries + 1;
-    IF tries > 50 THEN RAISE EXCEPTION '% session(s) of {{name}} are still open', n; END IF;
+    IF tries > 50 THEN RAISE EXCEPTION '% session(s) of {{name}} are still open', open; END IF;
     PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
   END LOOP;
-END $$;""")
+END $check$;""")
 
-# Of log-ins that may not log in, or no longer, or that are dropped.
-_ENDED: Final = _sql(
-    "a.backend_type IN ('client backend', 'walsender') AND a.usesysid IS NOT NULL AND "
-    "(r.oid IS NULL\n        OR r.rolname ~ '@PATTERN@' "
-    "AND (NOT r.rolcanlogin OR r.rolvaliduntil <= now()))",
-    pattern=LOGIN_PATTERN,
-)
-
-# What cannot be ended is in the report.
-_END_ENDED: Final = _sql(
-    """\
+# Most log-ins own nothing and go at once: the longer texts are read only where one does not. Vault
+# begins a transaction of its own; it ends first, so that this block may commit step by step.
+_END: Final = """\
 DO $$ DECLARE
-  n int;
   tries int := 0;
-  ended pg_catalog.record;
-BEGIN
-  @PATH@
-  LOOP
-    n := 0;
-    FOR ended IN
-      SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
-      WHERE @ENDED@
-    LOOP
-      BEGIN
-        n := n + pg_terminate_backend(ended.pid)::int;
-      EXCEPTION WHEN OTHERS THEN NULL;
-      END;
-    END LOOP;
-    EXIT WHEN n = 0 OR tries = 50;
-    tries := tries + 1;
-    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
-  END LOOP;
-END $$;""",
-    ended=_ENDED,
-)
-
-# Raises, so that the transaction makes no log-in and Vault no lease: the error is the answer.
-# A session that stays in its start-up for two seconds could be anybody's: it counts as open.
-_REPORT: Final = _sql(
-    """\
-DO $$ DECLARE
-  report json;
-  tries int := 0;
+  open bigint;
+  one int;
+  went boolean;
   starting int[];
 BEGIN
   @PATH@
-  LOOP
-    starting := ARRAY(
-      SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.pid IS NOT NULL
-        AND a.usesysid IS NULL AND (tries = 0 OR l.pid = ANY (starting)));
-    EXIT WHEN cardinality(starting) = 0 OR tries = 50;
-    tries := tries + 1;
-    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
-  END LOOP;
-  SELECT json_build_object(
-    'server', current_setting('server_version_num')::int,
-    'database', current_database(),
-    'sees', me.rolsuper OR pg_has_role(me.oid, 'pg_read_all_stats', 'USAGE'),
-    'ends', me.rolsuper OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE'),
-    'prepared', current_setting('max_prepared_transactions')::int,
-    'sessions', (
-      SELECT coalesce(json_agg(s.name), '[]') FROM (
-        SELECT coalesce(r.rolname, '') AS name
-        FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
-        WHERE @ENDED@
-        UNION ALL SELECT '' FROM unnest(starting)) s),
-    'logins', (
-      SELECT coalesce(json_agg(l.rolname), '[]') FROM (
-        SELECT rolname FROM pg_roles
-        WHERE rolname ~ '@PATTERN@' AND rolcanlogin
-          AND (rolvaliduntil IS NULL OR rolvaliduntil > now())
-        ORDER BY rolname LIMIT @LOGINS@ + 1) l),
-    'leftovers', (
-      SELECT coalesce(json_agg(json_build_array(l.rolname, (
-        SELECT coalesce(json_agg(DISTINCT coalesce(b.datname, '')), '[]')
-        FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = d.dbid
-        WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = l.oid))), '[]')
-      FROM (
-        SELECT oid, rolname FROM pg_roles WHERE rolname ~ '@PATTERN@' AND NOT rolcanlogin
-        ORDER BY oid LIMIT @LEFTOVERS@ + 1) l),
-    'definers', (
-      SELECT count(*) FROM (
-        SELECT 'pg_proc'::regclass AS kind, oid, proowner AS owner FROM pg_proc WHERE prosecdef
-        UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind = 'v') c
-      WHERE (c.owner = me.oid AND (c.kind = 'pg_proc'::regclass OR NOT me.rolsuper)
-          OR c.owner IN (
-            SELECT m.roleid FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-            JOIN pg_roles h ON h.oid = m.member
-            WHERE (m.member = me.oid OR h.rolname ~ '@PATTERN@')
-              AND g.rolname !~ '@PATTERN@' AND NOT g.rolsuper))
-        AND NOT EXISTS (SELECT FROM pg_depend d
-          WHERE d.classid = c.kind AND d.objid = c.oid AND d.deptype = 'e')),
-    'open', (
-      SELECT coalesce(json_agg(datname), '[]') FROM pg_database
-      WHERE datallowconn AND datname <> current_database()
-        AND has_database_privilege('public', oid, 'CONNECT'))
-  ) INTO report FROM pg_roles me WHERE me.rolname = current_user;
-  RAISE EXCEPTION '@WORD@ %', report;
-END $$;""",
-    ended=_ENDED,
-    pattern=LOGIN_PATTERN,
-    logins=str(MOST_LOGINS),
-    leftovers=str(MOST_LEFTOVERS),
-    word=LOOK_WORD,
-)
-
+@LOCK_OUT@
+  COMMIT;
+  @PATH@
+  PERFORM set_config('lock_timeout', '1s', true), set_config('synchronous_commit', 'off', true);
+@SESSIONS@
+  IF open = 0 THEN
+    BEGIN
+      DROP ROLE IF EXISTS "{{name}}";
+      RETURN;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END IF;
+  EXECUTE $text$
+@TIDY@
+  $text$;
+  COMMIT;
+  EXECUTE $text$
+@CHECK@
+  $text$;
+END $$;"""
 
 _CREATE: Final = (
     "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' "
@@ -363,27 +281,17 @@ END $$;"""
 
 def creation(group: str) -> tuple[str, ...]:
     """Returns the creation statements of a Vault role that lends the rights of `group`."""
-    return (_CREATE, _sql(_LEND, group=group))
+    return (_CREATE, fill(_LEND, group=group))
 
 
 REVOCATION: Final = (
-    _LOCK_OUT,
     "COMMIT",
-    _sql(_TIDY, first=_END_SESSIONS, which="rolname = '{{name}}'", most="1", busy=""),
-    _CHECK,
+    fill(
+        _END,
+        lock_out=_LOCK_OUT,
+        sessions=_END_SESSIONS,
+        tidy=fill(TIDY, quote="$tidy$", which="rolname = '{{name}}'", most="1"),
+        check=_CHECK,
+    ),
 )
 ROLLBACK: Final = ('DROP ROLE IF EXISTS "{{name}}";',)
-
-# The creation statements of the role that looks: they make no log-in.
-LOOK: Final = (
-    _END_ENDED,
-    _sql(
-        _TIDY,
-        first="",
-        busy="SELECT count(*) INTO open FROM pg_stat_activity WHERE usesysid = gone.oid;",
-        which=f"rolname ~ '{LOGIN_PATTERN}' AND (NOT rolcanlogin OR rolvaliduntil <= now())",
-        most=str(MOST_LEFTOVERS),
-    ),
-    "COMMIT",
-    _REPORT,
-)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,7 @@ def set_up_database_engine(
     )
     client.write(
         f"{mount}/roles/{LOOK}",
-        {"db_name": CONNECTION, "creation_statements": list(postgresql.LOOK)},
+        {"db_name": CONNECTION, "creation_statements": list(postgresql_look.LOOK)},
     )
     for role in roles:
         client.write(

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from daypass.errors import SandboxError
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 from daypass.model.instant import Instant
 from daypass.model.secret import Secret
 from daypass.model.target import TargetReport
@@ -181,7 +181,7 @@ def test_a_database_is_set_up_as_the_page_says(fresh_box: Box, tmp_path: Path) -
     assert tuple(role["revocation_statements"]) == postgresql.REVOCATION
     assert tuple(role["rollback_statements"]) == postgresql.ROLLBACK
     looks = (box.bao.client.read("database/roles/orders-look") or {})["data"]
-    assert tuple(looks["creation_statements"]) == postgresql.LOOK
+    assert tuple(looks["creation_statements"]) == postgresql_look.LOOK
     shown = typed(f"{read.replace('orders-ro-1h', 'orders-look')} 2>&1 || true", shell, tmp_path)
     report = TargetReport.find(shown.replace('\\"', '"'))
     assert report is not None

@@ -34,8 +34,18 @@ _CLIENTS: Final = 8
 
 
 def widened(statements: Sequence[str]) -> list[str]:
-    """Revocation statements with half a second before and after each of them."""
-    return [_SLEEP, *(item for statement in statements for item in (statement, _SLEEP))]
+    """Revocation statements with pauses before and after each of them, and within a block.
+
+    A block that commits step by step pauses right before and right after each commit, and before
+    the log-in is dropped.
+    """
+    pause = f"PERFORM pg_catalog.{_SLEEP.removeprefix('SELECT ')};"
+    wider = []
+    for statement in statements:
+        text = statement.replace("\n  COMMIT;", f"\n  {pause}\n  COMMIT;\n  {pause}")
+        wider += [_SLEEP, text.replace("\n  IF open = 0", f"\n  {pause}\n  IF open = 0")]
+    assert "DO $$" not in statements[-1] or pause in wider[-1]
+    return [*wider, _SLEEP]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from daypass.adapters.vault.statements import (
     faults_of_revocation,
     lent_by,
 )
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 
 NOLOGIN = (
     "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}') THEN "
@@ -37,7 +37,7 @@ def judged(*statements: str) -> list[tuple[State, str]]:
 def test_daypasss_own_text_is_the_same_however_it_is_spaced() -> None:
     assert judged(*postgresql.REVOCATION) == []
     assert judged(*(f"\n  {text.rstrip(';')}  " for text in postgresql.REVOCATION)) == []
-    assert faults_of_look(postgresql.LOOK) == ()
+    assert faults_of_look(postgresql_look.LOOK) == ()
     assert faults_of_creation(postgresql.creation("orders_read")) == ()
 
 
@@ -143,7 +143,7 @@ def test_what_is_lent_is_read() -> None:
     [
         (postgresql.creation("orders_read"), "make none"),
         (("SELECT 1",), "do not answer"),
-        (postgresql.LOOK[-1:], "end no session"),
+        (postgresql_look.LOOK[-1:], "end no session"),
     ],
 )
 def test_a_role_that_does_not_look_is_named(statements: tuple[str, ...], words: str) -> None:

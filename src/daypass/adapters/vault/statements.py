@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.compare import State
-from daypass.model import postgresql
+from daypass.model import postgresql, postgresql_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -115,7 +115,7 @@ def faults_of_creation(statements: Sequence[str]) -> tuple[Fault, ...]:
 
 def faults_of_look(statements: Sequence[str]) -> tuple[Fault, ...]:
     """Judges the creation statements of the role that looks."""
-    if _same(statements, postgresql.LOOK):
+    if _same(statements, postgresql_look.LOOK):
         return ()
     text = "\n".join(_parts(statements))
     if _MAKES.search(text):
