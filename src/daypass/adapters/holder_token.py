@@ -1,8 +1,8 @@
 """The grant token that a holder keeps, to end the grant with: a file that only its owner can read.
 
 It lies in `$XDG_STATE_HOME/daypass/<id>.token` (default `~/.local/state`), alone, so that
-`VAULT_TOKEN=$(cat …) bao token revoke -self` does the same by hand. Its one use left is to end
-itself: any use ends it.
+`VAULT_TOKEN=$(cat …) bao token revoke -self` ends it by hand. Its one use left is to end itself:
+any use ends it. The file `<id>.accessor` beside it holds the name under which it says so in Vault.
 """
 
 from __future__ import annotations
@@ -25,30 +25,52 @@ def token_path(grant_id: str) -> Path:
     return home / "daypass" / f"{grant_id}.token"
 
 
-def keep(grant_id: str, token: Secret) -> None:
-    """Write it, in place of an older one. Raises OSError."""
+def keep(grant_id: str, token: Secret, accessor: Secret | None = None) -> None:
+    """Write both, in place of older ones. Raises OSError."""
     path = token_path(grant_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
-            file.write(token.reveal())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # A token beside another's accessor would say nothing: the old pair goes first.
+    forget(grant_id)
+    if accessor is not None:
+        _write(_accessor_path(grant_id), accessor)
+    _write(path, token)
 
 
 def kept(grant_id: str) -> Secret | None:
     """The token that was kept; None if there is none. Raises OSError."""
-    try:
-        with token_path(grant_id).open(encoding="ascii", errors="replace") as file:
-            value = file.read(_LIMIT).strip()
-    except FileNotFoundError:
-        return None
-    return Secret(value) if value else None
+    return _read(token_path(grant_id))
+
+
+def kept_accessor(grant_id: str) -> Secret | None:
+    """The accessor of that token; None where an older daypass kept it. Raises OSError."""
+    return _read(_accessor_path(grant_id))
 
 
 def forget(grant_id: str) -> None:
     """Remove it: the grant has ended."""
     token_path(grant_id).unlink(missing_ok=True)
+    _accessor_path(grant_id).unlink(missing_ok=True)
+
+
+def _accessor_path(grant_id: str) -> Path:
+    return token_path(grant_id).with_name(f"{grant_id}.accessor")
+
+
+def _write(path: Path, content: Secret) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
+            file.write(content.reveal())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Secret | None:
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            value = file.read(_LIMIT).strip()
+    except FileNotFoundError:
+        return None
+    return Secret(value) if value else None

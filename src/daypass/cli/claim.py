@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -135,7 +136,7 @@ def _open(client: Client, token: Secret, claimable: Claimable, receiver: Receive
     """Open the delivery, which can be done once."""
     grant = claimable.grant
     try:
-        return open_delivery(client, token, grant, lambda own: _keep(grant.id, own))
+        return open_delivery(client, token, grant, partial(_keep, grant.id))
     except KeyboardInterrupt:
         receiver.abandon()
         raise ClaimError(
@@ -148,10 +149,10 @@ def _open(client: Client, token: Secret, claimable: Claimable, receiver: Receive
         raise
 
 
-def _keep(grant_id: str, own: Secret) -> None:
+def _keep(grant_id: str, own: Secret, accessor: Secret) -> None:
     """Keep the grant token, with which `daypass done` ends the grant without anybody's help."""
     try:
-        holder_token.keep(grant_id, own)
+        holder_token.keep(grant_id, own, accessor)
     except OSError as error:
         # The claim goes on: its holder can still end it by a comment.
         output.note(f"the grant's own token could not be kept ({error.strerror})")

@@ -117,7 +117,7 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
 
     minted = offline.mint(session, settings.vault.kv_mount, order)
     try:
-        holder_token.keep(order.grant_id, minted.token)
+        holder_token.keep(order.grant_id, minted.token, minted.accessor)
     except OSError as error:
         output.note(f"its own token could not be kept ({error.strerror})")
     opened = offline.read_credential(session, minted.token, order)

@@ -183,6 +183,15 @@ class Registry(IntentBook, NoteBook, Protocol):
     def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
         """It is in the evidence. Idempotent."""
 
+    def done_note(self, accessor: str) -> Instant | None:
+        """When a grant's own token said, with its last use, that it is needed no more.
+
+        None: it said nothing.
+        """
+
+    def remove_done_note(self, accessor: str) -> None:
+        """It is noted as an intent. Idempotent."""
+
 
 class Signer(Protocol):
     """The evidence key, which never leaves Vault's transit engine."""
@@ -330,6 +339,12 @@ class Forge(Protocol):
 
     def comments(self, number: int) -> tuple[Comment, ...]:
         """All comments of a pull request, oldest first."""
+
+    def comments_since(self, number: int, since: Instant, most: int) -> tuple[Comment, ...]:
+        """Those that were written or changed at or after `since`, oldest first.
+
+        Raises IndeterminateError when there are more than `most`: anybody can write many.
+        """
 
     def post_comment(self, number: int, marker: str, body: str, *, first: bool = False) -> Comment:
         """Post a comment unless the App already posted one with that marker.

@@ -53,12 +53,23 @@ def test_a_kept_token_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.Mo
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert [item.name for item in path.parent.iterdir()] == ["a1.token"]
+    assert holder_token.kept_accessor("a1") is None
     found = holder_token.kept("a1")
     assert found is not None
     assert found.reveal() == "s.second"
+    holder_token.keep("a1", Secret("s.third"), Secret("accessor"))
+    assert path.with_suffix(".accessor").stat().st_mode & 0o777 == 0o600
+    known = holder_token.kept_accessor("a1")
+    assert known is not None
+    assert known.reveal() == "accessor"
+    # A token never stands beside another's accessor: it would say that another is done.
+    holder_token.keep("a1", Secret("s.fourth"))
+    assert holder_token.kept_accessor("a1") is None
+    holder_token.keep("a1", Secret("s.third"), Secret("accessor"))
     holder_token.forget("a1")
     holder_token.forget("a1")
     assert holder_token.kept("a1") is None
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_state_home_that_is_not_absolute_is_ignored(

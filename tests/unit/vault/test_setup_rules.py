@@ -136,6 +136,8 @@ def test_only_a_claimed_grant_token_may_end_itself() -> None:
     setup = desired(SETTINGS, [resource("orders", level("read"), on_claim)])
     texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
     assert "auth/token/revoke-self" in texts["daypass-orders-admin-1h"]
+    assert "metadata/daypass/done/+" in texts["daypass-orders-admin-1h"]
+    assert "metadata/" not in texts["daypass-orders-read-1h"]
     assert "auth/" not in texts["daypass-orders-read-1h"]
 
 

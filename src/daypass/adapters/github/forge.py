@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import github
@@ -12,7 +13,8 @@ from daypass.adapters.github import pulls, wire
 from daypass.adapters.github.sharing import Latest, Once
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import Transport
-from daypass.errors import ForgeRefusedError
+from daypass.errors import ForgeRefusedError, IndeterminateError
+from daypass.model.instant import Instant
 from daypass.model.pullrequest import Closing
 from daypass.model.secret import Secret
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from daypass.model.instant import Instant
     from daypass.model.pullrequest import Account, ClosedPullRequest, Comment, PullRequest
     from daypass.model.settings import GitHubSettings
 
@@ -138,6 +139,22 @@ class GitHubForge:
     def comments(self, number: int) -> tuple[Comment, ...]:
         """All comments of a pull request, oldest first, as they are now."""
         return self._discussion(number).now()
+
+    def comments_since(self, number: int, since: Instant, most: int) -> tuple[Comment, ...]:
+        """Those that were written or changed at or after `since`, oldest first.
+
+        Raises IndeterminateError when there are more than `most`.
+        """
+        path = f"{self._repository}/issues/{int(number)}/comments"
+        query = {"since": str(Instant.from_seconds(since.seconds))}  # GitHub knows no fractions
+        items = list(islice(self._transport.pages(path, query), most + 1))
+        if len(items) > most:
+            raise IndeterminateError(
+                f"#{number} has more than {most} comments since {since}",
+                remedy="Look at the pull request yourself; delete what floods it.",
+            )
+        found = wire.read_all(wire.comment, items)
+        return tuple(sorted(found, key=lambda comment: comment.id))
 
     def post_comment(self, number: int, marker: str, body: str, *, first: bool = False) -> Comment:
         """Post a comment unless the App already posted one with that marker (its first line).

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from daypass.adapters.vault.caps import TUNE_OF_TOKENS, role_path, tune_path
+from daypass.adapters.vault.done_notes import leaving_rule, reading_rule
 from daypass.adapters.vault.hcl import PathRule, policy
 from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.offline_notes import FOLDER
@@ -40,9 +41,10 @@ def grant_policy(role: TieredRole, settings: Settings) -> str:
         )
     ]
     if not on_merge:  # only a claimed grant token is in its holder's hands
-        rules.append(
-            PathRule("auth/token/revoke-self", ("update",), why="`daypass done`: end it early")
-        )
+        rules += [
+            PathRule("auth/token/revoke-self", ("update",), why="`daypass done`: end it early"),
+            leaving_rule(settings.vault.kv_mount),
+        ]
     return policy(f"{role.name}: made by daypass from access/resources/{role.resource}.yaml", rules)
 
 
@@ -197,6 +199,7 @@ def _memory(mount: str) -> Iterable[PathRule]:
         PathRule(f"{mount}/data/{FOLDER}/pending/*", ("create", "read", "update")),
         *_intents(mount),
         *_offline(mount),
+        reading_rule(mount),
         PathRule(f"{mount}/metadata/{FOLDER}/pending", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/", ("list",)),
         PathRule(f"{mount}/metadata/{FOLDER}/pending/*", ("delete",)),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import ClaimError, VaultRefusedError
+from daypass.adapters.vault.done_notes import NOTE_BODY, done_note_path
+from daypass.errors import ClaimError, DaypassError, VaultRefusedError
 from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
 from daypass.model.secret import Secret
@@ -72,7 +73,10 @@ def unwrap(client: Client, token: Secret) -> Answer | None:
 
 
 def open_delivery(
-    client: Client, token: Secret, grant: Grant, keep: Callable[[Secret], None] | None = None
+    client: Client,
+    token: Secret,
+    grant: Grant,
+    keep: Callable[[Secret, Secret], None] | None = None,
 ) -> Opened:
     """Open what was delivered for a grant, after comparing it with the evidence.
 
@@ -80,7 +84,8 @@ def open_delivery(
         client: a client without a token of its own.
         token: the wrapping token, as the holder's key decrypted it.
         grant: the record from the evidence.
-        keep: is given the grant token of an on-claim delivery, with which its holder can end it.
+        keep: is given the grant token of an on-claim delivery, with which its holder can end it,
+            and its accessor.
 
     Returns:
         The credential, and when Vault ends it: a wrapped answer shows its lease to no one else.
@@ -116,19 +121,48 @@ def _compare(state: WrappingState, grant: Grant) -> None:
     )
 
 
-def end_own(client: Client, token: Secret) -> bool:
-    """End a grant with its own token; whether Vault shows that the token is gone.
+@dataclass(frozen=True, slots=True)
+class EndedOwn:
+    """What became of ending a grant with its own token."""
+
+    gone: bool  # Vault shows that the token is gone
+    said: bool  # Vault keeps that its holder ended it
+
+
+def end_own(client: Client, token: Secret, accessor: Secret | None, mount: str) -> EndedOwn:
+    """End a grant with its own token, which says so in Vault with the same request.
+
+    Args:
+        client: a client without a token of its own.
+        token: the grant's own token.
+        accessor: of that token; without it nothing can be said.
+        mount: of the KV engine where it is said.
 
     Raises VaultUnavailableError, VaultRefusedError.
     """
+    said = accessor is not None and _say_done(client, token, accessor, mount)
     path = "auth/token/revoke-self"
-    client.call("POST", path, token=token, accept=_REFUSED)
     # Its policy lets a living token do this: refused means that there is none any more.
-    return bool(client.call("POST", path, token=token, accept=_REFUSED).errors)
+    refused = client.call("POST", path, token=token, accept=_REFUSED).errors
+    if not refused:  # it had a use left: it was never used, or could not say so
+        refused = client.call("POST", path, token=token, accept=_REFUSED).errors
+    return EndedOwn(bool(refused), said)
+
+
+def _say_done(client: Client, token: Secret, accessor: Secret, mount: str) -> bool:
+    """Whether Vault took the note. Whatever keeps it from that must not keep the access alive."""
+    try:
+        path = done_note_path(mount, accessor.reveal())
+        return not client.call("POST", path, NOTE_BODY, token=token, accept=_REFUSED).errors
+    except (DaypassError, ValueError):
+        return False
 
 
 def _claim(
-    client: Client, opened: Answer, grant: Grant, keep: Callable[[Secret], None] | None
+    client: Client,
+    opened: Answer,
+    grant: Grant,
+    keep: Callable[[Secret, Secret], None] | None,
 ) -> Opened:
     """Bring the credential into being with the grant token, which can do nothing else.
 
@@ -139,7 +173,7 @@ def _claim(
     if not isinstance(value, str) or not value:
         raise _unreadable(grant)
     if keep is not None:
-        keep(Secret(value))
+        keep(Secret(value), Secret(str(opened.auth.get("accessor") or "")))
     path = f"{grant.mount}/creds/{grant.role}"
     refused = False
     wrapped: Answer | None = None

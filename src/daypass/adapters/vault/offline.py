@@ -48,6 +48,7 @@ class OfflineToken:
     """What was minted, and has opened nothing yet."""
 
     token: Secret
+    accessor: Secret
     not_after: Instant
 
 
@@ -102,7 +103,7 @@ def mint(session: Session, mount: str, order: OfflineOrder) -> OfflineToken:
         minting.refuse_odd(created, order.grant_id, order.seconds)
         note = note_body(accessor, order.token_role, order.seconds, order.meta)
         session.call("POST", note_path(mount, entity_id, order.grant_id), note)
-        return OfflineToken(own, session.now().plus(order.seconds))
+        return OfflineToken(own, Secret(accessor), session.now().plus(order.seconds))
     except BaseException:
         session.call("POST", "auth/token/revoke-self", token=own, accept=range(400, 600))
         raise

@@ -6,7 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.adapters.vault import failures
+from daypass.adapters.vault import done_notes, failures
 from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.offline import OfflineNotes
+    from daypass.model.instant import Instant
     from daypass.model.intent import Intent
 
 _STATE: Final = "state"
@@ -168,6 +169,14 @@ class VaultRegistry:
     def remove_offline_note(self, entity_id: str, grant_id: str) -> None:
         """It is in the evidence. Idempotent."""
         remove_offline_note(self._session, self._mount, entity_id, grant_id)
+
+    def done_note(self, accessor: str) -> Instant | None:
+        """When a grant's own token said, with its last use, that it is needed no more."""
+        return done_notes.read_done_note(self._session, self._mount, accessor)
+
+    def remove_done_note(self, accessor: str) -> None:
+        """It is noted as an intent. Idempotent."""
+        done_notes.remove_done_note(self._session, self._mount, accessor)
 
     def _path(self, branch: str, folder: str, name: str | None = None) -> str:
         """`<mount>/<branch>/daypass/<folder>[/<name>]`; hvac escapes nothing, so names are checked.

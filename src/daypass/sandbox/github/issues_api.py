@@ -87,9 +87,13 @@ def events(call: Call) -> Answer:
 
 @routes.add("GET", _ISSUE + "/comments", needs=_READ)
 def comments(call: Call) -> Answer:
-    """Its comments, oldest first."""
-    number = call.issue.number
-    found = [item for item in list(call.repository.comments.values()) if item.number == number]
+    """Its comments, oldest first; with `since`, those that were changed no earlier."""
+    number, since = call.issue.number, call.query.get("since", "")
+    found = [
+        item
+        for item in list(call.repository.comments.values())
+        if item.number == number and item.updated_at >= since
+    ]
     return call.page(found, lambda item: call.hub.views.comment(call.repository, item))
 
 
