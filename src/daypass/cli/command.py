@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from daypass.cli.wiring import Commands
 
 _APPLY: Final = "access-apply.yml"
-_COLOURS: Final = {Result.ENDING: "green", Result.NOTED: "green", Result.REFUSED: "yellow"}
+_COLOURS: Final = {
+    Result.ENDING: "green",
+    Result.NOTED: "green",
+    Result.ENDED: "green",
+    Result.REFUSED: "yellow",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +107,7 @@ def _read(path: Path) -> Said | Command | Halt | None:
 
 def _follow_up(bot: Commands, answers: Sequence[Answer]) -> str:
     """Ask for a run of access-apply, so that the evidence follows at once; what came of that."""
-    if all(answer.result is Result.REFUSED for answer in answers):
+    if all(answer.result in (Result.REFUSED, Result.ENDED) for answer in answers):
         return ""
     try:
         bot.dispatch(_APPLY)

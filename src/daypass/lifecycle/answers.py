@@ -17,6 +17,7 @@ class Result(StrEnum):
     ENDING = "ending"  # noted, and the token is gone; the next run confirms the rest of it
     UNCONFIRMED = "unconfirmed"  # noted, and Vault does not show that the token is gone
     NOTED = "noted"  # noted; the next run carries it out
+    ENDED = "ended"  # it had ended before, by the evidence: nothing was left to do
     REFUSED = "refused"  # nothing was done
 
 
@@ -48,6 +49,7 @@ class Answer:
             Result.ENDING: "asked Vault to end it: its token is gone; the next run confirms the "
             "rest and writes the evidence",
             Result.UNCONFIRMED: f"noted, and not confirmed: {self.why}; the next run tries again",
+            Result.ENDED: f"it has ended already: {self.why}",
             Result.NOTED: _NOTED.get(self.kind, "noted: the next run carries it out"),
             Result.REFUSED: f"nothing was done: {self.why}",
         }
@@ -74,6 +76,9 @@ def answer_body(answer: Answer) -> str:
             f"It is noted, and Vault does not confirm an end: {escape(answer.why)}. Every run of "
             "access-apply tries again until nothing of it lives."
         )
+    elif answer.result is Result.ENDED:
+        title = f"Ended already:{name}"
+        text = f"{escape(answer.why)}. Nothing was left to do."
     elif answer.result is Result.NOTED and answer.kind is IntentKind.ACTIVITY:
         title = f"To be recorded:{name}"
         text = "The next run of access-apply writes the digest and the counts into the evidence."

@@ -14,6 +14,7 @@ from daypass.lifecycle.answers import Answer, Result, answer_body, command_marke
 from daypass.lifecycle.authority import Word, word_on, word_on_halt
 from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
 from daypass.lifecycle.context import Answers
+from daypass.lifecycle.ended_already import ended_already
 from daypass.lifecycle.ending_early import carry_out, end_many
 from daypass.lifecycle.recording_use import put_on_record
 from daypass.lifecycle.redelivering import why_not
@@ -95,7 +96,7 @@ def obey_dispatch(desk: Desk, command: Command | Halt, account_id: int) -> tuple
     main = look(desk, command.grant_id)
     grant = main.grants.get(command.grant_id or "")
     if grant is None:
-        return (_unknown(desk, main, command),)
+        return (_unknown(desk, main, command, None),)
     return (_decide(desk, main, grant, command.kind, account_id),)
 
 
@@ -112,12 +113,14 @@ def _obey(desk: Desk, command: Command, comment: Comment, said: Said) -> Answer:
     if command.grant_id is None:
         here = [grant for grant in main.grants.values() if grant.pull_request == number]
         if len(here) != 1:
-            return refuse(f"{len(here)} grants of this pull request are live: name one, /done ID")
+            over = None if here else ended_already(desk, main, command, number)
+            why = f"{len(here)} grants of this pull request are live: name one, /done ID"
+            return over or refuse(why)
         grant = here[0]
     elif command.usage is not None:
         return put_on_record(desk, main, command, number=number, account_id=comment.author_id)
     elif command.grant_id not in main.grants:
-        return _unknown(desk, main, command)
+        return _unknown(desk, main, command, number)
     else:
         grant = main.grants[command.grant_id]
     if grant.pull_request not in (None, number):
@@ -243,8 +246,11 @@ def _end(desk: Desk, aimed: Sequence[Grant], account_id: int, main: Main) -> Ite
                 yield Answer(item.grant_id, item.kind, Result.REFUSED, why)
 
 
-def _unknown(desk: Desk, main: Main, command: Command) -> Answer:
-    """Why there is no live grant of that id."""
+def _unknown(desk: Desk, main: Main, command: Command, number: int | None) -> Answer:
+    """Why there is no live grant of that id. `number`: the pull request where it was said."""
+    over = ended_already(desk, main, command, number)
+    if over is not None:
+        return over
     path = request_path(command.grant_id or "")
     asked = any(
         entry.path == path for entry in desk.repository.entries(main.head, "access/requests")
