@@ -90,6 +90,7 @@ def _in_vault(town: Town, grant_id: str) -> dict[str, Any]:
         "kept": kept,
         "pending": grant_id in pending,
         "intent": grant_id in client.list("daypass/metadata/daypass/intents"),
+        "done notes": len(client.list("daypass/metadata/daypass/done")),  # of grants that are over
         "tokens": len(live),
         "known": [accessor_digest(item) == _accessor(town, grant_id) for item in live],
     }

@@ -137,9 +137,18 @@ def _work(ports: Ports, settings: Settings) -> _Work:
         whole.plan.actions,
         found.orphans,
         found.offline,
-        (*seen.world.frozen, *whole.doubts.values(), *map(overdue_text, seen.world.overdue)),
+        (
+            *seen.world.frozen,
+            *map(_awaited, seen.waits.items()),
+            *whole.doubts.values(),
+            *map(overdue_text, seen.world.overdue),
+        ),
         prospects(ports, seen, answers, whole.plan),
     )
+
+
+def _awaited(item: tuple[str, DaypassError]) -> str:
+    return f"the token of {item[0]} is gone, and who ended it is not known yet: {item[1].message}"
 
 
 def _of_trees(repository: GitRepository, base: str) -> Preview:

@@ -125,6 +125,8 @@ class _Pass:
         plan = whole.plan
         for grant_id, text in whole.doubts.items():
             self.outcome.alarm(f"doubt.{grant_id}", text)
+        for grant_id, error in seen.waits.items():
+            self.outcome.fail(grant_id, error)
         strangers = self._strangers(seen)
         self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)

@@ -17,6 +17,7 @@ from daypass.errors import DocumentError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.forgotten import take_in
 from daypass.lifecycle.foundation import Foundation, prove_to_head
+from daypass.lifecycle.missing import look_for_words
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
 from daypass.lifecycle.restored import look_for_restored
@@ -29,6 +30,7 @@ from daypass.model.obligation import Obligation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from daypass.errors import DaypassError
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.ports import Repository, Slot
     from daypass.lifecycle.restored import MainAndMemory
@@ -51,6 +53,8 @@ class Observation:
     policies_from: str | None = None  # up to there, changes of policies stand in the evidence
     memory: VaultMemory = field(default_factory=VaultMemory)  # what Vault remembered of main
     restored: Mapping[str, str] = field(default_factory=dict)  # alarms about it: cause → text
+    # Grants with missing tokens → why it is not known who ended them.
+    waits: Mapping[str, DaypassError] = field(default_factory=dict)
 
 
 def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
@@ -103,7 +107,17 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
         restored=restored,
     )
-    return Observation(world, accessors, on_main, signed, policies_from, looked.memory, causes)
+    found = look_for_words(ports, answers, world, remember=remember)
+    return Observation(
+        found.world,
+        accessors,
+        on_main,
+        signed,
+        policies_from,
+        looked.memory,
+        causes,
+        found.waits,
+    )
 
 
 def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) -> None:

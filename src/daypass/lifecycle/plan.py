@@ -106,6 +106,15 @@ def _order(action: Action) -> int:
     return first.index(action.step) if action.step in first else len(first)
 
 
+def vanished(world: World) -> tuple[Grant, ...]:
+    """The grants with tokens that are gone before their time, as far as this world tells why."""
+    return tuple(
+        grant
+        for grant in world.grants.values()
+        if _why_ended(world, grant) == (EventKind.REVOKED, Reason.VANISHED)
+    )
+
+
 def _actions(world: World) -> Iterator[Action]:
     if world.is_rolled_back:
         yield from _ends_that_people_said(world)
@@ -164,6 +173,8 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
         reason = Reason.RECORD_DELETED
     elif (touched := _touched(world, grant)) is not None:
         reason = touched
+    elif grant.id in world.missing:  # before the clock: the wait for an answer hides no theft
+        reason = Reason.VANISHED
     elif grant.not_after <= world.now:
         return EventKind.EXPIRED, Reason.TIME
     elif grant.state is GrantState.REVOKE_FAILED:
@@ -172,10 +183,15 @@ def _why_ended(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
         unknown = grant.effect == Effect.INDETERMINATE
         reason = Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY
     elif not world.is_live(grant.accessor) and not _is_between_tokens(world, grant):
-        if grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
-            return EventKind.EXPIRED, Reason.TIME
-        reason = Reason.VANISHED
+        return _why_gone(world, grant)
     return (EventKind.REVOKED, reason) if reason else None
+
+
+def _why_gone(world: World, grant: Grant) -> tuple[EventKind, Reason] | None:
+    """What is said of a token that is gone; None while it is not known who ended it."""
+    if grant.not_after <= world.now.plus(CLOCK_GRAIN_SECONDS):
+        return EventKind.EXPIRED, Reason.TIME
+    return None if grant.id in world.awaited else (EventKind.REVOKED, Reason.VANISHED)
 
 
 def _touched(world: World, grant: Grant) -> Reason | None:

@@ -60,6 +60,10 @@ class World:
     put_back: frozenset[str] = frozenset()
     also_ruling: tuple[Catalogue, ...] = ()  # while it is frozen: a live grant holds under all
     restored: Restored | None = None  # main, Vault or both were restored from a backup
+    # Grant ids: the token is gone before its time. It is not known yet whether a person ended it
+    # (`awaited`), or no person did (`missing`). Both are empty until that was looked for.
+    awaited: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
 
     @property
     def rulings(self) -> tuple[Catalogue, ...]:

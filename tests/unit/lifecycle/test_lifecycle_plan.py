@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypass.lifecycle.plan import Action, Step, make_plan
+from daypass.lifecycle.plan import Action, Step, make_plan, vanished
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.world import RequestFile, Tampering, World
 from daypass.model.event import EventKind, Reason
@@ -132,6 +132,17 @@ def test_a_live_grant_is_left_alone() -> None:
             EventKind.REVOKED,
             Reason.VANISHED,
         ),
+        (  # no person ended it, and the wait to find that out took until its own end
+            a_world(
+                requests={"alice-orders": a_file()},
+                grants={"alice-orders": a_grant()},
+                live=frozenset(),
+                now=a_grant().not_after,
+                missing=frozenset({"alice-orders"}),
+            ),
+            EventKind.REVOKED,
+            Reason.VANISHED,
+        ),
         (
             a_world(
                 requests={"alice-orders": a_file()},
@@ -145,7 +156,16 @@ def test_a_live_grant_is_left_alone() -> None:
             Reason.REQUEST_CHANGED,
         ),
     ],
-    ids=["deleted", "edited", "away", "expired", "record deleted", "vanished", "failed before"],
+    ids=[
+        "deleted",
+        "edited",
+        "away",
+        "expired",
+        "record deleted",
+        "vanished",
+        "missing",
+        "failed before",
+    ],
 )
 def test_a_grant_ends(world: World, kind: EventKind, reason: Reason) -> None:
     action = only(world)
@@ -361,3 +381,14 @@ def test_a_word_that_ends_nothing_bars_nobody() -> None:
     action = only(world)
     assert isinstance(action, Action)
     assert action.step is Step.JUDGE
+
+
+def test_a_token_that_is_gone_is_waited_for_while_nobody_can_say_who_ended_it() -> None:
+    world = a_world(
+        requests={"alice-orders": a_file()},
+        grants={"alice-orders": a_grant()},
+        live=frozenset(),
+        awaited=frozenset({"alice-orders"}),
+    )
+    assert make_plan(world).actions == ()
+    assert vanished(replace(world, awaited=frozenset())) == (a_grant(),)
