@@ -32,9 +32,9 @@ bench: $(VENV)/.dev  ## all measures, as ratios
 fuzz: $(VENV)/.dev  ## 100,000 hostile inputs to the loader, in bounded memory (INPUTS=N)
 	$(BIN)/python tests/fuzz/fuzz_loader.py --inputs $(or $(INPUTS),100000)
 
-crash: $(VENV)/.dev  ## kill apply before every call that it makes, those that only look included
+crash: $(VENV)/.dev  ## kill apply before every change that it makes, and before each kind of look
 	@scripts/test-tools
-	DAYPASS_CRASH_EVERY=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 0 \
+	DAYPASS_CRASH_EVERY=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 \
 	  tests/e2e/test_crash_safety.py tests/e2e/test_break_glass_killed.py
 
 stateful: $(VENV)/.dev  ## other stories each time, of whatever happens to grants (STORIES=N)

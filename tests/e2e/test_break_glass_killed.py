@@ -1,4 +1,4 @@
-"""Runs that take, refuse and close an emergency: killed before every call, and after the last."""
+"""Runs that take, refuse and close an emergency: killed before every change, and after."""
 
 from __future__ import annotations
 

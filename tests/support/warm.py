@@ -50,7 +50,8 @@ class Fate:
     """What befalls a command. Nothing, unless something is named."""
 
     kill: int | None = None  # before which of its calls it is killed; 1 is the first
-    kill_at: str | None = None  # a pattern: before the first call like this it is killed
+    kill_at: str | None = None  # a pattern: before a call like this it is killed
+    kill_nth: int = 1  # before which of the calls like that; 1 is the first
     reads: bool = False  # whether calls that only look are counted too
     hold: str | None = None  # a pattern: at the first call like this it waits for `go`
     minute: int | None = None  # seconds that a grant of a minute lasts; no patience then either
@@ -172,6 +173,7 @@ class Warm:
             "folder": str(folder),
             "kill": fate.kill,
             "killAt": fate.kill_at,
+            "killNth": fate.kill_nth,
             "reads": fate.reads,
             "hold": fate.hold,
             "gate": str(fate.folder) if fate.folder else None,

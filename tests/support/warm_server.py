@@ -47,12 +47,18 @@ _READS = (
 _IDS = re.compile(r"\b\d+\b")
 
 
+def is_look(call: str) -> bool:
+    """Whether a call only looks."""
+    return any(read.fullmatch(call) for read in _READS)
+
+
 @dataclass(slots=True)
 class Watch:
     """Counts what a command does, and kills or holds it at one of these moments."""
 
     order: Mapping[str, Any]
     names: list[str] = field(default_factory=list)
+    like: int = 0  # calls like the one before which it is killed
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def see(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -71,14 +77,16 @@ class Watch:
     def _meet(self, name: str) -> None:
         # One look after the other of the same name is one: each delivery that a sweep leaves behind
         # is one more that the next run looks at, and the sweep would never come to its end.
-        if any(read.fullmatch(name) for read in _READS) and (
-            not self.order.get("reads") or self.names[-1:] == [name]
-        ):
+        if is_look(name) and (not self.order.get("reads") or self.names[-1:] == [name]):
             return
         with self._lock:
             self.names.append(name)
             at = self.order.get("killAt")
-            if len(self.names) == self.order.get("kill") or (at and re.search(at, name)):
+            like = bool(at and re.search(at, name))
+            self.like += like
+            if len(self.names) == self.order.get("kill") or (
+                like and self.like == self.order["killNth"]
+            ):
                 self.end("killed")
                 os.kill(os.getpid(), signal.SIGKILL)
                 signal.pause()
