@@ -79,7 +79,7 @@ VERBS: Final[dict[str, Verb]] = {
     "audit": Verb("daypass.cli.audit", "list the evidence, verify it, and answer from it"),
     "vault": Verb(
         "daypass.cli.vault",
-        "the least-privilege set-up of Vault: render, apply, doctor; rotate-evidence",
+        "the set-up of Vault: render, apply, doctor, sql; rotate-evidence, accept-loss",
     ),
     "demo": Verb("daypass.cli.demo", "the whole story on this machine, in a minute"),
 }
