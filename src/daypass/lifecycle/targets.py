@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final, Self
 from daypass.errors import DaypassError
 from daypass.model.canonical import digest_bytes
 from daypass.model.instant import Instant
-from daypass.model.postgresql import LOGIN_ID_LENGTH
 from daypass.model.resource import IssueMode
-from daypass.model.target import Confirmed, Login
+from daypass.model.target import Confirmed, Login, login_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -113,8 +112,9 @@ class Targets:
 
     def confirms(self, grant: Grant) -> Confirmed:
         """What an end of that grant can confirm."""
-        named = (grant.mount, grant.role) in self.by_role
-        return Confirmed.SESSIONS if named else Confirmed.CREDENTIAL
+        report = self._report(grant)
+        tells = report is not None and not report.strange
+        return Confirmed.SESSIONS if tells else Confirmed.CREDENTIAL
 
     def tells_log_ins(self, grant: Grant, others: Collection[str]) -> bool:
         """Whether the look tells for certain which log-ins are of that grant.
@@ -122,7 +122,9 @@ class Targets:
         Names hold a part of an id: where another live grant shares it, the lease has to tell.
         """
         report = self._report(grant)
-        return report is not None and not report.is_cut and not _shares(grant.id, others)
+        if report is None or report.is_cut or report.strange:
+            return False
+        return not _shares(grant.id, others)
 
     def why_unconfirmed(self, grant: Grant, others: Collection[str]) -> str | None:
         """Why the look does not show that nothing of that grant works; None where it does.
@@ -164,10 +166,8 @@ def _may_be(name: str, grant_id: str) -> bool:
 
 
 def _shares(grant_id: str, others: Collection[str]) -> bool:
-    if len(grant_id) < LOGIN_ID_LENGTH:
-        return False
-    cut = grant_id[:LOGIN_ID_LENGTH]
-    return any(other != grant_id and other.startswith(cut) for other in others)
+    prefix = login_prefix(grant_id)
+    return any(other != grant_id and login_prefix(other) == prefix for other in others)
 
 
 def tell(
@@ -208,6 +208,13 @@ def _tell_rights(target: Target, report: TargetReport, outcome: Outcome) -> None
     if lacks:
         text = f"Vault's user at {target} cannot see or end sessions: {'; '.join(lacks)}"
         outcome.alarm(f"target.{target.name}", text)
+    if report.strange:
+        outcome.alarm(
+            f"strange-log-ins.{target.name}",
+            f"{report.strange} log-in(s) at {target} bear names that tell no grant: their ends are "
+            "confirmed by leases only. Give the connection the `username_template` of "
+            "docs/database.md",
+        )
     if report.sessions:
         text = f"{len(report.sessions)} session(s) of ended log-ins are open at {target}"
         outcome.alarm(f"sessions.{target.name}", f"{text}: end them at the database")
@@ -254,7 +261,7 @@ def _strangers(
     """Returns log-ins that no grant explains, or that are older than the grant they name."""
     begins: dict[str, list[Instant | None]] = {}
     for grant_id, since in known.items():
-        begins.setdefault(grant_id[:LOGIN_ID_LENGTH], []).append(since)
+        begins.setdefault(login_prefix(grant_id), []).append(since)
     strangers = []
     for login in logins:
         if login.made_at > now.seconds - _YOUNG_SECONDS:

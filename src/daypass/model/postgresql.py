@@ -89,30 +89,52 @@ _END_SESSIONS: Final = """\
   END IF;"""
 
 # Drops locked-out log-ins. One that owns something loses its group roles, its members and its code,
-# and stays if that leaves data. No step can fail the whole; the look names what is left. Losing
-# this work in a crash costs nothing: the next look does it again.
-TIDY: Final = """\
+# and stays if that leaves data. Code that others call is emptied in place: a trigger does nothing
+# any more, anything else says why. No step can fail the whole, waits for long, or keeps the rest
+# from its turn; the look names what is left. Losing this work in a crash costs nothing: the next
+# look does it again.
+TIDY: Final = fill("""\
 DO @QUOTE@ DECLARE
   gone pg_catalog.record;
   thing pg_catalog.record;
   went boolean;
+  many boolean;
+  cascades int := 0;
   open bigint;
+  until pg_catalog.timestamptz;
 BEGIN
   @PATH@
-  PERFORM set_config('lock_timeout', '1s', true), set_config('synchronous_commit', 'off', true);
+  PERFORM set_config('lock_timeout', '100ms', true), set_config('synchronous_commit', 'off', true);
+  until := clock_timestamp() + interval '8 seconds';
+  FOR thing IN
+    SELECT pg_get_userbyid(m.roleid) AS lent, pg_get_userbyid(m.member) AS member,
+      pg_get_userbyid(m.grantor) AS grantor
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid IN (m.member, m.roleid)
+    WHERE @WHICH@ AND NOT rolsuper
+      AND (m.member = r.oid OR pg_get_userbyid(m.member) <> current_user)
+  LOOP
+    EXIT WHEN clock_timestamp() > until;
+    BEGIN
+      EXECUTE format(CASE WHEN current_setting('server_version_num')::int < 160000
+        THEN 'REVOKE %I FROM %I' ELSE 'REVOKE %I FROM %I GRANTED BY %I CASCADE' END,
+        thing.lent, thing.member, thing.grantor);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END LOOP;
   FOR gone IN
     SELECT oid, rolname, rolcanlogin FROM pg_roles r WHERE @WHICH@ AND NOT rolsuper
-    ORDER BY (SELECT count(*) FROM pg_shdepend
-      WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid AND deptype = 'o'), oid
-    LIMIT @MOST@
+    ORDER BY random() LIMIT @MOST@
   LOOP
+    EXIT WHEN clock_timestamp() > until;
     BEGIN
       IF gone.rolcanlogin THEN EXECUTE format('ALTER ROLE %I NOLOGIN', gone.rolname); END IF;
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
     SELECT count(*) INTO open FROM pg_stat_activity WHERE usesysid = gone.oid;
+    SELECT count(*) > 10000 INTO many FROM (SELECT FROM pg_shdepend
+      WHERE refclassid = 'pg_authid'::regclass AND refobjid = gone.oid LIMIT 10001) d;
     BEGIN
-      IF open = 0 THEN
+      IF open = 0 AND NOT many THEN
         EXECUTE format('DROP ROLE %I', gone.rolname);
         CONTINUE;
       END IF;
@@ -123,15 +145,22 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
     FOR thing IN
-      SELECT pg_get_userbyid(roleid) AS lent, pg_get_userbyid(member) AS member,
-        pg_get_userbyid(grantor) AS grantor
-      FROM pg_auth_members
-      WHERE member = gone.oid OR (roleid = gone.oid AND pg_get_userbyid(member) <> current_user)
+      SELECT format('CREATE OR REPLACE %s %I.%I(%s) %s LANGUAGE plpgsql AS %L',
+        CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname, p.proname,
+        pg_get_function_arguments(p.oid),
+        CASE p.prokind WHEN 'p' THEN '' ELSE 'RETURNS ' || pg_get_function_result(p.oid) END,
+        e.body) AS emptied
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, LATERAL (SELECT CASE
+        WHEN p.prorettype = 'trigger'::regtype
+        THEN 'BEGIN IF TG_OP = ''DELETE'' THEN RETURN OLD; END IF; RETURN NEW; END'
+        ELSE 'BEGIN RAISE EXCEPTION ''the grant that made this has ended''; END' END AS body) e
+      WHERE p.proowner = gone.oid AND p.prokind IN ('f', 'p')
+        AND (p.prosrc <> e.body OR p.prosecdef OR p.proconfig IS NOT NULL)
+      LIMIT 2000
     LOOP
+      EXIT WHEN clock_timestamp() > until;
       BEGIN
-        EXECUTE format(CASE WHEN current_setting('server_version_num')::int < 160000
-          THEN 'REVOKE %I FROM %I' ELSE 'REVOKE %I FROM %I GRANTED BY %I CASCADE' END,
-          thing.lent, thing.member, thing.grantor);
+        EXECUTE thing.emptied;
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
     END LOOP;
@@ -160,37 +189,31 @@ BEGIN
           WHERE s.srvowner = gone.oid
         LIMIT 2000
       LOOP
+        EXIT WHEN clock_timestamp() > until;
         BEGIN
           EXECUTE 'DROP ' || thing.name;
           went := true;
         EXCEPTION WHEN OTHERS THEN NULL;
         END;
       END LOOP;
-      EXIT WHEN NOT went;
+      EXIT WHEN NOT went OR clock_timestamp() > until;
     END LOOP;
-    -- A routine that only triggers call goes with them. What something else calls stays, and runs
-    -- with the rights of the ended log-in: none.
+    -- A trigger on a table of others goes with the routine that it alone calls. It needs that
+    -- table for a moment, so few are tried at a time.
     FOR thing IN
-      SELECT p.oid::regprocedure AS name, NOT EXISTS (
-          SELECT FROM pg_depend WHERE refclassid = 'pg_proc'::regclass AND refobjid = p.oid
-          AND classid <> 'pg_trigger'::regclass) AS only_triggers, NOT prosecdef AND NOT EXISTS (
-          SELECT FROM pg_auth_members WHERE member = gone.oid) AND NOT EXISTS (
-          SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
-          AND refobjid = gone.oid AND deptype = 'a') AS confine
-      FROM pg_proc p WHERE p.proowner = gone.oid ORDER BY prosecdef LIMIT 2000
+      SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.proowner = gone.oid
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_proc'::regclass
+          AND refobjid = p.oid AND classid <> 'pg_trigger'::regclass)
+      LIMIT 10
     LOOP
+      EXIT WHEN cascades >= 10 OR clock_timestamp() > until;
+      cascades := cascades + 1;
       BEGIN
-        IF thing.confine THEN
-          EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER', thing.name);
-        END IF;
-      EXCEPTION WHEN OTHERS THEN NULL;
-      END;
-      BEGIN
-        IF thing.only_triggers THEN EXECUTE format('DROP ROUTINE %s CASCADE', thing.name); END IF;
+        EXECUTE format('DROP ROUTINE %s CASCADE', thing.name);
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
     END LOOP;
-    CONTINUE WHEN open > 0 OR EXISTS (
+    CONTINUE WHEN open > 0 OR many OR EXISTS (
       SELECT FROM pg_shdepend d
         LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = gone.oid AND d.deptype = 'o'
@@ -207,7 +230,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
   END LOOP;
-END @QUOTE@;"""
+END @QUOTE@;""")
 
 # What could not be done fails the whole at last, once everything else was tried and committed.
 _CHECK: Final = fill("""\
@@ -246,7 +269,8 @@ BEGIN
   @PATH@
   PERFORM set_config('lock_timeout', '1s', true), set_config('synchronous_commit', 'off', true);
 @SESSIONS@
-  IF open = 0 THEN
+  IF open = 0 AND NOT EXISTS (SELECT FROM pg_shdepend
+      WHERE refclassid = 'pg_authid'::regclass AND refobjid = to_regrole('"{{name}}"')) THEN
     BEGIN
       DROP ROLE IF EXISTS "{{name}}";
       RETURN;

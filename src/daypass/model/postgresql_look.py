@@ -53,24 +53,14 @@ END $$;""",
 )
 
 # Raises, so that the transaction makes no log-in and Vault no lease: the error is the answer.
-# A session that stays in its start-up for two seconds could be anybody's: it counts as open.
+# A session in its start-up is not in it: the revocation has ended those of its own log-in, by
+# their rights, and any client could stretch another.
 _REPORT: Final = fill(
     """\
 DO $$ DECLARE
   report json;
-  tries int := 0;
-  starting int[];
 BEGIN
   @PATH@
-  LOOP
-    starting := ARRAY(
-      SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.pid IS NOT NULL
-        AND a.usesysid IS NULL AND (tries = 0 OR l.pid = ANY (starting)));
-    EXIT WHEN cardinality(starting) = 0 OR tries = 50;
-    tries := tries + 1;
-    PERFORM pg_sleep(0.002 * tries), pg_stat_clear_snapshot();
-  END LOOP;
   SELECT json_build_object(
     'server', current_setting('server_version_num')::int,
     'database', current_database(),
@@ -78,28 +68,33 @@ BEGIN
     'ends', me.rolsuper OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE'),
     'prepared', current_setting('max_prepared_transactions')::int,
     'sessions', (
-      SELECT coalesce(json_agg(s.name), '[]') FROM (
-        SELECT coalesce(r.rolname, '') AS name
-        FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
-        WHERE @ENDED@
-        UNION ALL SELECT '' FROM unnest(starting)) s),
+      SELECT coalesce(json_agg(coalesce(r.rolname, '')), '[]')
+      FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+      WHERE @ENDED@),
     'logins', (
       SELECT coalesce(json_agg(l.rolname), '[]') FROM (
         SELECT rolname FROM pg_roles
         WHERE rolname ~ '@PATTERN@' AND rolcanlogin
           AND (rolvaliduntil IS NULL OR rolvaliduntil > now())
         ORDER BY rolname LIMIT @LOGINS@ + 1) l),
+    'strange', (
+      SELECT count(*) FROM pg_roles r WHERE rolcanlogin AND rolvaliduntil > now()
+        AND rolname !~ '@PATTERN@' AND NOT rolsuper AND (rolname ~ '^v-'
+          OR current_setting('server_version_num')::int >= 160000 AND EXISTS (
+            SELECT FROM pg_auth_members m
+            WHERE m.roleid = r.oid AND m.member = me.oid AND m.admin_option))),
     'leftovers', (
       SELECT coalesce(json_agg(json_build_array(l.rolname, (
         SELECT coalesce(json_agg(DISTINCT coalesce(b.datname, '')), '[]')
-        FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = d.dbid
-        WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = l.oid))), '[]')
+        FROM (SELECT dbid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+          AND refobjid = l.oid LIMIT 10000) d LEFT JOIN pg_database b ON b.oid = d.dbid))), '[]')
       FROM (
         SELECT oid, rolname FROM pg_roles WHERE rolname ~ '@PATTERN@' AND NOT rolcanlogin
         ORDER BY oid LIMIT @LEFTOVERS@ + 1) l),
     'definers', (
       SELECT count(*) FROM (
-        SELECT 'pg_proc'::regclass AS kind, oid, proowner AS owner FROM pg_proc WHERE prosecdef
+        SELECT 'pg_proc'::regclass AS kind, oid, proowner AS owner FROM pg_proc
+          WHERE prosecdef OR prorettype = 'trigger'::regtype
         UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind = 'v') c
       WHERE (c.owner = me.oid AND (c.kind = 'pg_proc'::regclass OR NOT me.rolsuper)
           OR c.owner IN (

@@ -41,6 +41,11 @@ class Leftover:
     databases: tuple[str, ...]
 
 
+def login_prefix(grant_id: str) -> str:
+    """Returns what a log-in's name holds of a grant's id, as the username template makes it."""
+    return f"token-grant-{grant_id}".replace("token-grant-", "")[:LOGIN_ID_LENGTH]
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """A log-in that works, by its name: whose grant it was made for, and when."""
@@ -60,7 +65,7 @@ class Login:
 
     def is_of(self, grant_id: str) -> bool:
         """Whether it may have been made for that grant. A name holds only a part of a long id."""
-        return self.grant_prefix == grant_id[:LOGIN_ID_LENGTH]
+        return self.grant_prefix == login_prefix(grant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class TargetReport:
     sessions: tuple[str, ...]  # log-ins of open sessions that should be gone; "" where dropped
     logins: tuple[Login, ...]
     leftovers: tuple[Leftover, ...]
+    strange: int  # log-ins with an end that another username template made, or may have made
     definers: int  # functions and views with the rights of Vault's user or of a group it lends
     open: tuple[str, ...]  # other databases that PUBLIC may connect to
 
@@ -108,6 +114,7 @@ class TargetReport:
                     Leftover(str(login), _texts(databases))
                     for login, databases in found["leftovers"]
                 ),
+                strange=_number(found.get("strange", 0)),
                 definers=_number(found["definers"]),
                 open=_texts(found["open"]),
             )

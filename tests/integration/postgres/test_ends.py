@@ -159,7 +159,7 @@ def test_a_session_in_its_start_up_does_not_outlive_the_end(target: Target) -> N
     thread.start()
     while len(starting(target)) == before:
         time.sleep(0.01)
-    assert target.look().sessions == ("",)  # it could be anybody's
+    assert target.look().sessions == ()  # any client could stretch its start-up
     holder.revoke()
     thread.join()
     assert outcome != ["read"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 import pytest
 
+from daypass.model.postgresql import MOST_LEFTOVERS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -184,8 +186,8 @@ def test_data_stay_with_a_log_in_that_has_no_rights(target: Target) -> None:
     holder.runs("CREATE RULE d_rule AS ON INSERT TO d_t DO ALSO SELECT 1", *all_of(CODE))
     holder.revoke()
     assert things(target) == left
-    # An extension keeps what its owner put into it: that runs with the rights of the log-in.
-    assert definers(target) == ["d_member()"]
+    # An extension keeps what its owner put into it, emptied, and with the rights of its caller.
+    assert definers(target) == []
     assert not holder.logs_in()
     assert holder.memberships() == set()
     (leftover,) = target.look().leftovers
@@ -210,6 +212,68 @@ DROP COLLATION d_coll; DROP SCHEMA d_schema; DROP EXTENSION hstore; DROP PUBLICA
 """
 
 
+def test_a_trigger_that_cannot_go_does_nothing_any_more(target: Target) -> None:
+    """A default of the holder's own table, and another holder's grant, keep its function."""
+    holder, other = target.mint("admin"), target.mint("reads")
+    holder.runs(
+        "CREATE TABLE copied (i int, item text)",
+        "GRANT SELECT ON copied TO PUBLIC",
+        "CREATE FUNCTION tampers() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+        "INSERT INTO public.copied VALUES (new.id, new.item); "
+        "new.item := ''tampered''; RETURN new; END'",
+        "CREATE TABLE keeps (i int, b boolean DEFAULT (tampers() IS NULL))",
+        "CREATE TRIGGER a_trigger BEFORE INSERT OR DELETE ON orders "
+        "FOR EACH ROW EXECUTE FUNCTION tampers()",
+    )
+    other.runs("SELECT lo_create(4711)", f'GRANT SELECT ON LARGE OBJECT 4711 TO "{holder.name}"')
+    holder.revoke()
+    target.look()
+    target.sql("INSERT INTO orders VALUES (100, 'lamp', 'paid', now())")
+    assert target.sql("SELECT item FROM orders WHERE id = 100") == [("lamp",)]
+    assert target.sql("DELETE FROM orders WHERE id = 100 RETURNING item") == [("lamp",)]
+    assert target.sql("SELECT * FROM copied") == []
+    other.revoke()
+    target.sql("SELECT lo_unlink(4711); DROP TABLE keeps, copied")
+    assert target.look().leftovers == ()
+    assert not holder.is_there
+
+
+def test_what_is_taken_over_runs_no_code_of_its_holder(target: Target) -> None:
+    holder = target.mint("admin")
+    holder.runs(
+        "CREATE FUNCTION runs(q text) RETURNS int LANGUAGE plpgsql AS "
+        "'BEGIN EXECUTE q; RETURN 1; END'",
+        "CREATE PROCEDURE proceeds(q text) LANGUAGE plpgsql AS 'BEGIN EXECUTE q; END'",
+        "CREATE TABLE asks (i int, n int DEFAULT (runs('SELECT 1')))",
+    )
+    holder.revoke()
+    take_over(target, holder)
+    with pytest.raises(psycopg.errors.RaiseException, match="made this has ended"):
+        target.sql("SELECT runs('CREATE ROLE backdoor SUPERUSER')")
+    target.sql("DROP TABLE asks; DROP FUNCTION runs")
+    assert target.look().leftovers == ()
+
+
+def test_many_leftovers_keep_no_log_in_in_its_group(target: Target) -> None:
+    """More than one look tidies, which own nothing and cannot be dropped."""
+    reader = target.mint("reads")
+    reader.runs("SELECT lo_create(4712)")
+    for number in range(MOST_LEFTOVERS + 2):
+        name = f"g-many-{number:03d}-abcdef-1700000000"
+        target.sql(f'CREATE ROLE "{name}" NOLOGIN')
+        target.sql(f'GRANT "{name}" TO {target.user} WITH ADMIN OPTION')
+        reader.runs(f'GRANT SELECT ON LARGE OBJECT 4712 TO "{name}"')
+    holder = target.mint("admin")
+    target.sql(f'ALTER ROLE "{holder.name}" NOLOGIN')
+    target.look()
+    assert holder.memberships() == set()
+    reader.revoke()
+    target.sql("SELECT lo_unlink(4712)")
+    for _ in range(3):
+        target.look()
+    assert target.look().leftovers == ()
+
+
 def test_a_view_that_others_built_on_lends_nothing(target: Target) -> None:
     holder = target.mint("admin")
     holder.runs("CREATE VIEW kept_v AS SELECT * FROM orders", "GRANT SELECT ON kept_v TO PUBLIC")
@@ -223,7 +287,7 @@ def test_a_view_that_others_built_on_lends_nothing(target: Target) -> None:
 
 
 def test_nothing_of_others_goes_with_what_a_holder_made(target: Target) -> None:
-    """A routine that others, or the holder's own data, built on stays: it runs without rights."""
+    """A routine that others, or the holder's own data, built on stays, and is emptied."""
     holder = target.mint("admin")
     holder.runs(
         "CREATE FUNCTION used(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
@@ -244,7 +308,8 @@ def test_nothing_of_others_goes_with_what_a_holder_made(target: Target) -> None:
     assert dependants(target) == before
     assert target.sql("SELECT i FROM others.t") == [(7,)]
     assert target.sql("SELECT * FROM own") == [(7, 1)]
-    assert target.sql("SELECT used(1)") == [(2,)]  # called by the superuser
+    with pytest.raises(psycopg.errors.RaiseException, match="made this has ended"):
+        target.sql("SELECT used(1)")
     assert target.look().leftovers[0].login == holder.name
     assert dependants(target) == before
     target.sql("DROP SCHEMA others CASCADE; DROP TABLE own")

@@ -40,6 +40,7 @@ def a_report(**differs: Any) -> TargetReport:
         "sessions": (),
         "logins": (),
         "leftovers": (),
+        "strange": 0,
         "definers": 0,
         "open": (),
     }
@@ -166,6 +167,29 @@ def test_what_the_target_does_not_show_is_not_confirmed(
     (why,) = end(vault, a_grant())
     assert why is not None
     assert words in why
+
+
+def test_a_name_that_the_template_shortens_is_known_all_the_same() -> None:
+    """The username template takes every `token-grant-` out of what it is given."""
+    odd, plain = replace(a_grant(), id="token-grant-alice-1"), replace(a_grant(), id="alice-1")
+    login = Login("g-alice-1-abc123-1700000000")
+    vault = FakeVault({}, report=a_report(logins=(login,)))
+    (why,) = end(vault, odd)
+    assert why is not None
+    assert "still works" in why
+    vault.others = (plain,)  # then it may be the other's, and the lease has to tell
+    assert end(vault, odd) == [None]
+    vault.stuck, vault.leases = {"a"}, ("a",)
+    assert end(vault, odd) != [None]
+
+
+def test_where_log_ins_bear_other_names_the_lease_has_to_tell() -> None:
+    vault = FakeVault({}, stuck={"a"}, leases=("a",), report=a_report(strange=1))
+    (why,) = end(vault, a_grant())
+    assert why is not None
+    assert why.startswith("1 lease(s)")
+    targets = Targets({TARGET_ROLE: TARGET}, {TARGET: a_report(strange=1)})
+    assert str(targets.confirms(a_grant())) == "credential"
 
 
 def test_a_session_of_another_log_in_speaks_for_no_other_grant() -> None:
