@@ -108,8 +108,105 @@ def test_every_part_of_daypasss_own_text_counts() -> None:
         assert any(not state.is_sound for state, _ in judged(*cut))
 
 
+LOOP = (
+    "DO $$ DECLARE t record; BEGIN FOR t IN SELECT oid::regprocedure p FROM pg_proc WHERE "
+    "proowner = (SELECT oid FROM pg_roles WHERE rolname = '{{name}}') LOOP "
+    "EXECUTE format('@', t.p); END LOOP; EXCEPTION WHEN OTHERS THEN NULL; END $$;"
+)
+
+
+def loop(statement: str) -> str:
+    """A block that runs a statement for each function of the log-in."""
+    return LOOP.replace("@", statement)
+
+
+AGAIN = GUARD.format('ALTER ROLE "{{name}}" LOGIN;')
+KEEP = (NOLOGIN, "COMMIT", END)
+SELF = "Vault's own user"
+
+GIVES = {
+    "a function to the current user": ((*KEEP, "ALTER FUNCTION f() OWNER TO CURRENT_USER"), SELF),
+    "each function, in a loop": ((*KEEP, loop("ALTER FUNCTION %s OWNER TO CURRENT_USER")), SELF),
+    "to the session's user": ((*KEEP, loop("ALTER FUNCTION %s OWNER TO SESSION_USER")), SELF),
+    "to Vault's user by name": ((*KEEP, loop('ALTER FUNCTION %s OWNER TO "vault"')), SELF),
+    "in capitals": ((*KEEP, loop("ALTER FUNCTION %s OWNER TO VAULT")), SELF),
+    "to a lent role": ((*KEEP, loop("ALTER VIEW %s OWNER TO orders_read")), "rights are lent"),
+    "to what is formatted": ((*KEEP, loop("ALTER VIEW %s OWNER TO %I")), "cannot be read"),
+    "another's NOLOGIN": (
+        (GUARD.format("ALTER ROLE other NOLOGIN;"), "COMMIT", END), "does not name the log-in",
+    ),
+    "another's NOLOGIN, formatted": (
+        (GUARD.format("EXECUTE format('ALTER ROLE %I NOLOGIN', 'other');"), "COMMIT", END),
+        "does not name the log-in",
+    ),
+    "another's NOLOGIN as well": (
+        (*KEEP, GUARD.format("ALTER ROLE other NOLOGIN;")), "ALTER ROLE other NOLOGIN: it cannot",
+    ),
+    "another's sessions": (
+        (NOLOGIN, "COMMIT", END.replace("{{name}}", "other")), "no pg_terminate_backend for",
+    ),
+    "LOGIN again": ((*KEEP, AGAIN), "no role log in"),
+    "LOGIN behind a comment in a string": (
+        (NOLOGIN, "COMMIT", END, AGAIN.replace("BEGIN ", "BEGIN PERFORM '--'; ")), "role log in",
+    ),
+    "LOGIN added to daypass's own text": ((*postgresql.REVOCATION, AGAIN), "no role log in"),
+    "another name": (
+        (*KEEP, GUARD.format('ALTER ROLE "{{name}}" RENAME TO old;')), "read as taking something",
+    ),
+    "a later end": (
+        (*KEEP, GUARD.format("ALTER ROLE \"{{name}}\" VALID UNTIL 'infinity';")),
+        "read as taking something",
+    ),
+    "ROLLBACK": ((NOLOGIN, "ROLLBACK", "COMMIT", END), "takes the lock-out back"),
+    "ROLLBACK inside": (
+        (NOLOGIN.replace("END IF;", "END IF; ROLLBACK;"), "COMMIT", END), "takes the lock-out back",
+    ),
+    "prepared": ((NOLOGIN, "PREPARE TRANSACTION 'x'", "COMMIT", END), "takes the lock-out back"),
+    "an error that is caught": (
+        (GUARD.format(f'ALTER ROLE "{{{{name}}}}" NOLOGIN; PERFORM {END[7:]};'), "COMMIT", END),
+        "an error after NOLOGIN is caught",
+    ),
+    "a new log-in": ((*KEEP, "CREATE USER b"), "must make no role"),
+    "rights": ((*KEEP, GUARD.format("GRANT orders_admin TO b;")), "must give no rights"),
+    "the log-in's rights": ((*KEEP, GUARD.format('GRANT "{{name}}" TO b;')), "give no rights"),
+    "a member": ((*KEEP, "ALTER GROUP a ADD USER b"), "must give no rights"),
+    "the catalog": ((*KEEP, "UPDATE pg_authid SET rolcanlogin = true"), "change of the catalog"),
+    "another's drop": ((*KEEP, "DROP ROLE IF EXISTS other"), "removing"),
+    "two drops": ((*KEEP, 'DROP ROLE IF EXISTS "{{name}}", other'), "removing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(GIVES))
+def test_an_end_that_gives_or_takes_back_is_named(name: str) -> None:
+    statements, words = GIVES[name]
+    found = [text for state, text in judged(*statements) if not state.is_sound]
+    assert any(words in text for text in found), judged(*statements)
+
+
+FORMAT = "EXECUTE format('ALTER ROLE %I NOLOGIN', '{{name}}');"
+QUOTE = "EXECUTE 'ALTER ROLE ' || quote_ident('{{name}}') || ' NOLOGIN';"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (GUARD.format(FORMAT), "COMMIT", END, DROP),
+        (GUARD.format(QUOTE), "COMMIT", END, DROP),
+        (NOLOGIN.replace("NOLOGIN", "WITH NOLOGIN NOINHERIT CONNECTION LIMIT 0"), "COMMIT", END),
+        (NOLOGIN.replace("NOLOGIN", "NOLOGIN VALID UNTIL '-infinity'"), "COMMIT", END, DROP),
+        (*KEEP, GUARD.format('GRANT "{{name}}" TO CURRENT_USER; DROP OWNED BY "{{name}}";')),
+        (*KEEP, GUARD.format('REVOKE orders_read FROM "{{name}}" CASCADE;'), DROP),
+        ("ROLLBACK", *KEEP, 'DROP USER MAPPING IF EXISTS FOR "{{name}}" SERVER s', DROP),
+        (*KEEP, "/* no LOGIN; GRANT */ " + DROP),
+    ],
+)
+def test_an_administrators_own_end_stays_advice(statements: tuple[str, ...]) -> None:
+    assert [state for state, _ in judged(*statements)] == [State.ADVICE], judged(*statements)
+
+
 CREATE = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
 GRANT = 'GRANT orders_read TO "{{name}}"'
+ALTER = 'ALTER ROLE "{{name}}"'
 
 
 @pytest.mark.parametrize(
@@ -120,6 +217,34 @@ GRANT = 'GRANT orders_read TO "{{name}}"'
         ((f"{CREATE} SUPERUSER",), "SUPERUSER"),
         ((CREATE, f"{GRANT} WITH ADMIN OPTION"), "WITH ADMIN OPTION"),
         ((GRANT,), "make no log-in"),
+        ((CREATE, f"{GRANT} WITH INHERIT TRUE, ADMIN TRUE"), "ADMIN TRUE"),
+        ((CREATE, f"{GRANT} WITH  GRANT\n OPTION"), "WITH GRANT OPTION"),
+        ((CREATE, GRANT, f"{ALTER} VALID UNTIL 'infinity'"), "VALID UNTIL 'infinity'"),
+        ((f"{CREATE} VALID UNTIL '2999-01-01'", GRANT), "VALID UNTIL '2999-01-01'"),
+        ((CREATE.replace("{{password}}", "x"), GRANT), "PASSWORD is not"),
+        ((CREATE, f"{ALTER} PASSWORD 'x'"), "PASSWORD is not"),
+        ((CREATE, 'GRANT pg_execute_server_program TO "{{name}}"'), "the server itself"),
+        ((CREATE, "GRANT pg_read_server_files TO team"), "the server itself"),
+        ((f"{CREATE} IN ROLE PG_WRITE_SERVER_FILES CONNECTION LIMIT 2",), "the server itself"),
+        (postgresql.creation("pg_execute_server_program"), "the server itself"),
+        ((CREATE, 'GRANT pg_signal_backend TO "{{name}}"'), "sessions of others"),
+        ((CREATE, 'GRANT pg_maintain TO "{{name}}"'), "every owner"),
+        ((CREATE, 'GRANT pg_of_tomorrow TO "{{name}}"'), "pg_of_tomorrow: what this role"),
+        ((f"{CREATE} CREATEDB", GRANT), "CREATEDB: what a holder makes"),
+        ((CREATE, CREATE.replace("{{name}}", "{{name}}x")), "a second log-in"),
+        ((CREATE, "CREATE USER b"), "a second log-in"),
+        ((CREATE, CREATE), "more than one log-in"),
+        ((CREATE, 'CREATE ROLE team ADMIN "{{name}}"'), "makes members"),
+        ((CREATE, 'CREATE ROLE team NOLOGIN ROLE "{{name}}"'), "makes members"),
+        ((f"{CREATE} ADMIN team",), "makes members"),
+        ((CREATE, "ALTER ROLE team LOGIN"), "changes another role"),
+        ((CREATE, f"{ALTER} RENAME TO b"), "or its name"),
+        ((CREATE, "ALTER GROUP a ADD USER b"), "past the grant"),
+        ((CREATE, f"{GRANT}, team"), "past the grant"),
+        ((CREATE, "GRANT orders_read TO team"), "past the grant"),
+        ((CREATE, 'GRANT "{{name}}" TO team'), "past the grant"),
+        ((CREATE, "DO $$ BEGIN EXECUTE format('GRANT %I TO x', 'a'); END $$"), "past the grant"),
+        ((CREATE, "UPDATE pg_authid SET rolvaliduntil = NULL"), "change of the catalog"),
     ],
 )
 def test_what_a_log_in_must_not_be_is_named(statements: tuple[str, ...], words: str) -> None:
@@ -133,9 +258,45 @@ def test_a_creation_of_ones_own_is_no_fault() -> None:
     assert [fault.state for fault in faults_of_creation((CREATE, GRANT))] == [State.ADVICE]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        (f"{ALTER} SET statement_timeout = '30s'", f"{ALTER} NOCREATEDB"),
+        ('ALTER GROUP admin ADD USER "{{name}}"', 'GRANT "{{name}}" TO CURRENT_USER'),
+        ('GRANT admin, b TO "{{name}}" WITH ADMIN FALSE, SET FALSE',),
+        ('GRANT USAGE ON SCHEMA s TO "{{name}}"', 'CREATE USER MAPPING FOR "{{name}}" SERVER s'),
+        ('ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO "{{name}}"',),
+    ],
+)
+def test_an_administrators_own_log_in_is_no_fault(more: tuple[str, ...]) -> None:
+    assert faults_of_creation((f"{CREATE} IN ROLE admin CONNECTION LIMIT 2", *more)) == ()
+
+
+@pytest.mark.parametrize(
+    "more", ['GRANT pg_read_all_data TO "{{name}}"', 'GRANT pg_monitor TO "{{name}}"',
+             "CREATE ROLE team NOLOGIN"],
+)  # fmt: skip
+def test_what_reaches_far_is_advice(more: str) -> None:
+    found = faults_of_creation((f"{CREATE} CONNECTION LIMIT 2", GRANT, more))
+    assert [fault.state for fault in found] == [State.ADVICE]
+
+
+def test_a_look_that_gives_is_named() -> None:
+    own = list(postgresql_look.LOOK)
+    for more, words in (
+        (AGAIN, "no role log in"),
+        (loop("ALTER VIEW %s OWNER TO CURRENT_USER"), SELF),
+    ):
+        assert any(words in fault.text for fault in faults_of_look([*own, more]))
+    assert [fault.state for fault in faults_of_look([*own, "SELECT 1"])] == [State.ADVICE]
+
+
 def test_what_is_lent_is_read() -> None:
     texts = (f"{CREATE} IN ROLE a, b;", f"{GRANT};", 'GRANT SELECT ON ALL TABLES TO "{{name}}";')
     assert lent_by(texts) == ("orders_read", "a", "b")
+    texts = (f"{CREATE} IN ROLE a CONNECTION LIMIT 2", 'ALTER GROUP b ADD USER "{{name}}"')
+    assert lent_by(texts) == ("a", "b")
+    assert lent_by(postgresql.creation("orders_read")) == ("orders_read",)
 
 
 @pytest.mark.parametrize(

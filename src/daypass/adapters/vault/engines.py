@@ -225,7 +225,8 @@ def _sql(engines: Engines, role: TieredRole, user: str, lent: Iterable[str]) -> 
     mend = f"daypass vault sql revocation | bao write {path} -"
     yield from _judged(f"revocation of {path}", revocation, mend)
     creation = _texts(engines, role, "creation_statements")
-    group = next(iter(statements.lent_by(creation)), "GROUP")
+    lends = (name for name in statements.lent_by(creation) if not name.lower().startswith("pg_"))
+    group = next(lends, "GROUP")  # a role of PostgreSQL itself is no group of a database
     mend = f"daypass vault sql creation --group {group} | bao write {path} -"
     yield from _judged(f"creation of {path}", statements.faults_of_creation(creation), mend)
 
