@@ -153,7 +153,7 @@ BEGIN
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, LATERAL (SELECT CASE
         WHEN p.prorettype = 'trigger'::regtype
         THEN 'BEGIN IF TG_OP = ''DELETE'' THEN RETURN OLD; END IF; RETURN NEW; END'
-        ELSE 'BEGIN RAISE EXCEPTION ''the grant that made this has ended''; END' END AS body) e
+        ELSE 'BEGIN RAISE EXCEPTION ''the access that made this has ended''; END' END AS body) e
       WHERE p.proowner = gone.oid AND p.prokind IN ('f', 'p')
         AND (p.prosrc <> e.body OR p.prosecdef OR p.proconfig IS NOT NULL)
       LIMIT 2000
