@@ -229,6 +229,30 @@ def test_an_unproven_change_of_the_same_file_keeps_no_access(town: Town) -> None
     ended(town, "mixed", "offboarded")
 
 
+@pytest.mark.parametrize("path", [identity("alice"), GUARD], ids=["identity", "policy"])
+def test_a_mode_disarms_no_approved_change(town: Town, path: str) -> None:
+    """A person merges, unapproved, that a document is executable; then its change is merged."""
+    kind = path.split("/")[1]
+    approved(town, f"open-{kind}", {GUARD: GUARDS.replace(b"'read'", b"'nothing'")})
+    granted(town, f"mode-{kind}")
+    carol, mallory = town.box.person("carol"), town.box.person("mallory")
+    change = leaves(town, "alice") if path != GUARD else {GUARD: GUARDS}
+    number = carol.propose(f"bye-{kind}", change, "to end access")
+    town.box.person("dave").approve(number)
+    mallory.git("checkout", "-q", "-B", f"odd-{kind}", "origin/main")
+    mallory.git("pull", "-q", "origin", "main")
+    mallory.git("update-index", "--chmod=+x", path)
+    mallory.git("commit", "-q", "-m", "odd")
+    mallory.git("push", "-q", "origin", f"HEAD:refs/heads/odd-{kind}")
+    mallory.merge(mallory.open_pull_request(f"odd-{kind}", "odd"))
+    carol.merge(number)
+    assert town.store.git("ls-tree", "main", path).startswith("100755")
+    done = town.apply()
+    assert done.code == 5, done.said
+    ended(town, f"mode-{kind}", "offboarded" if path != GUARD else "re-evaluated")
+    mallory.git("checkout", "-q", "-f", "main")
+
+
 def test_an_offboarding_rules_that_was_made_by_hand_before_it_was_merged(town: Town) -> None:
     """Its own commit changes nothing on main, and so there is nothing that it proves."""
     granted(town, "forestalled")

@@ -15,7 +15,13 @@ from daypass.errors import DocumentError
 from daypass.ledger.history import read_event
 from daypass.lifecycle.foundation import TRUST_NOTE
 from daypass.lifecycle.happening import Happening, make_event
-from daypass.lifecycle.stretches import Stretch, proof_of, stretches
+from daypass.lifecycle.stretches import (
+    Stretch,
+    changed_between,
+    odd_modes,
+    proof_of,
+    stretches,
+)
 from daypass.model.event import EventKind, Reason
 from daypass.model.names import RULES_FOLDERS
 from daypass.policy.provenance import FoundationProof
@@ -107,6 +113,9 @@ def _changed(
     if digests[0] == digests[1]:
         return  # only words, such as a comment: every decision is what it was
     proof = proof_of(ports, answers, stretch, before, seen.world.now) if before else None
+    odd = odd_modes(changed_between(ports.repository, stretch.before, stretch.last))
+    if odd and proof is not None:
+        proof = f"{', '.join(odd)} is no regular file"
     proven = isinstance(proof, FoundationProof)
     number = proof.pull_request if isinstance(proof, FoundationProof) else None
     brought = [item for item in stretch.pull_requests if number in (None, item.number)]

@@ -18,7 +18,9 @@ from daypass.ledger.history import is_signed
 from daypass.lifecycle.stretches import (
     Stretch,
     approved_of,
+    by_bytes,
     changed_between,
+    odd_modes,
     proof_of,
     stretches,
 )
@@ -109,8 +111,14 @@ class ProvenLine:
             for path in changed:
                 self._before.setdefault(path, self.documents)
             return
+        odd = odd_modes(changed)
+        if odd:
+            self._freeze(
+                f"{stretch.last[:12]} changes what decisions rest on: {', '.join(odd)} is no "
+                f"regular file (mode 100644), and no pull request shows that. {WAY_OUT}"
+            )
         self._keep_what_was_before(changed)
-        self._documents = self.documents.after(changed, repository.blobs)
+        self._documents = self.documents.after(by_bytes(changed), repository.blobs)
         if self._documents.is_clear():
             self._approvers = self._documents.catalogue()
         if self.unproven is None and self._documents.is_whole():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.model.names import FOUNDATION_PATHS
+from daypass.model.tree import REGULAR_FILE, TreeEntry
 from daypass.policy.provenance import FoundationProof, prove_foundation
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import ChangedFile, PullRequest
     from daypass.model.settings import GitHubSettings
-    from daypass.model.tree import TreeEntry
+
+_SUBMODULE: Final = "160000"  # the id is a commit's: it has no bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def stretches(
 def proof_of(
     ports: Ports, answers: Answers, stretch: Stretch, before: Catalogue, now: Instant
 ) -> FoundationProof | str:
-    """The approved pull request that brought one stretch; or why it is not proven.
+    """The approved pull request that brought the bytes of one stretch; or why they are not proven.
 
+    Of modes GitHub tells nothing: see `odd_modes`.
     `before` names who may approve: the documents as they were before the stretch.
     """
     merged = _merged(stretch, before.settings.github)
@@ -129,6 +132,27 @@ def changed_between(repository: Repository, parent: str | None, commit: str) -> 
         path: after.get(path)
         for path in before.keys() | after.keys()
         if before.get(path) != after.get(path)
+    }
+
+
+def odd_modes(changed: Changes) -> tuple[str, ...]:
+    """Paths that are no regular file any more, each with its mode: no owner can be shown that.
+
+    What GitHub lists of a pull request, and what its owners see there, are bytes.
+    """
+    return tuple(
+        f"{path} ({entry.mode})"
+        for path, entry in sorted(changed.items())
+        if entry is not None and entry.mode != REGULAR_FILE
+    )
+
+
+def by_bytes(changed: Changes) -> Changes:
+    """The same with regular files: approved bytes rule, whatever mode somebody gave them."""
+    return {
+        path: entry if entry is None else TreeEntry(REGULAR_FILE, entry.blob, path)
+        for path, entry in changed.items()
+        if entry is None or entry.mode != _SUBMODULE
     }
 
 

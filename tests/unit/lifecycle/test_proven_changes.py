@@ -70,6 +70,7 @@ class Main:
     outage: int | None = None  # from that change on GitHub does not answer
     asked_by: list[Catalogue] = field(default_factory=list)
     asked_about: set[int] = field(default_factory=set)  # changes
+    modes: dict[tuple[str, str], str] = field(default_factory=dict)  # (change, path) → odd mode
 
     def change(self, files: dict[str, str | None], *, is_proven: bool) -> Main:
         tree = {**self.trees[-1], **files}
@@ -85,7 +86,7 @@ class Main:
 
     def entries(self, commit: str, folder: str) -> Sequence[TreeEntry]:
         return [
-            TreeEntry("100644", blob_id(text.encode()), path)
+            TreeEntry(self.modes.get((commit, path), "100644"), blob_id(text.encode()), path)
             for path, text in self.trees[int(commit)].items()
             if path.startswith(folder)
         ]
@@ -179,6 +180,32 @@ def test_what_is_approved_and_broken_hides_no_offboarding_and_is_not_trusted() -
     line = follow(Main().approved({BOB: BROKEN}).approved({ALICE: LEFT}))
     assert (line.unproven, line.proven, active(line)) == (None, "0", [False])
     assert active(line, "bob") == [True]
+
+
+@pytest.mark.parametrize("mode", ["100755", "120000"])
+def test_a_mode_hides_no_approved_offboarding(mode: str) -> None:
+    """Nobody approved that change of a mode, and git merges the offboarding on top of it."""
+    main = Main().by_hand({}).approved({ALICE: LEFT})
+    main.modes = {("1", ALICE): mode, ("2", ALICE): mode}
+    line = follow(main)
+    assert line.unproven is not None
+    assert (line.proven, False in active(line)) == ("0", True)
+
+
+@pytest.mark.parametrize("mode", ["100755", "120000", "160000"])
+def test_a_mode_is_never_proven_and_approved_bytes_rule(mode: str) -> None:
+    """It came with the approved change itself: GitHub's list of files shows no modes."""
+    main = Main().approved({BOB: human("bob", 2) + "# a\n"}).approved({ALICE: LEFT})
+    main.modes = {("1", BOB): mode, ("2", BOB): mode}
+    line = follow(main)
+    assert line.unproven is not None
+    assert f"{BOB} ({mode})" in line.unproven
+    assert (line.proven, active(line), active(line, "bob")) == ("0", [False], [True])
+    main = Main().approved({ALICE: LEFT})
+    main.modes = {("1", ALICE): mode}
+    line = follow(main)
+    assert (line.unproven is None, line.proven) == (False, "0")
+    assert active(line) == [mode == "160000"], "a submodule has no bytes"
 
 
 def test_what_is_not_proven_takes_nothing_away() -> None:
