@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
 from daypass.cli.pinning import assert_pinned
-from daypass.documents.document import read_document
-from daypass.errors import DocumentError, EvidenceError, ForgeRefusedError, GitError, UsageError
+from daypass.cli.settings_in_force import Ways, in_force, settings_at
+from daypass.errors import EvidenceError, ForgeRefusedError, UsageError
 from daypass.lifecycle.happening import Run
-from daypass.model.names import SETTINGS_PATH
-from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +20,12 @@ if TYPE_CHECKING:
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.oidc import RunFacts
     from daypass.adapters.vault.session import Session
+    from daypass.cli.settings_in_force import Reached
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.ports import Forge, Issuer, Signer
     from daypass.lifecycle.standing import Desk
     from daypass.model.secret import Secret
+    from daypass.model.settings import Settings
 
 REMOTE: Final = "origin"
 # A job's own token, which only reads: a clone without old contents has the settings of HEAD alone.
@@ -51,26 +51,7 @@ def read_settings(directory: Path) -> Settings:
         DocumentError: the settings are wrong.
     """
     with _any_branch(directory) as repository:
-        return _settings_at(repository, repository.resolve("HEAD"), directory)
-
-
-def newest_settings(directory: Path) -> Settings:
-    """The settings of HEAD; where they do not load, the newest on its line that do.
-
-    Broken settings stop granting: the run finds main's documents wrong. They keep no run from
-    ending what must end, and no person from ending a grant.
-
-    Raises what `read_settings` raises, of HEAD, when none load.
-    """
-    try:
-        return read_settings(directory)
-    except (DocumentError, GitError):
-        with _any_branch(directory) as repository:
-            head = repository.resolve("HEAD")
-            for commit in reversed(repository.touching(None, head, [SETTINGS_PATH])):
-                with suppress(DocumentError, GitError):
-                    return _settings_at(repository, commit, directory)
-        raise
+        return settings_at(repository, repository.resolve("HEAD"), directory)
 
 
 def _any_branch(directory: Path) -> GitRepository:
@@ -80,23 +61,6 @@ def _any_branch(directory: Path) -> GitRepository:
     text = os.environ.get(_CLONE_VARIABLE)
     token = (lambda: Secret(text)) if text else None
     return GitRepository(directory, remote=REMOTE, branch="main", author=("", ""), token=token)
-
-
-def _settings_at(repository: GitRepository, commit: str, directory: Path) -> Settings:
-    entries = repository.entries(commit, SETTINGS_PATH)
-    if not entries:
-        raise GitError(
-            f"there is no {SETTINGS_PATH} at HEAD of {directory}",
-            remedy="Run daypass in the work tree of a governed repository, or name one with "
-            "-C DIR.",
-        )
-    content = repository.blobs([entries[0].blob])[entries[0].blob]
-    model = read_document(SETTINGS_PATH, content).model
-    if not isinstance(model, Settings):
-        raise DocumentError(
-            f"{SETTINGS_PATH} is of another kind", remedy="Its kind must be Settings."
-        )
-    return model
 
 
 def open_repository(
@@ -121,52 +85,81 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
         VaultRefusedError, VaultUnavailableError: the log-in failed.
     """
     from daypass.adapters.attestation import SourceReader
-    from daypass.adapters.github.forge import GitHubForge
     from daypass.adapters.notify import Webhook
     from daypass.adapters.oidc import github_oidc
     from daypass.adapters.sealing import AgeSealer
-    from daypass.adapters.vault.issuer import VaultIssuer
-    from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.session import login_jwt
-    from daypass.adapters.vault.transit import TransitSigner, app_jwt_signer, public_keys
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.adapters.vault.transit import TransitSigner
     from daypass.lifecycle.context import Ports
 
-    settings = newest_settings(directory)
-    assert_pinned(settings, directory)
-    vault, evidence = settings.vault, settings.evidence
+    def log_in(settings: Settings) -> Session:
+        from daypass.adapters.vault.session import login_jwt
+
+        assert_pinned(settings, directory)
+        return login_jwt(settings.vault, github_oidc(settings.vault.audience), directory)
+
     with ExitStack() as stack:
-        identity = github_oidc(vault.audience)
-        session = stack.enter_context(login_jwt(vault, identity, directory))
-        issuer = VaultIssuer(session)
-        forge = stack.enter_context(
-            GitHubForge.as_app(
-                settings.github,
-                app_jwt_signer(session, vault.transit_mount, vault.app_key),
-                issuer.now,
-            )
-        )
-        registry = VaultRegistry(session, vault.kv_mount)
-        keys = public_keys(session, vault.transit_mount, evidence.key).values()  # oldest first
+        session, settings = _logged_in_by_proven(directory, log_in, stack)
+        desk, _ = stack.enter_context(_desk(directory, session, settings))
+        vault, evidence = settings.vault, settings.evidence
         yield (
             Ports(
-                issuer=issuer,
-                registry=registry,
-                notifier=Webhook(registry.read_note),
+                issuer=desk.issuer,
+                registry=desk.registry,
+                notifier=Webhook(desk.registry.read_note),
                 context=SourceReader(directory, os.environ),
                 signer=TransitSigner(
                     session, vault.transit_mount, evidence.key, evidence.fingerprint
                 ),
-                repository=stack.enter_context(
-                    open_repository(directory, settings, forge.installation_token)
-                ),
-                forge=forge,
+                repository=desk.repository,
+                forge=desk.forge,
                 sealer=AgeSealer(),
-                signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
+                signers=desk.signers,
                 run=this_run(),
             ),
             settings,
         )
+
+
+def _logged_in_by_proven(
+    directory: Path, log_in: Callable[[Settings], Session], stack: ExitStack
+) -> tuple[Session, Settings]:
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.lifecycle.context import Answers
+
+    ways = Ways(
+        log_in,
+        lambda session, settings: VaultRegistry(session, settings.vault.kv_mount),
+        lambda session, settings: _desk(directory, session, settings),
+        lambda desk: Answers(desk.forge),
+    )
+    with _any_branch(directory) as repository:
+        return in_force(repository, directory, ways, stack)
+
+
+@contextmanager
+def _desk(directory: Path, session: Session, settings: Settings) -> Iterator[Reached]:
+    """What a session reaches: Vault, and GitHub as the App. Raises what they raise."""
+    from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.vault.issuer import VaultIssuer
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.transit import app_jwt_signer, public_keys
+    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.lifecycle.standing import Desk
+
+    vault, evidence = settings.vault, settings.evidence
+    issuer = VaultIssuer(session)
+    sign = app_jwt_signer(session, vault.transit_mount, vault.app_key)
+    with GitHubForge.as_app(settings.github, sign, issuer.now) as forge:
+        keys = public_keys(session, vault.transit_mount, evidence.key).values()  # oldest first
+        with open_repository(directory, settings, forge.installation_token) as repository:
+            desk = Desk(
+                issuer=issuer,
+                registry=VaultRegistry(session, vault.kv_mount),
+                repository=repository,
+                forge=forge,
+                signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
+            )
+            yield desk, forge.installation_token
 
 
 @contextmanager
@@ -176,47 +169,31 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
     Raises what `bot` raises.
     """
     from daypass.adapters.github.asking import Asker
-    from daypass.adapters.github.forge import GitHubForge
     from daypass.adapters.oidc import facts_of, github_oidc
-    from daypass.adapters.vault.issuer import VaultIssuer
-    from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.session import login_jwt
-    from daypass.adapters.vault.transit import app_jwt_signer, public_keys
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
-    from daypass.lifecycle.standing import Desk
 
-    settings = newest_settings(directory)
-    assert_pinned(settings, directory)
-    vault, evidence = settings.vault, settings.evidence
-    fetch = github_oidc(vault.audience)
     tokens: list[Secret] = []
 
-    def identity() -> Secret:
-        tokens.append(fetch())
-        return tokens[-1]
+    def log_in(settings: Settings) -> Session:
+        from daypass.adapters.vault.session import login_jwt
+
+        assert_pinned(settings, directory)
+        fetch = github_oidc(settings.vault.audience)
+
+        def identity() -> Secret:
+            tokens.append(fetch())
+            return tokens[-1]
+
+        role = settings.vault.commands_role
+        return login_jwt(settings.vault, identity, directory, role=role)
 
     with ExitStack() as stack:
-        session = stack.enter_context(
-            login_jwt(vault, identity, directory, role=vault.commands_role)
-        )
-        issuer = VaultIssuer(session)
-        sign = app_jwt_signer(session, vault.transit_mount, vault.app_key)
-        forge = stack.enter_context(GitHubForge.as_app(settings.github, sign, issuer.now))
-        keys = public_keys(session, vault.transit_mount, evidence.key).values()
+        session, settings = _logged_in_by_proven(directory, log_in, stack)
+        desk, token = stack.enter_context(_desk(directory, session, settings))
 
         def dispatch(workflow: str) -> None:
-            with Asker(settings.github, forge.installation_token()) as asker:
+            with Asker(settings.github, token()) as asker:
                 asker.dispatch(workflow, {})
 
-        desk = Desk(
-            issuer=issuer,
-            registry=VaultRegistry(session, vault.kv_mount),
-            repository=stack.enter_context(
-                open_repository(directory, settings, forge.installation_token)
-            ),
-            forge=forge,
-            signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
-        )
         yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)
 
 

@@ -16,6 +16,7 @@ from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.lifecycle.stretches import (
+    Looking,
     Stretch,
     approved_of,
     by_bytes,
@@ -29,7 +30,7 @@ from daypass.model.tree import REGULAR_FILE, TreeEntry
 
 if TYPE_CHECKING:
     from daypass.documents.readable import Changes
-    from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.context import Answers
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
 
@@ -47,7 +48,7 @@ _NEWEST: Final = 50
 class ProvenLine:
     """The documents of the trusted commit, with every proven change of one line since."""
 
-    ports: Ports
+    ports: Looking
     answers: Answers
     trusted: str
     now: Instant

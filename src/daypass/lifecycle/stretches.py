@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from daypass.documents.readable import Changes
-    from daypass.lifecycle.context import Answers, Ports
+    from daypass.ledger.allowed_signers import Signers
+    from daypass.lifecycle.context import Answers
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
     from daypass.model.settings import GitHubSettings
 
 _SUBMODULE: Final = "160000"  # the id is a commit's: it has no bytes
+
+
+class Looking(Protocol):
+    """What main is looked through with: the clone, and whose signature is the bot's."""
+
+    @property
+    def repository(self) -> Repository:
+        """The clone."""
+
+    @property
+    def signers(self) -> Signers:
+        """The bot's keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Stretch:
 
 
 def stretches(
-    ports: Ports,
+    ports: Looking,
     answers: Answers,
     since: str,
     until: str,
@@ -74,7 +87,7 @@ def stretches(
 
 
 def proof_of(
-    ports: Ports, answers: Answers, stretch: Stretch, before: Catalogue, now: Instant
+    ports: Looking, answers: Answers, stretch: Stretch, before: Catalogue, now: Instant
 ) -> FoundationProof | str:
     """The approved pull request that brought the bytes of one stretch; or why they are not proven.
 
