@@ -8,14 +8,15 @@ proven commit is kept in Vault, where only the bot and the operators write.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
+from daypass.lifecycle.looked import LOOKED_NOTE, Looked
 from daypass.lifecycle.proven import WAY_OUT, ProvenLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.ports import Repository
@@ -65,14 +66,19 @@ def prove_to_head(
     if not repository.is_ancestor(trusted, head):
         return Foundation((_lost(trusted),))
     rewritten = _rewritten(repository, trusted, head) or _undone(ports, answers, trusted, head)
-    line = ProvenLine(ports, answers, trusted, now)
+    note = ports.registry.read_note(LOOKED_NOTE)
+    line = ProvenLine(ports, answers, trusted, now, Looked.from_note(note, trusted))
     line.follow(head)
+    if remember and line.unproven is not None:
+        told = line.looked.to_note(line.proven if rewritten is None else trusted)
+        _remember_looked(ports, note, told)
     if rewritten is None and remember:
         proven = head if line.unproven is None and catalogue is not None else line.proven
         # Broken documents name no owner who could approve their mending: only sound ones count.
         if proven != trusted:
             ports.registry.write_note(TRUST_NOTE, {"commit": proven})
     unproven = tuple(why for why in (rewritten, line.unproven) if why is not None)[:1]
+    unproven += _not_looked_at(line.looked.left)
     if not unproven and catalogue is not None:
         return Foundation((), (catalogue,))
     rulings = list(line.rulings())
@@ -81,6 +87,24 @@ def prove_to_head(
         line.follow(tip)
         rulings += line.rulings()
     return Foundation(unproven, tuple(rulings))
+
+
+def _remember_looked(
+    ports: Ports, before: Mapping[str, Any] | None, told: Mapping[str, Any]
+) -> None:
+    if told != before:
+        ports.registry.write_note(LOOKED_NOTE, told)
+
+
+def _not_looked_at(left: int) -> tuple[str, ...]:
+    if not left:
+        return ()
+    why = (
+        f"{left} changes of main that came after an unproven one were not looked at yet, and an "
+        "approved offboarding may be among them: each run goes on with them. Do not wait for the "
+        "schedule: `gh workflow run access-apply.yml`"
+    )
+    return (why,)
 
 
 def _lost(trusted: str) -> str:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.readable import ReadableDocuments
+from daypass.documents.repository import CATALOGUE_PATHS
 from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
+from daypass.lifecycle.looked import Looked
 from daypass.lifecycle.stretches import (
     Looking,
     Stretch,
@@ -25,7 +27,6 @@ from daypass.lifecycle.stretches import (
     proof_of,
     stretches,
 )
-from daypass.model.names import FOUNDATION_PATHS
 from daypass.model.tree import REGULAR_FILE, TreeEntry
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ WAY_OUT: Final = (
     "Undo it by a pull request that its owners approve, then let an operator set the trusted "
     "commit anew with `daypass vault apply --trust REV`"
 )
-# Of the commits after an unproven one, each run asks GitHub about so many: who pushes thousands of
-# them must not keep it from ending what must end.
-_OLDEST: Final = 50
-_NEWEST: Final = 50
 
 
 @dataclass(slots=True)
@@ -52,6 +49,7 @@ class ProvenLine:
     answers: Answers
     trusted: str
     now: Instant
+    looked: Looked = field(default_factory=Looked)
     proven: str = ""  # the newest commit up to which everything is proven, and loads
     unproven: str | None = None  # why the first change that is not proven is not
     _documents: ReadableDocuments | None = None
@@ -99,19 +97,21 @@ class ProvenLine:
         found = (state.catalogue() for state in states)
         return tuple(catalogue for catalogue in found if catalogue is not None)
 
-    def _take(self, stretch: Stretch) -> None:
+    def _take(self, stretch: Stretch) -> bool:
+        """Let one stretch count, or not; whether something that its owners approved counts."""
         repository = self.ports.repository
         changed = changed_between(repository, stretch.before, stretch.last)
         self._looked_at.add(stretch.last)
         why = self._fault(stretch)
         if why is not None:
             self._freeze(why)
+            kept = False
             with suppress(DaypassError):
-                self._keep_what_was_approved(stretch)
+                kept = self._keep_what_was_approved(stretch)
             self._touched |= changed.keys()
             for path in changed:
                 self._before.setdefault(path, self.documents)
-            return
+            return kept
         odd = odd_modes(changed)
         if odd:
             self._freeze(
@@ -124,6 +124,7 @@ class ProvenLine:
             self._approvers = self._documents.catalogue()
         if self.unproven is None and self._documents.is_whole():
             self.proven = stretch.last
+        return True
 
     def _fault(self, stretch: Stretch) -> str | None:
         if self._approvers is None:  # the first change
@@ -146,11 +147,14 @@ class ProvenLine:
 
     def _go_on(self, since: str, tip: str) -> None:
         """Look at what came after an unproven change: side by side, and not at all of very many."""
-        commits = self.ports.repository.touching(since, tip, FOUNDATION_PATHS)
-        asked = {*commits[:_OLDEST], *commits[-_NEWEST:]}
-        with self.answers.asking(commit for commit in commits if commit in asked):
-            for stretch in stretches(self.ports, self.answers, since, tip, asked=asked):
-                self._take(stretch)
+        commits = self.ports.repository.touching(since, tip, CATALOGUE_PATHS)
+        asked = self.looked.changes.choose(commits)
+        approved: list[str] = []
+        with self.answers.asking(asked):
+            for stretch in stretches(self.ports, self.answers, since, tip, asked=set(asked)):
+                if self._take(stretch):
+                    approved += stretch.commits
+        self.looked.changes.done(approved)
 
     def _look_for_the_unseen(self, tip: str) -> None:
         """Find approved changes that left no mark on main: an unproven one had made them before."""
@@ -158,18 +162,22 @@ class ProvenLine:
             return
         commits: list[str] = []
         for commit in self.ports.repository.walk(tip):
-            if commit.sha == self.proven or len(commits) == _NEWEST:
+            if commit.sha == self.proven:
                 break
             if commit.sha not in self._looked_at and not is_signed(
                 parse_commit(commit.raw), self.ports.signers
             ):
                 commits.append(commit.sha)
-        with self.answers.asking(commits):
-            for sha in reversed(commits):
+        asked = self.looked.others.choose(commits[::-1])
+        approved: list[str] = []
+        with self.answers.asking(asked):
+            for sha in asked:
                 brought = self.answers.pull_requests_of(sha)
-                self._keep_what_was_approved(Stretch(None, sha, brought))
+                if self._keep_what_was_approved(Stretch(None, sha, brought)):
+                    approved.append(sha)
+        self.looked.others.done(approved)
 
-    def _keep_what_was_approved(self, stretch: Stretch) -> None:
+    def _keep_what_was_approved(self, stretch: Stretch) -> bool:
         """Let an approved change rule that was merged on top of an unproven one of the same file.
 
         Main has other bytes than its pull request then, or had the same before, and so nothing is
@@ -177,11 +185,11 @@ class ProvenLine:
         merged.
         """
         if not self._touched or self._approvers is None:
-            return
+            return False
         found = approved_of(self.answers, stretch, self._approvers, self.now)
         mixed = {item.path for item in found.files} & self._touched if found is not None else set()
         if found is None or not mixed:
-            return
+            return False
         repository = self.ports.repository
         repository.fetch_pull_request(found.number, found.head_sha)
         shown: dict[str, TreeEntry | None] = {}
@@ -191,6 +199,7 @@ class ProvenLine:
             elif item.path in mixed and item.blob is not None:
                 shown[item.path] = TreeEntry(REGULAR_FILE, item.blob, item.path)
         self._also.append(self.documents.after(shown, repository.blobs))
+        return True
 
     def _keep_what_was_before(self, changed: Changes) -> None:
         for path in changed:

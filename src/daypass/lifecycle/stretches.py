@@ -50,6 +50,7 @@ class Stretch:
     before: str | None  # the first-parent commit that the first of them stands on
     last: str
     pull_requests: tuple[PullRequest, ...]  # merged into main, empty if it came by none
+    commits: tuple[str, ...] = ()  # all of them, oldest first
 
 
 def stretches(
@@ -64,7 +65,8 @@ def stretches(
     """The commits of (since, until] that touch the paths and are not the bot's, oldest first.
 
     A rebase merge lays down states that were not approved one by one: only their end is compared.
-    With `asked`, GitHub is asked about these commits only, and the others came by no pull request.
+    With `asked`, GitHub is asked about these commits only, and about the rest of a rebase merge
+    that one of them began; the others came by no pull request.
     """
     pending: Stretch | None = None
     for commit in ports.repository.touching(since, until, paths):
@@ -72,16 +74,18 @@ def stretches(
         if is_signed(parse_commit(pair[0].raw), ports.signers):
             continue
         parent = pair[1].sha if len(pair) > 1 else None
-        merged = answers.pull_requests_of(commit) if asked is None or commit in asked else ()
+        goes_on = pending is not None and pending.pull_requests and pending.last == parent
+        ask = asked is None or commit in asked or goes_on
+        merged = answers.pull_requests_of(commit) if ask else ()
         same = pending is not None and {item.number for item in merged} == {
             item.number for item in pending.pull_requests
         }
         if pending is not None and same and merged and pending.last == parent:
-            pending = replace(pending, last=commit)
+            pending = replace(pending, last=commit, commits=(*pending.commits, commit))
             continue
         if pending is not None:
             yield pending
-        pending = Stretch(parent, commit, merged)
+        pending = Stretch(parent, commit, merged, (commit,))
     if pending is not None:
         yield pending
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from daypass.documents.blob import blob_id
 from daypass.errors import ForgeUnavailableError
 from daypass.lifecycle import proven
+from daypass.lifecycle.looked import Looked
 from daypass.lifecycle.proven import ProvenLine
 from daypass.lifecycle.stretches import Stretch
 from daypass.model.instant import Instant
@@ -110,6 +112,8 @@ class Main:
 
 @pytest.fixture(autouse=True)
 def github(monkeypatch: pytest.MonkeyPatch) -> None:
+    proven_by_number: dict[int, bool] = {}  # what was not asked about is not proven
+
     def stretches(
         ports: Any, _answers: Any, since: str, until: str, *, asked: set[str] | None = None
     ) -> Iterator[Stretch]:
@@ -118,13 +122,13 @@ def github(monkeypatch: pytest.MonkeyPatch) -> None:
                 ports.repository.asked_about.add(number)
             if number == ports.repository.outage:
                 raise ForgeUnavailableError("GitHub is away", remedy="Wait.")
-            yield Stretch(str(number), str(number + 1), ())
+            found = asked is None or str(number + 1) in asked
+            proven_by_number[number + 1] = found and ports.repository.proofs[number]
+            yield Stretch(str(number), str(number + 1), (), (str(number + 1),))
 
     def proof_of(ports: Any, _answers: Any, stretch: Stretch, before: Catalogue, _now: Any) -> Any:
         ports.repository.asked_by.append(before)
-        return (
-            object() if ports.repository.proofs[int(stretch.before or 0)] else "nothing proves it"
-        )
+        return object() if proven_by_number[int(stretch.last)] else "nothing proves it"
 
     def approved_of(answers: Any, stretch: Stretch, _before: Catalogue, _now: Any) -> Any:
         files = answers.shown.get(stretch.last)
@@ -140,10 +144,10 @@ def github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proven, "approved_of", approved_of)
 
 
-def follow(main: Main) -> ProvenLine:
+def follow(main: Main, looked: Looked | None = None) -> ProvenLine:
     ports: Any = SimpleNamespace(repository=main)
     answers: Any = main
-    line = ProvenLine(ports, answers, "0", NOW)
+    line = ProvenLine(ports, answers, "0", NOW, looked or Looked())
     line.follow(str(len(main.trees) - 1))
     return line
 
@@ -252,8 +256,29 @@ def test_of_very_many_changes_by_hand_github_is_asked_about_some() -> None:
         main.by_hand({ALICE: human("alice", 1, "suspended", f"# {number}\n")})
     line = follow(main)
     assert len(main.asked_about) == 101
+    assert line.looked.left == 49
     assert {0, 1, 149} <= main.asked_about
     assert active(line) == [True]
+
+
+def test_padding_hides_an_approved_offboarding_for_a_few_runs_at_most() -> None:
+    """Each run goes on where the one before it stopped, and says what is left."""
+    main = Main()
+    for number in range(400):
+        files: dict[str, str | None] = {BOB: human("bob", 2, "active", f"# {number}\n")}
+        if number == 220:
+            main.approved({ALICE: LEFT})
+        else:
+            main.by_hand(files)
+    note, left = None, []
+    for _ in range(8):
+        line = follow(main, Looked.from_note(note, "0"))
+        left.append(line.looked.left)
+        note = json.loads(json.dumps(line.looked.to_note("0")))
+        if active(line) == [False]:
+            break
+    assert left == [299, 249, 199, 149, 99]
+    assert active(follow(main, Looked.from_note(note, "0"))) == [False], "it is not forgotten"
 
 
 TEXTS = {
