@@ -43,11 +43,11 @@ class Ways:
     def __init__(
         self,
         log_in: Callable[[Settings], Session],
-        notes: Callable[[Session, Settings], NoteBook],
+        notes: Callable[[Session, Settings], NoteBook] | None,
         desk: Callable[[Session, Settings], AbstractContextManager[Reached]],
         answers: Callable[[Desk], Answers],
     ) -> None:
-        """Take them as functions: a verb's role differs, and a test has its own."""
+        """Take them as functions: a verb's role differs. `notes` is None where it reads none."""
         self.log_in = log_in
         self.notes = notes
         self.desk = desk
@@ -111,6 +111,8 @@ def in_force(
     """
     fault: Exception | None = None
     for settings in versions(repository, directory):
+        if ways.notes is None:
+            break
         with ExitStack() as own:
             try:
                 session = own.enter_context(ways.log_in(settings))
@@ -132,11 +134,13 @@ def in_force(
         with ExitStack() as own:
             try:
                 session = own.enter_context(ways.log_in(settings))
-                _answering(ways, session, settings, own)
+                with ExitStack() as trial:
+                    _answering(ways, session, settings, trial)
             except (DaypassError, OSError) as error:
                 fault = fault or error
                 continue
-        return stack.enter_context(ways.log_in(settings)), settings
+            stack.push(own.pop_all())
+            return session, settings
     raise fault or GitError(f"no {SETTINGS_PATH} loads", remedy="Run `daypass validate`.")
 
 

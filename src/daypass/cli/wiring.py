@@ -121,14 +121,20 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
 
 
 def _logged_in_by_proven(
-    directory: Path, log_in: Callable[[Settings], Session], stack: ExitStack
+    directory: Path,
+    log_in: Callable[[Settings], Session],
+    stack: ExitStack,
+    *,
+    reads_notes: bool = True,
 ) -> tuple[Session, Settings]:
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.lifecycle.context import Answers
 
     ways = Ways(
         log_in,
-        lambda session, settings: VaultRegistry(session, settings.vault.kv_mount),
+        (lambda session, settings: VaultRegistry(session, settings.vault.kv_mount))
+        if reads_notes
+        else None,
         lambda session, settings: _desk(directory, session, settings),
         lambda desk: Answers(desk.forge),
     )
@@ -187,7 +193,8 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
         return login_jwt(settings.vault, identity, directory, role=role)
 
     with ExitStack() as stack:
-        session, settings = _logged_in_by_proven(directory, log_in, stack)
+        # That role may not read which commit is trusted: what Vault and GitHub take serves.
+        session, settings = _logged_in_by_proven(directory, log_in, stack, reads_notes=False)
         desk, token = stack.enter_context(_desk(directory, session, settings))
 
         def dispatch(workflow: str) -> None:

@@ -74,7 +74,6 @@ def commands_policy(settings: Settings) -> str:
     rules = [
         PathRule(f"{data}/grants/*", ("read",), why="find the accessor of a grant"),
         PathRule(f"{data}/intents/*", ("create", "read", "update"), why="note what a person wants"),
-        PathRule(f"{data}/notes/trust", ("read",), why="know which settings are proven"),
         PathRule("auth/token/lookup-accessor", ("update",), why="see whether a grant lives"),
         PathRule(
             "auth/token/revoke-accessor",
