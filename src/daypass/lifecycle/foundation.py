@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.documents.readable import ReadableDocuments
 from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
 from daypass.lifecycle.looked import LOOKED_NOTE, Looked
 from daypass.lifecycle.proven import WAY_OUT, ProvenLine
+from daypass.model.event import Reason
+from daypass.model.identity import IdentityStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,6 +90,34 @@ def prove_to_head(
         line.follow(tip)
         rulings += line.rulings()
     return Foundation(unproven, tuple(rulings))
+
+
+def left_meanwhile(
+    ports: Ports, answers: Answers, head: str, tip: str | None, now: Instant
+) -> dict[str, Reason]:
+    """People whom approved changes offboarded or suspended on a main that was put back: why.
+
+    Nothing is concluded from what that main lacks: each is there, and was active at the trusted
+    commit or, where that is lost, at the newest event that main has.
+    """
+    repository = ports.repository
+    note = ports.registry.read_note(TRUST_NOTE)
+    since = str(note["commit"]) if note is not None else tip
+    if since is None or not repository.is_ancestor(since, head):
+        since = tip
+    if since is None:
+        return {}
+    before = ReadableDocuments.of(repository, since).catalogue()
+    line = ProvenLine(ports, answers, since, now)
+    line.follow(head)
+    found: dict[str, Reason] = {}
+    for catalogue in line.rulings() if before is not None else ():
+        for name, person in catalogue.identities.items():
+            known = before.identities.get(name) if before is not None else None
+            if known is not None and known.is_active and not person.is_active:
+                left = person.status is IdentityStatus.OFFBOARDED
+                found[name] = Reason.OFFBOARDED if left else Reason.REEVALUATED
+    return found
 
 
 def _remember_looked(

@@ -16,7 +16,7 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.forgotten import take_in
-from daypass.lifecycle.foundation import Foundation, prove_to_head
+from daypass.lifecycle.foundation import Foundation, left_meanwhile, prove_to_head
 from daypass.lifecycle.missing import look_for_words
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Repository, Slot
     from daypass.lifecycle.restored import MainAndMemory
     from daypass.model.catalogue import Catalogue
-    from daypass.model.event import RecordedEvent
+    from daypass.model.event import Reason, RecordedEvent
 
 _LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ENDING: Final = ".yaml"
@@ -83,7 +83,10 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     policies_from = begin_of_changes(ports, head, remember=remember)
     # Of a main that was put back it is known already that it lacks what was trusted.
     foundation = Foundation()
-    if not rolled_back:
+    left: Mapping[str, Reason] = {}
+    if rolled_back:
+        left = left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
+    else:
         foundation = prove_to_head(ports, answers, head, catalogue, now, remember=remember)
     frozen += foundation.unproven
     meanwhile = removed_since(repository, tip, head, signed)
@@ -105,6 +108,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         frozen=tuple(frozen),
         obligations=_obligations(ports, signed),
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
+        left=left,
         restored=restored,
     )
     found = look_for_words(ports, answers, world, remember=remember)

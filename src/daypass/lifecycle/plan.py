@@ -136,6 +136,7 @@ def _ends_that_people_said(world: World) -> Iterator[Action]:
         reason = intent.reason if intent is not None and intent.ends else None
         if reason is None and grant.id not in world.requests:
             reason = Reason.REQUEST_DELETED
+        reason = reason or world.left.get(grant.subject)
         slot = world.slots.get(grant.id)
         if reason is not None:
             kind = EventKind.REVOKED

@@ -70,9 +70,9 @@ class Restored:
         )
         return (
             f"{branch} was put back to an older state: it lacks {lost} ({events}). Until it holds "
-            "that commit again nothing is granted and nothing is written into the evidence, and an "
-            "offboarding, a suspension or a tighter policy that is merged ends nothing: end such "
-            "grants by `daypass revoke`, or by deleting their requests. In a "
+            "that commit again nothing is granted and nothing is written into the evidence. An "
+            "approved offboarding or suspension ends access; a tighter policy that is merged does "
+            "not: end such grants by `daypass revoke`, or by deleting their requests. In a "
             f"clone that has the commit, run `git fetch origin`, then `git push --force-with-lease "
             f"origin {lost}:{branch}`. If no clone has it, an operator gives up what is lost: "
             f"`daypass vault accept-loss {lost} --trust {self.head}`"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.restored import Restored
     from daypass.model.catalogue import Catalogue
-    from daypass.model.event import RecordedEvent
+    from daypass.model.event import Reason, RecordedEvent
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
@@ -59,6 +59,8 @@ class World:
     # Grant ids: the request lies there as it was granted, and did not all the time since.
     put_back: frozenset[str] = frozenset()
     also_ruling: tuple[Catalogue, ...] = ()  # while it is frozen: a live grant holds under all
+    # On a main that was put back: people whom approved changes of it took access from.
+    left: Mapping[str, Reason] = field(default_factory=dict)  # name of an identity → why
     restored: Restored | None = None  # main, Vault or both were restored from a backup
     # Grant ids: the token is gone before its time. It is not known yet whether a person ended it
     # (`awaited`), or no person did (`missing`). Both are empty until that was looked for.
