@@ -45,15 +45,15 @@ def run(
     """
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.adapters.vault.transit import public_keys
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.restored import look_for_restored
     from daypass.lifecycle.vault_memory import AcceptedLoss, accept_loss
 
     vault, evidence = settings.vault, settings.evidence
     registry = VaultRegistry(session, vault.kv_mount)
     keys = public_keys(session, vault.transit_mount, evidence.key).values()
-    signers = Signers(AllowedSigner(evidence.email, key) for key in keys)
     with wiring.person_repository(directory, settings) as repository:
+        signers = KeyVersions(evidence.email, keys, repository)
         repository.assert_complete()
         looked = look_for_restored(registry, repository, signers)
         found = _demand(looked, words.commit)

@@ -97,13 +97,13 @@ def run(
 
 def _in_force(key: EvidenceKey, settings: Settings, root: Path) -> str | None:
     """The fingerprint of the key in force on main; None before the first event."""
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
     from daypass.ledger.history import read_tip
+    from daypass.ledger.key_versions import KeyVersions
     from daypass.ledger.sshsig import fingerprint
     from daypass.lifecycle.key_handover import key_after
 
-    signers = Signers(AllowedSigner(settings.evidence.email, raw) for raw in key.versions.values())
     with wiring.person_repository(root, settings) as repository:
+        signers = KeyVersions(settings.evidence.email, key.versions.values(), repository)
         tip = read_tip(repository.walk(repository.fetch()), signers)
         return None if tip is None else fingerprint(key_after(repository, signers, tip))
 

@@ -149,7 +149,7 @@ def _desk(directory: Path, session: Session, settings: Settings) -> Iterator[Rea
     from daypass.adapters.vault.issuer import VaultIssuer
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.adapters.vault.transit import app_jwt_signer, public_keys
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
+    from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.standing import Desk
 
     vault, evidence = settings.vault, settings.evidence
@@ -163,7 +163,7 @@ def _desk(directory: Path, session: Session, settings: Settings) -> Iterator[Rea
                 registry=VaultRegistry(session, vault.kv_mount),
                 repository=repository,
                 forge=forge,
-                signers=Signers(AllowedSigner(evidence.email, key) for key in keys),
+                signers=KeyVersions(evidence.email, keys, repository),
             )
             yield desk, forge.installation_token
 
@@ -204,6 +204,14 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
         yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)
 
 
+class _Clone:
+    """Main as this clone has it checked out."""
+
+    def __init__(self, repository: GitRepository) -> None:
+        self.head = partial(repository.resolve, "HEAD")
+        self.walk = repository.walk
+
+
 @contextmanager
 def evidence_signer(directory: Path) -> Iterator[Signer]:
     """The evidence key in force at HEAD, to sign with.
@@ -212,8 +220,8 @@ def evidence_signer(directory: Path) -> Iterator[Signer]:
     """
     from daypass.adapters.vault.evidence_key import EvidenceKey
     from daypass.adapters.vault.transit import TransitSigner
-    from daypass.ledger.allowed_signers import AllowedSigner, Signers
     from daypass.ledger.history import read_tip
+    from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.key_handover import SignerInForce
 
     with (
@@ -221,7 +229,7 @@ def evidence_signer(directory: Path) -> Iterator[Signer]:
         open_repository(directory, settings, None) as repository,
     ):
         evidence, key = settings.evidence, EvidenceKey.read(session, settings)
-        signers = Signers(AllowedSigner(evidence.email, raw) for raw in key.versions.values())
+        signers = KeyVersions(evidence.email, key.versions.values(), _Clone(repository))
         pinned = TransitSigner(
             session, settings.vault.transit_mount, evidence.key, evidence.fingerprint
         )

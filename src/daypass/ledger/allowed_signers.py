@@ -113,6 +113,14 @@ class Signers:
         """Whether the key may sign a commit of that committer's time (seconds since the epoch)."""
         return any(signer.valid_at(when) for signer in self._by_key.get(key, ()))
 
+    def counts(self, key: bytes, when: int, commit: str) -> bool:  # noqa: ARG002
+        """Whether the key may sign that very commit, which says that committer's time."""
+        return self.allows(key, when)
+
+    def handed_over(self, key: bytes) -> bool:  # noqa: ARG002
+        """Whether main is known to have handed over from that key to another."""
+        return False
+
 
 class Trees(Protocol):
     """Whatever gives the trees and blobs of commits."""

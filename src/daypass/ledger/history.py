@@ -41,13 +41,13 @@ def read_event(commit: RawCommit, signers: Signers) -> RecordedEvent | None:
     if _SIGNED not in commit.raw or _MARKED not in commit.raw:
         return None
     parsed = parse_commit(commit.raw)
-    if not is_signed(parsed, signers):
+    if not is_signed(parsed, signers, commit.sha):
         return None
     return event_of(commit.sha, parsed)
 
 
-def is_signed(parsed: ParsedCommit, signers: Signers) -> bool:
-    """Whether the commit carries a valid signature of a signer allowed at its committer's time."""
+def is_signed(parsed: ParsedCommit, signers: Signers, sha: str) -> bool:
+    """Whether that commit carries a valid signature of a signer that counts for it."""
     when = parsed.committed_at
     if parsed.signature is None or when is None:
         return False
@@ -55,7 +55,7 @@ def is_signed(parsed: ParsedCommit, signers: Signers) -> bool:
         key = sshsig.verified_key(parsed.signature, parsed.signed_payload)
     except ValueError:
         return False
-    return signers.allows(key, when)
+    return signers.counts(key, when, sha)
 
 
 def event_of(sha: str, parsed: ParsedCommit) -> RecordedEvent | None:

@@ -172,7 +172,7 @@ class _Pass:
         for reason in seen.world.frozen:
             if reason not in seen.restored.values():
                 cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
-                self.outcome.alarm(cause, reason)
+                self.outcome.alarm(cause, reason, standing=reason not in seen.misused)
 
     def _admit(self, seen: Observation, answers: Answers) -> Observation:
         """Merge the emergencies that may be; what is seen then, if there were any."""

@@ -13,6 +13,8 @@ from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.ledger.allowed_signers import signers_at
 from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.history import is_signed
+from daypass.ledger.key_versions import signer_of
 from daypass.ledger.succession import Handover, handover_of
 from daypass.lifecycle.happening import Happening, make_event
 from daypass.model.event import KEY_AFTER, KEY_BEFORE, EventKind
@@ -87,6 +89,29 @@ def key_after(repository: Repository, signers: Signers, tip: RecordedEvent) -> b
         return _key_of(signers, named.after)
     parsed = parse_commit(next(iter(repository.walk(tip.commit))).raw)
     return sshsig.verified_key(parsed.signature or b"", parsed.signed_payload)
+
+
+def find_misuse(repository: Repository, signers: Signers, tip: str, head: str) -> list[str]:
+    """What a key signed since the event in `tip` that had handed over: one text a commit.
+
+    None of it is an event. Somebody has that key, and may push to main.
+    """
+    found = []
+    for commit in repository.walk(head):
+        if commit.sha == tip:
+            break
+        parsed = parse_commit(commit.raw)
+        key = signer_of(parsed) if parsed.signature else None
+        if key is None or not signers.knows(key) or is_signed(parsed, signers, commit.sha):
+            continue
+        found.append(
+            f"{commit.sha} is signed by {sshsig.fingerprint(key)}, an evidence key that handed "
+            "over to another one before: somebody else has that key. The commit counts as a change "
+            "by hand. Look at `git show` of it, find out who could read the key and who pushed "
+            "that commit, and run `daypass vault doctor`: it tells whether the key may still sign "
+            "in Vault. `daypass audit verify` names the commit from now on"
+        )
+    return found
 
 
 def find_handover(ports: Ports, seen: Observation, outcome: Outcome) -> list[Happening]:

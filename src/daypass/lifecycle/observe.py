@@ -17,6 +17,7 @@ from daypass.errors import DocumentError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.forgotten import take_in
 from daypass.lifecycle.foundation import Foundation, left_meanwhile, prove_to_head
+from daypass.lifecycle.key_handover import find_misuse
 from daypass.lifecycle.missing import look_for_words
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
@@ -55,6 +56,7 @@ class Observation:
     restored: Mapping[str, str] = field(default_factory=dict)  # alarms about it: cause → text
     # Grants with missing tokens → why it is not known who ended them.
     waits: Mapping[str, DaypassError] = field(default_factory=dict)
+    misused: frozenset[str] = frozenset()  # why it is frozen: what a key signed that handed over
 
 
 def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
@@ -79,7 +81,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     catalogue, broken = _catalogue(ports, head)
     branch = catalogue.settings.github.default_branch if catalogue else "main"
     causes = restored.causes(branch) if restored is not None else {}
-    frozen = [*broken, *causes.values()]
+    misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
+    frozen = [*broken, *causes.values(), *misused]
     policies_from = begin_of_changes(ports, head, remember=remember)
     # Of a main that was put back it is known already that it lacks what was trusted.
     foundation = Foundation()
@@ -121,6 +124,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         looked.memory,
         causes,
         found.waits,
+        frozenset(misused),
     )
 
 

@@ -165,7 +165,7 @@ class ProvenLine:
             if commit.sha == self.proven:
                 break
             if commit.sha not in self._looked_at and not is_signed(
-                parse_commit(commit.raw), self.ports.signers
+                parse_commit(commit.raw), self.ports.signers, commit.sha
             ):
                 commits.append(commit.sha)
         asked = self.looked.others.choose(commits[::-1])

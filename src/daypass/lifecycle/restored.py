@@ -175,7 +175,9 @@ def _counting(name: str, raw: bytes, signers: Signers) -> AnchorTag | None:
         key = sshsig.verified_key(tag.signature, tag.payload)
     except ValueError:
         return None
-    return tag if tag.name == name and signers.allows(key, tag.tagged_at) else None
+    # What a key tagged before it handed over is on main with that handover. Stolen, it tags more.
+    good = tag.name == name and signers.allows(key, tag.tagged_at) and not signers.handed_over(key)
+    return tag if good else None
 
 
 def _has_not_counted(ours: Epoch | None, lost: _Known) -> bool:

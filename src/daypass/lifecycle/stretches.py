@@ -71,7 +71,7 @@ def stretches(
     pending: Stretch | None = None
     for commit in ports.repository.touching(since, until, paths):
         pair = list(islice(ports.repository.walk(commit), 2))
-        if is_signed(parse_commit(pair[0].raw), ports.signers):
+        if is_signed(parse_commit(pair[0].raw), ports.signers, commit):
             continue
         parent = pair[1].sha if len(pair) > 1 else None
         goes_on = pending is not None and pending.pull_requests and pending.last == parent

@@ -100,7 +100,7 @@ def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[
 
 
 def _is_signed(library: Library, commit: str, signers: Signers) -> bool:
-    return is_signed(parse_commit(next(iter(library.walk(commit))).raw), signers)
+    return is_signed(parse_commit(next(iter(library.walk(commit))).raw), signers, commit)
 
 
 def _newest_first(

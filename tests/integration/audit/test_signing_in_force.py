@@ -9,16 +9,16 @@ import pytest
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
-from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.commitobject import parse_commit
-from daypass.ledger.history import read_tip
+from daypass.ledger.history import read_events, read_tip
+from daypass.ledger.key_versions import KeyVersions
 from daypass.ledger.verify import verify
 from daypass.lifecycle.chronicle import LedgerChain
 from daypass.lifecycle.happening import Happening, Run, make_event
-from daypass.lifecycle.key_handover import SignerInForce, find_handover
+from daypass.lifecycle.key_handover import SignerInForce, find_handover, find_misuse
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.recorder import record
-from daypass.model.event import EventKind
+from daypass.model.event import Event, EventKind
 from daypass.model.instant import Instant
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 from support.local_signer import LocalSigner
@@ -45,7 +45,8 @@ def list_keys(bot: Bot, *signers: LocalSigner) -> None:
 
 def ports_of(repository: GitRepository, *versions: LocalSigner) -> Ports:
     """The ports of a run; in its Vault the key has these versions."""
-    signers = Signers(signer.allowed() for signer in versions)
+    keys = [signer.public_key() for signer in versions]
+    signers = KeyVersions("bot@daypass.example", keys, repository)
     return cast("Ports", SimpleNamespace(repository=repository, signers=signers, run=RUN))
 
 
@@ -198,3 +199,71 @@ def test_without_the_endorsed_key_nothing_is_signed(bot: Bot) -> None:
         tip = read_tip(repository.walk(repository.fetch()), ports.signers)
         with pytest.raises(EvidenceError, match="handed over to"):
             SignerInForce(cast("Any", repository), FIRST, ports.signers, tip)
+
+
+class TestOfAnOldKeyThatWasStolen:
+    """What it signs after it handed over is no event, wherever on main that lies."""
+
+    @pytest.fixture
+    def rotated(self, bot: Bot) -> Bot:
+        bot.issue("one")
+        list_keys(bot, FIRST, SECOND, THIRD)
+        write(bot, plan(bot, shown(SECOND), FIRST, SECOND)[0])
+        return bot
+
+    def events(self, bot: Bot, *versions: LocalSigner) -> list[str]:
+        with bot.open() as repository:
+            head = repository.fetch()
+            keys = [signer.public_key() for signer in versions]
+            signers = KeyVersions("bot@daypass.example", keys, repository)
+            return [item.commit for item in read_events(repository.walk(head), signers)]
+
+    def test_it_is_not_read_and_the_newer_key_goes_on(self, rotated: Bot) -> None:
+        before = self.events(rotated, FIRST, SECOND)
+        assert len(before) == 3
+        rotated.signer = FIRST
+        forged = rotated.issue("forged")
+        for versions in ((FIRST, SECOND), (FIRST, SECOND, THIRD)):
+            assert self.events(rotated, *versions) == before
+        found, _ = plan(rotated, shown(SECOND), FIRST, SECOND)
+        written = write(rotated, [*found, note("1")])
+        assert signers_of(rotated, written) == [shown(SECOND)]
+        assert self.events(rotated, FIRST, SECOND)[1:] == before
+        with rotated.open() as repository:
+            report = verify(repository, repository.fetch(), fingerprints=[shown(FIRST)])
+        assert [fault.commit for fault in report.faults if "handed over" in fault.message] == [
+            forged
+        ]
+
+    def test_nor_when_it_plays_a_handover_of_its_own(self, rotated: Bot) -> None:
+        before = self.events(rotated, FIRST, SECOND)
+        keys = (("Daypass-Key-Before", shown(FIRST)), ("Daypass-Key", shown(SECOND)))
+        rotated.signer = FIRST
+        for kind in (EventKind.KEY_ENDORSED, EventKind.KEY_ROTATED):
+            rotated.record(Event(kind, None, keys), {})
+        assert self.events(rotated, FIRST, SECOND) == before
+
+    def test_nor_with_the_one_after_it_once_both_handed_over(self, rotated: Bot) -> None:
+        found, _ = plan(rotated, shown(THIRD), FIRST, SECOND, THIRD)
+        write(rotated, found)
+        before = self.events(rotated, FIRST, SECOND, THIRD)
+        assert len(before) == 5
+        keys = (("Daypass-Key-Before", shown(FIRST)), ("Daypass-Key", shown(SECOND)))
+        rotated.signer = FIRST
+        rotated.issue("forged")
+        rotated.signer = SECOND
+        rotated.record(Event(EventKind.KEY_ROTATED, None, keys), {})
+        rotated.signer = FIRST
+        rotated.issue("forged-again")
+        assert self.events(rotated, FIRST, SECOND, THIRD) == before
+
+    def test_a_run_says_so(self, rotated: Bot) -> None:
+        tip = self.events(rotated, FIRST, SECOND)[0]
+        rotated.signer = FIRST
+        forged = rotated.record(Event(EventKind.REVIEWED, "one", ()), {})
+        with rotated.open() as repository:
+            head = repository.fetch()
+            keys = [FIRST.public_key(), SECOND.public_key()]
+            signers = KeyVersions("bot@daypass.example", keys, repository)
+            (text,) = find_misuse(repository, signers, tip, head)
+        assert text.startswith(f"{forged} is signed by {shown(FIRST)}")

@@ -172,7 +172,7 @@ def git_says_good(bot: Bot, commit: str, signers: str) -> bool:
 def test_signatures_are_judged_as_git_judges_them(bot: Bot, case: str) -> None:
     raw = COMMITS[case](payload_of(bot))
     signers = SIGNER.allowed().to_line()
-    ours = is_signed(parse_commit(raw), Signers.parse(signers.encode()))
+    ours = is_signed(parse_commit(raw), Signers.parse(signers.encode()), "c" * 40)
     assert ours == git_says_good(bot, store(bot, raw), signers)
     assert ours == (case in GOOD)
 
@@ -180,7 +180,7 @@ def test_signatures_are_judged_as_git_judges_them(bot: Bot, case: str) -> None:
 @pytest.mark.parametrize("case", LISTS)
 def test_lists_of_signers_are_read_as_openssh_reads_them(bot: Bot, case: str) -> None:
     raw = COMMITS["good"](payload_of(bot))
-    ours = is_signed(parse_commit(raw), Signers.parse(LISTS[case].encode()))
+    ours = is_signed(parse_commit(raw), Signers.parse(LISTS[case].encode()), "c" * 40)
     assert ours == git_says_good(bot, store(bot, raw), LISTS[case])
 
 
@@ -195,7 +195,7 @@ def test_a_commit_that_git_signed_is_verified_by_us(bot: Bot, tmp_path: Path) ->
     ).stdout
     public = key.with_suffix(".pub").read_text()
     signers = f'a@b namespaces="git" {public}'
-    assert is_signed(parse_commit(raw), Signers.parse(signers.encode()))
+    assert is_signed(parse_commit(raw), Signers.parse(signers.encode()), "c" * 40)
     (signer,) = parse_allowed_signers(signers.encode())
     shown = subprocess.run(
         ["ssh-keygen", "-l", "-f", str(key)], capture_output=True, check=True, text=True

@@ -46,7 +46,7 @@ def test_no_commit_stops_a_walk(raw: bytes) -> None:
         parsed = parse_commit(content)
         assert parsed.committed_at is None or parsed.committed_at >= 0
         assert (parsed.tree, parsed.parents, parsed.title) is not None
-        assert not is_signed(parsed, SIGNERS)
+        assert not is_signed(parsed, SIGNERS, "c" * 40)
         assert read_event(CommitObject("c" * 40, content), SIGNERS) is None
 
 
@@ -54,14 +54,16 @@ def test_what_was_signed_is_what_is_verified() -> None:
     made = commit("message\n")
     parsed = parse_commit(made.raw)
     assert parsed.signed_payload == commit("message\n", signer=None).raw
-    assert is_signed(parsed, SIGNERS)
+    assert is_signed(parsed, SIGNERS, "c" * 40)
     assert (parsed.tree, parsed.parents, parsed.committed_at) == (TREE, (PARENT,), 100)
 
 
 @pytest.mark.parametrize("extra", [b"gpgsig x\n y\n", b"gpgsig-sha256 x\n", b"gpgsigx y\n"])
 def test_a_second_signature_header_makes_it_unsigned(extra: bytes) -> None:
     raw = commit("message\n").raw
-    assert not is_signed(parse_commit(raw.replace(b"\n\n", b"\n" + extra + b"\n", 1)), SIGNERS)
+    assert not is_signed(
+        parse_commit(raw.replace(b"\n\n", b"\n" + extra + b"\n", 1)), SIGNERS, "c" * 40
+    )
 
 
 def test_a_name_that_breaks_the_header_is_refused() -> None:

@@ -1,0 +1,107 @@
+"""Key versions: the evidence keys in Vault, and from where on main an older one counts no more.
+
+Vault tells of all versions of the key, and not which of them has handed over. Main does, by the
+`key-rotated` of a newer version. What an older one signs after that is no event, whatever it says:
+the key may have been stolen. So a run judges as `verify` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from daypass.ledger import sshsig
+from daypass.ledger.allowed_signers import AllowedSigner, Signers
+from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.succession import handover_of
+from daypass.ledger.trailers import parse_message
+from daypass.model.event import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from daypass.ledger.commitobject import ParsedCommit, RawCommit
+
+_ROTATED: Final = b"\nDaypass-Event: key-rotated\n"
+_SIGNED: Final = b"\ngpgsig " + sshsig.BEGIN
+
+
+class Line(Protocol):
+    """Main's first-parent line."""
+
+    def head(self) -> str:
+        """Its newest commit."""
+
+    def walk(self, commit: str) -> Iterator[RawCommit]:
+        """From that commit back, newest first."""
+
+
+class KeyVersions(Signers):
+    """The versions of the key in Vault. One that handed over signs no event from there on."""
+
+    def __init__(self, email: str, versions: Iterable[bytes], line: Line) -> None:
+        """Take the raw public keys, oldest first; `line` is read once an older one has signed."""
+        self._keys = tuple(versions)
+        self._line = line
+        self._after: dict[bytes, tuple[str, frozenset[str]]] = {}  # key → (head, commits)
+        super().__init__(AllowedSigner(email, key) for key in self._keys)
+
+    def counts(self, key: bytes, when: int, commit: str) -> bool:
+        """Whether the key may sign that commit. Raises what reading main raises."""
+        return self.allows(key, when) and commit not in self._after_handover(key)
+
+    def handed_over(self, key: bytes) -> bool:
+        """Whether main has handed over from that key to a newer one."""
+        return bool(self._after_handover(key))
+
+    def _after_handover(self, key: bytes) -> frozenset[str]:
+        """The commits of main that come after the handover away from a key: none before there is.
+
+        Read from main's head back to that handover; all of main, where there is none.
+        """
+        if key == self._keys[-1] or key not in self._keys:
+            return frozenset()
+        head = self._line.head()
+        known = self._after.get(key)
+        if known is None or known[0] != head:
+            known = self._after[key] = (head, self._read(key, head, known))
+        return known[1]
+
+    def _read(
+        self, key: bytes, head: str, known: tuple[str, frozenset[str]] | None
+    ) -> frozenset[str]:
+        newer = self._keys[self._keys.index(key) + 1 :]
+        passed: list[str] = []
+        until = 0  # so many of these come after the handover
+        for commit in self._line.walk(head):
+            if known is not None and commit.sha == known[0]:
+                return frozenset((*passed, *known[1])) if known[1] else frozenset(passed[:until])
+            passed.append(commit.sha)
+            if _ROTATED not in commit.raw or _SIGNED not in commit.raw:
+                continue
+            parsed = parse_commit(commit.raw)
+            by = signer_of(parsed)
+            if by is None or by not in newer or commit.sha in self._after_handover(by):
+                continue
+            until = len(passed)
+            if _hands_over_from(parsed, sshsig.fingerprint(key)):
+                break
+        return frozenset(passed[:until])
+
+
+def signer_of(parsed: ParsedCommit) -> bytes | None:
+    """The raw public key that a commit carries a good signature of; None where it has none."""
+    try:
+        return sshsig.verified_key(parsed.signature or b"", parsed.signed_payload)
+    except ValueError:
+        return None
+
+
+def _hands_over_from(parsed: ParsedCommit, fingerprint: str) -> bool:
+    try:
+        chained = parse_message(parsed.message)
+    except ValueError:
+        return False
+    if chained is None or chained.event.kind is not EventKind.KEY_ROTATED:
+        return False
+    named = handover_of(chained.event)
+    return named is not None and named.before == fingerprint
