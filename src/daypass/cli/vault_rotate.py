@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from daypass.adapters.git import GitRepository
     from daypass.adapters.vault.evidence_key import EvidenceKey
     from daypass.adapters.vault.session import Session
+    from daypass.ledger.allowed_signers import Signers
+    from daypass.model.event import RecordedEvent
     from daypass.model.settings import Settings
 
 _PIN: Final = f"`spec.evidence.fingerprint` in {SETTINGS_PATH}"
@@ -33,6 +36,11 @@ Bring both files to main by one pull request that the owners of the foundation a
 _UNTIL: Final = (
     "{before} goes on signing until that is merged and access-apply has run: the\n"
     "run writes its endorsement of {after}, which signs from there on."
+)
+_LOST: Final = (
+    "Vault has lost {before}, the key in force: nobody endorses {after}. Once that\n"
+    "is merged and the loss accepted (`daypass vault accept-loss`), access-apply signs with it.\n"
+    "Auditors name both: `daypass audit verify --fingerprint {before} --fingerprint {after}`."
 )
 _AFTERWARDS: Final = (
     "Then run `daypass vault rotate-evidence` again: it takes the right to sign from the old "
@@ -53,7 +61,8 @@ class Plan:
     """What this call does. Versions are those of the transit key."""
 
     stage: Stage
-    in_force: int
+    in_force: int | None  # None: Vault has lost it
+    before: str  # the fingerprint of the key in force
     to: int  # the version that takes over, or has taken over
     rotates: bool = False  # it has to be made first
 
@@ -78,7 +87,8 @@ def run(
     from daypass.adapters.vault.evidence_key import EvidenceKey
 
     key = EvidenceKey.read(session, settings)
-    plan = _plan(key, _in_force(key, settings, root), settings.evidence.fingerprint)
+    in_force, fresh = _in_force(key, settings, root)
+    plan = _plan(key, in_force, settings.evidence.fingerprint, fresh=fresh)
     files: list[str] = []
     if not arguments.dry_run:
         if plan.rotates:
@@ -95,20 +105,36 @@ def run(
     return ExitCode.DONE
 
 
-def _in_force(key: EvidenceKey, settings: Settings, root: Path) -> str | None:
-    """The fingerprint of the key in force on main; None before the first event."""
+def _in_force(key: EvidenceKey, settings: Settings, root: Path) -> tuple[str | None, bool]:
+    """The fingerprint of the key in force on main, and whether the newest version never signed.
+
+    None before the first event.
+    """
     from daypass.ledger.history import read_tip
     from daypass.ledger.key_versions import KeyVersions
-    from daypass.ledger.sshsig import fingerprint
-    from daypass.lifecycle.key_handover import key_after
+    from daypass.lifecycle.key_handover import may_begin
 
     with wiring.person_repository(root, settings) as repository:
         signers = KeyVersions(settings.evidence.email, key.versions.values(), repository)
         tip = read_tip(repository.walk(repository.fetch()), signers)
-        return None if tip is None else fingerprint(key_after(repository, signers, tip))
+        in_force = None if tip is None else _after(repository, signers, tip)
+        return in_force, may_begin(signers, key.fingerprint_of(key.newest))
 
 
-def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None) -> Plan:
+def _after(repository: GitRepository, signers: Signers, tip: RecordedEvent) -> str:
+    """The fingerprint of the key in force after that event, also of one that Vault lacks."""
+    from daypass.ledger.sshsig import fingerprint
+    from daypass.ledger.succession import handover_of
+    from daypass.lifecycle.key_handover import key_after
+    from daypass.model.event import EventKind
+
+    named = handover_of(tip.event)
+    if tip.event.kind is EventKind.KEY_ENDORSED and named is not None:
+        return named.after
+    return fingerprint(key_after(repository, signers, tip))
+
+
+def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None, *, fresh: bool) -> Plan:
     if pinned is None:
         raise DocumentError(
             f"{SETTINGS_PATH} pins no evidence key",
@@ -116,6 +142,10 @@ def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None) -> Plan:
             "by an approved pull request, and run it again.",
         )
     now = key.version_of(in_force or pinned)
+    if in_force is not None and now is None:
+        if fresh:
+            return Plan(Stage.BEGIN, None, in_force, key.newest)
+        return Plan(Stage.BEGIN, None, in_force, key.newest + 1, rotates=True)
     wanted = key.version_of(pinned)
     if wanted is None or now is None or wanted < now:
         why = "is older than the key in force" if wanted and now else "is no version of the key"
@@ -124,13 +154,14 @@ def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None) -> Plan:
             remedy=f"Set {_PIN} to {in_force or key.fingerprint_of(key.newest)}, the key in force: "
             "one that handed over never comes back.",
         )
+    before = key.fingerprint_of(now)
     if wanted > now:
-        return Plan(Stage.HAND_OVER, now, wanted)
+        return Plan(Stage.HAND_OVER, now, before, wanted)
     if key.may_sign_before(now):
-        return Plan(Stage.RETIRE, now, now)
+        return Plan(Stage.RETIRE, now, before, now)
     if key.newest > now:
-        return Plan(Stage.BEGIN, now, key.newest)
-    return Plan(Stage.BEGIN, now, now + 1, rotates=True)
+        return Plan(Stage.BEGIN, now, before, key.newest)
+    return Plan(Stage.BEGIN, now, before, now + 1, rotates=True)
 
 
 def _write(key: EvidenceKey, plan: Plan, settings: Settings, root: Path) -> list[str]:
@@ -151,7 +182,7 @@ def _to_json(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -
         "stage": str(plan.stage),
         "dryRun": dry_run,
         "rotates": plan.rotates,
-        "inForce": {"version": plan.in_force, "fingerprint": key.fingerprint_of(plan.in_force)},
+        "inForce": {"version": plan.in_force, "fingerprint": plan.before},
         "to": {
             "version": plan.to,
             "fingerprint": key.fingerprint_of(plan.to) if plan.to in key.versions else None,
@@ -162,7 +193,7 @@ def _to_json(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -
 
 def _say(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -> None:
     done = "would be " if dry_run else ""
-    before = key.fingerprint_of(plan.in_force)
+    before = plan.before
     after = key.fingerprint_of(plan.to) if plan.to in key.versions else f"version {plan.to}"
     if plan.stage is Stage.RETIRE:
         output.say(f"main was handed over to {before} (version {plan.to})")
@@ -179,5 +210,8 @@ def _say(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -> No
         output.say(f"{SETTINGS_PATH} and {ALLOWED_SIGNERS_PATH} name {after} already")
     output.say()
     output.say(_COMMIT.format(to=plan.to))
+    if plan.in_force is None:
+        output.say(_LOST.format(before=before, after=after))
+        return
     output.say(_UNTIL.format(before=before, after=after))
     output.say(_AFTERWARDS)

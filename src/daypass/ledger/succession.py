@@ -103,7 +103,7 @@ def read_links(commits: Iterable[RawCommit]) -> list[Link]:
     found: list[Link] = []
     opened: Link | None = None
     for commit in commits:
-        seen = _signed_handover(commit) if _is_of_handover(commit) else None
+        seen = _signed_handover(commit) if is_of_handover(commit) else None
         if seen is None:
             continue
         kind, handover, previous, at = seen
@@ -162,7 +162,7 @@ def vouched_signers(
     named = frozenset(fingerprints)
     if len({signer.key for signer in listed.all()}) == 1:
         return listed.only(named)
-    links = read_links(reversed([commit for commit in walk if _is_of_handover(commit)]))
+    links = read_links(reversed([commit for commit in walk if is_of_handover(commit)]))
     before, after = predecessors(links, named), successors(links, named)
     until = {link.handover.before: link.at for link in (*before.values(), *after.values())}
     return Signers(
@@ -171,7 +171,8 @@ def vouched_signers(
     )
 
 
-def _is_of_handover(commit: RawCommit) -> bool:
+def is_of_handover(commit: RawCommit) -> bool:
+    """Whether a commit says that it is an event of a handover."""
     return any(mark in commit.raw for mark in _MARKS)
 
 

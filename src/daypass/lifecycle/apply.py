@@ -26,7 +26,7 @@ from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
-from daypass.lifecycle.key_handover import find_handover
+from daypass.lifecycle.key_handover import find_handover, find_lost
 from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
@@ -131,7 +131,10 @@ class _Pass:
         self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)
         self._alarm_frozen(seen)
-        if seen.world.is_rolled_back:
+        lost_key = find_lost(self.ports, seen.world)
+        if lost_key is not None:
+            self.outcome.alarm("evidence-key", lost_key)
+        if seen.world.is_rolled_back or lost_key is not None:
             self._head, self.stands_still = seen.world.head, True
             stand_still(self.ports, seen, plan, self.outcome)
             return

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.ports import Repository, Signer
+    from daypass.lifecycle.world import World
     from daypass.model.event import Event, RecordedEvent
 
 CAUSE: Final = "evidence-key"
@@ -45,12 +46,20 @@ class SignerInForce:
     ) -> None:
         """Sign on top of `tip`, the newest event; with the key of `signer` before the first one.
 
-        Raises EvidenceError when the key that `tip` endorses is none of `signers`.
+        Where Vault has lost the key in force, the one of `signer` begins anew if it never signed.
+        Raises EvidenceError when it has, or when the key that `tip` endorses is none of `signers`.
         """
         self._signer = signer
         self._signers = signers
         key = None if tip is None else key_after(repository, signers, tip)
-        self._now = signer if key is None else signer.of(key)
+        if key is None:
+            self._now = signer
+        elif signers.knows(key):
+            self._now = signer.of(key)
+        elif may_begin(signers, sshsig.fingerprint(signer.public_key())):
+            self._now = signer
+        else:
+            raise _lost(sshsig.fingerprint(key))
 
     def public_key(self) -> bytes:
         """The raw Ed25519 public key, 32 bytes."""
@@ -125,15 +134,16 @@ def find_handover(ports: Ports, seen: Observation, outcome: Outcome) -> list[Hap
         return []
     pinned = world.catalogue.settings.evidence.fingerprint
     try:
-        in_force = sshsig.fingerprint(key_after(ports.repository, ports.signers, world.tip))
+        key = key_after(ports.repository, ports.signers, world.tip)
+        in_force = sshsig.fingerprint(key)
     except EvidenceError as error:  # nothing can be recorded; what must end still ends
         outcome.alarm(CAUSE, f"{error.message}. {error.remedy}")
         return []
     endorsed = handover_of(world.tip.event)
     if world.tip.event.kind is EventKind.KEY_ENDORSED and endorsed is not None:
         return [_answer(endorsed, ports.run)]
-    if pinned is None or pinned == in_force:
-        return []
+    if pinned is None or pinned == in_force or not ports.signers.knows(key):
+        return []  # of a lost key, `find_lost` tells
     why = _objection(ports, world.head, pinned, in_force)
     if why is not None:
         outcome.alarm(CAUSE, f"{why}; {in_force} goes on signing the evidence")
@@ -142,7 +152,7 @@ def find_handover(ports: Ports, seen: Observation, outcome: Outcome) -> list[Hap
     return [_endorsement(handover, ports.run), _answer(handover, ports.run)]
 
 
-def _objection(ports: Ports, head: str, pinned: str, in_force: str) -> str | None:
+def _objection(ports: Ports, head: str, pinned: str, in_force: str | None) -> str | None:
     """Why the pinned key cannot take over, and what to do about it; None when it can."""
     versions = [signer.fingerprint for signer in ports.signers.all()]
     if pinned not in versions:
@@ -150,7 +160,7 @@ def _objection(ports: Ports, head: str, pinned: str, in_force: str) -> str | Non
             f"{SETTINGS_PATH} pins the evidence key {pinned}, which no version of the key in Vault "
             f"is. {_PUT_BACK}, or have that version restored"
         )
-    if versions.index(pinned) < versions.index(in_force):
+    if in_force in versions and versions.index(pinned) < versions.index(in_force):
         return (
             f"{SETTINGS_PATH} pins the evidence key {pinned}, which is older than the one in "
             f"force, and a key that handed over never comes back. {_PUT_BACK}"
@@ -194,7 +204,47 @@ def _key_of(signers: Signers, fingerprint: str) -> bytes:
     for signer in signers.all():
         if signer.fingerprint == fingerprint:
             return signer.key
-    raise EvidenceError(
+    raise _lost(fingerprint)
+
+
+def _lost(fingerprint: str) -> EvidenceError:
+    return EvidenceError(
         f"the evidence was handed over to {fingerprint}, which no version of the key in Vault is",
-        remedy="Have that version restored, then run it again: nothing else may sign from there.",
+        remedy="Restore a snapshot of Vault that has that version. If there is none, see `When "
+        "Vault has lost the evidence key` in docs/operations.md.",
+    )
+
+
+def may_begin(signers: Signers, fingerprint: str) -> bool:
+    """Whether the newest version has that fingerprint, and main never handed over from it."""
+    newest = signers.all()[-1]
+    return newest.fingerprint == fingerprint and not signers.handed_over(newest.key)
+
+
+def find_lost(ports: Ports, world: World) -> str | None:
+    """What to do where Vault has lost the key in force, and no other may sign; None: it has not.
+
+    Another one begins once an operator accepted the loss and the settings pin it.
+    """
+    if world.tip is None:
+        return None
+    pinned = world.catalogue.settings.evidence.fingerprint if world.catalogue else None
+    try:
+        key = key_after(ports.repository, ports.signers, world.tip)
+        shown = sshsig.fingerprint(key)
+        may = pinned is not None and may_begin(ports.signers, pinned)
+    except EvidenceError:  # endorsed, and it never answered
+        named = handover_of(world.tip.event)
+        key, shown, may = b"", named.after if named is not None else "", False
+    if ports.signers.knows(key):
+        return None
+    if may and world.restored is None and _objection(ports, world.head, pinned or "", None) is None:
+        return None
+    return (
+        f"the evidence key in force on main, {shown}, is no version of the key in Vault: Vault was "
+        "restored from a backup that is older than the rotation. What must end ends in Vault, and "
+        "nothing is granted or written into the evidence. Restore a newer snapshot if there is "
+        "one. If not, do what `Vault has lost the evidence key` in docs/operations.md says: "
+        f"`daypass vault accept-loss {world.restored.commit if world.restored else 'COMMIT'}`, "
+        "then `daypass vault rotate-evidence`, and merge the two files that it writes"
     )

@@ -15,7 +15,7 @@ from daypass.ledger.key_versions import KeyVersions
 from daypass.ledger.verify import verify
 from daypass.lifecycle.chronicle import LedgerChain
 from daypass.lifecycle.happening import Happening, Run, make_event
-from daypass.lifecycle.key_handover import SignerInForce, find_handover, find_misuse
+from daypass.lifecycle.key_handover import SignerInForce, find_handover, find_lost, find_misuse
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.recorder import record
 from daypass.model.event import Event, EventKind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.recorder import Recording
+    from daypass.lifecycle.world import World
     from support.evidence_bot import Bot
 
 FIRST, SECOND, THIRD = LocalSigner(1), LocalSigner(2), LocalSigner(3)
@@ -267,3 +268,59 @@ class TestOfAnOldKeyThatWasStolen:
             signers = KeyVersions("bot@daypass.example", keys, repository)
             (text,) = find_misuse(repository, signers, tip, head)
         assert text.startswith(f"{forged} is signed by {shown(FIRST)}")
+
+
+class TestOfAVaultThatWasRestoredToBeforeARotation:
+    """It lacks the key in force, whose events count still; another begins once it is pinned."""
+
+    @pytest.fixture
+    def rotated(self, bot: Bot) -> Bot:
+        bot.issue("one")
+        list_keys(bot, FIRST, SECOND)
+        write(bot, plan(bot, shown(SECOND), FIRST, SECOND)[0])
+        write(bot, [note("1")])
+        return bot
+
+    def lost(
+        self, bot: Bot, pinned: LocalSigner, *versions: LocalSigner, restored: str | None = None
+    ) -> str | None:
+        with bot.open() as repository:
+            ports, head = ports_of(repository, *versions), repository.fetch()
+            settings = SimpleNamespace(evidence=SimpleNamespace(fingerprint=shown(pinned)))
+            world = SimpleNamespace(
+                head=head,
+                catalogue=SimpleNamespace(settings=settings),
+                tip=read_tip(repository.walk(head), ports.signers),
+                restored=SimpleNamespace(commit=restored) if restored else None,
+            )
+            assert world.tip is not None
+            assert world.tip.sequence == 4  # what the lost key signed is evidence
+            return find_lost(ports, cast("World", world))
+
+    def signs(self, bot: Bot, pinned: LocalSigner, *versions: LocalSigner) -> str:
+        with bot.open() as repository:
+            ports = ports_of(repository, *versions)
+            tip = read_tip(repository.walk(repository.fetch()), ports.signers)
+            signer = SignerInForce(repository, pinned, ports.signers, tip)
+            return sshsig.fingerprint(signer.public_key())
+
+    def test_the_old_key_signs_nothing_and_people_are_told_what_to_do(self, rotated: Bot) -> None:
+        for pinned in (FIRST, SECOND):
+            text = self.lost(rotated, pinned, FIRST)
+            assert text is not None
+            assert shown(SECOND) in text
+            assert "daypass vault rotate-evidence" in text
+        with pytest.raises(EvidenceError, match="no version of the key in Vault"):
+            self.signs(rotated, FIRST, FIRST)
+
+    def test_a_fresh_key_begins_once_it_is_pinned_listed_and_the_loss_accepted(
+        self, rotated: Bot
+    ) -> None:
+        assert self.lost(rotated, THIRD, FIRST, THIRD) is not None
+        list_keys(rotated, FIRST, SECOND, THIRD)
+        assert self.lost(rotated, SECOND, FIRST, THIRD) is not None
+        assert "accept-loss abc" in str(self.lost(rotated, THIRD, FIRST, THIRD, restored="abc"))
+        assert self.lost(rotated, THIRD, FIRST, THIRD) is None
+        assert self.signs(rotated, THIRD, FIRST, THIRD) == shown(THIRD)
+        with pytest.raises(EvidenceError, match="no version of the key in Vault"):
+            self.signs(rotated, FIRST, FIRST, THIRD)
