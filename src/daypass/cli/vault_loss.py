@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
-from daypass.errors import ExitCode, UsageError
+from daypass.errors import EvidenceError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from daypass.adapters.git import GitRepository
+    from daypass.adapters.vault.evidence_key import EvidenceKey
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.adapters.vault.session import Session
+    from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.restored import MainAndMemory, Restored
     from daypass.model.settings import Settings
 
@@ -43,21 +45,24 @@ def run(
     Raises:
         UsageError: nothing is lost, another commit is, or `--trust` is missing.
     """
+    from daypass.adapters.vault.evidence_key import EvidenceKey
     from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.transit import public_keys
     from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.restored import look_for_restored
     from daypass.lifecycle.vault_memory import AcceptedLoss, accept_loss
 
     vault, evidence = settings.vault, settings.evidence
     registry = VaultRegistry(session, vault.kv_mount)
-    keys = public_keys(session, vault.transit_mount, evidence.key).values()
+    key = EvidenceKey.read(session, settings)
     with wiring.person_repository(directory, settings) as repository:
-        signers = KeyVersions(evidence.email, keys, repository)
+        signers = KeyVersions(evidence.email, key.versions.values(), repository)
         repository.assert_complete()
         looked = look_for_restored(registry, repository, signers)
         found = _demand(looked, words.commit)
         trusted = _trusted(registry, repository, looked, words.trust)
+        floor = reopened(key, repository, signers, looked)
+    if floor is not None:
+        key.sign_from(session, floor)
     accept_loss(
         registry,
         AcceptedLoss(found.what, found.commit, found.lost_number),
@@ -67,13 +72,44 @@ def run(
     if trusted is not None:
         registry.write_note("trust", {"commit": trusted})
     if words.format == "json":
-        output.say_json({"accepted": found.what, "commit": found.commit, "head": looked.head})
+        output.say_json(
+            {
+                "accepted": found.what,
+                "commit": found.commit,
+                "head": looked.head,
+                "signsFrom": floor,
+            }
+        )
     else:
         output.say(f"given up: what was lost up to {found.commit} ({found.what})")
         output.say(
             f"The next run goes on from {looked.head}, and writes the loss into the evidence."
         )
+        if floor is not None:
+            output.say(
+                f"The handover of the evidence key is lost, too: version {floor} may sign again "
+                f"({key.path}).\nRun `daypass vault rotate-evidence` to hand over once more."
+            )
     return ExitCode.DONE
+
+
+def reopened(
+    key: EvidenceKey, repository: GitRepository, signers: Signers, looked: MainAndMemory
+) -> int | None:
+    """The version in force on main, if Vault keeps it from signing; else None.
+
+    That it handed over is lost with main, so it has to sign until it hands over once more.
+    """
+    from daypass.ledger.sshsig import fingerprint
+    from daypass.lifecycle.key_handover import key_after
+
+    if looked.tip is None:
+        return None
+    try:
+        raw = key_after(repository, signers, looked.tip)
+    except EvidenceError:  # one that Vault has lost
+        return None
+    return None if key.may_sign(raw) else key.version_of(fingerprint(raw))
 
 
 def _demand(looked: MainAndMemory, commit: str) -> Restored:

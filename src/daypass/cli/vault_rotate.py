@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.cli.evidence_files import pin, write_signers
-from daypass.errors import DocumentError, ExitCode
+from daypass.errors import DocumentError, EvidenceError, ExitCode
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def run(
 
     Raises:
         DocumentError: the settings pin no key, or one that cannot take over.
+        EvidenceError: the key in force on main may not sign in Vault.
         GitError, ForgeUnavailableError: main cannot be fetched.
         VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
     """
@@ -88,14 +89,14 @@ def run(
 
     key = EvidenceKey.read(session, settings)
     in_force, fresh = _in_force(key, settings, root)
-    plan = _plan(key, in_force, settings.evidence.fingerprint, fresh=fresh)
+    plan = plan_of(key, in_force, settings.evidence.fingerprint, fresh=fresh)
     files: list[str] = []
     if not arguments.dry_run:
         if plan.rotates:
             key.rotate(session)
             key = EvidenceKey.read(session, settings)
         if plan.stage is Stage.RETIRE:
-            key.retire_before(session, plan.to)
+            key.sign_from(session, plan.to)
         else:
             files = _write(key, plan, settings, root)
     if arguments.format == "json":
@@ -134,7 +135,11 @@ def _after(repository: GitRepository, signers: Signers, tip: RecordedEvent) -> s
     return fingerprint(key_after(repository, signers, tip))
 
 
-def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None, *, fresh: bool) -> Plan:
+def plan_of(key: EvidenceKey, in_force: str | None, pinned: str | None, *, fresh: bool) -> Plan:
+    """Which step is due; `fresh`: the newest version may begin where that in force is lost.
+
+    Raises what `run` raises.
+    """
     if pinned is None:
         raise DocumentError(
             f"{SETTINGS_PATH} pins no evidence key",
@@ -155,6 +160,13 @@ def _plan(key: EvidenceKey, in_force: str | None, pinned: str | None, *, fresh: 
             "one that handed over never comes back.",
         )
     before = key.fingerprint_of(now)
+    if not key.may_sign(key.versions[now]):
+        raise EvidenceError(
+            f"main is not handed over from {before} (version {now}), which may not sign in Vault",
+            remedy="If main was put back, follow the alarm first, then run `bao write "
+            f"{key.path}/config min_encryption_version={now}`: it signs until it has handed over "
+            "once more. Then run `daypass vault rotate-evidence` again.",
+        )
     if wanted > now:
         return Plan(Stage.HAND_OVER, now, before, wanted)
     if key.may_sign_before(now):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -146,9 +147,10 @@ def _logged_in_by_proven(
 def _desk(directory: Path, session: Session, settings: Settings) -> Iterator[Reached]:
     """What a session reaches: Vault, and GitHub as the App. Raises what they raise."""
     from daypass.adapters.github.forge import GitHubForge
+    from daypass.adapters.vault.evidence_key import EvidenceKey
     from daypass.adapters.vault.issuer import VaultIssuer
     from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.transit import app_jwt_signer, public_keys
+    from daypass.adapters.vault.transit import app_jwt_signer
     from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.standing import Desk
 
@@ -156,14 +158,14 @@ def _desk(directory: Path, session: Session, settings: Settings) -> Iterator[Rea
     issuer = VaultIssuer(session)
     sign = app_jwt_signer(session, vault.transit_mount, vault.app_key)
     with GitHubForge.as_app(settings.github, sign, issuer.now) as forge:
-        keys = public_keys(session, vault.transit_mount, evidence.key).values()  # oldest first
+        key = EvidenceKey.read(session, settings)
         with open_repository(directory, settings, forge.installation_token) as repository:
             desk = Desk(
                 issuer=issuer,
                 registry=VaultRegistry(session, vault.kv_mount),
                 repository=repository,
                 forge=forge,
-                signers=KeyVersions(evidence.email, keys, repository),
+                signers=KeyVersions(evidence.email, key.versions.values(), repository, key.signing),
             )
             yield desk, forge.installation_token
 

@@ -117,6 +117,10 @@ class Signers:
         """Whether the key may sign that very commit, which says that committer's time."""
         return self.allows(key, when)
 
+    def may_sign(self, key: bytes) -> bool:
+        """Whether the key may sign from now on, as far as is known."""
+        return key in self._by_key
+
     def handed_over(self, key: bytes) -> bool:  # noqa: ARG002
         """Whether main is known to have handed over from that key to another."""
         return False

@@ -20,7 +20,7 @@ from daypass.ledger.trailers import parse_message
 from daypass.model.event import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from daypass.ledger.commitobject import ParsedCommit, RawCommit
 
@@ -41,9 +41,19 @@ class Line(Protocol):
 class KeyVersions(Signers):
     """The versions of the key in Vault. One that handed over signs no event from there on."""
 
-    def __init__(self, email: str, versions: Iterable[bytes], line: Line) -> None:
-        """Take the raw public keys, oldest first; `line` is read once an older one has signed."""
+    def __init__(
+        self,
+        email: str,
+        versions: Iterable[bytes],
+        line: Line,
+        signing: Container[bytes] | None = None,
+    ) -> None:
+        """Take the raw public keys, oldest first; `line` is read once an older one has signed.
+
+        `signing`: those that Vault lets sign; None for all.
+        """
         self._keys = tuple(versions)
+        self._signing = self._keys if signing is None else signing
         self._line = line
         self._lost: tuple[str, dict[bytes, int]] = ("", {})  # as of that head
         self._after: dict[bytes, tuple[str, frozenset[str]]] = {}  # key → (head, commits)
@@ -56,6 +66,10 @@ class KeyVersions(Signers):
     def counts(self, key: bytes, when: int, commit: str) -> bool:
         """Whether the key may sign that commit. Raises what reading main raises."""
         return self.allows(key, when) and commit not in self._after_handover(key)
+
+    def may_sign(self, key: bytes) -> bool:
+        """Whether Vault lets it sign."""
+        return key in self._signing
 
     def handed_over(self, key: bytes) -> bool:
         """Whether main has handed over from that key to a newer one."""

@@ -131,7 +131,7 @@ class _Pass:
         self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)
         self._alarm_frozen(seen)
-        lost_key = find_lost(self.ports, seen.world)
+        lost_key = None if seen.world.is_rolled_back else find_lost(self.ports, seen.world)
         if lost_key is not None:
             self.outcome.alarm("evidence-key", lost_key)
         if seen.world.is_rolled_back or lost_key is not None:

@@ -221,13 +221,23 @@ def may_begin(signers: Signers, fingerprint: str) -> bool:
     return newest.fingerprint == fingerprint and not signers.handed_over(newest.key)
 
 
+def _kept_from_signing(shown: str) -> str:
+    return (
+        f"the evidence key in force on main, {shown}, may not sign in Vault: a newer version does, "
+        "and main has not handed over to that. What must end ends in Vault, and nothing is granted "
+        "or written into the evidence. Run `daypass vault rotate-evidence`: it says how to let it "
+        "sign until it has handed over"
+    )
+
+
 def find_lost(ports: Ports, world: World) -> str | None:
-    """What to do where Vault has lost the key in force, and no other may sign; None: it has not.
+    """What to do where Vault has lost the key in force or keeps it from signing; None: it does not.
 
     Another one begins once an operator accepted the loss and the settings pin it.
     """
     if world.tip is None:
-        return None
+        key = ports.signer.public_key()
+        return None if ports.signers.may_sign(key) else _kept_from_signing(sshsig.fingerprint(key))
     pinned = world.catalogue.settings.evidence.fingerprint if world.catalogue else None
     try:
         key = key_after(ports.repository, ports.signers, world.tip)
@@ -237,7 +247,7 @@ def find_lost(ports: Ports, world: World) -> str | None:
         named = handover_of(world.tip.event)
         key, shown, may = b"", named.after if named is not None else "", False
     if ports.signers.knows(key):
-        return None
+        return None if ports.signers.may_sign(key) else _kept_from_signing(shown)
     if may and world.restored is None and _objection(ports, world.head, pinned or "", None) is None:
         return None
     return (

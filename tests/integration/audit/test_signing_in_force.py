@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from daypass.adapters.vault.evidence_key import EvidenceKey
+from daypass.cli.vault_loss import reopened
+from daypass.cli.vault_rotate import plan_of
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import parse_commit
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.recorder import Recording
+    from daypass.lifecycle.restored import MainAndMemory
     from daypass.lifecycle.world import World
     from support.evidence_bot import Bot
 
@@ -324,3 +329,32 @@ class TestOfAVaultThatWasRestoredToBeforeARotation:
         assert self.signs(rotated, THIRD, FIRST, THIRD) == shown(THIRD)
         with pytest.raises(EvidenceError, match="no version of the key in Vault"):
             self.signs(rotated, FIRST, FIRST, THIRD)
+
+
+class TestOfAMainThatWasPutBackToBeforeARotation:
+    """Its key in force was kept from signing by the rotation that is lost."""
+
+    KEY = EvidenceKey("transit/keys/evidence", {1: FIRST.public_key(), 2: SECOND.public_key()}, 2)
+
+    def test_accepting_the_loss_lets_the_old_version_sign_again(self, bot: Bot) -> None:
+        bot.issue("one")
+        with bot.open() as repository:
+            ports = ports_of(repository, FIRST, SECOND)
+            tip = read_tip(repository.walk(repository.fetch()), ports.signers)
+            looked = cast("MainAndMemory", SimpleNamespace(tip=tip))
+            assert reopened(self.KEY, repository, ports.signers, looked) == 1
+            both = replace(self.KEY, signs_from=1)
+            assert reopened(both, repository, ports.signers, looked) is None
+
+    def test_until_then_a_run_says_so_and_no_rotation_is_begun(self, bot: Bot) -> None:
+        bot.issue("one")
+        with bot.open() as repository:
+            keys, head = self.KEY.versions.values(), repository.fetch()
+            signers = KeyVersions("bot@daypass.example", keys, repository, self.KEY.signing)
+            ports = cast("Ports", SimpleNamespace(repository=repository, signers=signers))
+            tip = read_tip(repository.walk(head), signers)
+            world = SimpleNamespace(head=head, catalogue=None, tip=tip, restored=None)
+            assert "may not sign in Vault" in str(find_lost(ports, cast("World", world)))
+        with pytest.raises(EvidenceError, match="may not sign") as refused:
+            plan_of(self.KEY, shown(FIRST), shown(FIRST), fresh=True)
+        assert "config min_encryption_version=1" in refused.value.remedy

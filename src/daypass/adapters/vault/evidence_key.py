@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.compare import Found, State
-from daypass.adapters.vault.transit import public_keys
+from daypass.adapters.vault.transit import read_versions
 from daypass.ledger.sshsig import fingerprint
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ class EvidenceKey:
         """Read it. Raises VaultUnavailableError, VaultRefusedError (also for another type)."""
         mount, name = settings.vault.transit_mount, settings.evidence.key
         path = f"{mount}/keys/{name}"
-        versions = public_keys(session, mount, name)
-        floor = session.call("GET", path).data.get("min_encryption_version")
-        return cls(path, versions, floor if isinstance(floor, int) else 0)
+        return cls(path, *read_versions(session, mount, name))
 
     @property
     def newest(self) -> int:
@@ -61,8 +59,13 @@ class EvidenceKey:
         """Make a newer version. Until main hands over to it, the one in force goes on signing."""
         session.call("POST", f"{self.path}/rotate").refuse_warnings(f"POST {self.path}/rotate")
 
-    def retire_before(self, session: Session, version: int) -> None:
-        """Let no older version sign any more. Their public halves stay: old evidence verifies."""
+    @property
+    def signing(self) -> frozenset[bytes]:
+        """The raw public keys of the versions that may sign."""
+        return frozenset(raw for at, raw in self.versions.items() if at >= self.signs_from)
+
+    def sign_from(self, session: Session, version: int) -> None:
+        """Let that version sign, and no older one, whose public halves stay to verify with."""
         body = {"min_encryption_version": version}
         path = f"{self.path}/config"
         session.call("POST", path, body, quote=True).refuse_warnings(f"POST {path}")

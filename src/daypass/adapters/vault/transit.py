@@ -93,6 +93,11 @@ def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
 
     Raises VaultUnavailableError, VaultRefusedError (also when it is a key of another type).
     """
+    return read_versions(session, mount, key)[0]
+
+
+def read_versions(session: Session, mount: str, key: str) -> tuple[dict[int, bytes], int]:
+    """The same, and the oldest version that may sign (0: all may). Raises what it raises."""
     answer = session.call("GET", f"{mount}/keys/{key}")
     if answer.data.get("type") != "ed25519":
         raise _wrong_key(key, "it is not of type ed25519")
@@ -104,7 +109,8 @@ def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
         versions[int(version)] = raw
     if not versions:
         raise _wrong_key(key, "it has no version")
-    return dict(sorted(versions.items()))
+    floor = answer.data.get("min_encryption_version")
+    return dict(sorted(versions.items())), floor if isinstance(floor, int) else 0
 
 
 def app_jwt_signer(session: Session, mount: str, key: str) -> Callable[[dict[str, Any]], str]:
