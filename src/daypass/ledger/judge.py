@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import EvidenceError
@@ -93,6 +94,7 @@ class Judge:
         if signers is not None:
             try:
                 self._trust.read_file(commit.sha, signers, endorsed=by_bot)
+                self._faults = [_mended(fault, commit.sha) for fault in self._faults]
             except EvidenceError as error:
                 self._fault(FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message)
         if recorded is not None and self._succession.concerns(recorded.event):
@@ -231,3 +233,13 @@ def is_named_by(sha: str, raw: bytes) -> bool:
     header = b"commit %d\0" % len(raw)
     # git's name for these bytes; what vouches for them is the signature, over SHA-512
     return hashlib.sha1(header + raw, usedforsecurity=False).hexdigest() == sha
+
+
+def _mended(fault: Fault, commit: str) -> Fault:
+    """The fault, mended if it is a list of signers that could not be read: the next one could.
+
+    It changed nothing about whose signature counts.
+    """
+    if fault.code is not FaultCode.SIGNERS_UNREADABLE or not fault.open:
+        return fault
+    return replace(fault, mended_by=commit)

@@ -11,6 +11,8 @@ the other. So its word counts only as far as something else carries it:
 - with nothing from outside, the file's first version is taken at its word: `self-attested`.
 
 A change without endorsement can take trust away, and narrow a validity, but never give or widen.
+To take away the line of a key that is named, or was handed over to, changes nothing for it: who
+may push could break all evidence by one commit. What is wrong then is that commit.
 """
 
 from __future__ import annotations
@@ -64,6 +66,9 @@ class Trust:
                 counting[key] = tuple(old.narrowed_to(new) for old in known for new in lines)
             else:
                 self._unendorsed.setdefault(key, commit)
+        if not at_its_word:
+            named = (key for key in self._counting.keys() - counting.keys() if self._names(key))
+            counting |= {key: self._counting[key] for key in named}
         gone = self._counting.keys() - counting.keys()
         self._dropped |= dict.fromkeys(gone, commit)
         self._until |= {key: self._counting[key] for key in gone}

@@ -373,3 +373,23 @@ class Kept:
 
     def remember(self, state: Mapping[str, Any]) -> None:
         self._state = state
+
+
+@pytest.mark.parametrize("left", ["", "# none\n", "x\n", None])
+def test_a_push_that_empties_the_list_takes_nothing_from_a_named_key(
+    bot: Bot, left: str | None
+) -> None:
+    """Nor from the one to which it handed over. A list that is no list is a fault until mended."""
+    bot.issue("one")
+    for before, after in ((FIRST, SECOND), (SECOND, THIRD)):
+        list_key(bot, FIRST, SECOND, THIRD)
+        emptied = bot.person_commits("Empty it", {ALLOWED_SIGNERS_PATH: left})
+        bot.issue("meanwhile" if before is FIRST else "later")
+        unreadable = [(FaultCode.SIGNERS_UNREADABLE, emptied)] if left == "x\n" else []
+        report = judge(bot, FIRST)
+        assert [(fault.code, fault.commit) for fault in report.open_faults] == unreadable
+        list_key(bot, FIRST, SECOND, THIRD)
+        report = judge(bot, FIRST)
+        assert report.verdict is Verdict.HOLDS
+        hand_over(bot, before, after)
+        assert judge(bot, FIRST).verdict is Verdict.HOLDS
