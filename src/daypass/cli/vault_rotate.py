@@ -88,7 +88,7 @@ def run(
     from daypass.adapters.vault.evidence_key import EvidenceKey
 
     key = EvidenceKey.read(session, settings)
-    in_force, fresh = _in_force(key, settings, root)
+    in_force, fresh = in_force_on_main(key, settings, root)
     plan = plan_of(key, in_force, settings.evidence.fingerprint, fresh=fresh)
     files: list[str] = []
     if not arguments.dry_run:
@@ -106,19 +106,24 @@ def run(
     return ExitCode.DONE
 
 
-def _in_force(key: EvidenceKey, settings: Settings, root: Path) -> tuple[str | None, bool]:
+def in_force_on_main(key: EvidenceKey, settings: Settings, root: Path) -> tuple[str | None, bool]:
     """The fingerprint of the key in force on main, and whether the newest version never signed.
 
-    None before the first event.
+    Before the first event that is the key that main's settings pin, whatever the work tree's say.
     """
+    from daypass.documents.repository import catalogue_of
     from daypass.ledger.history import read_tip
     from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.key_handover import may_begin
 
     with wiring.person_repository(root, settings) as repository:
         signers = KeyVersions(settings.evidence.email, key.versions.values(), repository)
-        tip = read_tip(repository.walk(repository.fetch()), signers)
-        in_force = None if tip is None else _after(repository, signers, tip)
+        head = repository.fetch()
+        tip = read_tip(repository.walk(head), signers)
+        if tip is None:
+            in_force = catalogue_of(repository, head).settings.evidence.fingerprint
+        else:
+            in_force = _after(repository, signers, tip)
         return in_force, may_begin(signers, key.fingerprint_of(key.newest))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from daypass.adapters.vault.evidence_key import EvidenceKey
 from daypass.cli.vault_loss import reopened
-from daypass.cli.vault_rotate import plan_of
+from daypass.cli.vault_rotate import Stage, in_force_on_main, plan_of
+from daypass.documents.repository import catalogue_of
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import parse_commit
@@ -24,7 +25,7 @@ from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.recorder import record
 from daypass.model.event import Event, EventKind
 from daypass.model.instant import Instant
-from daypass.model.names import ALLOWED_SIGNERS_PATH
+from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH
 from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
@@ -358,3 +359,18 @@ class TestOfAMainThatWasPutBackToBeforeARotation:
         with pytest.raises(EvidenceError, match="may not sign") as refused:
             plan_of(self.KEY, shown(FIRST), shown(FIRST), fresh=True)
         assert "config min_encryption_version=1" in refused.value.remedy
+
+
+def test_before_the_first_event_the_key_that_main_pins_is_in_force(bot: Bot) -> None:
+    """The work tree may pin a newer one already: a rotation was begun, and nothing is merged."""
+    key = EvidenceKey("transit/keys/evidence", {1: FIRST.public_key(), 2: SECOND.public_key()}, 1)
+    with bot.open() as repository:
+        settings = catalogue_of(repository, repository.fetch()).settings
+    line = f'  evidence:\n    fingerprint: "{shown(FIRST)}"\n'
+    text = (bot.work / SETTINGS_PATH).read_text().replace("  evidence:\n", line)
+    bot.person_commits("Pin", {SETTINGS_PATH: text})
+    evidence = replace(settings.evidence, fingerprint=shown(SECOND))
+    found, fresh = in_force_on_main(key, replace(settings, evidence=evidence), bot.work)
+    assert found == shown(FIRST)
+    plan = plan_of(key, found, shown(SECOND), fresh=fresh)
+    assert (plan.stage, plan.in_force, plan.to) == (Stage.HAND_OVER, 1, 2)
