@@ -161,8 +161,9 @@ def plan_of(key: EvidenceKey, in_force: str | None, pinned: str | None, *, fresh
         why = "is older than the key in force" if wanted and now else "is no version of the key"
         raise DocumentError(
             f"{SETTINGS_PATH} pins {pinned}, which {why}",
-            remedy=f"Set {_PIN} to {in_force or key.fingerprint_of(key.newest)}, the key in force: "
-            "one that handed over never comes back.",
+            remedy="Run `git pull`, and run it again. If main itself pins that, set "
+            f"{_PIN} to {in_force or key.fingerprint_of(key.newest)}, the key in force: one that "
+            "handed over never comes back.",
         )
     before = key.fingerprint_of(now)
     if not key.may_sign(key.versions[now]):

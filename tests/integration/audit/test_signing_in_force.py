@@ -12,7 +12,7 @@ from daypass.adapters.vault.evidence_key import EvidenceKey
 from daypass.cli.vault_loss import reopened
 from daypass.cli.vault_rotate import Stage, in_force_on_main, plan_of
 from daypass.documents.repository import catalogue_of
-from daypass.errors import EvidenceError
+from daypass.errors import DocumentError, EvidenceError
 from daypass.ledger import sshsig
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import read_events, read_tip
@@ -374,3 +374,10 @@ def test_before_the_first_event_the_key_that_main_pins_is_in_force(bot: Bot) -> 
     assert found == shown(FIRST)
     plan = plan_of(key, found, shown(SECOND), fresh=fresh)
     assert (plan.stage, plan.in_force, plan.to) == (Stage.HAND_OVER, 1, 2)
+
+
+def test_a_clone_of_before_the_handover_is_told_to_pull_first() -> None:
+    key = EvidenceKey("transit/keys/evidence", {1: FIRST.public_key(), 2: SECOND.public_key()}, 1)
+    with pytest.raises(DocumentError, match="older than the key in force") as refused:
+        plan_of(key, shown(SECOND), shown(FIRST), fresh=False)
+    assert refused.value.remedy.startswith("Run `git pull`")
