@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.ledger import sshsig
 from daypass.model.epoch import Epoch
+
+if TYPE_CHECKING:
+    from daypass.ledger.allowed_signers import Signers
 
 PREFIX: Final = "daypass-evidence-"
 _NUMBER: Final = re.compile(r"[0-9]{9,18}")
@@ -36,8 +39,7 @@ class AnchorTag:
     @property
     def number(self) -> int:
         """The number of the newest event that it holds; 0 when its name tells none."""
-        digits = self.name.removeprefix(PREFIX)
-        return int(digits) if _NUMBER.fullmatch(digits) else 0
+        return number_of(self.name)
 
     @classmethod
     def parse(cls, raw: bytes) -> AnchorTag:
@@ -65,6 +67,32 @@ class AnchorTag:
 def _epoch(message: bytes) -> Epoch | None:
     found = _EPOCH.search(message)
     return Epoch.parse(found[1].decode("ascii")) if found else None
+
+
+def number_of(name: str) -> int:
+    """The number of an event in the name of an anchor; 0 when it has none."""
+    digits = name.removeprefix(PREFIX)
+    return int(digits) if _NUMBER.fullmatch(digits) else 0
+
+
+def claims_key_of(signers: Signers, raw: bytes) -> bool:
+    """Whether a tag's content names one of these keys as its signer: cheap, and proves nothing."""
+    try:
+        return signers.knows(sshsig.claimed_key(AnchorTag.parse(raw).signature))
+    except ValueError:
+        return False
+
+
+def counting_anchor(name: str, raw: bytes, signers: Signers) -> AnchorTag | None:
+    """The anchor of that name, if one of these keys signed it; else None."""
+    try:
+        tag = AnchorTag.parse(raw)
+        key = sshsig.verified_key(tag.signature, tag.payload)
+    except ValueError:
+        return None
+    # What a key tagged before it handed over is on main with that handover. Stolen, it tags more.
+    good = tag.name == name and signers.allows(key, tag.tagged_at) and not signers.handed_over(key)
+    return tag if good else None
 
 
 def tag_name(sequence: int) -> str:

@@ -85,6 +85,11 @@ def verified_key(armoured: bytes, payload: bytes, namespace: bytes = NAMESPACE) 
     return _verified(key, signature, bytes_to_sign(payload, hash_name, namespace))
 
 
+def claimed_key(armoured: bytes, namespace: bytes = NAMESPACE) -> bytes:
+    """The raw public key that a signature names. Verifies nothing. Raises ValueError, as above."""
+    return _parse(_dearmour(armoured), namespace)[0]
+
+
 def verified_file_key(armoured: bytes, digests: Mapping[bytes, bytes]) -> bytes:
     """The raw public key by which a file was signed, in the namespace `file`.
 

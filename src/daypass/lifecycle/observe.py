@@ -22,7 +22,7 @@ from daypass.lifecycle.missing import look_for_words
 from daypass.lifecycle.policy_changes import begin_of_changes
 from daypass.lifecycle.presence import find_put_back
 from daypass.lifecycle.restored import look_for_restored
-from daypass.lifecycle.vault_memory import VaultMemory, note_older, note_seen
+from daypass.lifecycle.vault_memory import VaultMemory, note_anchored, note_older, note_seen
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
@@ -66,6 +66,9 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     looked = look_for_restored(ports.registry, repository, ports.signers)
     head, tip, restored = looked.head, looked.tip, looked.restored
     rolled_back = restored is not None and restored.lost is not None
+    anchored = restored.anchored if restored is not None else None
+    if remember and anchored is not None and anchored != looked.memory.anchored:
+        note_anchored(ports.registry, anchored)
     remember = remember and not rolled_back  # what was known of main before is not forgotten
     on_main = bot_files(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
@@ -80,7 +83,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
     branch = catalogue.settings.github.default_branch if catalogue else "main"
-    causes = restored.causes(branch) if restored is not None else {}
+    causes = looked.causes(branch)
     misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
     frozen = [*broken, *causes.values(), *misused]
     policies_from = begin_of_changes(ports, head, remember=remember)

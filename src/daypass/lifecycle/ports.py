@@ -272,9 +272,10 @@ class Repository(Protocol):
         Yields each id before it asks for the next commit, whose message may name it.
         """
 
-    def anchors(self, above: int) -> tuple[tuple[str, bytes], ...]:
+    def anchors(self, above: int) -> Iterator[tuple[str, bytes]]:
         """The remote's anchors above that number, as last fetched: name and content, newest first.
 
+        Tag objects alone, read as they are asked for.
         Anybody who may push tags can make one: only the evidence key's signature makes it count.
         """
 

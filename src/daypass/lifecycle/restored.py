@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from daypass.ledger import sshsig
-from daypass.ledger.anchor import AnchorTag
+from daypass.ledger.anchor import claims_key_of, counting_anchor
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.happening import Happening, make_event
-from daypass.lifecycle.vault_memory import read_memory
+from daypass.lifecycle.vault_memory import Anchored, read_memory
 from daypass.model.epoch import Epoch
 from daypass.model.event import EventKind, Reason
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 MAIN_CAUSE: Final = "main-rolled-back"
 VAULT_CAUSE: Final = "vault-restored"
+FLOOD_CAUSE: Final = "anchors-forged"
+_MOST: Final = 1000  # tags that name the evidence key and are not its own: more are not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Restored:
     newest: int  # the number of the newest event that main has
     forgot: str | None  # main's newest event, when Vault was found older than it; None: it is not
     vault_is_older: bool  # also where only an anchor tells
+    anchored: Anchored | None = None  # `lost`, where an anchor tells of it
 
     @property
     def what(self) -> str:
@@ -68,13 +70,15 @@ class Restored:
             if self.newest != self.lost_number
             else "no event is missing, but commits of people are"
         )
+        held = f"The signed tag {self.anchored.tag} brings it. " if self.anchored else ""
         return (
             f"{branch} was put back to an older state: it lacks {lost} ({events}). Until it holds "
             "that commit again nothing is granted and nothing is written into the evidence. An "
             "approved offboarding or suspension ends access; a tighter policy that is merged does "
-            "not: end such grants by `daypass revoke`, or by deleting their requests. In a "
-            f"clone that has the commit, run `git fetch origin`, then `git push --force-with-lease "
-            f"origin {lost}:{branch}`. If no clone has it, an operator gives up what is lost: "
+            "not: end such grants by `daypass revoke`, or by deleting their requests. "
+            f"{held}In a clone that has the commit, run `git fetch origin`, then "
+            f"`git push --force-with-lease origin {lost}:{branch}`. If no clone has it, an "
+            "operator gives up what is lost: "
             f"`daypass vault accept-loss {lost} --trust {self.head}`"
         )
 
@@ -102,6 +106,20 @@ class MainAndMemory:
     tip: RecordedEvent | None
     memory: VaultMemory
     restored: Restored | None
+    forged: bool = False  # so many tags name the evidence key that not all were looked at
+
+    def causes(self, branch: str) -> dict[str, str]:
+        """The alarms, for people: cause → what happened, and what to do."""
+        found = self.restored.causes(branch) if self.restored is not None else {}
+        if self.forged:
+            found[FLOOD_CAUSE] = (
+                f"more than {_MOST} tags of the remote name the evidence key as their signer, and "
+                "it signed none of them: whether an anchor knows more than main is not known. "
+                "Nothing is granted. Find them by `git ls-remote origin "
+                "'refs/tags/daypass-evidence-*'`, delete those that `git tag -v` refuses, and let "
+                "only the App push such tags, by a ruleset"
+            )
+        return found
 
 
 def look_for_restored(
@@ -117,16 +135,16 @@ def look_for_restored(
     memory = read_memory(registry)
     head = repository.fetch()
     tip = read_tip(repository.walk(head), signers)
-    lost = _lost(repository, signers, memory, head, tip)
+    lost, forged = _lost(repository, signers, memory, head, tip)
     if lost is None and not _is_older(memory, tip):
-        return MainAndMemory(head, tip, memory, None)
+        return MainAndMemory(head, tip, memory, None, forged)
     later = read_memory(registry)
     older = _is_older(later, tip)
     head = repository.fetch()
     tip = read_tip(repository.walk(head), signers)
-    lost = _lost(repository, signers, memory, head, tip)
+    lost, forged = _lost(repository, signers, memory, head, tip)
     if lost is None and not older:
-        return MainAndMemory(head, tip, later, None)
+        return MainAndMemory(head, tip, later, None, forged)
     newest = tip.sequence if tip else 0
     found = Restored(
         lost=lost.commit if lost else None,
@@ -135,17 +153,9 @@ def look_for_restored(
         newest=newest,
         forgot=later.restored or (tip.commit if tip else None) if older else None,
         vault_is_older=older or (lost is not None and _has_not_counted(later.epoch, lost)),
+        anchored=lost if lost is not None and lost.tag else None,
     )
-    return MainAndMemory(head, tip, later, found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A commit that was main's once."""
-
-    commit: str
-    number: int
-    epoch: Epoch | None  # None: not told
+    return MainAndMemory(head, tip, later, found, forged)
 
 
 def _lost(
@@ -154,33 +164,48 @@ def _lost(
     memory: VaultMemory,
     head: str,
     tip: RecordedEvent | None,
-) -> _Known | None:
-    """The newest commit that main is known to have held, and does not hold; None if it does."""
+) -> tuple[Anchored | None, bool]:
+    """The newest commit that main is known to have held, and does not hold; None if it does.
+
+    And whether there are so many forged anchors that not all were looked at.
+    """
     newest = tip.sequence if tip else 0
-    for name, raw in repository.anchors(max(newest, memory.floor, memory.sequence)):
-        tag = _counting(name, raw, signers)
-        if tag is not None and not repository.is_ancestor(tag.commit, head):
-            return _Known(tag.commit, tag.number, tag.epoch)
-    if not memory.commit:
-        return None
+    above = max(newest, memory.floor, memory.sequence)
+    told, forged = _told_by_an_anchor(repository, signers, above, head)
+    known = memory.anchored
+    if known is not None and known.number > max(memory.floor, memory.sequence):
+        is_newer = told is None or told.number < known.number
+        if is_newer and not repository.is_ancestor(known.commit, head):
+            told = known
+    if told is not None or not memory.commit:
+        return told, forged
     if newest >= memory.sequence and repository.is_ancestor(memory.head, head):
-        return None
-    return _Known(memory.head, memory.sequence, memory.epoch)
+        return None, forged
+    return Anchored(memory.head, memory.sequence, memory.epoch, ""), forged
 
 
-def _counting(name: str, raw: bytes, signers: Signers) -> AnchorTag | None:
-    """The anchor, if the evidence key signed it."""
-    try:
-        tag = AnchorTag.parse(raw)
-        key = sshsig.verified_key(tag.signature, tag.payload)
-    except ValueError:
-        return None
-    # What a key tagged before it handed over is on main with that handover. Stolen, it tags more.
-    good = tag.name == name and signers.allows(key, tag.tagged_at) and not signers.handed_over(key)
-    return tag if good else None
+def _told_by_an_anchor(
+    repository: Repository, signers: Signers, above: int, head: str
+) -> tuple[Anchored | None, bool]:
+    """The newest anchor above that number that main does not hold; and whether there were too many.
+
+    What names another key, or none, costs next to nothing to pass over, and is not counted.
+    """
+    forged = 0
+    for name, raw in repository.anchors(above):
+        if not claims_key_of(signers, raw):
+            continue
+        tag = counting_anchor(name, raw, signers)
+        if tag is None:
+            forged += 1
+            if forged > _MOST:
+                return None, True
+        elif not repository.is_ancestor(tag.commit, head):
+            return Anchored(tag.commit, tag.number, tag.epoch, name), False
+    return None, False
 
 
-def _has_not_counted(ours: Epoch | None, lost: _Known) -> bool:
+def _has_not_counted(ours: Epoch | None, lost: Anchored) -> bool:
     return lost.epoch is not None and (ours is None or lost.epoch.count > ours.count)
 
 

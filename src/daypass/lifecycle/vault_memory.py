@@ -42,6 +42,28 @@ class AcceptedLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchored:
+    """What an anchor told of a main that lacked it: it is known, whatever becomes of the tag."""
+
+    commit: str
+    number: int  # of the newest event up to there
+    epoch: Epoch | None  # None: not told
+    tag: str  # the name of the anchor
+
+    @classmethod
+    def from_note(cls, text: str) -> Self | None:
+        """Read what `to_note` wrote; None for an empty text."""
+        if not text:
+            return None
+        commit, number, epoch, tag = json.loads(text)
+        return cls(commit, number, Epoch.parse(epoch), tag)
+
+    def to_note(self) -> str:
+        """As the note keeps it: one string."""
+        return json.dumps([self.commit, self.number, str(self.epoch or ""), self.tag])
+
+
+@dataclass(frozen=True, slots=True)
 class VaultMemory:
     """What Vault remembers of main."""
 
@@ -53,6 +75,7 @@ class VaultMemory:
     restored: str = ""  # Vault was found older than main: the newest event of then
     accepted: AcceptedLoss | None = None  # not yet in the evidence
     was_restored: bool = False  # a restore was accepted once: git may know more of the past
+    anchored: Anchored | None = None  # an anchor knew more than main and Vault
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any] | None) -> Self:
@@ -68,6 +91,7 @@ class VaultMemory:
             str(said.get("restored", "")),
             AcceptedLoss.from_note(str(said.get("accepted", ""))),
             bool(said.get("wasRestored", False)),
+            Anchored.from_note(str(said.get("anchored", ""))),
         )
 
     def to_note(self) -> dict[str, Any]:
@@ -78,6 +102,7 @@ class VaultMemory:
             "restored": self.restored,
             "accepted": self.accepted.to_note() if self.accepted else "",
             "wasRestored": self.was_restored,
+            "anchored": self.anchored.to_note() if self.anchored else "",
         }
         said = {"sequence": self.sequence, "commit": self.commit, "head": self.head}
         return said | {name: value for name, value in rest.items() if value}
@@ -111,6 +136,12 @@ class VaultMemory:
             accepted=loss,
             was_restored=self.was_restored or loss.what != "main",
         )
+
+    def told_by(self, anchored: Anchored) -> VaultMemory:
+        """The same, after an anchor told of what main lacks. Stays until accepted."""
+        if self.anchored is not None and self.anchored.number >= anchored.number:
+            return self
+        return replace(self, anchored=anchored)
 
     def found_older(self, tip: RecordedEvent, head: str) -> VaultMemory:
         """The same, after this Vault was found to be older than main. Stays until accepted."""
@@ -159,6 +190,11 @@ def accept_loss(
 def note_older(registry: NoteBook, tip: RecordedEvent, head: str) -> None:
     """Remember that this Vault was found older than main. Raises what the registry raises."""
     _update(registry, lambda memory: memory.found_older(tip, head))
+
+
+def note_anchored(registry: NoteBook, anchored: Anchored) -> None:
+    """Remember what an anchor told of a main that lacks it. Raises what the registry raises."""
+    _update(registry, lambda memory: memory.told_by(anchored))
 
 
 def _update(registry: NoteBook, change: Callable[[VaultMemory], VaultMemory]) -> VaultMemory:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from daypass.ledger import sshsig
 from daypass.ledger.anchor import AnchorTag, tag_name, tag_payload
+from daypass.lifecycle import restored
 from daypass.lifecycle.restored import MainAndMemory, look_for_restored
-from daypass.lifecycle.vault_memory import TIP_NOTE, VaultMemory
+from daypass.lifecycle.vault_memory import TIP_NOTE, AcceptedLoss, Anchored, VaultMemory
 from daypass.model.epoch import Epoch
 from daypass.model.event import Event, EventKind
 from support.evidence_bot import make_bot
@@ -193,6 +195,59 @@ def test_an_anchor_that_the_evidence_key_did_not_sign_tells_nothing(bot: Bot) ->
     bot.git("push", "-q", "origin", f"{second}:refs/tags/daypass-evidence-x")
     put_back(bot, first)
     assert looked(bot, remembered(1, first, 1)).restored is None
+
+
+def test_tags_that_are_no_anchors_hide_none(bot: Bot) -> None:
+    """However many: light ones, and tag objects that another key signed."""
+    first = told(bot, 1)
+    second = told(bot, 2)
+    anchor(bot, second, 2, Epoch(ID, 2))
+    put_back(bot, first)
+    anchor(bot, first, 999_999_999, None, seed=2)
+    signed = bot.git("ls-remote", "origin", f"refs/tags/{tag_name(999_999_999)}").split()[0]
+    for begin, target in ((990_000_000, first), (980_000_000, signed)):
+        names = (f"{target}:refs/tags/{tag_name(begin + number)}" for number in range(250))
+        bot.git("fetch", "-q", "origin", signed)
+        bot.git("push", "-q", "origin", *names)
+    looks = looked(bot, remembered(1, first, 1))
+    assert looks.restored is not None
+    assert (looks.restored.lost, looks.restored.what) == (second, "both")
+    assert f"signed tag {tag_name(2)} brings it" in looks.causes("main")["main-rolled-back"]
+
+
+def test_more_forged_anchors_than_are_looked_at_alarm(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The evidence key's own tag under other names costs a verification each."""
+    monkeypatch.setattr(restored, "_MOST", 20)
+    first = told(bot, 1)
+    second = told(bot, 2)
+    anchor(bot, second, 2, Epoch(ID, 2))
+    put_back(bot, first)
+    signed = bot.git("ls-remote", "origin", f"refs/tags/{tag_name(2)}").split()[0]
+    bot.git("fetch", "-q", "origin", signed)
+    push = ("push", "-q", "origin")
+    bot.git(*push, *(f"{signed}:refs/tags/{tag_name(100 + number)}" for number in range(20)))
+    assert "main-rolled-back" in looked(bot, remembered(1, first, 1)).causes("main")
+    bot.git(*push, f"{signed}:refs/tags/{tag_name(99)}")
+    looks = looked(bot, remembered(1, first, 1))
+    assert list(looks.causes("main")) == ["anchors-forged"]
+
+
+def test_what_an_anchor_told_is_known_without_it(bot: Bot) -> None:
+    first = told(bot, 1)
+    second = told(bot, 2)
+    put_back(bot, first)
+    known = Anchored(second, 2, Epoch(ID, 2), tag_name(2))
+    memory = VaultMemory.from_note(remembered(1, first, 1).told_by(known).to_note())
+    found = looked(bot, memory).restored
+    assert found is not None
+    assert (found.lost, found.what, found.anchored) == (second, "both", known)
+    put_back(bot, second)
+    assert looked(bot, replace(memory, epoch=Epoch(ID, 2))).restored is None
+    put_back(bot, first)
+    given_up = memory.accept(AcceptedLoss("both", second, 2), looked(bot, memory).tip, first)
+    assert looked(bot, given_up).restored is None
 
 
 def test_an_anchor_of_what_was_given_up_tells_nothing(bot: Bot) -> None:

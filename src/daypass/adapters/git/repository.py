@@ -349,10 +349,10 @@ class GitRepository:
         self._remote.push_tag(name, store_tag(self._git, content))
 
     def tags(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
-        """The tags whose names begin so: name and content. A light tag has its commit's content."""
+        """The tags whose names begin so: name and content. A light tag has no content."""
         return tags(self._git, self._reader, prefix)
 
-    def anchors(self, above: int) -> tuple[tuple[str, bytes], ...]:
+    def anchors(self, above: int) -> Iterator[tuple[str, bytes]]:
         """The remote's anchors above that number, as last fetched: name and content."""
         return anchors(self._git, self._reader, above)
 

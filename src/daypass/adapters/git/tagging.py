@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.remote import ANCHORS
 from daypass.errors import GitError
-from daypass.ledger.anchor import PREFIX
+from daypass.ledger.anchor import PREFIX, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from daypass.adapters.git.objects import ObjectReader
     from daypass.adapters.git.process import Git
 
 _ABSENT: Final = "0" * 40
-_MOST: Final = 200  # anchors that are read at once
+_LARGEST: Final = 8192  # bytes of a tag object: an anchor has some 700
 
 
 def store_tag(git: Git, content: bytes) -> str:
@@ -35,33 +35,38 @@ def name_tag(git: Git, name: str, tag: str) -> str:
 
 
 def tags(git: Git, reader: ObjectReader, prefix: str) -> tuple[tuple[str, bytes], ...]:
-    """The tags whose names begin so: name and content. A light tag has its commit's content."""
-    return _read(reader, _listed(git, f"refs/tags/{prefix}*", 2))
+    """The tags whose names begin so: name and content. Of a light tag, or a huge one, nothing."""
+    return tuple(_read(reader, _listed(git, f"refs/tags/{prefix}*", 2)))
 
 
-def anchors(git: Git, reader: ObjectReader, above: int) -> tuple[tuple[str, bytes], ...]:
-    """The fetched anchors whose number is above that one, the newest first, up to a limit.
+def anchors(git: Git, reader: ObjectReader, above: int) -> Iterator[tuple[str, bytes]]:
+    """The fetched tag objects of anchors whose number is above that one, the highest first.
 
-    Anybody who may push tags can make one of any number, and as many as they like.
+    Anybody who may push tags can make one of any number, and as many as they like: they are read as
+    they are asked for.
     """
     rows = [
-        (tag, PREFIX + number)
-        for tag, number in _listed(git, f"{ANCHORS}*", ANCHORS.count("/"))
-        if number.isdecimal() and number.isascii() and int(number[:18]) > above
+        (number_of(name), tag, name)
+        for tag, name in _listed(git, f"{ANCHORS}*", ANCHORS.count("/"), PREFIX)
+        if tag and number_of(name) > above
     ]
-    return _read(reader, rows[: -_MOST - 1 : -1])
+    return _read(reader, [(tag, name) for _number, tag, name in sorted(rows, reverse=True)])
 
 
-def _listed(git: Git, pattern: str, strip: int) -> list[tuple[str, str]]:
-    """The refs of a pattern, in the order of their names: object and shortened name."""
-    form = f"--format=%(objectname) %(refname:lstrip={strip})"
+def _listed(git: Git, pattern: str, strip: int, prefix: str = "") -> list[tuple[str, str]]:
+    """The refs of a pattern: the tag object ("": it is no tag object that is an anchor's), name."""
+    form = f"--format=%(objectname) %(objecttype) %(objectsize) %(refname:lstrip={strip})"
     lines = git.run("for-each-ref", form, pattern).decode("utf-8", "replace").splitlines()
-    return [(line[:40], line[41:]) for line in lines]
+    found = []
+    for line in lines:
+        tag, kind, size, name = line.split(" ", 3)
+        is_tag = kind == "tag" and int(size) <= _LARGEST
+        found.append((tag if is_tag else "", prefix + name))
+    return found
 
 
-def _read(reader: ObjectReader, rows: Sequence[tuple[str, str]]) -> tuple[tuple[str, bytes], ...]:
-    found = reader.read([tag for tag, _name in rows])
-    return tuple(
-        (name, item.content if item is not None and item.kind == "tag" else b"")
-        for (_tag, name), item in zip(rows, found, strict=True)
-    )
+def _read(reader: ObjectReader, rows: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    contents = reader.read([tag for tag, _name in rows if tag])
+    for tag, name in rows:
+        item = next(contents) if tag else None
+        yield name, item.content if item is not None and item.kind == "tag" else b""
