@@ -98,7 +98,8 @@ class Town:
         (block,) = [item for item in blocks("sh") if item.words == (word,)]
         script = block.text
         for name, value in values.items():
-            script, count = re.subn(rf"^{name}=[0-9a-f]{{40}}", f"{name}={value}", script)
+            line = re.compile(rf"^{name}=[0-9a-z-]+", re.MULTILINE)
+            script, count = line.subn(f"{name}={value}", script)
             if not count:
                 script = f"{name}={value}\n{script}"
         return self.type(script, code)
@@ -308,16 +309,27 @@ def test_when_both_were_put_back_an_anchor_tells(town: Town) -> None:
     town.type("daypass audit anchor && git push -q origin daypass-evidence-000000002")
     town.put_main_back(old)
     restore_vault(town.box, snapshot)
-    # A tag that the evidence key did not sign tells nothing.
-    town.store.git("update-ref", "refs/tags/daypass-evidence-999999999", old)
+    # A tag that the evidence key did not sign tells nothing, and many hide nothing.
+    author = ("-c", "user.name=mallory", "-c", "user.email=mallory@example.com")
+    theirs = town.git(*author, "commit-tree", f"{old}^{{tree}}", "-p", old, "-m", "Not main's")
+    town.git("push", "-q", "origin", f"{theirs}:refs/tags/daypass-evidence-999999999")
+    for number in range(100, 310):
+        town.store.git("update-ref", f"refs/tags/daypass-evidence-999999{number}", theirs)
     for _ in range(2):
         alarms = town.apply(5)["alarms"]
         assert [LOST.findall(text) for text in alarms] == [[newest], []]
         assert issues(town) == {"main-rolled-back", "vault-restored"}
         assert town.head() == old
-    town.store.git("update-ref", "-d", "refs/tags/daypass-evidence-999999999")
-    town.git("tag", "-d", "daypass-evidence-000000002")
-    town.drill("drill-both")
+        (tag,) = re.findall(r"signed tag (daypass-evidence-[0-9]+)", alarms[0])
+    town.git("tag", "-d", tag)
+    for name, lost in (("daypass-evidence-999999999", theirs), (tag, old)):
+        town.drill("drill-both", 1, LOST=lost, TAG=name)  # unsigned; or another commit's
+    assert 'Good "git" signature' in town.drill("drill-both", LOST=newest, TAG=tag)
+    assert town.head() == old
+    # What an anchor told is known without it, until a person has acted.
+    town.store.git("update-ref", "-d", f"refs/tags/{tag}")
+    assert [LOST.findall(text) for text in town.apply(5)["alarms"]] == [[newest], []]
+    town.drill("drill-main", LOST=newest)
     assert town.head() == newest
     town.apply(5)
     assert town.events()[-1] == ("revoked", "b-one", "vault-restored")
