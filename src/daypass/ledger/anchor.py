@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from daypass.ledger.allowed_signers import Signers
 
 PREFIX: Final = "daypass-evidence-"
-_NUMBER: Final = re.compile(r"[0-9]{9,18}")
+_NUMBER: Final = re.compile(r"([0-9]{9,18})(?:-[0-9a-f]{8})?")
 _EPOCH: Final = re.compile(rb"^Epoch ([0-9a-f]{16} [0-9]{1,18})$", re.MULTILINE)
 _TAG: Final = re.compile(
     rb"object ([0-9a-f]{40})\ntype commit\ntag ([!-~]{1,200})\n"
@@ -71,8 +71,8 @@ def _epoch(message: bytes) -> Epoch | None:
 
 def number_of(name: str) -> int:
     """The number of an event in the name of an anchor; 0 when it has none."""
-    digits = name.removeprefix(PREFIX)
-    return int(digits) if _NUMBER.fullmatch(digits) else 0
+    found = _NUMBER.fullmatch(name.removeprefix(PREFIX))
+    return int(found[1]) if found else 0
 
 
 def claims_key_of(signers: Signers, raw: bytes) -> bool:
@@ -95,9 +95,12 @@ def counting_anchor(name: str, raw: bytes, signers: Signers) -> AnchorTag | None
     return tag if good else None
 
 
-def tag_name(sequence: int) -> str:
-    """The tag that anchors main up to the event of that number."""
-    return f"{PREFIX}{sequence:09d}"
+def tag_name(sequence: int, suffix: str = "") -> str:
+    """The tag that anchors main up to the event of that number.
+
+    `suffix`: 8 hexadecimal digits, where another tag has the plain name.
+    """
+    return f"{PREFIX}{sequence:09d}" + (f"-{suffix}" if suffix else "")
 
 
 def tag_payload(
@@ -106,12 +109,13 @@ def tag_payload(
     tagger: tuple[str, str],
     seconds: int,
     epoch: Epoch | None = None,
+    suffix: str = "",
 ) -> bytes:
     """The content of such a tag, without its signature: the bytes that are signed."""
     name, email = tagger
     counted = f"Epoch {epoch}\n" if epoch else ""
     text = (
-        f"object {commit}\ntype commit\ntag {tag_name(sequence)}\n"
+        f"object {commit}\ntype commit\ntag {tag_name(sequence, suffix)}\n"
         f"tagger {name} <{email}> {seconds} +0000\n\n"
         f"Evidence up to event {sequence}\n\n{counted}"
         "Main, up to this commit, is what daypass has recorded. A main that does not lead here\n"

@@ -279,8 +279,8 @@ class Repository(Protocol):
         Anybody who may push tags can make one: only the evidence key's signature makes it count.
         """
 
-    def push_tag(self, name: str, content: bytes) -> None:
-        """Write a tag object, and publish it under `refs/tags/`; one that is there stays.
+    def push_tag(self, name: str, content: bytes) -> bool:
+        """Write a tag object, and publish it under `refs/tags/`; no, if another tag has the name.
 
         Raises ForgeRefusedError when a rule forbids it.
         """

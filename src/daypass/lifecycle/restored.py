@@ -116,8 +116,8 @@ class MainAndMemory:
                 f"more than {_MOST} tags of the remote name the evidence key as their signer, and "
                 "it signed none of them: whether an anchor knows more than main is not known. "
                 "Nothing is granted. Find them by `git ls-remote origin "
-                "'refs/tags/daypass-evidence-*'`, delete those that `git tag -v` refuses, and let "
-                "only the App push such tags, by a ruleset"
+                "'refs/tags/daypass-evidence-*'`, delete those that `git tag -v` refuses or shows "
+                "under another name, and let only the App push such tags, by a ruleset"
             )
         return found
 

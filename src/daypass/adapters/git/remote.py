@@ -21,7 +21,10 @@ _RACE: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref"
     r"|incorrect old value|reference already exists|failed to lock|is at [0-9a-f]+ but expected"
 )
-_THERE: Final = re.compile(r"already exists|reference already exists")
+# Another tag has the name, or has it as a folder, or has a part of it.
+_THERE: Final = re.compile(
+    r"already exists|cannot lock ref|failed to update ref|failed to lock|directory file conflict"
+)
 _REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
 
@@ -98,8 +101,8 @@ class Remote:
         if done.returncode:
             raise self._explain(done.stdout.decode("utf-8", "replace"), done.stderr)
 
-    def push_tag(self, name: str, tag: str) -> None:
-        """Publish a tag object under that name; a tag that is there already stays as it is.
+    def push_tag(self, name: str, tag: str) -> bool:
+        """Publish a tag object under that name; no, if another tag has it, which stays as it is.
 
         Raises:
             ForgeRefusedError: a hook or a rule refused.
@@ -115,8 +118,11 @@ class Remote:
             settings=self._secrets("push"),
         )
         report = done.stdout.decode("utf-8", "replace")
-        if done.returncode and not _THERE.search(report):
-            raise self._explain(report, done.stderr)
+        if done.returncode == 0:
+            return True
+        if _THERE.search(report):
+            return False
+        raise self._explain(report, done.stderr)
 
     def prefetch(self, blobs: Iterable[str]) -> None:
         """Fetch those of the blobs that a partial clone lacks, in one go.

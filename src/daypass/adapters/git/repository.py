@@ -344,9 +344,9 @@ class GitRepository:
         self._flush()
         return name_tag(self._git, name, store_tag(self._git, content))
 
-    def push_tag(self, name: str, content: bytes) -> None:
-        """Write and publish a tag object; one that is there stays. Raises GitError, as `push`."""
-        self._remote.push_tag(name, store_tag(self._git, content))
+    def push_tag(self, name: str, content: bytes) -> bool:
+        """Write and publish a tag object; no, if another has the name. Raises as `push` does."""
+        return self._remote.push_tag(name, store_tag(self._git, content))
 
     def tags(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
         """The tags whose names begin so: name and content. A light tag has no content."""
