@@ -83,16 +83,15 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
         UsageError: what is named from outside cannot be read.
         EvidenceError: a time stamp is not one of that file.
     """
-    from daypass.ledger.anchor import PREFIX
     from daypass.ledger.verify import Verdict
 
     stamped = _stamped_at(words)
-    tags = list(repository.tags(PREFIX))
+    named_tags = []
     if words.anchor is not None and _COMMIT.fullmatch(words.anchor) is None:
         name, raw, words.anchor = _anchor_file(words.anchor)
-        tags.append((name, raw))
+        named_tags.append((name, raw))
     check_outside(words)
-    report = judged(repository, head, words, tags)
+    report = judged(repository, head, words, named_tags)
     if words.format == "json":
         output.say_json(_report_json(report) | {"anchorStampedAt": stamped})
     else:

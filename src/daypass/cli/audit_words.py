@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _MANY: Final = 1000  # commits: to read fewer takes no longer than to start a process
+_NOTICES: Final = 3  # that are shown: anybody who may push tags can make many
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -92,11 +93,11 @@ def judged(
     repository: GitRepository,
     head: str,
     words: argparse.Namespace,
-    tags: Iterable[tuple[str, bytes]] | None = None,
+    named_tags: Iterable[tuple[str, bytes]] = (),
 ) -> Report:
-    """What `daypass audit verify` says of that head.
+    """What `daypass audit verify` says of that head. Tags that are no anchors are noted.
 
-    `tags` are the anchors that main is held to; None: those of the clone.
+    `named_tags` are anchors that somebody named, besides the tags of the clone.
     """
     from daypass.adapters.verified import Verified
     from daypass.ledger.anchor import PREFIX
@@ -104,16 +105,22 @@ def judged(
     from daypass.lifecycle.replaying import Replayer
 
     with ExitStack() as mates:
-        return verify(
+        report = verify(
             repository,
             head,
             fingerprints=words.fingerprint,
             anchor=words.anchor,
             replay=Replayer(repository),
             memory=None if words.no_cache else Verified(words.fingerprint, words.anchor),
-            tags=repository.tags(PREFIX) if tags is None else tags,
+            tags=repository.tags(PREFIX),
+            named_tags=named_tags,
             hire=lambda count: _hired(repository, count, mates),
         )
+    for notice in report.notices[:_NOTICES]:
+        output.note(f"note: {output.printable(notice)}")
+    if len(report.notices) > _NOTICES:
+        output.note(f"note: and {len(report.notices) - _NOTICES} more tags that are no anchors")
+    return report
 
 
 def _hired(repository: GitRepository, count: int, mates: ExitStack) -> Workmate | None:

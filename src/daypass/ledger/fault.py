@@ -36,7 +36,7 @@ class FaultCode(StrEnum):
     RECORD_MISMATCH = "record-mismatch"  # record and trailers of one commit disagree
     NOT_REMOVED = "not-removed"  # the grant ended, and its record or request still lies there
     OFF_MAIN = "off-main"  # an event on a side line of history: main's own line dropped it
-    BAD_ANCHOR = "bad-anchor"  # an anchor's tag that the evidence key did not sign, or misplaced
+    BAD_ANCHOR = "bad-anchor"  # an anchor that may not hold main to anything: see `verify`
     OBJECT = "object"  # the object is not the one that its id names
     ANCHOR_LOST = "anchor-lost"  # the anchored commit is not on main: history was rewritten
 

@@ -30,6 +30,8 @@ _WATCHED: Final = (*BOT_FOLDERS, *REQUEST_FOLDERS, ALLOWED_SIGNERS_PATH, *RULES_
 _KEYS: Final = 2  # of a handover
 # What is wrong with a key that main, up to an older head, has not heard of.
 _NOT_KNOWN_YET: Final = frozenset({FaultCode.UNKNOWN_SIGNER, FaultCode.UNENDORSED_SIGNER})
+# Anybody who may push tags can push such a one: it holds main to nothing, and says nothing of main.
+_NOT_SIGNED: Final = frozenset({FaultCode.UNKNOWN_SIGNER, FaultCode.BAD_SIGNATURE})
 
 
 class Archive(Protocol):
@@ -88,6 +90,7 @@ class Report:
     faults: tuple[Fault, ...]  # oldest first
     signers: tuple[str, ...]  # fingerprints of the keys that signed events which count
     anchor: str | None
+    notices: tuple[str, ...] = ()  # tags with the name of an anchor that are none
 
     @property
     def open_faults(self) -> tuple[Fault, ...]:
@@ -95,7 +98,7 @@ class Report:
         return tuple(fault for fault in self.faults if fault.open)
 
 
-def verify(
+def verify(  # noqa: PLR0913  -- each is told by another side
     archive: Archive,
     head: str,
     *,
@@ -104,6 +107,7 @@ def verify(
     replay: Replay | None = None,
     memory: Memory | None = None,
     tags: Iterable[tuple[str, bytes]] = (),
+    named_tags: Iterable[tuple[str, bytes]] = (),
     hire: Callable[[int], Workmate | None] = lambda _count: None,
 ) -> Report:
     """Judge main up to `head`.
@@ -114,13 +118,14 @@ def verify(
     that came after it. Faults that are not younger than the anchor are reported, and do not count
     again.
     With `replay`, every recorded decision is made again. What `memory` recalls must be of the same
-    fingerprints, anchor and replay: it is believed. `tags` are anchors, by name and content: each
-    must be signed by a key that counts, and main must go through the commit that it holds. `hire`
-    is told how many commits there are to read, and may give a workmate: it settles a part of the
-    records, by `Settler.answer` of the same archive and replay.
+    fingerprints, anchor and replay: it is believed. `tags` are the clone's, by name and content:
+    main must go through the commit of each that a key that counts has signed; the others are
+    noticed, and are no fault. `named_tags` come from outside, as `anchor` does: each must be
+    signed. `hire` is told how many commits there are to read, and may give a workmate: it settles
+    a part of the records, by `Settler.answer` of the same archive and replay.
     """
     judging = _Verification(archive, head, frozenset(fingerprints), anchor, replay, memory, hire)
-    return judging.report(tags)
+    return judging.report(tags, named_tags)
 
 
 class _Verification:
@@ -141,6 +146,7 @@ class _Verification:
         self._places: dict[str, int] = {}  # commit → its number on main, from 0
         self._anchor_at: int | None = None
         self._faults: list[Fault] = []
+        self._notices: list[str] = []
         self._merges = False  # whether a commit was read that has a second parent
         known = self._recall()
         since: str | None = known["head"] if known else None
@@ -168,12 +174,16 @@ class _Verification:
             for commit in archive.beside(head, since):
                 self._look_beside(commit)
 
-    def report(self, tags: Iterable[tuple[str, bytes]]) -> Report:
+    def report(
+        self, tags: Iterable[tuple[str, bytes]], named_tags: Iterable[tuple[str, bytes]]
+    ) -> Report:
         """Put it together, and remember it."""
         self._judge.settle()
         self._keep()
         for name, raw in tags:
             self._hold_to(name, raw)
+        for name, raw in named_tags:
+            self._hold_to(name, raw, must_be_signed=True)
         found = (*self._faults, *self._judge.faults)
         faults = tuple(sorted(map(self._dated, found), key=self._age))
         if any(fault.open for fault in faults):
@@ -188,6 +198,7 @@ class _Verification:
             faults=faults,
             signers=self._judge.signers,
             anchor=self._anchor,
+            notices=tuple(self._notices),
         )
 
     def _read(self, line: Iterable[RawCommit], lists: Mapping[str, bytes]) -> None:
@@ -273,12 +284,12 @@ class _Verification:
             fault.code is FaultCode.UNENDORSED_SIGNER for fault in faults
         )
 
-    def _hold_to(self, name: str, raw: bytes) -> None:
+    def _hold_to(self, name: str, raw: bytes, *, must_be_signed: bool = False) -> None:
         """Hold main to an anchor that was published."""
         try:
             tag = AnchorTag.parse(raw)
         except ValueError as error:
-            self._fault(FaultCode.BAD_ANCHOR, self._head, f"the anchor {name}: {error}")
+            self._no_anchor(name, self._head, str(error), is_fault=must_be_signed)
             return
         archive, commit = self._archive, tag.commit
         on_main = commit in self._places or archive.leads(commit, self._head)
@@ -286,15 +297,22 @@ class _Verification:
         objection = self._judge.objection_to(
             tag.signature, tag.payload, tag.tagged_at, ever=True
         ) or (self._late(tag) if on_main else None)
-        if is_younger and objection is not None and objection[0] in _NOT_KNOWN_YET:
+        if objection is not None:
+            if not is_younger or objection[0] not in _NOT_KNOWN_YET:
+                is_fault = must_be_signed or objection[0] not in _NOT_SIGNED
+                self._no_anchor(name, commit, objection[1], is_fault=is_fault)
             return
-        if objection is not None or tag.name != name:
-            why = objection[1] if objection is not None else f"it is the tag {tag.name}"
-            self._fault(FaultCode.BAD_ANCHOR, tag.commit, f"the anchor {name}: {why}")
-            return
+        if tag.name != name:  # whoever pushed it so cannot change what it holds main to
+            self._no_anchor(name, commit, f"it is the tag {tag.name}", is_fault=False)
         if not on_main and not is_younger:
-            message = f"main does not go through the anchor {name}: it was rewritten after that"
+            message = f"main does not go through the anchor {tag.name}: it was rewritten after that"
             self._fault(FaultCode.ANCHOR_LOST, commit, message)
+
+    def _no_anchor(self, name: str, commit: str, why: str, *, is_fault: bool) -> None:
+        if is_fault:
+            self._fault(FaultCode.BAD_ANCHOR, commit, f"the anchor {name}: {why}")
+        else:
+            self._notices.append(f"the tag {name} is no anchor: {why}")
 
     def _late(self, tag: AnchorTag) -> tuple[FaultCode, str] | None:
         """Why an anchor is not one that its key can have made before it handed over."""

@@ -203,15 +203,43 @@ def test_an_older_head_may_be_judged_beside_a_younger_anchor(bot: Bot) -> None:
     assert judge(bot).faults == ()
 
 
-def test_an_anchor_by_another_key_or_under_another_name_is_named(bot: Bot) -> None:
+def test_a_tag_that_the_evidence_key_did_not_sign_is_no_anchor_and_no_fault(bot: Bot) -> None:
+    """Anybody who may push tags can push one: light, of another key, a good one's bytes changed."""
     bot.issue("one")
-    name = anchor(bot, LocalSigner(66))
-    assert codes(judge(bot)) == [(FaultCode.BAD_ANCHOR, bot.head)]
-    bot.git("tag", "-d", name)
-    name = anchor(bot)
-    bot.git("update-ref", f"refs/tags/{PREFIX}000000009", f"refs/tags/{name}")
+    theirs = anchor(bot, LocalSigner(66))
+    bot.git("update-ref", f"refs/tags/{PREFIX}000000500", f"refs/tags/{theirs}")
+    bot.git("tag", "-d", theirs)
+    content = bot.git("cat-file", "tag", anchor(bot)) + "\n"
+    with bot.open() as repository:
+        changed = content.replace("event 1", "event 2").encode()
+        repository.write_tag(f"{PREFIX}000000002", changed)
     bot.git("tag", f"{PREFIX}light", bot.head)
-    assert codes(judge(bot)) == [(FaultCode.BAD_ANCHOR, bot.head)] * 2
+    bot.git("tag", f"{PREFIX}blob", f"{bot.head}:{ALLOWED_SIGNERS_PATH}")
+    report = judge(bot)
+    assert report.faults == ()
+    assert [notice.split(" is no anchor: ")[0] for notice in report.notices] == [
+        f"the tag {PREFIX}{name}" for name in ("000000002", "000000500", "blob", "light")
+    ]
+    bot.git("checkout", "-q", "-B", "main", "origin/main")
+    for words in (("verify",), ("export", "--format", "cloudevents")):
+        done = daypass(bot, *words, "--fingerprint", bot.signer.allowed().fingerprint)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("note: ") == 4
+        assert f"note: the tag {PREFIX}000000002 is no anchor" in done.stderr
+
+
+def test_an_anchor_under_another_name_holds_main_to_the_same(bot: Bot) -> None:
+    first = bot.issue("one")
+    bot.issue("two")
+    name, anchored = anchor(bot), bot.head
+    bot.git("update-ref", f"refs/tags/{PREFIX}000000009", f"refs/tags/{name}")
+    bot.git("tag", "-d", name)
+    assert judge(bot).faults == ()
+    assert judge(bot).notices == (f"the tag {PREFIX}000000009 is no anchor: it is the tag {name}",)
+    bot.git("checkout", "-q", "-B", "main", first)
+    bot.git("commit", "-q", "--allow-empty", "-m", "As if nothing had been")
+    bot.git("push", "-q", "--force", "origin", "main")
+    assert codes(judge(bot)) == [(FaultCode.ANCHOR_LOST, anchored)]
 
 
 def test_a_tags_file_is_an_anchor_from_outside(bot: Bot, tmp_path: Path) -> None:
