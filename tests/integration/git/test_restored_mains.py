@@ -234,6 +234,18 @@ def test_more_forged_anchors_than_are_looked_at_alarm(
     assert list(looks.causes("main")) == ["anchors-forged"]
 
 
+@pytest.mark.parametrize("then", ["/x", ""])
+def test_a_tag_that_became_a_folder_keeps_no_clone_from_fetching(bot: Bot, then: str) -> None:
+    first = told(bot, 1)
+    before = f"refs/tags/{tag_name(1)}{'' if then else '/x'}"
+    bot.git("push", "-q", "origin", f"{first}:{before}")
+    assert looked(bot, remembered(1, first, 1)).restored is None
+    bot.git("push", "-q", "origin", f":{before}", f"{first}:refs/tags/{tag_name(1)}{then}")
+    assert looked(bot, remembered(1, first, 1)).head == first
+    bot.git("push", "-q", "origin", f":refs/tags/{tag_name(1)}{then}")
+    assert looked(bot, remembered(1, first, 1)).head == first
+
+
 def test_what_an_anchor_told_is_known_without_it(bot: Bot) -> None:
     first = told(bot, 1)
     second = told(bot, 2)

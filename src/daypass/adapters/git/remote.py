@@ -53,7 +53,8 @@ class Remote:
     def fetch(self) -> None:
         """Fetch the branch into its tracking ref, also when it was rewritten: verify names that.
 
-        The remote's anchors come with it, into refs of daypass's own.
+        The remote's anchors come with it, into refs of daypass's own, which are then the remote's:
+        a tag that is gone there would be in the way of one of which its name has become the folder.
 
         Raises:
             GitError: the remote cannot be reached, or has no such branch.
@@ -63,6 +64,7 @@ class Remote:
             "fetch",
             "--quiet",
             "--no-tags",
+            "--prune",
             self._name,
             f"+refs/heads/{self._branch}:{self.tracking_ref}",
             f"+refs/tags/{ANCHOR_PREFIX}*:{ANCHORS}*",
