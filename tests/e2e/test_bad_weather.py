@@ -265,6 +265,29 @@ def test_a_shallow_clone_proves_nothing(town: Town, words: tuple[str, ...], tmp_
     speaks_clearly(done, 1, "shallow", "fetch-depth: 0")
 
 
+def test_a_run_that_ended_early_is_seen_until_one_gets_through(town: Town, tmp_path: Path) -> None:
+    def issues() -> list[str]:
+        found = town.box.repository.issues.values()
+        return [item.title for item in found if item.state == "open"]
+
+    assert town.apply().code == 0
+    assert as_operator(town, "doctor").code == 0
+    with acting.job(town.box) as job:
+        job.run("git", "clone", "-q", "--depth=1", job.clone.as_uri(), str(tmp_path / "shallow"))
+        for _ in range(2):
+            words = (*acting.DAYPASS, "apply")
+            done = acting.run(words, job.environment, directory=tmp_path / "shallow")
+            speaks_clearly(done, 1, "shallow")
+            assert issues() == ["daypass: look at run-failed"]
+    done = as_operator(town, "doctor")
+    assert done.code == 1
+    assert "ended early: GitError: " in done.stdout
+    assert "shallow" in done.stdout
+    assert town.apply().code == 0
+    assert issues() == []
+    assert as_operator(town, "doctor").code == 0
+
+
 @every
 def test_there_is_no_repository(town: Town, words: tuple[str, ...], tmp_path: Path) -> None:
     with acting.job(town.box) as job:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
+from daypass.errors import DaypassError
 from daypass.lifecycle.apply import Limits, apply
+from daypass.lifecycle.failed_run import note_failed_run
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from daypass.errors import ExitCode
+    from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
 
 _DEFAULT_LIMIT: Final = 20
@@ -38,13 +43,29 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Log in as the workflow, close every difference, and say what was done."""
     only = frozenset(arguments.only) if arguments.only else None
     directory = wiring.directory_of(arguments.directory)
-    with wiring.bot(directory) as (ports, settings):
+    with wiring.bot(directory) as (ports, settings), _noting_its_end(ports):
         outcome = apply(ports, settings, Limits(arguments.max, only))
     if arguments.format == "json":
         output.say_json(outcome.to_json())
     else:
         _show(outcome, annotate=arguments.format == "github")
     return outcome.exit_code
+
+
+@contextmanager
+def _noting_its_end(ports: Ports) -> Iterator[None]:
+    """Leave word of a run that ends early, whatever ended it; raises what was raised."""
+    try:
+        yield
+    except DaypassError as error:
+        note_failed_run(ports, error)
+        raise
+    except OSError as error:
+        note_failed_run(ports, output.from_os_error(error))
+        raise
+    except Exception as error:
+        note_failed_run(ports, output.from_bug(error))
+        raise
 
 
 def _show(outcome: Outcome, *, annotate: bool) -> None:

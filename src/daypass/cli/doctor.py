@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.errors import ExitCode, UsageError
+from daypass.lifecycle.failed_run import FAILED_RUN
 from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, usable_of
 from daypass.lifecycle.restored import MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Duration
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             {
                 "lastRun": str(beat.at) if beat else None,
                 "lastGoodRun": str(good) if good else None,
+                "lastRunEndedBy": beat.died if beat and beat.died else None,
                 "leftToLookAt": list(beat.looks) if beat else [],
                 "mayLogIn": [item.to_json() for item in usable],
                 "irrevocableLeases": stuck,
@@ -85,6 +87,8 @@ def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) ->
     elif now.since(good) > limit.seconds:
         wrong.append(f"the last good run was at {good}, more than {limit} ago")
     looks = beat.looks if beat else ()
+    if beat is not None and FAILED_RUN in looks:
+        wrong.append(f"the last run, at {beat.at}, ended early: {output.printable(beat.died)}")
     if wrong and looks:
         wrong.append(f"the last run, at {beat.at if beat else '?'}, left {', '.join(looks)}")
     wrong += [_RESTORED[cause] for cause in looks if cause in _RESTORED]
@@ -100,5 +104,10 @@ def _show(beat: Heartbeat | None, wrong: Sequence[str], usable: Sequence[StillUs
         output.say(f"well: the last good run was at {beat.good_at}, and nothing is stuck")
         for cause in beat.looks:
             output.say(f"look     {output.printable(cause)}")
+        if beat.died:
+            ended = (
+                f"the last run, at {beat.at}, ended early, and the next tries again: {beat.died}"
+            )
+            output.say(f"look     {output.printable(ended)}")
     for item in usable:
         output.say(output.styled("look     ", "bold", "red") + output.printable(item.text))

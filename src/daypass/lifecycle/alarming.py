@@ -7,7 +7,8 @@ run, which shows red, and the next run raises it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
@@ -69,6 +70,25 @@ def raise_alarms(ports: Ports, outcome: Outcome) -> None:
             after.write(ports.registry)
     except DaypassError as error:
         outcome.fail("alarms", error)
+
+
+def raise_at_once(ports: Ports, alarm: Alarm) -> None:
+    """Open one issue and tell the webhook, where a run ends early: closes nothing.
+
+    Raises nothing: what could not be raised, the next run that ends so raises.
+    """
+    where = "no issue stands yet"
+    with suppress(DaypassError):
+        standing = ports.forge.marked_issues(ALARM_MARK)
+        if alarm.marker in standing:
+            where = f"#{standing[alarm.marker][0]}"
+        else:
+            where = ports.forge.open_issue(alarm.marker, _title(alarm), _body(alarm, ports.run.id))
+    with suppress(DaypassError):
+        left = _Left.read(ports.registry)
+        if alarm.cause not in left.told:
+            ports.notifier.notify(f"{_title(alarm)}: {alarm.text} ({where})")
+            replace(left, told=left.told | {alarm.cause}).write(ports.registry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Heartbeat:
     good_at: Instant | None
     head: str
     looks: tuple[str, ...] = ()  # what the last run left to look at: causes, and failed ids
+    died: str = ""  # what ended the last run early
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
@@ -42,6 +43,7 @@ class Heartbeat:
             Instant.parse(good) if good else None,
             note["head"],
             tuple(str(note.get("looks") or "").split()),
+            str(note.get("died") or ""),
         )
 
 
