@@ -350,6 +350,9 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     assert town.apply("schedule").code == 0
     well = acting.daypass(carol, "doctor", VAULT_TOKEN=token)
     assert (well.code, "well:" in well.stdout) == (0, True), well.said
+    assert acting.daypass(carol, "doctor", BAO_TOKEN=token).stdout == well.stdout
+    none = acting.daypass(carol, "doctor")
+    assert (none.code, "there is no Vault token" in none.stderr) == (2, True), none.said
     beat = box.bao.client.read("daypass/data/daypass/notes/heartbeat")
     assert beat is not None
     old = beat["data"]["data"] | {"goodAt": "2026-01-01T00:00:00Z"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
@@ -11,7 +10,6 @@ from daypass.lifecycle.failed_run import FAILED_RUN
 from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, usable_of
 from daypass.lifecycle.restored import MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Duration
-from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Ask Vault, with VAULT_TOKEN, and say what is wrong; exit 1 if anything is."""
+    """Ask Vault, with an operator's token, and say what is wrong; exit 1 if anything is."""
     from daypass.adapters.vault.issuer import irrevocable_leases
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.adapters.vault.session import login_token
@@ -52,8 +50,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         raise UsageError(str(error), remedy="Write an age such as 30m or 2h.") from error
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
-    token = Secret(os.environ.get("VAULT_TOKEN", ""))
-    with login_token(settings.vault, token, directory) as session:
+    with login_token(settings.vault, wiring.operator_token(), directory) as session:
         note = VaultRegistry(session, settings.vault.kv_mount).read_note(HEARTBEAT_NOTE)
         now = session.now()
         stuck = irrevocable_leases(session)
