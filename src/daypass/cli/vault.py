@@ -154,6 +154,7 @@ def _apply(
     from daypass.adapters.vault.install import Outcome, install, prune
 
     key = read_app_key(arguments.app_key_file) if arguments.app_key_file else None
+    named = _commit_of(directory, setup, arguments.trust) if arguments.trust else None
     changes: list[Change] = []
 
     def tell(steps: Iterable[Change]) -> None:
@@ -165,7 +166,7 @@ def _apply(
     tell(install(session, setup, key))
     if arguments.prune:
         tell(prune(session, setup))
-    trusted = _trust(session, setup, directory, arguments.trust)
+    trusted = _trust(session, setup, directory, named)
     lines = _signers(session, setup)
     if arguments.write_signers:
         write_signers(directory, lines)
@@ -187,17 +188,22 @@ def _apply(
     return ExitCode.PARTLY if left else ExitCode.DONE
 
 
-def _trust(session: Session, setup: Setup, directory: Path, revision: str | None) -> str:
+def _commit_of(directory: Path, setup: Setup, revision: str) -> str:
+    """The commit that a revision names. Raises GitError if it names none."""
+    with wiring.open_repository(directory, setup.settings, None) as repository:
+        return repository.resolve(revision)
+
+
+def _trust(session: Session, setup: Setup, directory: Path, named: str | None) -> str:
     """The commit from which on changes of what decisions rest on must be proven."""
     from daypass.adapters.vault.registry import VaultRegistry
 
     registry = VaultRegistry(session, setup.settings.vault.kv_mount)
     note = registry.read_note("trust")
-    if note is not None and revision is None:
+    if note is not None and named is None:
         return str(note["commit"])
-    with wiring.open_repository(directory, setup.settings, None) as repository:
-        branch = f"refs/heads/{setup.settings.github.default_branch}"
-        commit = repository.resolve(revision or branch)
+    branch = f"refs/heads/{setup.settings.github.default_branch}"
+    commit = named or _commit_of(directory, setup, branch)
     registry.write_note("trust", {"commit": commit})
     return commit
 

@@ -240,6 +240,11 @@ def test_trust_is_set_once_and_moved_by_hand_only(
     main(["vault", "apply", "--trust", second[:12]])
     assert trusted() == second
     capsys.readouterr()
+    assert main(["vault", "apply", "--trust", "nonsense"]) != ExitCode.DONE
+    told = capsys.readouterr()
+    assert told.out == ""  # nothing was touched before the revision was looked at
+    assert "nonsense" in told.err
+    assert trusted() == second
 
 
 def test_an_evidence_key_that_is_not_the_pinned_one_is_told(
