@@ -360,6 +360,12 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     late = acting.daypass(carol, "doctor", "--heartbeat", "30m", VAULT_TOKEN=token)
     assert late.code == 1
     assert "more than 30m ago" in late.stdout
+    left = beat["data"]["data"] | {"looks": "revoke-failed.x"}
+    box.bao.client.write("daypass/data/daypass/notes/heartbeat", {"data": left})
+    looks = acting.daypass(carol, "doctor", VAULT_TOKEN=token)
+    assert (looks.code, "look     revoke-failed.x" in looks.stdout) == (0, True), looks.said
+    assert "well" not in looks.stdout
+    assert "nothing is stuck" not in looks.stdout
     metrics = acting.daypass(carol, "status", "--format", "openmetrics")
     assert metrics.stdout.endswith("# EOF\n")
     assert "daypass_revoke_failed 0" in metrics.stdout

@@ -167,7 +167,9 @@ def test_a_main_that_was_put_back_forgets_nothing(town: Town) -> None:
         assert note(town.box, "tip") == before
         assert town.tokens() == {"a-kept", "b-one", "b-two"}
         assert issues(town) == {"main-rolled-back"}
-    assert "main was put back to an older state" in town.type("daypass doctor", 1)
+    said = town.type("daypass doctor", 1)
+    assert "main-rolled-back: main was put back to an older state" in said
+    assert f"`git push --force-with-lease origin {new}:main`" in said
     # What people end still ends; the evidence of it follows.
     town.delete("a-kept")
     town.ask("c-late")

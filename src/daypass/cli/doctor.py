@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.cli import output, wiring
 from daypass.errors import ExitCode, UsageError
 from daypass.lifecycle.failed_run import FAILED_RUN
-from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, usable_of
-from daypass.lifecycle.restored import MAIN_CAUSE, VAULT_CAUSE
+from daypass.lifecycle.heartbeat import AT_ONCE, HEARTBEAT_NOTE, Heartbeat, usable_of
 from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
 
     from daypass.ledger.usable import StillUsable
     from daypass.model.instant import Instant
-
-# Causes of which a monitor hears at once, not when the last good run is old.
-_RESTORED: Final = {
-    MAIN_CAUSE: "main was put back to an older state: the issue of that name says what to push",
-    VAULT_CAUSE: "Vault was restored from a backup that is older than main: the issue of that name "
-    "says what to do",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +80,12 @@ def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) ->
         wrong.append(f"the last run, at {beat.at}, ended early: {output.printable(beat.died)}")
     if wrong and looks:
         wrong.append(f"the last run, at {beat.at if beat else '?'}, left {', '.join(looks)}")
-    wrong += [_RESTORED[cause] for cause in looks if cause in _RESTORED]
+    said = beat.said if beat else {}
+    wrong += [
+        output.printable(f"{cause}: {said.get(cause, 'look at the issue of that name')}")
+        for cause in looks
+        if cause in AT_ONCE
+    ]
     if stuck:
         wrong.append(f"{stuck} lease(s) are irrevocable: Vault has given up ending them")
     return wrong
@@ -98,7 +95,9 @@ def _show(beat: Heartbeat | None, wrong: Sequence[str], usable: Sequence[StillUs
     for line in wrong:
         output.say(output.styled("wrong  ", "bold", "red") + line)
     if not wrong and beat is not None:
-        output.say(f"well: the last good run was at {beat.good_at}, and nothing is stuck")
+        is_well = not (beat.looks or beat.died or usable)
+        begin, end = ("well", "nothing is stuck") if is_well else ("alive", "there is to look at:")
+        output.say(f"{begin}: the last good run was at {beat.good_at}, and {end}")
         for cause in beat.looks:
             output.say(f"look     {output.printable(cause)}")
         if beat.died:

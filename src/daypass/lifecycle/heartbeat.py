@@ -6,12 +6,12 @@ A schedule that GitHub drops leaves no trace of its own; only the age of the las
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.ledger.usable import StillUsable, still_usable
-from daypass.lifecycle.restored import VAULT_CAUSE
+from daypass.lifecycle.restored import FLOOD_CAUSE, MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from daypass.lifecycle.outcome import Outcome
 
 HEARTBEAT_NOTE: Final = "heartbeat"
+# Causes of which a monitor hears at once, not when the last good run is old.
+AT_ONCE: Final = (MAIN_CAUSE, VAULT_CAUSE, FLOOD_CAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Heartbeat:
     head: str
     looks: tuple[str, ...] = ()  # what the last run left to look at: causes, and failed ids
     died: str = ""  # what ended the last run early
+    said: Mapping[str, str] = field(default_factory=dict)  # of `AT_ONCE`: cause → its alarm
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
@@ -44,6 +47,7 @@ class Heartbeat:
             note["head"],
             tuple(str(note.get("looks") or "").split()),
             str(note.get("died") or ""),
+            json.loads(str(note.get("said") or "{}")),
         )
 
 
@@ -64,6 +68,9 @@ def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
             "run": ports.run.id,
             # One text: ids and codes, of which none holds a space.
             "looks": " ".join((*outcome.causes, *failed)),
+            "said": json.dumps(
+                {name: alarm.text for name, alarm in outcome.causes.items() if name in AT_ONCE}
+            ),
             "mayLogIn": json.dumps([item.to_json() for item in usable]),
         },
     )
