@@ -70,7 +70,10 @@ class Restored:
             if self.newest != self.lost_number
             else "no event is missing, but commits of people are"
         )
-        held = f"The signed tag {self.anchored.tag} brings it. " if self.anchored else ""
+        tag = self.anchored.tag if self.anchored is not None else ""
+        held = (
+            f"The signed tag {tag} brings it: `git fetch origin refs/tags/{tag}`. " if tag else ""
+        )
         return (
             f"{branch} was put back to an older state: it lacks {lost} ({events}). Until it holds "
             "that commit again nothing is granted and nothing is written into the evidence. An "
