@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import ChangedFile, PullRequest
     from daypass.model.settings import GitHubSettings
 
+_EXECUTABLE: Final = "100755"
 _SUBMODULE: Final = "160000"  # the id is a commit's: it has no bytes
 
 
@@ -160,7 +161,10 @@ def odd_modes(changed: Changes) -> tuple[str, ...]:
     return tuple(
         f"{path} ({entry.mode})"
         for path, entry in sorted(changed.items())
-        if entry is not None and entry.mode != REGULAR_FILE
+        if entry is not None
+        and entry.mode != REGULAR_FILE
+        # Scripts of workflows run by their bytes, whatever the mode: the approval showed those.
+        and not (entry.mode == _EXECUTABLE and path.startswith(".github/"))
     )
 
 

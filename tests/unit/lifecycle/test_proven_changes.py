@@ -17,7 +17,7 @@ from daypass.errors import ForgeUnavailableError
 from daypass.lifecycle import proven
 from daypass.lifecycle.looked import Looked
 from daypass.lifecycle.proven import ProvenLine
-from daypass.lifecycle.stretches import Stretch
+from daypass.lifecycle.stretches import Stretch, odd_modes
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import ChangedFile
 from daypass.model.tree import TreeEntry
@@ -306,3 +306,13 @@ def test_the_newest_ruling_is_that_of_the_proven_changes_alone(
     unproven = [number for number, (_, is_proven) in enumerate(story) if not is_proven]
     assert int(line.proven) <= (unproven[0] if unproven else len(story))
     assert (line.unproven is not None) is bool(unproven)
+
+
+def test_scripts_of_workflows_may_be_executable() -> None:
+    script, link = ".github/scripts/run.sh", ".github/link"
+    changed = {
+        script: TreeEntry("100755", "1" * 40, script),
+        link: TreeEntry("120000", "2" * 40, link),
+        ALICE: TreeEntry("100755", "3" * 40, ALICE),
+    }
+    assert odd_modes(changed) == (f"{link} (120000)", f"{ALICE} (100755)")
