@@ -62,8 +62,15 @@ def test_it_begins_with_no_permission(path: Path) -> None:
 
 @everywhere
 def test_no_workflow_touches_a_stored_secret(path: Path) -> None:
+    """The job's own token is none: it lives as long as the job, and can only read."""
     text = path.read_text()
-    assert not re.search(r"\bsecrets\b\s*[.\[:]|secrets: inherit|github\.token", text)
+    own = "          DAYPASS_CLONE_TOKEN: ${{ github.token }}\n"
+    if own in text:
+        jobs = load(path)["jobs"].values()
+        assert {job["permissions"]["contents"] for job in jobs} == {"read"}
+        assert {item for job in jobs for item in job["permissions"]} <= {"contents", "id-token"}
+    rest = text.replace(own, "", 1)
+    assert not re.search(r"\bsecrets\b\s*[.\[:]|secrets: inherit|github\.token", rest)
 
 
 @everywhere
