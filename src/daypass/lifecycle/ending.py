@@ -7,7 +7,7 @@ sessions is left. Where no role looks at the target, no lease that may be of thi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ from daypass.lifecycle.ports import SlotState
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Grant, GrantState
 from daypass.model.names import grant_path
+from daypass.model.target import login_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -84,11 +85,12 @@ def end_all(
         looked = pool.map(lambda role: await_leases(issuer, *role), roles)
         overdue = dict(zip(roles, looked, strict=True))
     seen = targets.look(issuer, roles)
+    sharing = Counter(login_prefix(grant_id) for grant_id in live)
     ended = tuple(
         Ending(
             action,
             grant,
-            fault or _why(grant, overdue[grant.mount, grant.role], seen, live),
+            fault or _why(grant, overdue[grant.mount, grant.role], seen, sharing),
             seen.confirms(grant),
         )
         for (action, grant), fault in zip(pairs, faults, strict=True)
@@ -96,13 +98,15 @@ def end_all(
     return Endings(ended, overdue, seen)
 
 
-def _why(grant: Grant, overdue: Overdue, targets: Targets, live: Collection[str]) -> str | None:
+def _why(
+    grant: Grant, overdue: Overdue, targets: Targets, sharing: Mapping[str, int]
+) -> str | None:
     """Why it is not sure that nothing of a grant works, once its token is gone.
 
     A target that tells log-ins apart knows better than a lease, which names no grant.
     """
-    unconfirmed = targets.why_unconfirmed(grant, live)
-    if unconfirmed is None and not targets.tells_log_ins(grant, live):
+    unconfirmed = targets.why_unconfirmed(grant, sharing)
+    if unconfirmed is None and not targets.tells_log_ins(grant, sharing):
         return overdue.why(Window.of(grant))
     return unconfirmed
 

@@ -19,7 +19,7 @@ from daypass.model.resource import IssueMode
 from daypass.model.target import Confirmed, Login, login_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from daypass.lifecycle.offline import OfflineUse
     from daypass.lifecycle.outcome import Outcome
@@ -116,7 +116,7 @@ class Targets:
         tells = report is not None and not report.strange
         return Confirmed.SESSIONS if tells else Confirmed.CREDENTIAL
 
-    def tells_log_ins(self, grant: Grant, others: Collection[str]) -> bool:
+    def tells_log_ins(self, grant: Grant, live: Mapping[str, int]) -> bool:
         """Whether the look tells for certain which log-ins are of that grant.
 
         Names hold a part of an id: where another live grant shares it, the lease has to tell.
@@ -124,14 +124,14 @@ class Targets:
         report = self._report(grant)
         if report is None or report.is_cut or report.strange:
             return False
-        return not _shares(grant.id, others)
+        return not _shares(grant.id, live)
 
-    def why_unconfirmed(self, grant: Grant, others: Collection[str]) -> str | None:
+    def why_unconfirmed(self, grant: Grant, live: Mapping[str, int]) -> str | None:
         """Why the look does not show that nothing of that grant works; None where it does.
 
         Args:
             grant: the grant that ends.
-            others: the ids of the other grants that live.
+            live: how many grants that live, that one included, share each log-in prefix.
         """
         target = self.by_role.get((grant.mount, grant.role))
         if target is None:
@@ -141,7 +141,7 @@ class Targets:
         report = self.reports[target]
         if not report.sees:
             return f"{_role(target)} cannot see sessions: {_BLIND}"
-        if not _shares(grant.id, others):
+        if not _shares(grant.id, live):
             works = [login.name for login in report.logins if login.is_of(grant.id)]
             if works:
                 return (
@@ -165,9 +165,8 @@ def _may_be(name: str, grant_id: str) -> bool:
     return Login(name).is_of(grant_id)
 
 
-def _shares(grant_id: str, others: Collection[str]) -> bool:
-    prefix = login_prefix(grant_id)
-    return any(other != grant_id and login_prefix(other) == prefix for other in others)
+def _shares(grant_id: str, live: Mapping[str, int]) -> bool:
+    return live.get(login_prefix(grant_id), 0) > 1
 
 
 def tell(

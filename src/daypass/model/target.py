@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from daypass.model.postgresql import LOGIN_ID_LENGTH, LOGIN_PATTERN, LOOK_WORD, MOST_LOGINS
+from daypass.model.postgresql import LOGIN_ID_LENGTH, LOOK_WORD, MOST_LOGINS
 
-_LOGIN: Final = re.compile(LOGIN_PATTERN)
 _TAIL: Final = re.compile(r"-[a-z0-9]{6}-([0-9]{10})$")
 _LEAST_SERVER: Final = 130000
 # In the name of what `daypass vault doctor --try` makes. No grant's id begins with a hyphen.
