@@ -148,7 +148,8 @@ def _known(arguments: argparse.Namespace, server: str, name: str) -> Introductio
             "there is no GitHub token to ask with",
             remedy="Log in: `gh auth login`, or set GH_TOKEN.",
         )
-    return introduce(arguments.api_url or _api_of(server), token, name, arguments.app)
+    api = arguments.api_url or _api_of(server)
+    return introduce(api, token, name, arguments.app, arguments.owners)
 
 
 def _api_of(server: str) -> str:
@@ -176,6 +177,7 @@ def _documents(arguments: argparse.Namespace, server: str, known: Introduction) 
             f"{urlsplit(server).hostname}"
         },
         "groups": {team: [f"team:{team}"]},
+        "teams": {team: known.owners.id},
         "foundation": {"owners": [team]},
     }
     files = {SETTINGS_PATH: _document(Kind.SETTINGS, "daypass", settings)}

@@ -84,13 +84,15 @@ class Answers:
 
     def groups(self, catalogue: Catalogue) -> GroupDirectory:
         """All groups; a team that GitHub cannot tell of is unknown, never empty."""
-        slugs = sorted(teams_needed(catalogue))
+        settings = catalogue.settings
+        slugs = sorted(slug for slug in teams_needed(catalogue) if settings.counts_team(slug))
+        ids = [settings.team_id(slug) for slug in slugs]
         with ThreadPoolExecutor(WORKERS) as pool:
-            members = tuple(pool.map(self._members, slugs))
+            members = tuple(pool.map(self._members, slugs, ids))
         return resolve_groups(catalogue, dict(zip(slugs, members, strict=True)))
 
-    def _members(self, slug: str) -> frozenset[int] | None:
+    def _members(self, slug: str, team_id: int | None) -> frozenset[int] | None:
         try:
-            return self.forge.team_members(slug)
+            return self.forge.team_members(slug, team_id)
         except DaypassError:
             return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Closing,
         Comment,
         PullRequest,
+        Team,
     )
     from daypass.model.resource import IssueMode
     from daypass.model.secret import Secret
@@ -332,8 +333,11 @@ class Forge(Protocol):
     def account(self, account_id: int) -> Account | None:
         """An account by its numeric id, with its login of today; None when it is gone."""
 
-    def team_members(self, slug: str) -> frozenset[int]:
-        """Numeric ids of a team's active members. Asked once per team and run."""
+    def team_members(self, slug: str, team_id: int | None = None) -> frozenset[int]:
+        """Numeric ids of a team's active members, asked once per team and run; by id if given."""
+
+    def team(self, slug: str, team_id: int | None = None) -> Team | None:
+        """A team as GitHub has it today, by its id if that is given; None when none is seen."""
 
     def ssh_keys(self, account: Account) -> tuple[str, ...]:
         """The public keys that GitHub holds for an account, one OpenSSH line each."""

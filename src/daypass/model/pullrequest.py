@@ -31,6 +31,14 @@ class Account:
     type: AccountType
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of the organisation. Another team can take its slug after a rename, never its id."""
+
+    id: int
+    slug: str
+
+
 class ReviewState(StrEnum):
     """The states that a submitted review can have."""
 

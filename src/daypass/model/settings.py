@@ -100,6 +100,15 @@ class Settings:
     claim_window: Duration  # how long a delivery waits to be claimed, at the most
     break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
+    teams: Mapping[str, int] | None = None  # slug → GitHub's id; None: teams are not pinned yet
+
+    def counts_team(self, slug: str) -> bool:
+        """Whether members of that team count: once teams are pinned, only pinned ones do."""
+        return self.teams is None or slug in self.teams
+
+    def team_id(self, slug: str) -> int | None:
+        """The id that pins a team; None: it is found by its slug, or does not count."""
+        return None if self.teams is None else self.teams.get(slug)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -126,6 +135,7 @@ class Settings:
                 name: ContextSource.from_spec(name, source)
                 for name, source in spec.get("context", {}).get("sources", {}).items()
             },
+            teams=dict(spec["teams"]) if "teams" in spec else None,
         )
 
 

@@ -54,7 +54,7 @@ class GroupDirectory:
 
 
 def teams_needed(catalogue: Catalogue) -> frozenset[str]:
-    """The slugs of all GitHub teams that decisions on this catalogue can ask about."""
+    """The slugs of all GitHub teams that documents of this catalogue name."""
     return frozenset(
         entry.removeprefix(TEAM_PREFIX)
         for entry in _entries(catalogue)
@@ -70,7 +70,13 @@ def resolve_groups(
     Args:
         catalogue: settings with their groups, and the identities that they name.
         teams: slug to the numeric ids of the members; None, or no entry, when it could not be had.
+
+    A team without its id in settings that pin teams is unknown, whatever `teams` says of it: the
+    slug alone may be another team's by now.
     """
+    teams = {
+        slug: members for slug, members in teams.items() if catalogue.settings.counts_team(slug)
+    }
     groups: dict[str, Group] = {
         name: _resolve(members, catalogue, teams)
         for name, members in catalogue.settings.groups.items()

@@ -113,6 +113,7 @@ def _settings(box: Box) -> Spec:
             "security": ["team:security"],
             "orders-team": ["team:orders"],
         },
+        "teams": {slug: team.id for slug, team in sorted(github.teams.items())},
         "foundation": {"owners": ["security"]},
         "breakGlass": {
             "invokers": ["dba", "alice"],

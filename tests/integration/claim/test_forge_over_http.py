@@ -15,7 +15,7 @@ import requests
 from daypass.adapters.clock import machine_now
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
-from daypass.model.pullrequest import ReviewState
+from daypass.model.pullrequest import ReviewState, Team
 from daypass.model.settings import GitHubSettings
 
 if TYPE_CHECKING:
@@ -182,6 +182,20 @@ def test_teams_accounts_and_keys_by_id(office: Office) -> None:
     assert office.forge.account(99999999) is None
     with pytest.raises(ForgeRefusedError):
         office.forge.team_members("no-such-team")
+
+
+def test_a_team_is_asked_by_its_id_whoever_has_taken_its_slug(office: Office) -> None:
+    dba = office.github.teams["dba"]
+    office.github.rename_team(dba, "dba-emea")
+    mallory = office.github.add_member("mallory")
+    taken = office.github.add_team("dba", [mallory])
+    assert office.forge.team_members("dba", dba.id) == {office.alice.id, office.bob.id}
+    assert office.forge.team_members("dba") == {mallory.id}
+    assert office.forge.team("dba", dba.id) == Team(dba.id, "dba-emea")
+    assert office.forge.team("dba") == Team(taken.id, "dba")
+    assert office.forge.team("dba", 999_999) is None
+    with pytest.raises(ForgeRefusedError):
+        office.forge.team_members("dba", 999_999)
 
 
 def test_a_token_pushes_with_git(office: Office) -> None:

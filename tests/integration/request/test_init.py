@@ -55,6 +55,7 @@ def test_what_it_lays_is_sound_and_names_this_repository(box: Box, clone: Path) 
     assert settings.github.app_user_id == box.github.app.bot.id
     assert settings.github.server_url == box.github.server_url
     assert settings.foundation_owners == ("security",)
+    assert settings.teams == {"security": box.github.teams["security"].id}
     assert (clone / "access/identities/alice.yaml").exists()
     for folder in ("schemas", ".github/workflows"):
         for file in (clone / folder).iterdir():
@@ -100,6 +101,7 @@ def test_an_upgrade_touches_schemas_and_workflows_only(box: Box, clone: Path) ->
     [
         (["--vault", "vault.example.com"], 3, "access/daypass.yaml"),
         (["--owners", "The Security Team"], 2, "no slug of a team"),
+        (["--owners", "sekurity"], 1, "GitHub shows no team sekurity in acme"),
         (["--repository", "acme"], 2, "Write OWNER/NAME"),
         (["--repository", "acme/elsewhere"], 1, "GitHub answered 404"),
         (["--app", "nobody-knows-it"], 1, "GitHub answered 404"),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 NAMES = {"owner": "acme", "repo": "access"}
 TEAM = "/orgs/{org}/teams/{team_slug}"
+# GitHub's answers name a team's own address so (`url`, `members_url`); its description does not.
+TEAM_BY_ID = "/organizations/{org_id}/team/{team_id}"
 REPOSITORY = "/repos/{owner}/{repo}"
 PULL = REPOSITORY + "/pulls/{pull_number}"
 REVIEW = PULL + "/reviews/{review_id}"
@@ -64,6 +66,10 @@ OPERATIONS = {
     (method.upper(), shape(path)): answers
     for path, methods in DESCRIPTION["paths"].items()
     for method, answers in methods.items()
+}
+OPERATIONS |= {
+    ("GET", shape(TEAM_BY_ID + end)): OPERATIONS["GET", shape(TEAM + end)]
+    for end in ("", "/members")
 }
 SERVED = {(method, shape(template)) for table in TABLES for method, template in table.operations()}
 
@@ -163,7 +169,11 @@ def people(judge: Judge, bobs_id: int) -> None:
     judge("GET", "/users/{username}/keys", username="alice")
     judge("GET", "/orgs/{org}", org="acme")
     judge("GET", "/orgs/{org}/teams", org="acme")
-    judge("GET", TEAM, org="acme", team_slug="dba")
+    team = judge("GET", TEAM, org="acme", team_slug="dba")
+    ids = {"org_id": team["organization"]["id"], "team_id": team["id"]}
+    assert judge("GET", TEAM_BY_ID, **ids) == team
+    assert team["url"].endswith(TEAM_BY_ID.format(**ids))
+    judge("GET", TEAM_BY_ID + "/members", **ids)
     judge("GET", TEAM + "/members", org="acme", team_slug="dba")
     judge("GET", TEAM + "/memberships/{username}", org="acme", team_slug="dba", username="bob")
 

@@ -36,7 +36,7 @@ class Trees:
 def proof(before: dict[str, str], after: dict[str, str], *files: ChangedFile) -> Any:
     pull = pull_request(review("frank"), files=files)
     ports: Any = SimpleNamespace(repository=Trees({BEFORE: before, AFTER: after}))
-    forge: Any = SimpleNamespace(team_members=lambda _: frozenset())
+    forge: Any = SimpleNamespace(team_members=lambda *_: frozenset())
     return proof_of(ports, Answers(forge), Stretch(BEFORE, AFTER, (pull,)), catalogue(), NOW)
 
 

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 import github
 
-from daypass.adapters.github import wire
+from daypass.adapters.github import teams, wire
 from daypass.adapters.github.transport import Transport
+from daypass.errors import ForgeRefusedError
 
 if TYPE_CHECKING:
-    from daypass.model.pullrequest import Account
+    from daypass.model.pullrequest import Account, Team
     from daypass.model.secret import Secret
 
 
@@ -27,10 +28,11 @@ class Introduction:
     default_branch: str
     app_user_id: int  # of the App's own bot account
     myself: Account | None
+    owners: Team  # the team that approves changes of the foundation
 
 
-def introduce(api_url: str, token: Secret, full_name: str, app: str) -> Introduction:
-    """Ask GitHub about `owner/name` and about the App of that slug.
+def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str) -> Introduction:
+    """Ask GitHub about `owner/name`, the App of that slug and the team of that slug.
 
     Raises:
         ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or not to this token.
@@ -41,7 +43,14 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str) -> Introduc
         found = wire.read(_repository, transport.get(f"/repos/{name}"))
         bot = transport.get(f"/users/{quote(app, safe='')}%5Bbot%5D")
         myself = wire.read(wire.account, transport.get("/user"))
-        return Introduction(*found, app_user_id=wire.read(_id, bot), myself=myself)
+        team = teams.find(transport, found[0], found[1], owners)
+        if team is None:
+            raise ForgeRefusedError(
+                f"GitHub shows no team {owners} in {found[0]}",
+                remedy="Name a team of the organisation with --owners. A token that may not read "
+                "teams sees none: `gh auth refresh --scopes read:org`.",
+            )
+        return Introduction(*found, app_user_id=wire.read(_id, bot), myself=myself, owners=team)
     finally:
         transport.close()
 

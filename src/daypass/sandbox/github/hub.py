@@ -62,6 +62,12 @@ class Hub:
         self.teams[slug] = team
         return team
 
+    def rename_team(self, team: Team, slug: str) -> None:
+        """Give a team another slug. The old one is free for any member to take."""
+        self.teams.pop(team.slug)
+        team.slug = slug
+        self.teams[slug] = team
+
     def token(self, account: Account) -> Secret:
         """A personal access token: acts as that account."""
         return self.directory.issue(Credential(account), "ghp")

@@ -61,6 +61,19 @@ def team(call: Call) -> Answer:
     return Answer(call.hub.views.team_full(owner, _team(call)))
 
 
+@routes.add("GET", "/organizations/{org_id}/team/{team_id}", needs="members:read")
+def team_by_id(call: Call) -> Answer:
+    """One team, by its id: the address that GitHub's own answers give as its `url`."""
+    owner = _organisation(call, member=True)
+    return Answer(call.hub.views.team_full(owner, _team(call)))
+
+
+@routes.add("GET", "/organizations/{org_id}/team/{team_id}/members", needs="members:read")
+def team_members_by_id(call: Call) -> Answer:
+    """The same members, by the team's id, whatever its slug is today."""
+    return team_members(call)
+
+
 @routes.add("GET", "/orgs/{org}/teams/{team_slug}/members", needs="members:read")
 def team_members(call: Call) -> Answer:
     """The team's active members; who was only invited is none."""
@@ -116,7 +129,11 @@ def _account(call: Call) -> Account:
 
 def _organisation(call: Call, *, member: bool = False) -> Account:
     owner = call.hub.organisation
-    if call.parameters["org"].lower() != owner.login.lower():
+    name = call.parameters.get("org")
+    mine = (
+        name.lower() == owner.login.lower() if name else call.parameters["org_id"] == str(owner.id)
+    )
+    if not mine:
         raise RefusalError(404, "Not Found")
     if member and call.credential is None:
         raise RefusalError(401, "Requires authentication")
@@ -124,7 +141,15 @@ def _organisation(call: Call, *, member: bool = False) -> Account:
 
 
 def _team(call: Call) -> Team:
-    found = call.hub.teams.get(call.parameters["team_slug"])
+    slug, number = call.parameters.get("team_slug"), call.parameters.get("team_id")
+    found = next(
+        (
+            team
+            for team in call.hub.teams.values()
+            if (team.slug == slug if slug else str(team.id) == number)
+        ),
+        None,
+    )
     if found is None:
         raise RefusalError(404, "Not Found")
     return found
