@@ -8,12 +8,12 @@ validation the long way, which alone has findings to tell.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.adapters.sealed_file import read_sealed, write_sealed
 from daypass.documents.document import read_document
-from daypass.documents.finding import Report
+from daypass.documents.finding import Finding, Report
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError, GitError
 from daypass.model.names import Kind
@@ -40,13 +40,18 @@ class Baseline:
     documents: int  # how many the commit's tree holds
     apart: frozenset[str]  # paths of the commit at which something else was judged, or nothing
     asked: frozenset[tuple[str, ...]]  # what a request may ask for: looked up in the catalogue
+    notices: tuple[Finding, ...] = ()  # on the catalogue, which no request changes
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """What an earlier run left, if it can be believed."""
         match read_sealed(folder / _FILE):
-            case [str(commit), int(documents), list(apart), list(asked)] if _ID.fullmatch(commit):
-                return cls(commit, documents, frozenset(apart), frozenset(map(tuple, asked)))
+            case [str(commit), int(documents), list(apart), list(asked), list(notices)] if (
+                _ID.fullmatch(commit)
+            ):
+                there = frozenset(map(tuple, asked))
+                said = tuple(Finding(*item) for item in notices)
+                return cls(commit, documents, frozenset(apart), there, said)
         return None
 
     @classmethod
@@ -63,11 +68,12 @@ class Baseline:
             return None
         before, now = tree.apart_from(commit, entries)
         documents = report.documents - _documents(now) + _documents(before)
-        return cls(commit, documents, frozenset(before), report.asked)
+        return cls(commit, documents, frozenset(before), report.asked, report.notices)
 
     def write(self, folder: Path) -> None:
         """Leave it for the next run."""
-        value: Any = (self.commit, self.documents, sorted(self.apart), sorted(self.asked))
+        notices = [astuple(item) for item in self.notices]
+        value: Any = (self.commit, self.documents, sorted(self.apart), sorted(self.asked), notices)
         write_sealed(folder / _FILE, value)
 
     def judge(self, tree: WorkTree) -> Report | None:
@@ -84,7 +90,8 @@ class Baseline:
         entries = tree.entries_at(places, self.commit)
         if not self._are_sound(tree, entries):
             return None
-        return Report(self.documents - len(before) + len(entries), (), self.asked)
+        documents = self.documents - len(before) + len(entries)
+        return Report(documents, (), self.asked, self.notices)
 
     def _are_sound(self, tree: WorkTree, entries: Sequence[TreeEntry]) -> bool:
         if check_layout(entries):

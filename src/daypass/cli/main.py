@@ -75,6 +75,9 @@ VERBS: Final[dict[str, Verb]] = {
     "explain": Verb(
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"
     ),
+    "teams": Verb(
+        "daypass.cli.teams", "the GitHub teams that documents name: are they still the same"
+    ),
     "policy": Verb("daypass.cli.policy", "try the policies on cases, and say what was not tried"),
     "audit": Verb("daypass.cli.audit", "list the evidence, verify it, and answer from it"),
     "vault": Verb(

@@ -18,6 +18,7 @@ from daypass.lifecycle.observe import observe
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, unknown_groups
 from daypass.lifecycle.prospect import prospects
 from daypass.lifecycle.reviewing import overdue_text
+from daypass.lifecycle.teams import team_lines
 from daypass.lifecycle.whole_plan import whole_plan
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Forge
     from daypass.lifecycle.prospect import Prospect
+    from daypass.model.catalogue import Catalogue
     from daypass.model.settings import Settings
 
 
@@ -142,9 +144,20 @@ def _work(ports: Ports, settings: Settings) -> _Work:
             *map(_awaited, seen.waits.items()),
             *whole.doubts.values(),
             *map(overdue_text, seen.world.overdue),
+            *_teams(ports.forge, seen.world.ruling),
         ),
         prospects(ports, seen, answers, whole.plan),
     )
+
+
+def _teams(forge: Forge, catalogue: Catalogue | None) -> tuple[str, ...]:
+    """What is wrong with teams; that GitHub does not tell is said, and stops no plan."""
+    if catalogue is None:
+        return ()
+    try:
+        return team_lines(forge, catalogue)
+    except DaypassError as error:
+        return (f"whether teams are those that the settings pin is not known: {error.message}",)
 
 
 def _awaited(item: tuple[str, DaypassError]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +15,7 @@ from daypass.documents import formats
 from daypass.documents.finding import Report
 from daypass.documents.problem import Problem
 from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.names import KEEPS, Kind
+from daypass.model.names import KEEPS, SETTINGS_PATH, Kind
 
 if TYPE_CHECKING:
     import argparse
@@ -45,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read every document again, also those that were sound before and have not changed",
     )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="also ask GitHub, with your token, whether teams are those that the settings pin",
+    )
     output.add_format(parser)
 
 
@@ -59,6 +65,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     report = baseline.judge(tree) if baseline is not None else None
     if report is None:
         report = _judge(tree, arguments)
+    if arguments.online:
+        report = _ask_github(tree, report)
     _show(report, arguments.format)
     return ExitCode.DOCUMENT if report.findings else ExitCode.DONE
 
@@ -99,6 +107,32 @@ def _judge_tree(
         if baseline is not None:
             baseline.write(tree.git_folder)
     return report
+
+
+def _ask_github(tree: WorkTree, report: Report) -> Report:
+    """The report with what GitHub tells of the teams that the work tree's documents name.
+
+    Raises DocumentError, ForgeUnavailableError, ForgeRefusedError.
+    """
+    from daypass.cli import wiring
+    from daypass.documents.document import located
+    from daypass.documents.repository import load_catalogue
+    from daypass.documents.strict_yaml import load
+    from daypass.lifecycle.teams import look_at_teams
+
+    entries = tree.entries()
+    read = tree.reader(entries)
+    path_of = {entry.blob: entry.path for entry in entries}
+    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+    with wiring.person(catalogue.settings) as forge:
+        states = look_at_teams(forge, catalogue)
+    problems = [
+        Problem(("spec", "teams", item.slug), "team-renamed", item.wrong, item.remedy)
+        for item in states
+        if item.wrong and not item.can_be_pinned
+    ]
+    findings = located(problems, SETTINGS_PATH, load(read(SETTINGS_PATH), SETTINGS_PATH))
+    return replace(report, findings=tuple(sorted({*report.findings, *findings})))
 
 
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:

@@ -75,8 +75,31 @@ def _findings(
     from daypass.adapters.vault.trials import try_roles
 
     yield from examine(session, setup, grants)
+    yield from _teams(catalogue)
     if trying:
         yield from try_roles(session, Engines(session), setup, catalogue.resources, output.note)
+
+
+def _teams(catalogue: Catalogue) -> Iterator[Found]:
+    """Teams at GitHub, with the operator's own token, where documents name any."""
+    from daypass.adapters.vault.compare import Found, State
+    from daypass.cli import wiring
+    from daypass.errors import DaypassError
+    from daypass.lifecycle.teams import look_at_teams
+
+    try:
+        with wiring.person(catalogue.settings) as forge:
+            states = look_at_teams(forge, catalogue)
+    except DaypassError as error:
+        yield Found("teams at GitHub", State.NOT_TRIED, f"they were not asked for: {error.message}")
+        return
+    for item in states:
+        title = f"team {item.slug}"
+        if not item.wrong:
+            yield Found(title, State.SAME)
+        else:
+            state = State.ADVICE if item.can_be_pinned and item.counts else State.WRONG
+            yield Found(title, state, f"{item.wrong}. {item.remedy}")
 
 
 def _as_json(item: Found) -> dict[str, object]:

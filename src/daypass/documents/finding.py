@@ -58,6 +58,7 @@ class Report:
     documents: int  # how many were judged
     findings: tuple[Finding, ...]
     asked: frozenset[tuple[str, ...]] = frozenset()  # what sound requests ask the catalogue for
+    notices: tuple[Finding, ...] = ()  # what holds, and a person should change or do
 
 
 def document_error(findings: Iterable[Finding]) -> DocumentError:

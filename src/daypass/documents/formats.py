@@ -22,10 +22,12 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/])")
 def summary(report: Report) -> str:
     """The last line: how much was judged and how much is wrong."""
     documents = _count(report.documents, "document")
+    notices = f", {_count(len(report.notices), 'notice')}" if report.notices else ""
     if not report.findings:
-        return f"{documents}, no findings"
+        return f"{documents}, no findings{notices}"
     files = len({finding.path for finding in report.findings})
-    return f"{documents}, {_count(len(report.findings), 'finding')} in {_count(files, 'file')}"
+    found = f"{_count(len(report.findings), 'finding')} in {_count(files, 'file')}"
+    return f"{documents}, {found}{notices}"
 
 
 def as_text(report: Report, style: Callable[..., str]) -> str:
@@ -36,10 +38,12 @@ def as_text(report: Report, style: Callable[..., str]) -> str:
         style: as `daypass.cli.output.styled`: a text and the names of its styles.
     """
     lines: list[str] = []
-    for finding in report.findings:
+    shown = [(item, "red", "") for item in report.findings]
+    shown += [(item, "yellow", "notice: ") for item in report.notices]
+    for finding, colour, kind in shown:
         place = style(_clean(finding.place), "bold")
         lines += [
-            f"{place}  {style(finding.rule, 'red')}",
+            f"{place}  {style(f'{kind}{finding.rule}', colour)}",
             f"  {_clean(finding.message)}",
             f"  {style(_clean(finding.remedy), 'dim')}",
             "",
@@ -48,10 +52,11 @@ def as_text(report: Report, style: Callable[..., str]) -> str:
 
 
 def as_json(report: Report) -> str:
-    """For programs: the number of documents, and the findings."""
+    """For programs: the number of documents, the findings and the notices."""
     value = {
         "documents": report.documents,
         "findings": [finding.to_json() for finding in report.findings],
+        "notices": [finding.to_json() for finding in report.notices],
     }
     # The runner of GitHub Actions looks for `##[` anywhere in a line of a log.
     return json.dumps(value, indent=2).replace("##[", "##\\u005b")
@@ -59,25 +64,28 @@ def as_json(report: Report) -> str:
 
 def as_annotations(report: Report) -> str:
     """For GitHub: a workflow command for each finding, then the summary."""
-    return "\n".join([*map(_annotation, report.findings), summary(report)])
+    errors = (_annotation(item, "error") for item in report.findings)
+    notices = (_annotation(item, "notice") for item in report.notices)
+    return "\n".join([*errors, *notices, summary(report)])
 
 
 def as_markdown(report: Report) -> str:
-    """For GitHub's step summary: a table of the first findings."""
+    """For GitHub's step summary: a table of the first findings and notices."""
     lines = ["### daypass validate", "", summary(report), ""]
-    if report.findings:
+    shown = (*report.findings, *report.notices)
+    if shown:
         lines += ["| place | rule | what is wrong | how to mend it |", "|---|---|---|---|"]
     lines += [
         f"| {_escaped(item.place)} | {_escaped(item.rule)} | {_escaped(item.message)} "
         f"| {_escaped(item.remedy)} |"
-        for item in report.findings[:_SUMMARY_ROWS]
+        for item in shown[:_SUMMARY_ROWS]
     ]
-    if len(report.findings) > _SUMMARY_ROWS:
-        lines += ["", f"… and {len(report.findings) - _SUMMARY_ROWS} more; the log has them all."]
+    if len(shown) > _SUMMARY_ROWS:
+        lines += ["", f"… and {len(shown) - _SUMMARY_ROWS} more; the log has them all."]
     return "\n".join(lines) + "\n"
 
 
-def _annotation(finding: Finding) -> str:
+def _annotation(finding: Finding, level: str) -> str:
     properties = {
         "file": finding.path,
         "line": str(max(finding.line, 1)),
@@ -85,7 +93,7 @@ def _annotation(finding: Finding) -> str:
         "title": finding.rule,
     }
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::error {told}::{_data(f'{finding.message}. {finding.remedy}')}"
+    return f"::{level} {told}::{_data(f'{finding.message}. {finding.remedy}')}"
 
 
 def _data(text: str) -> str:

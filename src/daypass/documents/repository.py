@@ -11,6 +11,7 @@ from daypass.documents.document import Document, located, read_document
 from daypass.documents.exceptions import exception_problems
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.requests import break_glass_problems, request_problems
+from daypass.documents.teams import team_notices, team_problems
 from daypass.documents.tree import check_layout, kind_of
 from daypass.errors import DocumentError
 from daypass.model.breakglass import BreakGlassRequest
@@ -182,10 +183,21 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
         found[path_of(policy)] = list(references.policy_problems(policy, catalogue))
     for exception in catalogue.exceptions.values():
         found[path_of(exception)] = list(exception_problems(exception, catalogue))
+    for path, problem in team_problems(catalogue):
+        found[path].append(problem)
     return tuple(
         finding
         for path, problems in found.items()
         for finding in _located(problems, path, read_path)
+    )
+
+
+def notices_of(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:
+    """What works today and should be changed. As `check_catalogue`; nothing fails by it."""
+    return tuple(
+        finding
+        for path, problem in team_notices(catalogue)
+        for finding in _located([problem], path, read_path)
     )
 
 

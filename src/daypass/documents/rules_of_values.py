@@ -181,6 +181,27 @@ VALUE_RULES: Final = (
         "groups: [dbas]",
     ),
     Rule(
+        "team-without-id",
+        "Where `teams` in access/daypass.yaml pins teams by their ids, each team that is named has "
+        "one: a slug alone may be another team's by now.",
+        "teams: {dba: 4711}\ngroups: {dba: [team:dba]}",
+        "teams: {}\ngroups: {dba: [team:dba]}",
+    ),
+    Rule(
+        "team-by-slug",
+        "A notice: teams are pinned by their ids. A slug is free after a rename, and any member "
+        "may take it for a team of their own.",
+        "teams: {dba: 4711}\ngroups: {dba: [team:dba]}",
+        "groups: {dba: [team:dba]}",
+    ),
+    Rule(
+        "team-renamed",
+        "Asked with `--online`: each team is still called what documents call it. Its members "
+        "count by its id; a team that has taken its slug does not.",
+        "teams: {dba: 4711}  # gh api orgs/acme/teams/dba --jq .id says 4711",
+        "teams: {dba: 4711}  # gh api orgs/acme/teams/dba --jq .id says 9912",
+    ),
+    Rule(
         "policy-matches-nothing",
         "Some resource has each type, environment, level and label that a policy is about, and "
         "some identity each label of subjects: a guard with a misspelt one would never speak.",

@@ -83,12 +83,14 @@ def validate(
         else:
             sound.append(document)
     asked: dict[tuple[str, ...], bool] = {}
+    notices: list[Finding] = []
     if not broken:
         # While a document is broken, what names it would only seem to name nothing.
-        findings.update(_check_whole(sound, read_path, catalogue, asked))
+        findings.update(_check_whole(sound, read_path, catalogue, asked, notices))
     kept = broken | {item for item in findings if chosen is None or _concerns(item, chosen)}
     there = frozenset(what for what, exists in asked.items() if exists)
-    return Report(judged, tuple(sorted(kept)), there)
+    said = tuple(sorted(item for item in notices if chosen is None or chosen(item.path)))
+    return Report(judged, tuple(sorted(kept)), there, said)
 
 
 def check_schemas(entries: Iterable[TreeEntry]) -> Iterable[Finding]:
@@ -135,6 +137,7 @@ def _check_whole(
     read_path: ReadPath,
     base: Catalogue | None,
     asked: dict[tuple[str, ...], bool],
+    notices: list[Finding],
 ) -> Iterable[Finding]:
     catalogue = base
     if base is None:
@@ -142,6 +145,7 @@ def _check_whole(
         yield from conflicts
         if catalogue is not None:
             yield from repository.check_catalogue(catalogue, read_path)
+            notices += repository.notices_of(catalogue, read_path)
     if catalogue is None:
         return
     yield from _check_requests(documents, catalogue, read_path, asked)
