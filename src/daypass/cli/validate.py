@@ -12,7 +12,7 @@ from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
 from daypass.documents import formats
-from daypass.documents.finding import Report
+from daypass.documents.finding import Finding, Report
 from daypass.documents.problem import Problem
 from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.names import KEEPS, SETTINGS_PATH, Kind
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from daypass.documents.document import Document
     from daypass.model.catalogue import Catalogue
     from daypass.model.policy import AccessPolicy
+    from daypass.model.tree import TreeEntry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,10 +151,12 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
 
         findings.update(check_retention(tree, commit, changed, read))
     judged = 0
+    notices: tuple[Finding, ...] = ()
     if changed.touches_foundation:  # what others rest on has changed: everything is judged by it
         report = validate(entries, read, cache, examine=_examine)
         findings.update(report.findings)
         judged = report.documents
+        notices = (*report.notices, *_of_emergencies(tree, commit, entries, read))
     if changed.touches_requests or not changed.touches_foundation:
         # Requests are judged by what the base says, whatever else this branch has changed.
         report = validate(
@@ -166,7 +169,23 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         )
         findings.update(report.findings)
         judged = max(judged, report.documents)
-    return Report(judged, tuple(sorted(findings)))
+    return Report(judged, tuple(sorted(findings)), notices=notices)
+
+
+def _of_emergencies(
+    tree: WorkTree, commit: str, entries: Sequence[TreeEntry], read: Callable[[str], bytes]
+) -> tuple[Finding, ...]:
+    """What Vault must follow in; nothing while one of the two sides does not load."""
+    from daypass.documents.emergency_roles import emergency_role_notices
+    from daypass.documents.repository import load_catalogue
+
+    path_of = {entry.blob: entry.path for entry in entries}
+    try:
+        before = load_catalogue(tree.entries_of(commit), tree.blobs)
+        after = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+    except DocumentError:
+        return ()  # findings say why, of this branch or of its base
+    return tuple(emergency_role_notices(before, after))
 
 
 def _base_catalogue(tree: WorkTree, commit: str, revision: str) -> Catalogue:

@@ -24,7 +24,12 @@ _COLOURS: Final = {
     "updated": "green",
     "removed": "yellow",
     "unchanged": "dim",
+    "kept": "yellow",
     "left": "red",
+    "create": "green",
+    "update": "green",
+    "remove": "yellow",
+    "keep": "yellow",
 }
 
 
@@ -50,9 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="import the GitHub App's private key from this file; delete the file afterwards",
     )
     apply.add_argument(
+        "--plan",
+        action="store_true",
+        help="show what would be laid in, changed and removed, and do none of it",
+    )
+    apply.add_argument(
         "--prune",
         action="store_true",
-        help="remove token roles and policies of daypass that access/ no longer names",
+        help="remove token roles and policies of daypass that access/ no longer names; those of "
+        "the emergency lane that no policy opens are removed in any case",
     )
     apply.add_argument(
         "--trust",
@@ -108,7 +119,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
         return print_sql(arguments)
     directory, catalogue, grants = _governed(arguments.directory)
-    setup = desired(catalogue.settings, catalogue.resources.values(), catalogue.identities.values())
+    setup = desired(
+        catalogue.settings,
+        catalogue.resources.values(),
+        catalogue.identities.values(),
+        catalogue.policies.values(),
+    )
     if arguments.subverb == "render":
         from daypass.adapters.vault.render import render
 
@@ -126,7 +142,29 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return vault_rotate.run(session, setup.settings, directory, arguments)
         if arguments.subverb == "accept-loss":
             return vault_loss.run(session, setup.settings, directory, arguments)
-        return _apply(session, setup, directory, arguments)
+        act = _plan if arguments.plan else _apply
+        return act(session, setup, directory, arguments)
+
+
+def _plan(
+    session: Session, setup: Setup, _directory: Path, arguments: argparse.Namespace
+) -> ExitCode:
+    """Show what `apply` would do."""
+    from daypass.adapters.vault.install import plan
+
+    changes = tuple(plan(session, setup, pruning=arguments.prune))
+    if arguments.format == "json":
+        output.say_json({"plan": [_as_json(item) for item in changes]})
+        return ExitCode.DONE
+    for item in changes:
+        _show(str(item.outcome), item.title, item.detail)
+    if not changes:
+        output.say("nothing to do: Vault is as access/ asks")
+    return ExitCode.DONE
+
+
+def _as_json(change: Change) -> dict[str, str]:
+    return {"outcome": str(change.outcome), "what": change.title, "detail": change.detail}
 
 
 def _governed(directory: str) -> tuple[Path, Catalogue, frozenset[str]]:
@@ -151,7 +189,7 @@ def _apply(
     session: Session, setup: Setup, directory: Path, arguments: argparse.Namespace
 ) -> ExitCode:
     from daypass.adapters.vault.app_key import read_app_key
-    from daypass.adapters.vault.install import Outcome, install, prune
+    from daypass.adapters.vault.install import Outcome, install, prune, removals
 
     key = read_app_key(arguments.app_key_file) if arguments.app_key_file else None
     named = _commit_of(directory, setup, arguments.trust) if arguments.trust else None
@@ -163,9 +201,11 @@ def _apply(
             if arguments.format != "json":
                 _show(str(change.outcome), change.title, change.detail)
 
+    if arguments.format != "json":
+        for item in removals(session, setup, pruning=arguments.prune):
+            _show(str(item.outcome), item.title, item.detail)
     tell(install(session, setup, key))
-    if arguments.prune:
-        tell(prune(session, setup))
+    tell(prune(session, setup, everything=arguments.prune))
     trusted = _trust(session, setup, directory, named)
     lines = _signers(session, setup)
     if arguments.write_signers:
@@ -174,10 +214,7 @@ def _apply(
     if arguments.format == "json":
         output.say_json(
             {
-                "changes": [
-                    {"outcome": str(item.outcome), "what": item.title, "detail": item.detail}
-                    for item in changes
-                ],
+                "changes": [_as_json(item) for item in changes],
                 "evidence": {"fingerprint": fingerprint, "allowedSigners": lines},
                 "trusted": trusted,
             }

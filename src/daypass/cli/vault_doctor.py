@@ -86,12 +86,19 @@ def _teams(catalogue: Catalogue) -> Iterator[Found]:
     from daypass.cli import wiring
     from daypass.errors import DaypassError
     from daypass.lifecycle.teams import look_at_teams
+    from daypass.policy.groups import teams_needed
 
+    if not teams_needed(catalogue):
+        return
     try:
         with wiring.person(catalogue.settings) as forge:
             states = look_at_teams(forge, catalogue)
     except DaypassError as error:
         yield Found("teams at GitHub", State.NOT_TRIED, f"they were not asked for: {error.message}")
+        return
+    if all(item.team is None for item in states):
+        detail = "GitHub shows this token no team: `gh auth login --scopes read:org`"
+        yield Found("teams at GitHub", State.NOT_TRIED, detail)
         return
     for item in states:
         title = f"team {item.slug}"

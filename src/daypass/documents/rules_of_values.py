@@ -202,6 +202,13 @@ VALUE_RULES: Final = (
         "teams: {dba: 4711}  # gh api orgs/acme/teams/dba --jq .id says 9912",
     ),
     Rule(
+        "break-glass-roles",
+        "A notice: what a change opens to the emergency lane has its token roles in Vault, and "
+        "what it closes has none, once `daypass vault apply` ran after the merge.",
+        "lanes: [break-glass]  # and then: daypass vault apply",
+        "lanes: [break-glass]  # and no `daypass vault apply`",
+    ),
+    Rule(
         "policy-matches-nothing",
         "Some resource has each type, environment, level and label that a policy is about, and "
         "some identity each label of subjects: a guard with a misspelt one would never speak.",

@@ -17,7 +17,9 @@ from daypass.model.instant import Duration, Instant
 from daypass.model.resource import IssueMode, Recording, Sensitivity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    from daypass.model.resource import Resource
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as `datetime.weekday` counts
 
@@ -165,6 +167,25 @@ class AccessPolicy:
         asked = (item.group for stage in self.stages for item in (*stage.all_of, *stage.any_of))
         return frozenset(name for name in asked if name) | frozenset(self.match.subject_groups)
 
+    def opens_in_emergency(self, resource: Resource, level: str) -> bool:
+        """Whether it permits humans that level by the emergency lane, its conditions aside.
+
+        Names, groups and labels of subjects are not asked: who has them changes day by day.
+        """
+        match = self.match
+        return (
+            self.effect is PolicyEffect.PERMIT
+            and self.enforcement is Enforcement.ENFORCE
+            and Lane.BREAK_GLASS in match.lanes
+            and _among(match.subject_types, IdentityType.HUMAN)
+            and _among(match.resource_names, resource.name)
+            and _among(match.resource_types, resource.type)
+            and _among(match.environments, resource.environment)
+            and _among(match.sensitivities, resource.sensitivity)
+            and _among(match.levels, level)
+            and all(resource.labels.get(k) in v for k, v in match.resource_labels.items())
+        )
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Build from a document that its schema has accepted.
@@ -203,6 +224,10 @@ class AccessPolicy:
             ),
             document=document,
         )
+
+
+def _among(wanted: Collection[str], value: str) -> bool:
+    return not wanted or value in wanted
 
 
 def _match(spec: Mapping[str, Any]) -> Match:

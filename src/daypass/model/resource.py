@@ -146,6 +146,7 @@ def _level(name: str, body: Mapping[str, Any]) -> Level:
 
 # One name for the token role and for the only policy that it may hand out.
 _ROLE_PREFIX: Final = "daypass"
+BREAK_GLASS_PREFIX: Final = f"{_ROLE_PREFIX}-bg-"  # of the emergency lane
 OFFLINE_PREFIX: Final = f"{_ROLE_PREFIX}-offline-"  # of what people mint while GitHub is down
 
 
@@ -156,7 +157,7 @@ def token_role_name(resource: str, level: str, tier: Duration) -> str:
 
 def break_glass_role_name(resource: str, level: str, tier: Duration) -> str:
     """The same for the emergency lane, whose token roles and policies are its own."""
-    return f"{_ROLE_PREFIX}-bg-{resource}-{level}-{tier}"
+    return f"{BREAK_GLASS_PREFIX}{resource}-{level}-{tier}"
 
 
 def offline_role_name(resource: str, level: str, tier: Duration) -> str:

@@ -70,6 +70,20 @@ spec:
 """
 
 
+LANE = """\
+apiVersion: daypass.dev/v1
+kind: AccessPolicy
+metadata: {name: emergencies}
+spec:
+  description: In an emergency, databases open.
+  effect: permit
+  enforcement: enforce
+  match: {lanes: [break-glass]}
+  approvals: {notRequired: Whoever is on call cannot wait; a review follows}
+"""
+BREAK_GLASS = "  breakGlass: {invokers: [dba], reviewers: [dba], incident: 'INC-[0-9]+'}\n"
+
+
 def git(directory: Path, *words: str) -> str:
     command = ["git", "-C", directory, "-c", "user.name=o", "-c", "user.email=o@acme.example"]
     done = subprocess.run([*command, *words], check=True, capture_output=True, text=True)
@@ -171,6 +185,51 @@ def test_from_nothing_to_sound(
     assert main(["vault", "apply", "--prune"]) == ExitCode.DONE
     assert "removed    policy daypass-left-over" in capsys.readouterr().out
     assert main(["vault", "doctor"]) == ExitCode.DONE, capsys.readouterr().out
+
+
+def test_roles_of_the_emergency_lane_come_and_go_with_the_policies_that_open_them(
+    repository: Path, operators: OpenBao, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy text stays while a token lives that was minted through the role of its name."""
+    name = "daypass-bg-cmd-orders-read-1h"
+    role, policy = f"auth/token/roles/{name}", f"sys/policies/acl/{name}"
+    settings, lane = repository / "access/daypass.yaml", repository / "access/policies/lane.yaml"
+    settings.write_text(settings.read_text() + BREAK_GLASS)
+    main(["vault", "apply"])
+    assert name not in capsys.readouterr().out  # no policy opens anything
+    assert operators.client.read(role) is None
+
+    lane.parent.mkdir()
+    lane.with_name("emergencies.yaml").write_text(LANE)
+    main(["vault", "doctor"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"missing token role {name}: a policy opens its level to the emergency lane" in said
+    assert main(["vault", "apply", "--plan"]) == ExitCode.DONE
+    assert f"create     token role {name}" in capsys.readouterr().out
+    assert operators.client.read(role) is None  # a plan changes nothing
+    main(["vault", "apply"])
+    made = operators.client.write(f"auth/token/create/{name}", {"policies": [name], "ttl": "5m"})
+
+    lane.with_name("emergencies.yaml").unlink()
+    main(["vault", "doctor"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"different token role {name}: no policy opens such a level" in said
+    assert f"different policy {name}: no policy opens such a level to the emergency lane: 1" in said
+    main(["vault", "apply", "--plan"])
+    planned = capsys.readouterr().out
+    assert f"remove     token role {name}: no policy opens" in planned
+    assert f"keep       policy {name}: 1 live token needs it" in planned
+    main(["vault", "apply"])
+    done = capsys.readouterr().out
+    assert done.index(f"remove     token role {name}") < done.index("unchanged  ")  # said before
+    assert f"removed    token role {name}" in done
+    assert f"kept       policy {name}" in done
+    assert operators.client.read(role) is None
+    assert operators.client.read(policy) is not None
+    operators.client.write("auth/token/revoke", {"token": made["auth"]["client_token"]})
+    main(["vault", "apply"])
+    assert f"removed    policy {name}" in capsys.readouterr().out
+    assert operators.client.read(policy) is None
 
 
 def test_the_doctor_tries_each_role_in_plain_words(

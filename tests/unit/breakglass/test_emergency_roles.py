@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from daypass.adapters.vault.steps import Document, Policy
 from daypass.errors import DocumentError
 from daypass.model.identity import Identity, IdentityStatus, IdentityType
 from daypass.model.instant import Duration
+from daypass.model.policy import AccessPolicy
 from daypass.model.resource import (
     Approvers,
     IssueMode,
@@ -29,6 +31,7 @@ from daypass.model.settings import (
     VaultSettings,
 )
 
+LANE = {"lanes": ["break-glass"]}
 SETTINGS = Settings(
     github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
     vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
@@ -63,9 +66,28 @@ def resource(name: str, *tiers: str, level: str = "read") -> Resource:
     )
 
 
-def caps(*resources: Resource, settings: Settings = SETTINGS) -> dict[str, int]:
+def permit(**changes: Any) -> AccessPolicy:
+    """A policy that opens all to the emergency lane, changed."""
+    spec = {
+        "description": "In an emergency, databases open.",
+        "effect": "permit",
+        "enforcement": "enforce",
+        "match": {"lanes": ["break-glass"]},
+        "approvals": {"notRequired": "an emergency"},
+    }
+    return AccessPolicy.from_document({"metadata": {"name": "p"}, "spec": {**spec, **changes}})
+
+
+OPEN = permit()
+
+
+def caps(
+    *resources: Resource,
+    settings: Settings = SETTINGS,
+    policies: tuple[AccessPolicy, ...] = (OPEN,),
+) -> dict[str, int]:
     """Each token role, and the seconds that its tokens live at the most."""
-    setup = desired(settings, resources)
+    setup = desired(settings, resources, policies=policies)
     prefix = "auth/token/roles/"
     bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
     return {
@@ -102,8 +124,52 @@ def test_without_the_lane_there_are_no_roles_for_it() -> None:
     assert set(found) == {"daypass-orders-read-1h"}
 
 
+@pytest.mark.parametrize(
+    ("policies", "is_open"),
+    [
+        pytest.param((), False, id="no policy"),
+        pytest.param((permit(match={}),), False, id="routine only"),
+        pytest.param((permit(enforcement="audit"),), False, id="not enforced"),
+        pytest.param((permit(effect="guard"),), False, id="a guard"),
+        pytest.param((permit(match=LANE | {"levels": ["admin"]}),), False, id="another level"),
+        pytest.param(
+            (permit(match=LANE | {"resources": {"names": ["other"]}}),),
+            False,
+            id="another resource",
+        ),
+        pytest.param(
+            (permit(match=LANE | {"resources": {"sensitivities": ["high"]}}),), False, id="not low"
+        ),
+        pytest.param(
+            (permit(match=LANE | {"resources": {"labels": {"tier": ["gold"]}}}),), False, id="label"
+        ),
+        pytest.param(
+            (permit(match=LANE | {"subjects": {"types": ["agent"]}}),), False, id="no humans"
+        ),
+        pytest.param(
+            (permit(match=LANE | {"subjects": {"types": ["human"], "names": ["alice"]}}),),
+            True,
+            id="somebody",
+        ),
+        pytest.param((permit(match={}), OPEN), True, id="one of two"),
+    ],
+)
+def test_only_what_a_permitting_policy_opens_has_roles_of_the_lane(
+    policies: tuple[AccessPolicy, ...], is_open: bool
+) -> None:
+    found = caps(resource("orders", "1h"), policies=policies)
+    assert ("daypass-bg-orders-read-1h" in found) is is_open
+    assert "daypass-orders-read-1h" in found
+
+
+def test_the_bot_may_mint_through_no_role_that_is_not_laid_in() -> None:
+    setup = desired(SETTINGS, [resource("orders", "1h")], policies=[permit(match={})])
+    texts = {step.name: step.text for step in setup.steps if isinstance(step, Policy)}
+    assert "daypass-bg-" not in texts["daypass-apply"]
+
+
 def test_each_role_hands_out_its_own_policy_and_that_reads_one_credential() -> None:
-    setup = desired(SETTINGS, [resource("orders", "1h")])
+    setup = desired(SETTINGS, [resource("orders", "1h")], policies=[OPEN])
     bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
     name = "daypass-bg-orders-read-1h"
     assert bodies[f"auth/token/roles/{name}"]["allowed_policies"] == [name]
@@ -114,8 +180,9 @@ def test_each_role_hands_out_its_own_policy_and_that_reads_one_credential() -> N
 
 
 def test_a_resource_cannot_take_the_lanes_names() -> None:
+    both = [resource("orders", "1h"), resource("bg-orders", "1h")]
     with pytest.raises(DocumentError, match="daypass-bg-orders-read-1h"):
-        desired(SETTINGS, [resource("orders", "1h"), resource("bg-orders", "1h")])
+        desired(SETTINGS, both, policies=[OPEN])
 
 
 OFFLINE = dataclasses.replace(
@@ -141,7 +208,7 @@ def person(name: str, number: int, *, status: str = "active") -> Identity:
 
 def test_what_can_be_taken_offline_is_what_the_settings_name_and_for_an_hour() -> None:
     both = (resource("orders", "1h", "8h"), resource("ledger", "8h"))
-    found = caps(*both, settings=OFFLINE)
+    found = caps(*both, settings=OFFLINE, policies=())  # Vault gives it before a policy is asked
     lane = {name: cap for name, cap in found.items() if "-offline-" in name}
     assert lane == {"daypass-offline-orders-read-1h": 3600}
     assert not [name for name in caps(*both) if "-offline-" in name]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault.setup import PREFIX
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.model.resource import BREAK_GLASS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.setup import Setup
 
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
+_ROLE: Final = "token role"
+_POLICY: Final = "policy"
 _BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 
 
@@ -65,17 +68,58 @@ def compare(session: Session, setup: Setup) -> Iterator[Found]:
     return (look(session, step) for step in setup.steps)
 
 
-def superfluous(session: Session, setup: Setup) -> tuple[tuple[str, str], ...]:
+@dataclass(frozen=True, slots=True)
+class Superfluous:
+    """A token role or a policy with daypass's prefix that the set-up does not lay in."""
+
+    kind: str  # token role | policy
+    name: str
+    path: str  # deleting it removes it
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def is_of_emergencies(self) -> bool:
+        """Whether it is one of the emergency lane's."""
+        return self.name.startswith(BREAK_GLASS_PREFIX)
+
+    @property
+    def why(self) -> str:
+        """Why it is superfluous."""
+        if self.is_of_emergencies:
+            return "no policy opens such a level to the emergency lane"
+        return "access/ no longer names it"
+
+    def kept_by(self, session: Session) -> str:
+        """Which live tokens still need it; empty when none does.
+
+        Tokens outlive the role that they were minted through, and lose what its policy allowed.
+        Raises VaultUnavailableError, VaultRefusedError.
+        """
+        if self.kind != _POLICY:
+            return ""
+        leases = f"sys/leases/lookup/auth/token/create/{self.name}/"
+        live = len(session.call("LIST", leases, accept=_NOT_FOUND).keys)
+        if not live:
+            return ""
+        tokens = "1 live token needs it" if live == 1 else f"{live} live tokens need it"
+        return f"{tokens}; `daypass vault apply` removes it once they have ended"
+
+
+def superfluous(session: Session, setup: Setup) -> tuple[Superfluous, ...]:
     """Token roles and policies with daypass's prefix that the set-up does not lay in.
 
-    Returns (title, path) of each; deleting the path removes it.
+    Token roles come first: what nothing can be minted through gains no new token.
     """
     wanted = {step.path for step in setup.steps}
-    found: list[tuple[str, str]] = []
-    for kind, folder in (("token role", "auth/token/roles"), ("policy", "sys/policies/acl")):
+    found: list[Superfluous] = []
+    for kind, folder in ((_ROLE, "auth/token/roles"), (_POLICY, "sys/policies/acl")):
         names = session.call("LIST", folder, accept=_NOT_FOUND).keys
         found += [
-            (f"{kind} {name}", f"{folder}/{name}")
+            Superfluous(kind, name, f"{folder}/{name}")
             for name in sorted(names)
             if name.startswith(PREFIX) and f"{folder}/{name}" not in wanted
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from daypass.adapters.vault.target_findings import judge
 from daypass.adapters.vault.transit import public_keys
 from daypass.errors import DaypassError, VaultRefusedError
 from daypass.ledger.sshsig import fingerprint
+from daypass.model.resource import BREAK_GLASS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -40,18 +42,32 @@ def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Foun
     Raises:
         VaultUnavailableError, VaultRefusedError: the operator's token may not look.
     """
-    yield from compare(session, setup)
+    yield from map(_of_the_lane, compare(session, setup))
     pinned = _evidence_key(session, setup)
     yield pinned
     if pinned.state is State.SAME:
         yield examine_versions(session, setup.settings)
-    for title, _ in superfluous(session, setup):
-        yield Found(title, State.DIFFERENT, "access/ no longer names it: `vault apply --prune`")
+    for item in superfluous(session, setup):
+        verb = "daypass vault apply" + ("" if item.is_of_emergencies else " --prune")
+        kept = item.kept_by(session)
+        detail = f"{item.why}: {kept or f'`{verb}` removes it'}"
+        yield Found(item.title, State.DIFFERENT, detail)
     engines = Engines(session)
     yield from examine_engines(engines, setup.roles)
     yield from _targets(session, engines, setup, grants)
     yield _irrevocable(session)
     yield from _audit(session)
+
+
+def _of_the_lane(found: Found) -> Found:
+    """The same; a role of the emergency lane that is missing says what fails until it is there."""
+    if found.state is not State.MISSING or BREAK_GLASS_PREFIX not in found.title:
+        return found
+    detail = (
+        "a policy opens its level to the emergency lane, and emergencies there fail until "
+        "`daypass vault apply` has laid it in"
+    )
+    return replace(found, detail=detail)
 
 
 def _evidence_key(session: Session, setup: Setup) -> Found:

@@ -1,7 +1,7 @@
 """Lay into a Vault what access/ asks of it.
 
-Idempotent: a second run changes nothing. Nothing is removed unless that is asked for, and then only
-token roles and policies that bear daypass's own prefix.
+Idempotent: a second run changes nothing. Only token roles and policies with daypass's own prefix
+are removed: those of the emergency lane once no policy opens their level, others when asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import app_key
-from daypass.adapters.vault.compare import State, look, superfluous
+from daypass.adapters.vault.compare import State, compare, look, superfluous
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.adapters.vault.app_key import AppKey
-    from daypass.adapters.vault.compare import Found
+    from daypass.adapters.vault.compare import Found, Superfluous
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
@@ -38,6 +38,19 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     REMOVED = "removed"
     LEFT = "left"  # it still has to be mended, by hand
+    KEPT = "kept"  # it is removed later: live tokens need it
+    # What would be done:
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    KEEP = "keep"
+
+
+_PLANNED: Final = {
+    State.MISSING: Outcome.CREATE,
+    State.DIFFERENT: Outcome.UPDATE,
+    State.WRONG: Outcome.LEFT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +88,51 @@ def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterat
             yield Change(outcome, found.title, found.detail)
 
 
-def prune(session: Session, setup: Setup) -> Iterator[Change]:
-    """Remove what `superfluous` names: roles first, then their policies."""
-    for name, path in superfluous(session, setup):
-        session.call("DELETE", path)
-        yield Change(Outcome.REMOVED, name)
+def plan(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
+    """What `install` and `prune` would do now, in words of the present; nothing is changed.
+
+    Args:
+        session: logged in as an operator who may read the set-up.
+        setup: what is wanted.
+        pruning: whether `prune` is to remove what the emergency lane has not left, too.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    for found in compare(session, setup):
+        if found.state is not State.SAME:
+            yield Change(_PLANNED[found.state], found.title, found.detail)
+    yield from removals(session, setup, pruning=pruning)
+
+
+def removals(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
+    """What `prune` would remove now. As `plan`."""
+    for item in _removable(session, setup, pruning=pruning):
+        kept = item.kept_by(session)
+        yield Change(Outcome.KEEP if kept else Outcome.REMOVE, item.title, kept or item.why)
+
+
+def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterator[Change]:
+    """Remove what access/ asks for no longer: roles first, then their policies.
+
+    A policy stays while tokens live that were minted through the role of its name: their holders
+    keep what they were given until it ends, and the next call removes it.
+
+    Args:
+        session: logged in as an operator who may do so.
+        setup: what is wanted.
+        everything: else only what no policy opens to the emergency lane any more.
+
+    Raises VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
+    """
+    for item in _removable(session, setup, pruning=everything):
+        kept = item.kept_by(session)
+        if not kept:
+            session.call("DELETE", item.path)
+        yield Change(Outcome.KEPT if kept else Outcome.REMOVED, item.title, kept or item.why)
+
+
+def _removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superfluous]:
+    return [item for item in superfluous(session, setup) if pruning or item.is_of_emergencies]
 
 
 def _lay(session: Session, step: Step) -> None:

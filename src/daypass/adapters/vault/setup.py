@@ -23,10 +23,11 @@ from daypass.model.resource import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from daypass.model.identity import Identity
     from daypass.model.instant import Duration
+    from daypass.model.policy import AccessPolicy
     from daypass.model.resource import Level, Resource, Tier
     from daypass.model.settings import Settings
 
@@ -84,7 +85,10 @@ class Setup:
 
 
 def desired(
-    settings: Settings, resources: Iterable[Resource], identities: Iterable[Identity] = ()
+    settings: Settings,
+    resources: Iterable[Resource],
+    identities: Iterable[Identity] = (),
+    policies: Iterable[AccessPolicy] = (),
 ) -> Setup:
     """What access/ asks of Vault.
 
@@ -92,11 +96,13 @@ def desired(
         settings: of access/daypass.yaml.
         resources: all of access/resources.
         identities: all of access/identities; asked for who may take access offline.
+        policies: all of access/policies; asked for what they open to the emergency lane.
 
     Raises:
         DocumentError: two levels would share a token role, or a path cannot stand in a policy.
     """
-    roles = tuple(sorted(_roles(settings, resources), key=lambda role: role.name))
+    found = _roles(settings, resources, tuple(policies))
+    roles = tuple(sorted(found, key=lambda role: role.name))
     vault = settings.vault
     minted = tuple(role for role in roles if not role.offline)
     grant_policies = (Policy(role.name, bot_policy.grant_policy(role, settings)) for role in roles)
@@ -129,13 +135,16 @@ def desired(
     )
 
 
-def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[TieredRole]:
+def _roles(
+    settings: Settings, resources: Iterable[Resource], policies: Sequence[AccessPolicy]
+) -> Iterable[TieredRole]:
     seen = _own_policies(settings)
     for resource in sorted(resources, key=lambda item: item.name):
         for level in sorted(resource.levels.values(), key=lambda item: item.name):
+            opened = any(item.opens_in_emergency(resource, level.name) for item in policies)
             for tier in level.tiers:
                 where = f"{resource.name}, level {level.name}, tier {tier.length}"
-                for role in _roles_of_tier(settings, resource, level, tier):
+                for role in _roles_of_tier(settings, resource, level, tier, opened=opened):
                     if role.name in seen:
                         raise DocumentError(
                             f"{where} and {seen[role.name]} would both be {role.name} in Vault",
@@ -146,15 +155,19 @@ def _roles(settings: Settings, resources: Iterable[Resource]) -> Iterable[Tiered
 
 
 def _roles_of_tier(
-    settings: Settings, resource: Resource, level: Level, tier: Tier
+    settings: Settings, resource: Resource, level: Level, tier: Tier, *, opened: bool
 ) -> Iterable[TieredRole]:
-    """The tier's routine role and, where there is an emergency lane that needs it, that lane's."""
+    """The tier's routine role and, where a policy opens the level to emergencies, that lane's.
+
+    What is taken offline needs no policy: the settings name it, and Vault gives it unasked.
+    """
     routine = _role(settings, resource, level, tier)
     yield routine
     if settings.break_glass is not None and tier in level.emergency_tiers:
         name = break_glass_role_name(resource.name, level.name, tier.length)
         emergency = replace(routine, name=name, cap=min(tier.length, EMERGENCY_CAP))
-        yield emergency
+        if opened:
+            yield emergency
         offline = settings.break_glass.offline
         if offline is not None and (resource.name, level.name) in offline.levels:
             name = offline_role_name(resource.name, level.name, tier.length)
