@@ -2,13 +2,16 @@
 
 A tag that others have fetched holds main to what it was. It comes last in a run; one that cannot
 be made or pushed fails the run, which shows red, and the next run tries again. Anybody who may push
-tags can take the name beforehand: then the anchor gets another one, and a person must look.
+tags can take the name beforehand: then the anchor gets another one, and a person must look. The
+same people can delete an anchor: the next day's run misses it, and says so.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import DaypassError, GitError
 from daypass.ledger import sshsig
@@ -19,6 +22,8 @@ from daypass.model.epoch import Epoch
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
@@ -43,35 +48,88 @@ def anchor_daily(ports: Ports, evidence: EvidenceSettings, outcome: Outcome, hea
         repository, signers = ports.repository, ports.signers
         tip = read_tip(repository.walk(head), signers)
         signer = SignerInForce(repository, ports.signer, signers, tip)
-        made = make_anchor(repository, signer, signers, evidence, head=head, when=now)
-        name = note["tag"]
+        make = partial(make_anchor, repository, signer, signers, evidence, head=head, when=now)
+        made = make()
+        name, digest = _last_anchor(ports, note, outcome)
         if made is None:
-            name = ""
+            name = digest = ""
         elif number_of(made[0]) != number_of(name):
-            name = made[0]
-            if not repository.push_tag(*made) and not _is_anchored(ports, name, head):
-                suffix = secrets.token_hex(_SUFFIX_BYTES)
-                other = make_anchor(
-                    repository, signer, signers, evidence, head=head, when=now, suffix=suffix
-                )
-                name = _publish_beside(repository, name, other, outcome)
+            name, content = _publish(ports, made, make, head, outcome)
+            digest = _digest(content)
             outcome.add("anchored", "", name, head)
-        ports.registry.write_note(ANCHOR_NOTE, {"at": str(now), "tag": name})
+        ports.registry.write_note(ANCHOR_NOTE, {"at": str(now), "tag": name, "digest": digest})
     except DaypassError as error:
         outcome.fail("anchor", error)
 
 
-def _is_anchored(ports: Ports, name: str, head: str) -> bool:
-    """Whether the remote's tag of that name is an anchor of this main: a run died in between."""
-    ports.repository.fetch()
-    found = dict(ports.repository.anchors(number_of(name) - 1))
-    tag = counting_anchor(name, found.get(name, b""), ports.signers)
+def _last_anchor(ports: Ports, note: Mapping[str, Any], outcome: Outcome) -> tuple[str, str]:
+    """Name and digest of the last anchor; empty, with an alarm, when the remote has it no more.
+
+    It is compared by its digest; notes of older releases have none: then by its name.
+    """
+    name, digest = note["tag"], note.get("digest", "")
+    if not name:
+        return "", ""
+    content = _on_the_remote(ports, name)
+    if content and digest in ("", _digest(content)):
+        return name, digest
+    text = (
+        f"the remote lacks the anchor {name}, which an earlier run pushed there: the tag was "
+        "deleted, or replaced by another. Main is anchored anew. Push the tag from a clone that "
+        f"has it, `git push origin {name}`, hold main to it with `daypass audit verify`, find out "
+        "who deleted it, and let only the App push and delete `daypass-evidence-*`, by a ruleset"
+    )
+    outcome.alarm(f"anchor-missing.{name}", text, standing=False)
+    return "", ""
+
+
+def _publish(
+    ports: Ports,
+    made: tuple[str, bytes],
+    make: Callable[..., tuple[str, bytes] | None],
+    head: str,
+    outcome: Outcome,
+) -> tuple[str, bytes]:
+    """Publish an anchor, beside its name if another tag has that; its name and content.
+
+    Args:
+        ports: the world.
+        made: the anchor with its plain name, and its content.
+        make: makes it with a `suffix` in its name.
+        head: what it anchors.
+        outcome: takes the alarm.
+
+    Raises what the ports raise, and GitError if both names are taken.
+    """
+    name, _content = made
+    if ports.repository.push_tag(*made):
+        return made
+    there = _on_the_remote(ports, name)
+    if _is_anchor_of(ports, name, there, head):
+        return name, there  # an earlier run died after its push
+    other = make(suffix=secrets.token_hex(_SUFFIX_BYTES))
+    return _publish_beside(ports.repository, name, other, outcome)
+
+
+def _is_anchor_of(ports: Ports, name: str, content: bytes, head: str) -> bool:
+    """Whether that content is an anchor of that name, and of this main."""
+    tag = counting_anchor(name, content, ports.signers)
     return tag is not None and ports.repository.is_ancestor(tag.commit, head)
+
+
+def _on_the_remote(ports: Ports, name: str) -> bytes:
+    """The content of the remote's tag of that name as it is now; empty when it is none."""
+    ports.repository.fetch()
+    return dict(ports.repository.anchors(number_of(name) - 1)).get(name, b"")
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _publish_beside(
     repository: Repository, taken: str, other: tuple[str, bytes] | None, outcome: Outcome
-) -> str:
+) -> tuple[str, bytes]:
     """Publish the anchor under its other name, and alarm. Raises GitError if that is taken, too."""
     if other is None or not repository.push_tag(*other):
         raise GitError(
@@ -85,7 +143,7 @@ def _publish_beside(
         f"origin :refs/tags/{taken}`, and let only the App push `daypass-evidence-*`, by a ruleset"
     )
     outcome.alarm(f"anchor-taken.{taken}", text, standing=False)
-    return other[0]
+    return other
 
 
 def make_anchor(

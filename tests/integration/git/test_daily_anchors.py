@@ -100,6 +100,35 @@ def test_where_the_name_is_taken_the_anchor_gets_another_and_a_person_must_look(
     assert (again.lines, again.alarms, len(days.remote())) == ([], [], 2)
 
 
+def test_an_anchor_of_the_same_name_is_not_the_one_that_was_pushed(days: Days) -> None:
+    """The very object is compared. A note of an older release holds none: then the name is."""
+    days.run()
+    note = dict(days.notes["anchor"])
+    days.notes["anchor"]["digest"] = "sha256:" + "0" * 64
+    assert f"anchor-missing.{note['tag']}" in days.run().causes
+    assert days.notes["anchor"] == note | {"at": days.notes["anchor"]["at"]}
+    del days.notes["anchor"]["digest"]
+    assert days.run().alarms == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_anchor_that_the_remote_lost_is_missed_and_made_anew(
+    bot: Bot, days: Days, replaced: bool
+) -> None:
+    days.run()
+    lost = days.notes["anchor"]["tag"]
+    bot.git("push", "-q", "origin", f":refs/tags/{lost}")
+    if replaced:
+        bot.git("push", "-q", "origin", f"{bot.head}:refs/tags/{lost}")
+    outcome = days.run()
+    assert f"anchor-missing.{lost}" in outcome.causes
+    assert (f"anchor-taken.{lost}" in outcome.causes) is replaced
+    assert outcome.failures == []
+    assert days.counts(days.notes["anchor"]["tag"])
+    again = days.run()
+    assert (again.lines, again.alarms) == ([], [])
+
+
 def test_an_anchor_that_a_run_pushed_before_it_died_counts(bot: Bot, days: Days) -> None:
     with bot.open() as repository:
         made = make_anchor(
