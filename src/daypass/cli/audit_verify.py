@@ -103,9 +103,9 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
 
 
 def _say_of_no_use(report: Report, named: Sequence[str]) -> None:
-    """Names the keys that signed nothing, where the evidence does not hold by them."""
+    """Names the keys that signed nothing, where something else says that it is evidence."""
     for fingerprint in named:
-        if report.open_faults and fingerprint not in report.signers:
+        if report.faults and fingerprint not in report.signers:
             output.say(
                 f"no event up to this head is signed by {fingerprint}: if it is a new key, name "
                 "the one before it until access-apply has handed over"
@@ -166,6 +166,12 @@ def _show(report: Report, *, annotate: bool) -> None:
             if annotate:
                 line = output.escape_command(f"{fault.commit}: {fault.message}")
                 output.say(f"::error title={fault.code}::{line}")
+        elif fault.noted:
+            mark = output.styled(str(fault.code), "yellow")
+            output.say(f"{fault.commit}  {mark}: {text} (noted: it breaks nothing)")
+            if annotate:
+                line = output.escape_command(f"{fault.commit}: {fault.message}")
+                output.say(f"::warning title={fault.code}::{line}")
         else:
             why = f"mended by {fault.mended_by}" if fault.mended_by else "not after the anchor"
             output.say(output.styled(f"{fault.commit}  {fault.code}: {text} ({why})", "dim"))

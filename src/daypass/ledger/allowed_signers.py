@@ -2,6 +2,11 @@
 
 Format: ALLOWED SIGNERS in ssh-keygen(1). The file in a governed repository names the evidence keys
 of the bot, so that stock git can verify with it. What it proves by itself: see `trust`.
+
+No line counts here that does not count for stock git. Some that do are refused: times without a
+`Z` (their meaning depends on the reader's time zone), quotes among the principals, and backslashes
+in options. A line that cannot be read makes the whole file unreadable: OpenSSH passes over it, and
+an evidence key with a slip in its line would be missed only when it has signed.
 """
 
 from __future__ import annotations
@@ -12,8 +17,8 @@ import calendar
 import re
 import time
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Protocol, Self
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
@@ -24,8 +29,10 @@ if TYPE_CHECKING:
 
     from daypass.model.tree import TreeEntry
 
-_OPTION = re.compile(r'([A-Za-z-]+)(?:="([^"]*)")?')
-_FIELDS = re.compile(r'(?:[^\s"]|"[^"]*")+')
+_OPTION = re.compile(r'([A-Za-z-]+)(?:="([^"\\]*)")?')
+_OPTIONS = re.compile(r'((?:[^ \t"]|"[^"]*")+)[ \t]+')
+_SPACE: Final = " \t\r\n"
+_LONGEST_PATTERN: Final = 1023
 _TIME_FORMATS: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _REMEDY: Final = (
     'Each line reads: <e-mail> namespaces="git" ssh-ed25519 <base64>, with '
@@ -146,48 +153,96 @@ def signers_at(trees: Trees, commit: str) -> Signers | None:
     return Signers.parse(trees.blobs([entries[0].blob])[entries[0].blob]) if entries else None
 
 
+class _Line(NamedTuple):
+    """A line with an Ed25519 key that is no authority's."""
+
+    signer: AllowedSigner
+    of_git: bool  # whether its namespaces take commits and tags in
+
+
 def parse_allowed_signers(data: bytes) -> tuple[AllowedSigner, ...]:
     """Read the file; lines with other kinds of keys, or other namespaces, are passed over.
+
+    git asks OpenSSH for the principals of the first line that has the key then, and after that
+    whether the file lets one of them sign. So a line counts only while that one means it, too:
+    `!bot@x` excludes itself.
 
     Raises:
         EvidenceError: a line that cannot be read, with its number; a time without its `Z`, whose
             meaning would depend on the reader's time zone.
     """
-    signers = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
+    lines = []
+    for number, raw in enumerate(data.split(b"\n"), start=1):
+        line = raw.decode("utf-8", "surrogateescape").strip(_SPACE)
+        if line and not line.startswith("#"):
             try:
-                signer = _parse_line(line)
+                found = _parse_line(line)
             except ValueError as error:
                 raise EvidenceError(
                     f"{ALLOWED_SIGNERS_PATH}:{number}: {error}", remedy=_REMEDY
                 ) from error
-            if signer is not None:
-                signers.append(signer)
-    return tuple(signers)
-
-
-def _parse_line(line: str) -> AllowedSigner | None:
-    fields = _FIELDS.findall(line)
-    if len(fields) < 3:  # noqa: PLR2004  -- principals, type, key
-        raise ValueError("a line needs principals, a key type and a key")
-    options: dict[str, str] = {}
-    at = 1
-    if not _is_key_type(fields[1]):
-        options = _parse_options(fields[1])
-        at = 2
-    if len(fields) < at + 2 or not _is_key_type(fields[at]):
-        raise ValueError("no key type where one is expected")
-    if fields[at] != sshsig.KEY_TYPE.decode() or "cert-authority" in options:
-        return None
-    if not _matches("git", options.get("namespaces", "*")):
-        return None
-    return AllowedSigner(
-        principals=fields[0],
-        key=_key(fields[at + 1]),
-        valid_after=_time(options["valid-after"]) if "valid-after" in options else None,
-        valid_before=_time(options["valid-before"]) if "valid-before" in options else None,
+            if found is not None:
+                lines.append(found)
+    meant = (_as_meant(line.signer, lines[: at + 1]) for at, line in enumerate(lines))
+    return tuple(
+        signer for line, signer in zip(lines, meant, strict=True) if line.of_git and signer
     )
+
+
+def _as_meant(signer: AllowedSigner, lines: Sequence[_Line]) -> AllowedSigner | None:
+    """The signer of the last of these lines, for the time that no line before it excludes it."""
+    for other in (line.signer for line in lines if line.signer.key == signer.key):
+        asked = _asked_principals(other.principals)
+        if any(_matches(name, signer.principals) for name in asked):
+            continue
+        if other.valid_before is None or other is signer:
+            return None
+        after = max(other.valid_before + 1, signer.valid_after or 0)
+        signer = replace(signer, valid_after=after)
+    return signer
+
+
+def _asked_principals(principals: str) -> list[str]:
+    """Those that OpenSSH names for a line: up to an empty one."""
+    names = principals.split(",")
+    return names[: names.index("")] if "" in names else names
+
+
+def _parse_line(line: str) -> _Line | None:
+    if "\0" in line:
+        raise ValueError("there is a NUL in it")
+    principals, rest = _word(line)
+    if '"' in principals:
+        raise ValueError("principals are written without quotes")
+    options: dict[str, str] = {}
+    if not _is_key_type(_word(rest)[0]):
+        found = _OPTIONS.match(rest)
+        if found is None:
+            raise ValueError("a line needs principals, a key type and a key")
+        options, rest = _parse_options(found[1]), rest[found.end() :]
+    kind, rest = _word(rest)
+    if not _is_key_type(kind):
+        raise ValueError("no key type where one is expected")
+    key_text, _comment = _word(rest)
+    names = ("valid-after", "valid-before")
+    after, before = (_time(options[name]) if name in options else None for name in names)
+    if after is not None and before is not None and before <= after:
+        raise ValueError("valid-before is not after valid-after")
+    if kind != sshsig.KEY_TYPE.decode():
+        return None
+    key = _key(key_text)
+    if "cert-authority" in options:
+        return None
+    return _Line(
+        AllowedSigner(principals, key, after, before),
+        _matches("git", options.get("namespaces", "*")),
+    )
+
+
+def _word(text: str) -> tuple[str, str]:
+    """The first word of a text, and what follows it."""
+    word, _space, rest = text.replace("\t", " ").partition(" ")
+    return word, rest.lstrip(" ")
 
 
 def _is_key_type(text: str) -> bool:
@@ -217,35 +272,52 @@ def _parse_options(text: str) -> dict[str, str]:
             if text[at] != ",":
                 raise ValueError("options are separated by commas")
             at += 1
+            if at == len(text):
+                raise ValueError("the options end with a comma")
     return options
 
 
 def _matches(name: str, patterns: str) -> bool:
+    """Whether a list of patterns takes a name in: match_pattern_list() of OpenSSH."""
     found = False
-    for pattern in patterns.split(","):
-        if fnmatchcase(name, pattern.removeprefix("!").replace("[", "[[]")):
-            if pattern.startswith("!"):
+    for item in patterns.split(","):
+        pattern = item.removeprefix("!")
+        if len(pattern.encode("utf-8", "surrogateescape")) > _LONGEST_PATTERN:
+            return False
+        if _pattern(pattern).fullmatch(name):
+            if item.startswith("!"):
                 return False
             found = True
     return found
 
 
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = {"*": ".*", "?": "."}
+    return re.compile("".join(parts.get(char) or re.escape(char) for char in text), re.DOTALL)
+
+
 def _key(text: str) -> bytes:
     try:
         blob = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
+        _bad("the key is not base64")
+    if base64.b64encode(blob).decode() != text:
         _bad("the key is not base64")
     return sshsig.public_key_from_blob(blob)
 
 
 def _time(text: str) -> int:
     digits = text.removesuffix("Z")
-    if digits == text or len(digits) not in _TIME_FORMATS or not digits.isascii():
+    if digits == text or len(digits) not in _TIME_FORMATS or not re.fullmatch("[0-9]+", digits):
         _bad(f"the time {text!r} is not in UTC: write YYYYMMDDZ or YYYYMMDDHHMMSSZ")
     try:
-        return calendar.timegm(time.strptime(digits, _TIME_FORMATS[len(digits)]))
+        seconds = calendar.timegm(time.strptime(digits, _TIME_FORMATS[len(digits)]))
     except ValueError:
         _bad(f"the time {text!r} does not exist")
+    if seconds <= 0:
+        _bad(f"the time {text!r} is before 1970")
+    return seconds
 
 
 def _time_text(seconds: int) -> str:

@@ -21,7 +21,11 @@ _NUMBER: Final = re.compile(r"([0-9]{9,18})(?:-[0-9a-f]{8})?")
 _EPOCH: Final = re.compile(rb"^Epoch ([0-9a-f]{16} [0-9]{1,18})$", re.MULTILINE)
 _TAG: Final = re.compile(
     rb"object ([0-9a-f]{40})\ntype commit\ntag ([!-~]{1,200})\n"
-    rb"tagger [^\n]*> ([0-9]{1,15}) [+-][0-9]{4}\n\n"
+    rb"tagger [^\n]*> ([1-9][0-9]{0,14}) [+-][0-9]{4}\n\n"
+)
+# What git takes for the beginning of a signature; it takes the last one in a tag.
+_BEGINNING: Final = re.compile(
+    rb"^-----BEGIN (?:SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----", re.MULTILINE
 )
 
 
@@ -51,9 +55,10 @@ class AnchorTag:
         head = _TAG.match(raw)
         if head is None:
             raise ValueError("it is no annotated tag of a commit")
-        begin = raw.find(b"\n" + sshsig.BEGIN, head.end() - 1) + 1
-        if not begin:
-            raise ValueError("it carries no SSH signature")
+        beginnings = [found.start() for found in _BEGINNING.finditer(raw)]
+        begin = beginnings[0] if len(beginnings) == 1 else 0
+        if b"\0" in raw or begin < head.end() or not raw.startswith(sshsig.BEGIN, begin):
+            raise ValueError("it carries no SSH signature, or more than one")
         return cls(
             name=head[2].decode("ascii"),
             commit=head[1].decode("ascii"),

@@ -12,8 +12,15 @@ from typing import Final, Protocol
 
 SIGNATURE_HEADER: Final = b"gpgsig"
 _PERSON_TIME = re.compile(rb".*> ([0-9]{1,15}) [+-][0-9]{4}", re.DOTALL)
-# The one signature header that git writes, with its folded lines.
-_SIGNATURE = re.compile(rb"\ngpgsig [^\n]*(?:\n [^\n]*)*\n")
+# A commit that the bot signed: these headers in this order, the one signature last. git reads a
+# tree first and parents right after it, and nothing at all of a commit that begins otherwise; an
+# `encoding` would give its message other words in git's eyes than in ours; a time of 0 is no time
+# to git. So whatever else a signed commit holds, its signature counts for nothing here.
+_SIGNED = re.compile(
+    rb"tree [0-9a-f]{40}\n(?:parent [0-9a-f]{40}\n)*author [^\n]*\n"
+    rb"committer [^\n]*> [1-9][0-9]{0,14} [+-][0-9]{4}(?P<header>\n"
+    rb"gpgsig (?P<signature>[^\n]*(?:\n [^\n]*)*))\n\n"
+)
 # The last second that has a date. git stores any number, and whoever commits chooses it.
 _LAST_SECOND: Final = 253_402_300_799
 _NAME = re.compile(r"[^<>\n\x00-\x1f]+")
@@ -71,39 +78,25 @@ class ParsedCommit:
     def signature(self) -> bytes | None:
         """The signature as it was armoured, or None.
 
-        A second signature header could be added by anybody without the first one noticing; such a
-        commit counts as badly signed, and gives an empty signature.
+        It is empty, and so no good one, where there is more than one signature header (anyone
+        could add a second), or any header that the bot does not write, or a NUL (where git ends
+        the message, and a signature does not).
         """
-        found = [value for key, value in self.headers if key.startswith(SIGNATURE_HEADER)]
-        if not found:
-            return None
-        single = len(found) == 1 and self._all(SIGNATURE_HEADER)
-        return found[0] + b"\n" if single else b""
+        if self._signed is not None:
+            return self._signed["signature"].replace(b"\n ", b"\n") + b"\n"
+        return b"" if any(key.startswith(SIGNATURE_HEADER) for key, _ in self.headers) else None
 
     @cached_property
     def signed_payload(self) -> bytes:
-        """The very bytes that a signature is of: the object without its signature headers."""
-        raw = self.raw
-        begin, after = raw.find(b"\ngpgsig"), raw.find(b"\n\n")
-        if raw.count(b"\ngpgsig", 0, after) == 1 and not raw.startswith(SIGNATURE_HEADER):
-            header = _SIGNATURE.match(raw, begin)
-            if header is not None:
-                return raw[:begin] + b"\n" + raw[header.end() :]
-        return self._payload_by_lines()
+        """The very bytes that the signature is of: the object without the signature's header."""
+        if self._signed is None:
+            return self.raw
+        begin, end = self._signed.span("header")
+        return self.raw[:begin] + self.raw[end:]
 
-    def _payload_by_lines(self) -> bytes:
-        head, separator, message = self.raw.partition(b"\n\n")
-        kept: list[bytes] = []
-        dropping = False
-        for line in head.split(b"\n"):
-            if line.startswith(b" "):
-                if not dropping:
-                    kept.append(line)
-                continue
-            dropping = line.startswith(SIGNATURE_HEADER)
-            if not dropping:
-                kept.append(line)
-        return b"\n".join(kept) + separator + message
+    @cached_property
+    def _signed(self) -> re.Match[bytes] | None:
+        return None if b"\0" in self.raw else _SIGNED.match(self.raw)
 
 
 def parse_commit(raw: bytes) -> ParsedCommit:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class FaultCode(StrEnum):
     """What kind of fault; the name is the same in the output and in the documentation."""
 
-    UNSIGNED_TRAILERS = "unsigned-trailers"  # text that looks like evidence, and nobody signed it
+    UNSIGNED_TRAILERS = "unsigned-trailers"  # unsigned text that looks like evidence
     BAD_SIGNATURE = "bad-signature"  # a signature, and not of these bytes
     UNKNOWN_SIGNER = "unknown-signer"  # a good signature by a key that is not allowed
     UNENDORSED_SIGNER = "unendorsed-signer"  # by a key that the list gained without the old key
@@ -43,18 +43,23 @@ class FaultCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `mended_by`: the event by which the bot recorded and undid it."""
+    """One fault. `mended_by`: the event by which the bot recorded and undid it.
+
+    `noted`: it contradicts nothing that an evidence key signed. Anyone who may write to the
+    repository can make such a one, so it is reported, and breaks nothing.
+    """
 
     code: FaultCode
     commit: str
     message: str
     mended_by: str | None = None
     anchored: bool = False  # not younger than the anchor: known when that was taken
+    noted: bool = False
 
     @property
     def open(self) -> bool:
         """Whether the fault breaks the evidence."""
-        return self.mended_by is None and not self.anchored
+        return self.mended_by is None and not self.anchored and not self.noted
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -65,6 +70,7 @@ class Fault:
             value["message"],
             value["mendedBy"],
             value["beforeAnchor"],
+            value["noted"],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -75,4 +81,5 @@ class Fault:
             "message": self.message,
             "mendedBy": self.mended_by,
             "beforeAnchor": self.anchored,
+            "noted": self.noted,
         }

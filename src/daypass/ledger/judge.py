@@ -35,6 +35,8 @@ _RULES: Final = tuple(f"{folder}/" for folder in RULES_FOLDERS)
 _OVERLAP: Final = 6 * 3600
 # Their decision stands in the record that they bring.
 _SETTLED: Final = frozenset({EventKind.ISSUED, EventKind.DELIVERED_AGAIN})
+# Signatures that any writer can make: a message that such a one is on is no evidence, and text.
+_OF_OTHERS: Final = frozenset({FaultCode.BAD_SIGNATURE, FaultCode.UNKNOWN_SIGNER})
 
 
 class Judge:
@@ -96,7 +98,10 @@ class Judge:
                 self._trust.read_file(commit.sha, signers, endorsed=by_bot)
                 self._faults = [_mended(fault, commit.sha) for fault in self._faults]
             except EvidenceError as error:
-                self._fault(FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message)
+                # unsigned, it changes nothing: see `Trust`
+                self._fault(
+                    FaultCode.SIGNERS_UNREADABLE, commit.sha, error.message, noted=not by_bot
+                )
         if recorded is not None and self._succession.concerns(recorded.event):
             self._hand_over(recorded, parsed)
         for claim in self._records.taken_claims():
@@ -160,8 +165,10 @@ class Judge:
     def _event(self, sha: str, parsed: ParsedCommit) -> tuple[bool, RecordedEvent | None]:
         """Whether the bot's signature is on it, and the event if it records one.
 
-        People sign their commits too: a signature that does not count is a fault only where the
-        message claims to be evidence. What it does to the bot's folders is held against it there.
+        People sign their commits too: a signature that does not count is named only where the
+        message claims to be evidence, and breaks nothing unless an evidence key made it, or one
+        that the list of signers gained without one. What a commit does to the bot's folders is
+        held against it there.
         """
         if parsed.signature is None or not (
             parsed.signature.startswith(sshsig.BEGIN) or not parsed.signature
@@ -170,13 +177,15 @@ class Judge:
                 self._fault(
                     FaultCode.UNSIGNED_TRAILERS,
                     sha,
-                    "it carries Daypass- trailers, and not the bot's signature",
+                    "it carries Daypass- trailers, and not the bot's signature: it is no evidence",
+                    noted=True,
                 )
             return False, None
         objection = self.objection(parsed) or self._backdated(parsed)
         if objection is not None:
             if has_lookalike(parsed.message):
-                self._fault(objection[0], sha, objection[1])
+                code, why = objection
+                self._fault(code, sha, why, noted=code in _OF_OTHERS)
             return False, None
         try:
             return True, event_of(sha, parsed)
@@ -224,8 +233,8 @@ class Judge:
             self._faults.extend(decisions.of_refusal(recorded, message, basis))
         return basis
 
-    def _fault(self, code: FaultCode, commit: str, message: str) -> None:
-        self._faults.append(Fault(code, commit, message))
+    def _fault(self, code: FaultCode, commit: str, message: str, *, noted: bool = False) -> None:
+        self._faults.append(Fault(code, commit, message, noted=noted))
 
 
 def is_named_by(sha: str, raw: bytes) -> bool:

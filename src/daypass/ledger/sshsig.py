@@ -211,10 +211,14 @@ def _dearmour(armoured: bytes) -> bytes:
     body, found, _rest = armoured[len(BEGIN) :].partition(b"\n" + END)
     if not found:
         _bad("the signature has no end")
+    text = b"".join(body.split())
     try:
-        return base64.b64decode(b"".join(body.split()), validate=True)
+        blob = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError("the signature is not base64") from error
+    if base64.b64encode(blob) != text:  # OpenSSH takes no bits beyond the last byte
+        _bad("the signature is not base64")
+    return blob
 
 
 def _string(data: bytes) -> bytes:

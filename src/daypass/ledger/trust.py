@@ -10,9 +10,10 @@ the other. So its word counts only as far as something else carries it:
 - a key that it gains otherwise does not, whatever signs with it later;
 - with nothing from outside, the file's first version is taken at its word: `self-attested`.
 
-A change without endorsement can take trust away, and narrow a validity, but never give or widen.
-To take away the line of a key that is named, or was handed over to, changes nothing for it: who
-may push could break all evidence by one commit. What is wrong then is that commit.
+A change without endorsement changes nothing about a key that counts: it neither takes its line
+away, nor narrows or widens its time. Who may push could break all evidence by one commit, or
+lengthen a retired key's time. A key ends by a change that a key which counts has signed, or by a
+handover.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from daypass.ledger.allowed_signers import AllowedSigner, parse_allowed_signers
 from daypass.ledger.fault import FaultCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 Objection = tuple[FaultCode, str]
 
@@ -38,7 +39,6 @@ class Trust:
         self._counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
         self._unendorsed: dict[bytes, str] = {}
         self._dropped: dict[bytes, str] = {}
-        self._until: dict[bytes, tuple[AllowedSigner, ...]] = {}  # of a key, when it was dropped
         self._listed: dict[bytes, tuple[AllowedSigner, ...]] = {}  # the file as it is, at its word
         self._endorsed: set[bytes] = set()  # by the key before it
         self._retired: dict[bytes, str] = {}  # key → the commit by which it handed over
@@ -50,30 +50,21 @@ class Trust:
         `endorsed` says that the commit carries a signature that counted before it. Raises
         EvidenceError when the file cannot be read; then nothing has changed.
         """
-        listed: dict[bytes, list[AllowedSigner]] = {}
-        for signer in parse_allowed_signers(data):
-            listed.setdefault(signer.key, []).append(signer)
-        at_its_word = endorsed or (self._first and not self._named)
-        counting: dict[bytes, tuple[AllowedSigner, ...]] = {}
-        for key, lines in listed.items():
-            known = self._counting.get(key)
-            if known is None and self._names(key):
-                # To take its line away and bring it back must not widen it either.
-                known = self._until.get(key, tuple(lines))
-            if at_its_word:
-                counting[key] = tuple(lines)
-            elif known is not None:
-                counting[key] = tuple(old.narrowed_to(new) for old in known for new in lines)
-            else:
-                self._unendorsed.setdefault(key, commit)
-        if not at_its_word:
-            named = (key for key in self._counting.keys() - counting.keys() if self._names(key))
-            counting |= {key: self._counting[key] for key in named}
-        gone = self._counting.keys() - counting.keys()
-        self._dropped |= dict.fromkeys(gone, commit)
-        self._until |= {key: self._counting[key] for key in gone}
+        listed = _by_key(parse_allowed_signers(data))
+        counting = dict(self._counting)
+        if endorsed or (self._first and not self._named):
+            counting = dict(listed)
+        else:
+            for key, lines in listed.items():
+                if key in counting:
+                    continue
+                if self._first and self._names(key):
+                    counting[key] = lines
+                elif not self._names(key) or key in self._dropped:
+                    self._unendorsed.setdefault(key, commit)
+        self._dropped |= dict.fromkeys(self._counting.keys() - counting.keys(), commit)
         self._counting = counting
-        self._listed = {key: tuple(lines) for key, lines in listed.items()}
+        self._listed = listed
         for key in counting:
             self._unendorsed.pop(key, None)
             self._dropped.pop(key, None)
@@ -89,7 +80,9 @@ class Trust:
             return f"it endorses {after}, which is no allowed signer"
         if new in self._retired:
             return f"it endorses {after}, which handed over to another key in {self._retired[new]}"
-        self._counting.setdefault(new, self._listed[new])
+        # The endorsement is signed; the time in the list may have come by anyone's push.
+        principals = self._listed[new][0].principals
+        self._counting.setdefault(new, (AllowedSigner(principals, new),))
         self._endorsed.add(new)
         self._unendorsed.pop(new, None)
         self._dropped.pop(new, None)
@@ -109,11 +102,10 @@ class Trust:
         if key in self._retired and not ever:
             message = f"{shown} handed over to another key in {self._retired[key]}, its last event"
             return FaultCode.SIGNER_NOT_VALID, message
-        lines = self._counting.get(key)
-        if lines is not None:
-            if any(line.valid_at(when) for line in lines):
-                return None
-            return FaultCode.SIGNER_NOT_VALID, f"{shown} was not valid at the commit's time"
+        if key in self._counting:
+            valid = any(line.valid_at(when) for line in self._counting[key])
+            message = f"{shown} was not valid at the commit's time"
+            return None if valid else (FaultCode.SIGNER_NOT_VALID, message)
         if key in self._unendorsed:
             message = (
                 f"{shown} was added to the allowed signers by {self._unendorsed[key]}, which "
@@ -123,11 +115,9 @@ class Trust:
             return FaultCode.UNENDORSED_SIGNER, message
         if key in self._dropped:
             message = f"{shown} was taken out of the allowed signers by {self._dropped[key]}"
-        elif self._names(key):
-            return None
-        else:
-            message = f"{shown} is no allowed signer"
-        return FaultCode.UNKNOWN_SIGNER, message
+            return FaultCode.SIGNER_NOT_VALID, message
+        known = self._names(key)
+        return None if known else (FaultCode.UNKNOWN_SIGNER, f"{shown} is no allowed signer")
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the names, to go on from later."""
@@ -135,7 +125,6 @@ class Trust:
             "counting": [line.to_json() for lines in self._counting.values() for line in lines],
             "unendorsed": {key.hex(): commit for key, commit in self._unendorsed.items()},
             "dropped": {key.hex(): commit for key, commit in self._dropped.items()},
-            "until": [line.to_json() for lines in self._until.values() for line in lines],
             "listed": [line.to_json() for lines in self._listed.values() for line in lines],
             "endorsed": sorted(key.hex() for key in self._endorsed),
             "retired": {key.hex(): commit for key, commit in self._retired.items()},
@@ -144,11 +133,10 @@ class Trust:
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take up what `to_json` gave, for the same names."""
-        self._counting = _by_key(value["counting"])
-        self._until = _by_key(value["until"])
+        self._counting = _by_key(map(AllowedSigner.from_json, value["counting"]))
         self._unendorsed = {bytes.fromhex(key): at for key, at in value["unendorsed"].items()}
         self._dropped = {bytes.fromhex(key): at for key, at in value["dropped"].items()}
-        self._listed = _by_key(value["listed"])
+        self._listed = _by_key(map(AllowedSigner.from_json, value["listed"]))
         self._endorsed = {bytes.fromhex(key) for key in value["endorsed"]}
         self._retired = {bytes.fromhex(key): at for key, at in value["retired"].items()}
         self._first = value["first"]
@@ -157,8 +145,8 @@ class Trust:
         return key in self._endorsed or sshsig.fingerprint(key) in self._named
 
 
-def _by_key(items: Iterable[Sequence[Any]]) -> dict[bytes, tuple[AllowedSigner, ...]]:
+def _by_key(signers: Iterable[AllowedSigner]) -> dict[bytes, tuple[AllowedSigner, ...]]:
     found: dict[bytes, tuple[AllowedSigner, ...]] = {}
-    for line in map(AllowedSigner.from_json, items):
+    for line in signers:
         found[line.key] = (*found.get(line.key, ()), line)
     return found

@@ -263,8 +263,13 @@ class _Verification:
             self._fault(FaultCode.ANCHOR_LOST, anchor, message)
             return frozenset()
         until = [data for sha, data in lists.items() if self._places[sha] <= place]
-        signers = parse_allowed_signers(until[-1]) if until else ()
-        return frozenset(signer.fingerprint for signer in signers)
+        for data in reversed(until):
+            try:
+                signers = parse_allowed_signers(data)
+            except EvidenceError:  # it changed nothing
+                continue
+            return frozenset(signer.fingerprint for signer in signers)
+        return frozenset()
 
     def _vouched_for(self, line: Sequence[str], lists: Mapping[str, bytes]) -> frozenset[str]:
         """The keys that the named ones took over from. All of main is read for it, if it must be.

@@ -379,12 +379,15 @@ def test_a_bundle_is_judged_without_a_clone(bot: Bot, tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert (found["verdict"], found["events"], found["head"]) == ("holds", 1, bot.head)
 
-    forged = bot.person_commits(FORGED, {"README": "x"})
+    forged = bot.person_commits(FORGED, {"access/grants/x.json": "{}"})
     file.unlink()
     bot.git("bundle", "create", "-q", str(file), "main")
     done = daypass(bot, *words)
     assert done.returncode == 6
-    assert [item["commit"] for item in json.loads(done.stdout)["faults"]] == [forged]
+    assert [(item["commit"], item["noted"]) for item in json.loads(done.stdout)["faults"]] == [
+        (forged, True),
+        (forged, False),
+    ]
 
 
 @pytest.mark.parametrize("what", ["thin", "damaged", "no bundle", "not there"])

@@ -88,14 +88,28 @@ def test_verify_with_something_from_outside(told: Bot, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["verdict"] == "holds"
 
 
-def test_verify_names_the_commit_and_ends_with_6(
+def test_verify_notes_what_anyone_can_write_and_holds(
     told: Bot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forged = told.person_commits("Squash\n\nDaypass-Event: issued\n::error::injected\n", {"x": "1"})
-    assert audit(told, "verify", "--format", "github") == 6
+    key = told.signer.allowed().fingerprint
+    assert audit(told, "verify", "--fingerprint", key, "--format", "github") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{forged}  unsigned-trailers: ")
-    assert lines[1].startswith(f"::error title=unsigned-trailers::{forged}: ")
+    assert lines[0].endswith("(noted: it breaks nothing)")
+    assert lines[1].startswith(f"::warning title=unsigned-trailers::{forged}: ")
+    assert lines[2].startswith("holds: ")
+    assert not any(line.startswith("::error") for line in lines)
+
+
+def test_verify_names_the_commit_and_ends_with_6(
+    told: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited = told.person_commits("Tidy\n\n::error::injected\n", {"access/grants/x.json": "{}"})
+    assert audit(told, "verify", "--format", "github") == 6
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{edited}  record-edit: ")
+    assert lines[1].startswith(f"::error title=record-edit::{edited}: ")
     assert lines[-1].startswith("broken: 1 fault; ")
     assert not any(line.startswith("::error::injected") for line in lines)
 

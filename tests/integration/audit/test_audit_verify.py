@@ -56,6 +56,10 @@ def codes(report: Report) -> list[tuple[FaultCode, str]]:
     return [(fault.code, fault.commit) for fault in report.open_faults]
 
 
+def noted(report: Report) -> list[tuple[FaultCode, str]]:
+    return [(fault.code, fault.commit) for fault in report.faults if fault.noted]
+
+
 def test_an_honest_history_holds(bot: Bot) -> None:
     first = bot.issue("one")
     bot.issue("two")
@@ -101,7 +105,28 @@ def test_trailers_that_a_requester_wrote_are_named(bot: Bot, message: str) -> No
     bot.issue("one")
     forged = bot.person_commits(message, {"README": "x"})
 
-    assert codes(judge(bot)) == [(FaultCode.UNSIGNED_TRAILERS, forged)]
+    report = judge(bot)
+    assert noted(report) == [(FaultCode.UNSIGNED_TRAILERS, forged)]
+    assert report.verdict is Verdict.HOLDS, "who may write a message cannot break the evidence"
+
+
+def test_an_event_that_a_colleague_signed_is_noted(bot: Bot) -> None:
+    """By a key of their own, with a signature of other bytes, and in the bot's name."""
+    bot.issue("one")
+    honest, sequence, previous = bot.signer, bot.sequence, bot.previous
+    bot.signer = LocalSigner(66)
+    forged = bot.record(Event(EventKind.DENIED, "two", (("Daypass-Reason", "policy"),)), {})
+    bot.signer, bot.sequence, bot.previous = honest, sequence, previous
+    raw = bot.git("cat-file", "commit", previous or "") + "\n"
+    tree = bot.git("rev-parse", f"{forged}^{{tree}}")
+    lines = raw.replace("Daypass-Subject: alice", "Daypass-Subject: mallo").split("\n")
+    (bot.work / "copy").write_text("\n".join([f"tree {tree}", f"parent {forged}", *lines[2:]]))
+    copy = bot.git("hash-object", "-t", "commit", "-w", str(bot.work / "copy"))
+    bot.git("push", "-q", "origin", f"{copy}:main")
+    bot.issue("three")
+    report = judge(bot)
+    assert noted(report) == [(FaultCode.UNKNOWN_SIGNER, forged), (FaultCode.BAD_SIGNATURE, copy)]
+    assert (report.verdict, report.events) == (Verdict.HOLDS, 2)
 
 
 def test_a_forged_event_is_no_event_for_the_loop(bot: Bot) -> None:
@@ -169,8 +194,9 @@ def test_a_rewriter_without_the_key_loses_every_signature_after_it(bot: Bot) -> 
     bot.git("checkout", "-q", "-B", "main", f"{second}~3")
     bot.git("cherry-pick", "--allow-empty", f"{second}~1", second)
     bot.git("push", "-q", "--force", "origin", "main")
-    rewritten = {code for code, _commit in codes(judge(bot))}
-    assert rewritten == {FaultCode.UNSIGNED_TRAILERS, FaultCode.RECORD_EDIT}
+    report = judge(bot)
+    assert {code for code, _commit in codes(report)} == {FaultCode.RECORD_EDIT}
+    assert {code for code, _commit in noted(report)} == {FaultCode.UNSIGNED_TRAILERS}
 
 
 def test_one_amended_word_is_a_bad_signature(bot: Bot) -> None:
@@ -182,10 +208,9 @@ def test_one_amended_word_is_a_bad_signature(bot: Bot) -> None:
     commit = bot.git("hash-object", "-t", "commit", "-w", str(path))
     path.unlink()
     bot.git("push", "-q", "--force", "origin", f"{commit}:main")
-    assert codes(judge(bot)) == [
-        (FaultCode.BAD_SIGNATURE, commit),
-        (FaultCode.RECORD_EDIT, commit),
-    ]
+    report = judge(bot)
+    assert noted(report) == [(FaultCode.BAD_SIGNATURE, commit)]
+    assert codes(report) == [(FaultCode.RECORD_EDIT, commit)]
 
 
 def test_reordered_and_repeated_numbers_are_named(bot: Bot) -> None:
@@ -495,8 +520,9 @@ class TestWhoeverBringsAKeyOfTheirOwn:
 
     def test_a_validity_cannot_be_widened_without_endorsement(self, bot: Bot) -> None:
         narrow = bot.signer.allowed(valid_before=bot.seconds + 90).to_line()
-        bot.person_commits("Retire the key", {ALLOWED_SIGNERS_PATH: narrow + "\n"})
-        bot.issue("one")
+        bot.record(
+            Event(EventKind.ROTATED, None, ()), {ALLOWED_SIGNERS_PATH: f"{narrow}\n".encode()}
+        )
         wide = bot.signer.allowed().to_line()
         bot.person_commits("And back", {ALLOWED_SIGNERS_PATH: wide + "\n"})
         late = bot.issue("two")
@@ -505,13 +531,32 @@ class TestWhoeverBringsAKeyOfTheirOwn:
     def test_nor_by_taking_the_line_away_and_bringing_it_back(self, bot: Bot) -> None:
         """The key is named from outside, as one must whose older evidence is to count."""
         narrow = bot.signer.allowed(valid_before=bot.seconds + 90).to_line()
-        bot.person_commits("Retire the key", {ALLOWED_SIGNERS_PATH: narrow + "\n"})
-        bot.issue("one")
+        bot.record(
+            Event(EventKind.ROTATED, None, ()), {ALLOWED_SIGNERS_PATH: f"{narrow}\n".encode()}
+        )
         bot.person_commits("Tidy", {ALLOWED_SIGNERS_PATH: "# none\n"})
         wide = bot.signer.allowed().to_line()
         bot.person_commits("And back", {ALLOWED_SIGNERS_PATH: wide + "\n"})
         late = bot.issue("two")
         assert (FaultCode.SIGNER_NOT_VALID, late) in codes(judge(bot))
+
+    @pytest.mark.parametrize("named", [True, False])
+    @pytest.mark.parametrize("how", ["narrowed", "for files", "taken away", "excluded"])
+    def test_nor_is_it_narrowed_by_a_push(self, bot: Bot, how: str, *, named: bool) -> None:
+        """One writer, and all evidence since would be broken: threat 16."""
+        bot.issue("one")
+        line = bot.signer.allowed().to_line()
+        lines = {
+            "narrowed": bot.signer.allowed(valid_before=START.seconds).to_line(),
+            "for files": line.replace("git", "file"),
+            "taken away": "# none",
+            "excluded": "!" + line,
+        }
+        bot.person_commits("Narrow it", {ALLOWED_SIGNERS_PATH: lines[how] + "\n"})
+        bot.issue("two")
+        report = judge(bot, named=named)
+        assert report.faults == ()
+        assert report.events == 2
 
     def test_a_retired_key_cannot_date_its_commits_back(self, bot: Bot) -> None:
         bot.issue("one")
@@ -561,8 +606,8 @@ def test_faults_up_to_the_anchor_are_known_and_do_not_count_again(bot: Bot) -> N
     report = judge(bot, anchor=anchor)
     assert report.verdict is Verdict.HOLDS
     assert [fault.anchored for fault in report.faults] == [True]
-    later = bot.person_commits(FORGED["plain"], {"README": "y"})
-    assert codes(judge(bot, anchor=anchor)) == [(FaultCode.UNSIGNED_TRAILERS, later)]
+    later = bot.person_commits(FORGED["plain"], {grant_path("mine"): "{}"})
+    assert codes(judge(bot, anchor=anchor)) == [(FaultCode.RECORD_EDIT, later)]
 
 
 def test_a_merge_the_wrong_way_round_does_not_hide_events(bot: Bot) -> None:

@@ -164,7 +164,7 @@ class TestAttacks:
         bot.signer = SECOND
         bot.record(word(EventKind.KEY_ROTATED, FIRST, SECOND), {}, previous=endorsed)
         report = judge(bot, *named)
-        assert (FaultCode.UNKNOWN_SIGNER, endorsed) in at(report)
+        assert (FaultCode.UNKNOWN_SIGNER, endorsed) in noted(report)
 
     def test_nor_does_it_in_the_old_keys_name(self, bot: Bot) -> None:
         bot.issue("one")
@@ -224,8 +224,9 @@ class TestAttacks:
         bot.issue("one")
         endorsed = endorse(bot, FIRST, SECOND)
         answered = answer(bot, FIRST, SECOND)
-        found = at(judge(bot, FIRST))
-        assert {(FaultCode.ENDORSEMENT, endorsed), (FaultCode.UNKNOWN_SIGNER, answered)} <= found
+        report = judge(bot, FIRST)
+        assert (FaultCode.ENDORSEMENT, endorsed) in at(report)
+        assert (FaultCode.UNKNOWN_SIGNER, answered) in noted(report)
 
     def test_an_endorsement_is_answered_at_once(self, bot: Bot) -> None:
         bot.issue("one")
@@ -349,6 +350,10 @@ def at(report: Report) -> set[tuple[FaultCode, str]]:
     return {(fault.code, fault.commit) for fault in report.open_faults}
 
 
+def noted(report: Report) -> set[tuple[FaultCode, str]]:
+    return {(fault.code, fault.commit) for fault in report.faults if fault.noted}
+
+
 def keys(signers: Signers) -> set[str]:
     return {signer.fingerprint for signer in signers.all()}
 
@@ -379,15 +384,16 @@ class Kept:
 def test_a_push_that_empties_the_list_takes_nothing_from_a_named_key(
     bot: Bot, left: str | None
 ) -> None:
-    """Nor from the one to which it handed over. A list that is no list is a fault until mended."""
+    """Nor from the one to which it handed over. A list that is no list is noted."""
     bot.issue("one")
     for before, after in ((FIRST, SECOND), (SECOND, THIRD)):
         list_key(bot, FIRST, SECOND, THIRD)
         emptied = bot.person_commits("Empty it", {ALLOWED_SIGNERS_PATH: left})
         bot.issue("meanwhile" if before is FIRST else "later")
-        unreadable = [(FaultCode.SIGNERS_UNREADABLE, emptied)] if left == "x\n" else []
+        unreadable = {(FaultCode.SIGNERS_UNREADABLE, emptied)} if left == "x\n" else set()
         report = judge(bot, FIRST)
-        assert [(fault.code, fault.commit) for fault in report.open_faults] == unreadable
+        assert report.verdict is Verdict.HOLDS
+        assert {item for item in noted(report) if item[1] == emptied} == unreadable
         list_key(bot, FIRST, SECOND, THIRD)
         report = judge(bot, FIRST)
         assert report.verdict is Verdict.HOLDS

@@ -117,7 +117,7 @@ def test_the_same_story_written_twice_is_the_same_page(year: Path, tmp_path: Pat
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_a_forged_event_is_not_told_and_the_report_says_broken(
+def test_a_forged_event_is_not_told_and_breaks_nothing(
     told: Bot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forged = told.person_commits(
@@ -127,9 +127,9 @@ def test_a_forged_event_is_not_told_and_the_report_says_broken(
     )
     told.git("checkout", "-q", "-B", "main", "origin/main")
     target = tmp_path / "report.html"
-    assert report(told.work, "--output", str(target)) == 6
-    assert "evidence broken" in target.read_text()
-    assert "the evidence does not hold" in capsys.readouterr().err
+    assert report(told.work, "--output", str(target)) == 0
+    assert "evidence broken" not in target.read_text()
+    capsys.readouterr()
     found = lines(capsys, told.work)
     assert "mine" not in {row["grant"] for row in rows(found, "grants")}
     assert (rows(found, "gaps")[0]["kind"], rows(found, "gaps")[0]["commit"]) == (

@@ -86,6 +86,8 @@ def test_validity(text: str, from_: int | None, until: int | None) -> None:
         f'a@b namespaces="file" ssh-ed25519 {KEY}',
         f'a@b namespaces="*,!git" ssh-ed25519 {KEY}',
         f"a@b cert-authority ssh-ed25519 {KEY}",
+        f"!a@b ssh-ed25519 {KEY}",
+        f"# a comment\u2028a@b ssh-ed25519 {KEY}",
     ],
 )
 def test_lines_that_are_not_about_evidence_are_passed_over(line: str) -> None:
@@ -96,6 +98,11 @@ def test_lines_that_are_not_about_evidence_are_passed_over(line: str) -> None:
     ("line", "why"),
     [
         ("a@b", "needs principals"),
+        (f'a@b namespaces="git", ssh-ed25519 {KEY}', "end with a comma"),
+        (f'"a b" ssh-ed25519 {KEY}', "without quotes"),
+        (f"a@b\0 ssh-ed25519 {KEY}", "NUL"),
+        (f'a@b valid-after="19700101Z" ssh-ed25519 {KEY}', "before 1970"),
+        (f'a@b valid-after="20261123Z",valid-before="20261123Z" ssh-ed25519 {KEY}', "not after"),
         ("a@b ssh-ed25519 !!!", "not base64"),
         (f"a@b ssh-ed25519 {KEY[:-8]}", r"base64|cut short"),
         (f'a@b valid-after="20261123" ssh-ed25519 {KEY}', "not in UTC"),

@@ -8,6 +8,7 @@ from daypass.model.event import EventKind, Reason
 from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
 
 if TYPE_CHECKING:
+    from daypass.ledger.fault import Fault
     from daypass.report.ground import Ground
 
 
@@ -32,7 +33,7 @@ def gaps(ground: Ground) -> Answer:
         (
             str(fault.code),
             None,
-            fault.message + ("" if fault.open else " (mended, or known at the anchor)"),
+            fault.message + ("" if fault.open else _closed(fault)),
             None,
             fault.commit,
         )
@@ -61,6 +62,12 @@ def gaps(ground: Ground) -> Answer:
         note="What was cut off after the newest event cannot be seen from inside the repository: "
         "compare the head with one that was noted elsewhere.",
     )
+
+
+def _closed(fault: Fault) -> str:
+    if fault.noted:
+        return " (not by the evidence key: it counts for nothing, and breaks nothing)"
+    return " (mended, or known at the anchor)"
 
 
 _DRIFT = {
