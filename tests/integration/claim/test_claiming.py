@@ -307,9 +307,11 @@ def test_by_hand_with_stock_git_age_and_bao(box: Box, tmp_path: Path) -> None:
     script = """
 set -eu
 git -C "$CLONE" fetch -q
-git -C "$CLONE" -c gpg.ssh.allowedSignersFile=access/allowed_signers \
-    log -1 origin/main --grep='^Daypass-Grant: alice-hand$' \
-    --format='%G? %(trailers:key=Daypass-Wrapping,valueonly)'
+git -C "$CLONE" -c gpg.ssh.allowedSignersFile=access/allowed_signers --no-replace-objects \\
+    log origin/main --first-parent --no-show-signature --basic-regexp \\
+    --grep='^Daypass-Grant: alice-hand$' \\
+    --format='%G? %GF %(trailers:key=Daypass-Wrapping,valueonly,unfold,separator=)' |
+    awk '$1 == "G" && NF == 5 && !shown++ { print $2, $3, $4, $5 }'
 sed -n '/^-----BEGIN AGE/,/^-----END AGE/p' comment.md > delivery.age
 sha256sum delivery.age
 age -d -i "$HOME/.ssh/id_ed25519" delivery.age | bao write -format=json sys/wrapping/lookup token=-
@@ -327,9 +329,9 @@ BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age) bao unwrap -format=j
         env=box.environment | header,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    verdict, _, rest = done.stdout.partition(" ")
+    fingerprint, _, rest = done.stdout.partition(" ")
     path, time, digest = rest.split("\n")[0].split(" ")
-    assert verdict == "G"
+    assert fingerprint == box.fingerprint
     assert (path, time) == (grant.wrapping.path, grant.wrapping.time)
     assert digest == grant.wrapping.ciphertext
     assert digest.removeprefix("sha256:") in rest.split("\n", 1)[1]

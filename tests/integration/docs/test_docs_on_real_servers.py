@@ -22,7 +22,7 @@ from daypass.model.instant import Instant
 from daypass.model.secret import Secret
 from daypass.model.target import TargetReport
 from daypass.sandbox.organisation import EVIDENCE_EMAIL, request
-from support import acting
+from support import acting, auditor
 from support.doc_pages import Block, blocks, marked
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def told(box: Box) -> dict[str, str]:
     assert last.code == 0, last.said
     box.github.app.permissions = held
     alice.git("pull", "-q", "--ff-only")
-    # The page's first block says so too; each of the others is tried by itself.
-    alice.git("config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
+    environment = acting.person_environment(alice)
+    typed(auditor.selection(box.evidence_fingerprint), environment, alice.clone)
     return {"issued": issued}
 
 
@@ -103,17 +103,20 @@ def test_an_auditors_one_liners_find_what_they_say(
 ) -> None:
     script = AUDITOR[number].text.replace("2026-11-23T10:00:00Z", told["issued"])
     alice = box.person("alice")
-    said = typed(script, acting.person_environment(alice), alice.clone)
+    said = typed(auditor.ASK + script, acting.person_environment(alice), alice.clone)
     looked_for = {
         "ssh-keygen -l": box.evidence_fingerprint,
-        "--reverse --grep='^Daypass-Event: ' ": "G Revert",
-        f"--reverse --grep='^Daypass-Grant: {GRANT}$'": "G Grant alice read on orders-db",
-        "key=Daypass-Approver,valueonly": f"{GRANT} G\n{box.accounts['bob'].id} ",
-        "--diff-filter=A": "kind: AccessRequest",
-        "Daypass-Event: denied": "Daypass-Reason: policy",
-        "--first-parent --format": "Carol",
-        "Daypass-Event: policy-changed": "",  # none has changed here: git takes the words
+        "key=Daypass-Ended-At,key=Daypass-Reason,unfold": "Z Revert",
+        f"awk '$1 == \"{GRANT}\"'": "Grant alice read on orders-db",
+        "%n%(trailers:key=Daypass-Approver,unfold)": (
+            f"issued {GRANT}\nDaypass-Approver: {box.accounts['bob'].id} "
+        ),
+        "cat-file blob": "kind: AccessRequest",
+        '"denied"': "Daypass-Reason: policy",
+        "access/policies": "Carol",
+        "policy-changed": "",  # none has changed here: git takes the words
         "key=Daypass-Event,key=Daypass-Approver": "Daypass-Event: revoked",
+        "/^break-glass/": "",  # none was taken here
     }
     wanted = [words for words in looked_for if words in script]
     assert wanted, f"nothing says what this should find: {script}"
@@ -125,9 +128,8 @@ def test_nobody_but_the_bot_claims_to_be_evidence(box: Box, told: dict[str, str]
     assert told
     (block,) = [item for item in blocks("sh") if item.words == ("auditor-finds-nothing",)]
     alice = box.person("alice")
-    setting = "git config gpg.ssh.allowedSignersFile access/allowed_signers\n"
     environment = acting.person_environment(alice)
-    assert typed(setting + block.text, environment, alice.clone, code=1) == ""
+    assert typed(auditor.ASK + block.text, environment, alice.clone) == ""
 
 
 def test_the_heartbeat_is_found(box: Box, told: dict[str, str], tmp_path: Path) -> None:

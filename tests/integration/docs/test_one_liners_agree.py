@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,9 +12,11 @@ import pytest
 
 from daypass.cli.main import main
 from daypass.report.questions import QUESTIONS
+from support import auditor
 from support.doc_pages import blocks
 from support.evidence_bot import a_grant, make_bot
 from support.evidence_year import PEOPLE, write_year
+from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ NOT_IN_GIT = {"vendors-agents", "ungoverned", "vault-against-git"}
 def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("answers")
     write_year(folder, 60, emergencies=0.1).close()
-    git(folder, "config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
+    prepare(folder)
     return folder
 
 
@@ -40,6 +41,11 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows(year: Path) -> dict[str, list[Row]]:
     """Daypass's own answers."""
     return answered(year)
+
+
+def prepare(folder: Path) -> None:
+    """Types the first block of the page, by the fingerprint of the key that wrote the evidence."""
+    auditor.typed(folder, auditor.selection(LocalSigner().allowed().fingerprint))
 
 
 def answered(folder: Path, *words: str) -> dict[str, list[Row]]:
@@ -65,16 +71,7 @@ def typed(folder: Path, question: str, *, at: str = "") -> list[str]:
     if at:
         assert EXAMPLE in script
         script = script.replace(EXAMPLE, at)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "TZ": "Asia/Kathmandu"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return auditor.typed(folder, script)
 
 
 def lasting(rows: list[Row], **which: str) -> list[str]:
@@ -91,7 +88,7 @@ def pair(row: Row) -> str:
 WANTED: dict[str, Callable[[list[Row]], list[str]]] = {
     "access-now": lambda rows: [row["grant"] for row in rows],
     "grants": lambda rows: [
-        f"G {row['grant']} {kind} {reason or 'time'}"
+        f"{row['grant']} {kind} {reason or 'time'}"
         for row in rows
         if row["endedAt"]
         for kind, _, reason in [row["outcome"].partition(": ")]
@@ -104,14 +101,14 @@ WANTED: dict[str, Callable[[list[Row]], list[str]]] = {
         f"{row['grant']} {'reviewed' if row['reviewedAt'] else 'not reviewed'}" for row in rows
     ],
     "denials": lambda rows: [
-        f"G {row['kind']} {row['request']} {row['subject']} {row['reason']}" for row in rows
+        f"{row['kind']} {row['request']} {row['subject']} {row['reason']}" for row in rows
     ],
     "policy-changes": lambda rows: [
         f"{row['commit']} {row['author'].partition(' <')[0]}" for row in rows
     ],
     "exceptions": lambda rows: [row["name"] for row in rows if row["kind"].startswith("policy")],
     "non-human": lambda rows: [row["identity"] for row in rows if row["identityType"] != "human"],
-    "drift": lambda rows: [f"G {row['commit']} {row['reason']}" for row in rows],
+    "drift": lambda rows: [f"{row['commit']} {row['reason']}" for row in rows],
 }
 
 
@@ -148,8 +145,8 @@ def test_grants_under_an_exception(tmp_path: Path) -> None:
     bot.issue("two", excepted, said=excepted)
     bot.person_commits("Forge one\n\nDaypass-Event: issued\nDaypass-Exception: x", {"x": "x"})
     bot.git("checkout", "-q", "-B", "main", "origin/main")
-    bot.git("config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
-    assert typed(bot.work, "excepted") == ["G two night winter"]
+    prepare(bot.work)
+    assert typed(bot.work, "excepted") == ["two night winter"]
     gone = [row for row in answered(bot.work)["exceptions"] if row["issued"]]
     assert [(row["name"], row["issued"]) for row in gone] == [
         ("night", ["two"]),
@@ -171,7 +168,7 @@ def test_a_gap_in_the_numbers_is_found_by_both(
     bot.issue("one")
     commit = bot.issue("two", sequence=5)
     bot.git("checkout", "-q", "-B", "main", "origin/main")
-    bot.git("config", "gpg.ssh.allowedSignersFile", "access/allowed_signers")
+    prepare(bot.work)
     (said,) = typed(bot.work, "gaps")
     assert said == f"after 1 comes 5 in {bot.git('rev-parse', '--short', commit)}"
     found = [row for row in answered(bot.work)["gaps"] if row["commit"] == commit]
