@@ -35,7 +35,8 @@ _PATH: Final = f"access/requests/{GRANT}.yaml"
 _AUDITOR: Final = (
     "git -c gpg.ssh.allowedSignersFile=access/allowed_signers log --reverse "
     "--date=format:%H:%M:%S --format=%cd%x20%G?%x20%an:%x20%s%n%w(0,9,9)"
-    "%(trailers:key=Daypass-Event,key=Daypass-Not-After,key=Daypass-Ended-At,key=Daypass-Approver)"
+    "%(trailers:key=Daypass-Event,key=Daypass-Not-After,key=Daypass-Ended-At,key=Daypass-Approver,"
+    "unfold)"
 )
 
 

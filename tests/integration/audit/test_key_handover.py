@@ -14,6 +14,8 @@ from daypass.ledger.succession import vouched_signers
 from daypass.ledger.verify import Verdict, verify
 from daypass.model.event import Event, EventKind
 from daypass.model.names import ALLOWED_SIGNERS_PATH
+from support import auditor
+from support.doc_pages import blocks
 from support.local_signer import LocalSigner
 
 if TYPE_CHECKING:
@@ -378,6 +380,28 @@ class Kept:
 
     def remember(self, state: Mapping[str, Any]) -> None:
         self._state = state
+
+
+def test_the_documented_line_shows_what_the_keys_themselves_signed(rotated: Bot) -> None:
+    list_key(rotated, FIRST, SECOND, THIRD, MALLORY)
+    for kind, before, after in (
+        (EventKind.KEY_ENDORSED, FIRST, MALLORY),
+        (EventKind.KEY_ROTATED, MALLORY, THIRD),
+    ):
+        rotated.signer = MALLORY
+        rotated.record(word(kind, before, after), {})
+    endorsement = f"Daypass-Key-Before: {FIRST.allowed().fingerprint}\n Daypass-Key: x"
+    rotated.person_commits(f"Fold\n\nDaypass-Event: key-endorsed\n{endorsement}", {})
+    auditor.typed(rotated.work, auditor.selection(FIRST.allowed().fingerprint))
+    (line,) = [block.text for block in blocks("sh") if block.words == ("handovers",)]
+    shown = [text.split()[1:] for text in auditor.typed(rotated.work, line)]
+    one, two, three = (key.allowed().fingerprint for key in (FIRST, SECOND, THIRD))
+    assert [(row[0], row[1], row[3], row[5], row[7]) for row in shown] == [
+        ("G", one, "key-endorsed", one, two),
+        ("G", two, "key-rotated", one, two),
+        ("G", two, "key-endorsed", two, three),
+        ("G", three, "key-rotated", two, three),
+    ]
 
 
 @pytest.mark.parametrize("left", ["", "# none\n", "x\n", None])

@@ -106,7 +106,7 @@ def test_an_auditors_one_liners_find_what_they_say(
     said = typed(auditor.ASK + script, acting.person_environment(alice), alice.clone)
     looked_for = {
         "ssh-keygen -l": box.evidence_fingerprint,
-        "key=Daypass-Ended-At,key=Daypass-Reason,unfold": "Z Revert",
+        "key=Daypass-Ended-At,key=Daypass-Reason,unfold": "+00:00 Revert",
         f"awk '$1 == \"{GRANT}\"'": "Grant alice read on orders-db",
         "%n%(trailers:key=Daypass-Approver,unfold)": (
             f"issued {GRANT}\nDaypass-Approver: {box.accounts['bob'].id} "

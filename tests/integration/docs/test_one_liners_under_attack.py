@@ -54,7 +54,7 @@ MESSAGES: Final = {
 LISTS: Final = {
     "access/allowed_signers": f"{LocalSigner().allowed(valid_before=1).to_line()}\n"
     f"{MALLORY.allowed().to_line()}\n",
-    ".gitattributes": "access/allowed_signers binary diff=none\n",
+    ".gitattributes": "access/allowed_signers -diff\n",
     ".mailmap": "daypass <bot@daypass.example> <m@x>\n",
 }
 SETTINGS: Final = {
