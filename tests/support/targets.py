@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
 VERSIONS = (13, 14, 15, 16, 17, 18)
 _SESSIONS: dict[tuple[int, str], psycopg.Connection[Any]] = {}
 _PROGRAMS = Path(__file__).resolve().parents[2] / ".venv" / "postgres" / "node_modules"
+
+
+def versions(*others: int) -> tuple[int, ...]:
+    """The versions that a test runs at, oldest first.
+
+    Args:
+        others: where the test or the SQL does something else than at the oldest and the newest.
+    """
+    if os.environ.get("DAYPASS_WHOLE") == "1":  # `make whole`
+        return VERSIONS
+    return tuple(sorted({VERSIONS[0], *others, VERSIONS[-1]}))
+
+
+def close_sessions(postgres: Postgres) -> None:
+    """Closes the sessions that are kept open at a server."""
+    for key in [key for key in _SESSIONS if key[0] == postgres.port]:
+        _SESSIONS.pop(key).close()
 
 
 def programs(version: int) -> Path:
@@ -195,7 +213,7 @@ class Target:
 def connect(bao: OpenBao, postgres: Postgres, version: int, *, superuser: bool) -> Target:
     """Mounts an engine over a server for one user of Vault, with the roles of the tests."""
     kind = "super" if superuser else "plain"
-    target = Target(bao, postgres, f"pg{version}-{kind}", version, f"vault_{kind}")
+    target = Target(bao, postgres, f"pg{version}-{kind}-{postgres.port}", version, f"vault_{kind}")
     password = postgres.vault_password.reveal()  # base64url: it cannot end the literal
     rights = "SUPERUSER" if superuser else "CREATEROLE"
     target.sql(f"CREATE ROLE {target.user} LOGIN {rights} PASSWORD '{password}'")

@@ -1,4 +1,4 @@
-"""Six servers, started when a test first wants one, and two users of Vault at each of them."""
+"""Servers of several versions, each started when a test first wants it, and two users of Vault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from daypass.sandbox.postgres import Postgres
 
 
-@pytest.fixture(scope="package", params=targets.VERSIONS, ids=lambda version: f"pg{version}")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The versions that a test runs at: all of them by night, see `targets.versions`."""
+    if "server" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("postgres")
+        versions = targets.versions(*(marker.args if marker is not None else ()))
+        ids = [f"pg{version}" for version in versions]
+        metafunc.parametrize("server", versions, indirect=True, ids=ids, scope="package")
+
+
+@pytest.fixture(scope="package")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[int, Postgres]]:
@@ -34,6 +43,7 @@ def server(
             session.execute("GRANT USAGE ON FOREIGN SERVER theirs TO orders_admin")
             session.execute("GRANT TEMPORARY ON DATABASE orders TO orders_read")
         yield version, started
+        targets.close_sessions(started)
 
 
 @pytest.fixture(scope="package", params=[False, True], ids=["plain", "superuser"])

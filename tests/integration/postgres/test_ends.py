@@ -282,6 +282,7 @@ DEFINER: Final = (
 )
 
 
+@pytest.mark.postgres(15, 16)
 def test_no_holder_becomes_the_group_from_16_on_and_the_look_counts_it_before(
     target: Target,
 ) -> None:
@@ -307,6 +308,7 @@ def test_what_an_older_release_gave_to_vaults_user_is_counted(target: Target) ->
     target.sql("DROP FUNCTION public.evil()")
 
 
+@pytest.mark.postgres(14, 15, 16)
 def test_members_of_a_log_in_lose_what_it_had(target: Target) -> None:
     """Up to PostgreSQL 14 a log-in can make others its members by itself."""
     target.sql("CREATE ROLE mallory LOGIN")
