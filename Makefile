@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench fuzz crash stateful lock pin clean
+.PHONY: help demo test whole check bench fuzz crash stateful lock pin clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -15,6 +15,9 @@ demo: $(VENV)/.sandbox  ## play the whole story on this machine, in a minute (KE
 test: $(VENV)/.dev  ## all tests, on the real servers
 	@scripts/test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+whole: export DAYPASS_WHOLE := 1
+whole: test  ## all tests, at every PostgreSQL, each command in an interpreter of its own (1 hour)
 
 check: $(VENV)/.dev  ## lint, types, layers, workflows, documents
 	$(BIN)/ruff check .

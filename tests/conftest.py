@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support import interpreter
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 # A machine that is busy with other work is no fault of the test that it makes slow.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+def pytest_unconfigure() -> None:
+    interpreter.close_shared()
 
 
 @pytest.fixture(scope="session")

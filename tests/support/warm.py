@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from support import warm_server
+from support import interpreter
 from support.acting import Done, person_environment
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from daypass.sandbox.github.accounts import Account
     from daypass.sandbox.person import Person
 
-_PATIENCE_SECONDS = 120
 _COMMANDS = ".github/workflows/access-commands.yml"
 _COMMANDS_RUN = ".github/workflows/access-commands-run.yml"
 
@@ -70,22 +67,13 @@ class Warm:
     def __init__(self, box: Box) -> None:
         self.box = box
         self._folder = Path(tempfile.mkdtemp(prefix="warm-"))
-        self._socket = self._folder / "s"
         self._pool = ThreadPoolExecutor(8)
-        self._server = subprocess.Popen(
-            [sys.executable, warm_server.__file__, str(self._socket)],
-            stdout=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-        )
-        self._ready = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
-        self._server.terminate()
-        self._server.communicate()
         shutil.rmtree(self._folder)
 
     def apply(self, fate: Fate = _NOTHING, *, event: str = "schedule") -> Ran:
@@ -182,19 +170,8 @@ class Warm:
             "noSpace": fate.no_space,
             "clock": fate.clock,
         }
-        self._await_server()
-        with socket.socket(socket.AF_UNIX) as talk:
-            talk.settimeout(_PATIENCE_SECONDS)
-            talk.connect(str(self._socket))
-            talk.sendall(json.dumps(order).encode() + b"\n")
-            code = int(talk.makefile("rb").readline())
+        code = interpreter.shared().ask(order)
         told = folder / "calls.json"
         calls = json.loads(told.read_text())["calls"] if told.exists() else []
         said = [(folder / name).read_text() for name in ("stdout", "stderr")]
         return Ran(code, *said, tuple(calls))
-
-    def _await_server(self) -> None:
-        if not self._ready:
-            assert self._server.stdout is not None
-            assert self._server.stdout.readline() == b"ready\n"
-            self._ready = True

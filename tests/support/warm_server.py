@@ -17,17 +17,21 @@ import os
 import pkgutil
 import re
 import resource
+import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import daypass.adapters
 import daypass.cli
+from daypass.adapters.github import forge
 from daypass.cli.main import main as daypass_main
 from daypass.model import obligation
 
@@ -125,8 +129,7 @@ def shorten(order: Mapping[str, Any]) -> None:
 
     Vault itself ends what it mints, as ever; it is only asked for less.
     """
-    from daypass.adapters.github import forge  # noqa: PLC0415  -- in the child alone
-    from daypass.adapters.vault.issuer import VaultIssuer  # noqa: PLC0415
+    from daypass.adapters.vault.issuer import VaultIssuer  # noqa: PLC0415  -- in the child alone
     from daypass.lifecycle import ending, redelivering  # noqa: PLC0415
 
     minute, mint = int(order["minute"]), VaultIssuer.mint
@@ -141,7 +144,6 @@ def shorten(order: Mapping[str, Any]) -> None:
     VaultIssuer.__init__.__kwdefaults__["patience"] = 0.3
     ending._PATIENCE_SECONDS = 0.3  # type: ignore[misc]
     redelivering.LEAST_SECONDS = 1  # type: ignore[misc]
-    forge._UNTIL_GITHUB_KNOWS = ()  # type: ignore[misc]
 
 
 def beset(order: Mapping[str, Any]) -> None:
@@ -159,11 +161,15 @@ def run(order: Mapping[str, Any]) -> int:
     """The command itself, in a child."""
     os.environ.clear()
     os.environ.update(order["environment"])
+    time.tzset()
+    tempfile.tempdir = None
     os.chdir(order["directory"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
         target = os.open(Path(order["folder"]) / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(target, number)
         os.close(target)
+    forge._UNTIL_GITHUB_KNOWS = (0.0, 0.0, 0.0)  # type: ignore[misc]  # the box's knows at once
     if order.get("minute"):
         shorten(order)
     if order.get("review"):
@@ -171,7 +177,10 @@ def run(order: Mapping[str, Any]) -> int:
     beset(order)
     watch = Watch(order)
     sys.addaudithook(watch.see)
-    code = daypass_main(order["words"])
+    try:
+        code = daypass_main(order["words"])
+    except SystemExit as end:  # as argparse ends a command
+        code = int(end.code or 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     watch.end("ended")
     sys.stdout.flush()
@@ -189,6 +198,9 @@ def serve(connection: socket.socket) -> None:
             code = 99
             try:
                 code = run(order)
+            except BaseException:  # noqa: BLE001  -- what a fresh interpreter would print
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
@@ -203,6 +215,9 @@ def main(path: str) -> None:
         door.listen(16)
         print("ready", flush=True)
         while True:
+            readable, _, _ = select.select([door, sys.stdin], [], [])
+            if sys.stdin in readable:  # whose server this is has closed it, or is gone
+                return
             connection, _ = door.accept()
             if os.fork() == 0:
                 try:
