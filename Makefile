@@ -14,7 +14,7 @@ demo: $(VENV)/.sandbox  ## play the whole story on this machine, in a minute (KE
 
 test: $(VENV)/.dev  ## all tests, on the real servers
 	@scripts/test-tools
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 whole: export DAYPASS_WHOLE := 1
 whole: test  ## all tests, at every PostgreSQL, each command in an interpreter of its own (1 hour)

@@ -6,6 +6,7 @@ tests that want it: nothing is ever skipped.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,35 @@ if TYPE_CHECKING:
 # A machine that is busy with other work is no fault of the test that it makes slow.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+TESTS = Path(__file__).parent
+
+
+# The files that take longest, longest first: of two processes that share the files, one would else
+# come to such a file last, and the other wait for it. Then other stories, servers, and units.
+LONGEST = (
+    "test_crash_safety",
+    "test_any_story",
+    "test_break_glass_killed",
+    "test_living_grants",
+    "test_workflows",
+    "test_frozen",
+    "test_bad_weather",
+    "test_restored_backups",
+    "test_key_rotation",
+)
+FOLDERS = ("e2e", "integration", "fuzz", "unit")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest itself then brings together who shares a fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files keep their tests together, and come in the order in which they take long."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> tuple[int, int, str]:
+    folder = path.relative_to(TESTS).parts[0]
+    at = LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST)
+    return at, FOLDERS.index(folder), path.as_posix()
 
 
 def pytest_unconfigure() -> None:
