@@ -167,6 +167,22 @@ def test_an_approval_after_the_base_was_changed_counts(town: Town) -> None:
     assert town.events("wip-open") == ["issued"]
 
 
+@pytest.mark.parametrize(("by", "then"), [("alice", "denied"), ("carol", "issued")])
+def test_a_requester_takes_no_reviewers_no_back(town: Town, by: str, then: str) -> None:
+    """GitHub lets everybody with write access dismiss a review. Carol may approve it herself."""
+    name = f"dismissed-by-{by}"
+    asked = town.ask(name, duration="1h")
+    town.box.person("carol").approve(asked.number)
+    reviews = f"/repos/{town.box.repository.full_name}/pulls/{asked.number}/reviews"
+    no = town.box.person("bob").api("POST", reviews, {"event": "REQUEST_CHANGES", "body": "no"})
+    town.box.person(by).api("PUT", f"{reviews}/{no['id']}/dismissals", {"message": "fine"})
+    seen = acting.daypass(asked.who, "plan", "--pr", str(asked.number))
+    assert ("asks for changes" in seen.said) is (then == "denied"), seen.said
+    town.merge(asked, approvers=())
+    assert town.apply().code == 0
+    assert town.events(name) == [then]
+
+
 def merge_raw(town: Town, branch: str, path: bytes, content: bytes) -> None:
     """Merge one file whose name only git itself can spell."""
     mallory = town.box.person("mallory")

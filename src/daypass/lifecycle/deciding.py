@@ -92,6 +92,7 @@ def _by(
             ruling.groups,
             surroundings.now,
             asked.exceptions(ruling.catalogue),
+            ruling.catalogue.resources.get(asked.request.resource),
         )
         if subject is not None
         else None

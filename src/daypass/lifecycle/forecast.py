@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
 # Rules whose answer changes as people approve: until then they are what is still needed, and
 # everything else that does not hold would deny.
+_PROVABLE: Final = "approvals-provable"
 _OF_APPROVAL: Final = frozenset(
-    {"approvals-provable", "resource-approvers", "two-approvers", "approvals", "requester-may-ask"}
+    {_PROVABLE, "resource-approvers", "two-approvers", "approvals", "requester-may-ask"}
 )
 
 
@@ -144,7 +145,11 @@ def forecast(
         decision=decision,
         would_deny=(*_untimely(request, now), *(item for item in against if item not in unknown)),
         unknown=unknown,
-        still_needed=tuple(dict.fromkeys(str(need) for need in needs if need.missing)),
+        still_needed=tuple(
+            dict.fromkeys(
+                (*(str(need) for need in needs if need.missing), *_objections(facts, decision))
+            )
+        ),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
         beside=_beside(facts, needs),
@@ -166,8 +171,16 @@ def _counted(
     if pull_request is None:
         return None
     subject = catalogue.identities[asked.request.subject]
+    resource = catalogue.resources.get(asked.request.resource)
     exceptions = asked.exceptions(catalogue)
-    return count_approvals(pull_request, subject, catalogue, groups, now, exceptions)
+    return count_approvals(pull_request, subject, catalogue, groups, now, exceptions, resource)
+
+
+def _objections(facts: DecisionInput, decision: Decision) -> tuple[str, ...]:
+    """The requests for changes that stand: they deny, however many approve."""
+    if not facts.approvals.blocked_by:
+        return ()
+    return tuple(item.message for item in decision.reasons if item.rule == _PROVABLE)
 
 
 def _beside(facts: DecisionInput, needs: Sequence[Need]) -> tuple[str, ...]:

@@ -61,6 +61,16 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissal:
+    """The dismissal of a review, by GitHub's record of events. `actor` is None when it is gone."""
+
+    review: int
+    was: ReviewState  # what the review said until then
+    actor: Account | None
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequestCommit:
     """A commit of the pull request. None: its e-mail address belongs to no account."""
 
@@ -118,6 +128,7 @@ class PullRequest:
     complete: bool
     incomplete_because: str = ""
     base_changed_at: Instant | None = None  # when it was last aimed at another branch
+    dismissals: tuple[Dismissal, ...] = ()  # of every review whose state is DISMISSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
+from daypass.policy.dismissals import Dismissers, Objection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from daypass.model.identity import Identity
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Account, PullRequest, Review
+    from daypass.model.resource import Resource
     from daypass.policy.groups import GroupDirectory
 
 # GitHub's own account that commits what people merge and edit in the browser. It is no person:
@@ -33,6 +35,13 @@ _VERDICTS: Final = frozenset(
 _NO_APPROVAL: Final = {
     ReviewState.DISMISSED: ("dismissed", "the review was dismissed"),
     ReviewState.CHANGES_REQUESTED: ("changes-requested", "changes are requested"),
+}
+_STILL_NO: Final = {
+    Objection.STANDS: (
+        "changes-requested",
+        "changes are requested, and no owner dismissed that before the merge",
+    ),
+    Objection.UNKNOWN: ("dismissed", "it was dismissed, and whether by an owner is not known"),
 }
 _NOREPLY: Final = re.compile(r"([1-9][0-9]{0,18})\+[^@\s]+@users\.noreply\.([a-z0-9.-]+)")
 _SERVER: Final = re.compile(r"https?://([a-z0-9.-]+)")
@@ -60,6 +69,7 @@ class ApprovalCount:
     refused: tuple[RefusedReview, ...] = ()
     fault: str | None = None
     blocked_by: tuple[int, ...] = ()  # accounts whose request for changes stands
+    unsettled: tuple[int, ...] = ()  # accounts whose dismissed one may stand: that is not known
     excluded: Mapping[int, str] | None = None  # accounts whose approval never counts here, and why
 
 
@@ -70,10 +80,13 @@ def count_approvals(
     groups: GroupDirectory,
     now: Instant,
     exceptions: Iterable[PolicyException] = (),
+    resource: Resource | None = None,
 ) -> ApprovalCount:
     """Count the approvals of a pull request that asks for access for `subject`.
 
     Whoever answers for one of the `exceptions`, those about what is asked, does not approve it.
+    A dismissed request for changes stands unless its author dismissed it, or somebody independent
+    among the approvers or owners of the `resource`, or among the owners of the foundation.
 
     Of each reviewer the latest verdict counts that was given before the merge (before `now` while
     the pull request is open; GitHub tells whole seconds, so one given in the merge's own second
@@ -83,7 +96,8 @@ def count_approvals(
     """
     excluded = _parties(subject, exceptions, catalogue)
     fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
-    return _count(pull_request, excluded, fault, catalogue, groups, now)
+    owners = (*resource.approvers.groups, resource.business_owner) if resource is not None else ()
+    return _count(pull_request, excluded, fault, catalogue, groups, now, owners)
 
 
 def count_reviews(
@@ -142,6 +156,7 @@ def _count(
     catalogue: Catalogue,
     groups: GroupDirectory,
     now: Instant,
+    owners: tuple[str, ...] = (),
 ) -> ApprovalCount:
     try:
         hands = _hands(pull_request, frozenset(parties), _host(catalogue))
@@ -150,21 +165,27 @@ def _count(
     excluded = {**hands, **parties}
     counted: list[Approval] = []
     refused: list[RefusedReview] = []
-    blocked: list[int] = []
+    owners = (*owners, *catalogue.settings.foundation_owners)
+    dismissers = Dismissers(catalogue, groups, excluded, owners)
+    blocked: dict[Objection, list[int]] = {item: [] for item in Objection}
     for review in _latest_verdicts(pull_request, now):
+        objection = dismissers.objection(review, pull_request)
         problem = _problem(review, pull_request, excluded, catalogue)
+        if review.state is ReviewState.DISMISSED and objection is not Objection.NONE:
+            problem = _STILL_NO[objection]
         if problem is not None:
             refused.append(_refusal(review, *problem))
         elif review.state is ReviewState.APPROVED:
             counted.append(_approval(review, catalogue))
-        if _blocks(review, excluded, catalogue, groups) and review.reviewer is not None:
-            blocked.append(review.reviewer.id)
+        if _can_block(review, excluded, catalogue, groups) and review.reviewer is not None:
+            blocked[objection].append(review.reviewer.id)
     refused.extend(_never_counted(pull_request, now))
     return ApprovalCount(
         counted=() if fault else tuple(sorted(counted, key=lambda item: item.account_id)),
         refused=tuple(refused),
         fault=fault,
-        blocked_by=tuple(sorted(blocked)),
+        blocked_by=tuple(sorted(blocked[Objection.STANDS])),
+        unsettled=tuple(sorted(blocked[Objection.UNKNOWN])),
         excluded=excluded,
     )
 
@@ -289,21 +310,19 @@ def _role(what: str) -> str:
     return f"behind {what}" if what.startswith(("the pu", "the push")) else what
 
 
-def _blocks(
+def _can_block(
     review: Review,
     excluded: Mapping[int, str],
     catalogue: Catalogue,
     groups: GroupDirectory,
 ) -> bool:
-    """Whether it is a request for changes by somebody whose approval could have counted.
+    """Whether a request for changes counts: its author's approval could have counted.
 
     An account that nobody here knows cannot block: on a public repository that would let anybody
     stop everything. While a group is unknown, nobody can be said to be a stranger.
     """
     reviewer = review.reviewer
-    if review.state is not ReviewState.CHANGES_REQUESTED or reviewer is None:
-        return False
-    if reviewer.type is not AccountType.USER or reviewer.id in excluded:
+    if reviewer is None or reviewer.type is not AccountType.USER or reviewer.id in excluded:
         return False
     return (
         catalogue.identity_of(reviewer.id) is not None

@@ -227,10 +227,12 @@ def approvals_facts(count: ApprovalCount | None, groups: GroupDirectory) -> Appr
         )
         for item in sorted(count.counted, key=lambda item: item.account_id)
     )
+    # Of status "unknown" and without a fault, `blocked_by` holds those whose "no" may stand.
+    unsettled = count.unsettled if not count.blocked_by and count.fault is None else ()
     return ApprovalsFacts(
-        status=Status.KNOWN if count.fault is None else Status.UNKNOWN,
+        status=Status.KNOWN if count.fault is None and not unsettled else Status.UNKNOWN,
         fault=count.fault,
-        blocked_by=tuple(sorted(count.blocked_by)),
+        blocked_by=tuple(sorted(count.blocked_by or unsettled)),
         excluded=tuple(sorted(count.excluded or ())),
         counted=counted if count.fault is None else (),
     )

@@ -125,6 +125,13 @@ def prove_foundation(
     if count.blocked_by:
         accounts = ", ".join(map(str, count.blocked_by))
         return ProvenanceFault("changes-requested", f"{name}: account {accounts} asks for changes")
+    if count.unsettled:
+        accounts = ", ".join(map(str, count.unsettled))
+        return ProvenanceFault(
+            "unknown-group",
+            f"{name}: whether an owner dismissed the request for changes of account {accounts} "
+            "cannot be had from GitHub",
+        )
     counted = [
         item for item in count.counted if any(item.account_id in group.accounts for group in owners)
     ]

@@ -212,6 +212,9 @@ def answer(judge: Judge, number: dict[str, Any]) -> str:
         given = judge("POST", PULL + "/reviews", {"event": event, "body": "read it"}, **number)
     judge("GET", REVIEW, review_id=given["id"], **number)
     judge("PUT", REVIEW + "/dismissals", {"message": "done"}, review_id=given["id"], **number)
+    told = judge("GET", ISSUE + "/events", **number)[-1]
+    assert told["event"] == "review_dismissed"
+    assert told["dismissed_review"]["review_id"] == given["id"]
     judge("GET", PULL + "/reviews", **number)
     judge("POST", ISSUE + "/labels", ["access"], **number)
     judge("GET", REPOSITORY + "/pulls", **NAMES)

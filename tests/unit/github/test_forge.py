@@ -18,7 +18,7 @@ from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
-from daypass.model.pullrequest import Account, AccountType
+from daypass.model.pullrequest import Account, AccountType, ReviewState
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -116,6 +116,37 @@ def test_the_last_change_of_its_base_is_told(
     ]
     serve(github, events=events)
     assert forge.pull_request(3).base_changed_at == Instant.parse("2026-11-22T10:12:00Z")
+
+
+def _dismissed(review: int = 31, state: str = "changes_requested", **over: Any) -> dict[str, Any]:
+    dismissed = {"review_id": review, "state": state, "dismissal_message": "no"}
+    body = {"event": "review_dismissed", "actor": answers.user(11), "created_at": answers.MERGED}
+    return body | {"dismissed_review": dismissed} | over
+
+
+def test_who_dismissed_a_review_is_asked_of_github(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    events = [_dismissed(), {"event": "labeled"}, _dismissed(32, "approved", actor=None)]
+    reviews = [answers.review(id=number, state="DISMISSED") for number in (31, 32)]
+    serve(github, events=events, reviews=reviews)
+    first, second = forge.pull_request(3).dismissals
+    assert (first.review, first.was, first.at) == (
+        31,
+        ReviewState.CHANGES_REQUESTED,
+        Instant.parse(answers.MERGED),
+    )
+    assert (first.actor.id if first.actor else None, second.actor) == (11, None)
+    assert second.was is ReviewState.APPROVED
+
+
+@pytest.mark.parametrize("events", [[], [_dismissed(32)], [_dismissed(state="unheard")]])
+def test_a_dismissal_that_github_does_not_tell_of_yet_is_waited_for(
+    github: responses.RequestsMock, forge: GitHubForge, events: list[dict[str, Any]]
+) -> None:
+    serve(github, events=events, reviews=[answers.review(state="DISMISSED")])
+    with pytest.raises(ForgeUnavailableError):
+        forge.pull_request(3)
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,10 @@ def facts(
     subject = world.identities.get(asked.subject)
     question = Asked(asked, lane, pull.author)
     excepted = question.exceptions(world)
-    count = count_approvals(pull, subject, world, groups, now, excepted) if subject else None
+    wanted = world.resources.get(asked.resource)
+    count = (
+        count_approvals(pull, subject, world, groups, now, excepted, wanted) if subject else None
+    )
     surroundings = Surroundings(now, groups, **{"history": (), "held": (), **around})
     return build_input(question, world, count, surroundings)
 

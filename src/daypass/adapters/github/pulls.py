@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.github import wire
 from daypass.adapters.github.pushes import PushRecord, Span, pushes_of
-from daypass.errors import ForgeRefusedError
-from daypass.model.pullrequest import PullRequest
+from daypass.errors import ForgeRefusedError, ForgeUnavailableError
+from daypass.model.pullrequest import PullRequest, ReviewState
 
 if TYPE_CHECKING:
     from daypass.adapters.github.transport import Transport
     from daypass.model.instant import Instant
+    from daypass.model.pullrequest import Dismissal, Review
 
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
 _MOST_COMMITS: Final = 250
@@ -27,7 +28,8 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     """Ask GitHub for a pull request, its files, commits, reviews, pushes and changes of base.
 
     Raises:
-        ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or refuses.
+        ForgeUnavailableError: GitHub does not answer, or does not tell yet who dismissed a review.
+        ForgeRefusedError: GitHub refuses.
     """
     path = f"/repos/{repository}/pulls/{number}"
     pull = transport.get(path)
@@ -35,8 +37,9 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     commits = wire.read_all(wire.commit, transport.pages(f"{path}/commits"))
     reviews = wire.read_all(wire.review, transport.pages(f"{path}/reviews"))
     record = _pushes(transport, pull)
-    events = transport.pages(f"/repos/{repository}/issues/{number}/events")
+    events = tuple(transport.pages(f"/repos/{repository}/issues/{number}/events"))
     base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
+    dismissals = _dismissals(number, reviews, events)
 
     def pull_request(value: Any) -> PullRequest:
         gap = _cut(value, len(files), len(commits)) or record.gap
@@ -63,6 +66,7 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
             complete=not gap,
             incomplete_because=gap,
             base_changed_at=max(base_changes, default=None),
+            dismissals=dismissals,
         )
 
     return wire.read(pull_request, pull)
@@ -110,6 +114,24 @@ def _base_change(value: Any) -> Instant | None:
     if wire.text(value["event"]) not in _BASE_CHANGES:
         return None
     return wire.instant(value["created_at"])
+
+
+def _dismissals(
+    number: int, reviews: tuple[Review, ...], events: tuple[Any, ...]
+) -> tuple[Dismissal, ...]:
+    """The dismissals of reviews; each dismissed one has its own, or GitHub is asked again."""
+    found = tuple(item for item in wire.read_all(wire.dismissal, events) if item is not None)
+    told = {item.review for item in found}
+    untold = [
+        item.id for item in reviews if item.state is ReviewState.DISMISSED and item.id not in told
+    ]
+    if untold:
+        raise ForgeUnavailableError(
+            f"GitHub does not tell yet who dismissed review {untold[0]} of #{number}",
+            remedy="Nothing to mend: the next run asks again. If it stays so, its reviewer reviews "
+            "again.",
+        )
+    return found
 
 
 def _span(value: Any) -> tuple[Span, str | None]:

@@ -17,6 +17,7 @@ from daypass.model.pullrequest import (
     ChangedFile,
     ClosedPullRequest,
     Comment,
+    Dismissal,
     PullRequestCommit,
     Review,
     ReviewState,
@@ -101,6 +102,19 @@ def review(value: Any) -> Review:
         state=ReviewState(value["state"]),
         commit=optional(sha, value["commit_id"]),
         submitted_at=optional(instant, value.get("submitted_at")),
+    )
+
+
+def dismissal(value: Any) -> Dismissal | None:
+    """The dismissal that an issue's event tells; None for every other event."""
+    if text(value["event"]) != "review_dismissed":
+        return None
+    dismissed = value["dismissed_review"]
+    return Dismissal(
+        review=number(dismissed["review_id"]),
+        was=ReviewState(text(dismissed["state"]).upper()),
+        actor=account(value["actor"]),
+        at=instant(value["created_at"]),
     )
 
 

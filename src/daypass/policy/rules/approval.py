@@ -20,12 +20,17 @@ def _approvals_provable(facts: DecisionInput) -> Verdict:
         return passed("the emergency lane is reviewed afterwards")
     if approvals.fault is not None:
         return failed(f"no approval of this pull request counts: {approvals.fault}")
+    accounts = ", ".join(str(account) for account in approvals.blocked_by)
+    if approvals.status != Status.KNOWN and accounts:
+        return unknown(
+            f"whether an owner dismissed the request for changes of account {accounts} is not known"
+        )
     if approvals.status != Status.KNOWN:
         return unknown("approvals are not known here: they are counted at the merge")
-    if approvals.blocked_by:
-        accounts = ", ".join(str(account) for account in approvals.blocked_by)
+    if accounts:
         return failed(
-            f"account {accounts} asks for changes: that stands until it is approved or dismissed"
+            f"account {accounts} asks for changes: that stands until that account approves, or an "
+            "owner dismisses it before the merge"
         )
     names = ", ".join(item.who for item in approvals.counted)
     return passed(f"{len(approvals.counted)} approval(s) count{f': {names}' if names else ''}")
@@ -45,10 +50,11 @@ RULES: Final = (
         name="approvals-provable",
         purpose="Approvals are computed from GitHub's record: latest verdict of each person, on "
         "the head, before the merge, by nobody who wrote, pushed, asks, receives or answers. "
-        "A request for changes stands until its author is content.",
+        "A request for changes stands until its author is content, or an owner dismisses it: a "
+        "dismissal by the requester, or by a bot, is none.",
         passes="bob approved the head, and had no hand in it",
         fails="a commit whose author belongs to no account, or carol asks for changes",
-        requirements=("R12", "threats 1, 2, 31, 32"),
+        requirements=("R12", "threats 1, 2, 31, 32, 51"),
         check=_approvals_provable,
     ),
     BuiltInRule(

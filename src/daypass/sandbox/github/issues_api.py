@@ -79,7 +79,7 @@ def add_labels(call: Call) -> Answer:
 
 @routes.add("GET", _ISSUE + "/events", needs=_READ)
 def events(call: Call) -> Answer:
-    """What happened to it, oldest first; of all that GitHub lists, the changes of a base."""
+    """What happened to it, oldest first; changes of its base and dismissals of reviews alone."""
     pull = call.repository.pulls.get(call.issue.number)
     found = list(pull.events) if pull is not None else []
     return call.page(found, lambda item: call.hub.views.issue_event(call.repository, item))

@@ -263,7 +263,8 @@ class PullViews(Views):
             "commit_url": None,
             "created_at": event.at,
             "performed_via_github_app": None,
-            "lock_reason": None,  # no kind of event in GitHub's description does without one
+            # no kind of event in GitHub's description does without one or the other
+            **(event.details or {"lock_reason": None}),
         }
 
     def activity(self, activity: Activity) -> Json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.sandbox.github import merging
 from daypass.sandbox.github.routing import Answer, Call, RefusalError, Routes
-from daypass.sandbox.github.state import Review
+from daypass.sandbox.github.state import IssueEvent, Review
 
 if TYPE_CHECKING:
     from daypass.sandbox.github.state import PullRequest, Repository
@@ -167,11 +167,25 @@ def review_by_id(call: Call) -> Answer:
 @routes.add("PUT", _PULL + "/reviews/{review_id}/dismissals", needs=_WRITE, role="write")
 def dismiss_review(call: Call) -> Answer:
     """Take away what a review counts for; it stays in the list, as DISMISSED."""
-    call.text("message")
+    message = call.text("message")
     with call.repository.lock:
         given = _review(call)
         if given.state not in ("APPROVED", "CHANGES_REQUESTED"):
             raise RefusalError(422, "Validation Failed: Can not dismiss this review")
+        event = IssueEvent(
+            call.hub.directory.new_id(),
+            call.actor,
+            "review_dismissed",
+            call.hub.clock.stamp(),
+            {
+                "dismissed_review": {
+                    "state": given.state.lower(),
+                    "review_id": given.id,
+                    "dismissal_message": message,
+                }
+            },
+        )
+        call.pull.events.append(event)
         given.state = "DISMISSED"
     return Answer(call.hub.views.review(call.repository, call.pull, given))
 

@@ -58,8 +58,9 @@ class IssueEvent:
 
     id: int
     actor: Account
-    event: str  # base_ref_changed
+    event: str  # base_ref_changed | review_dismissed
     at: str
+    details: dict[str, Any] = field(default_factory=dict)  # what this kind of event has beside
 
 
 @dataclass(eq=False, slots=True)
