@@ -153,20 +153,22 @@ def ground_of(repository: GitRepository, head: str, words: argparse.Namespace) -
         catalogue_problem=problem,
         verification=verification,
         version=__version__,
-        held=_held(words) if words.vault else None,
+        held=_held(words, catalogue) if words.vault else None,
         promises=_promises(repository, head) if words.controls else (),
         cases=_cases(repository, head, catalogue) if words.controls and catalogue else None,
     )
 
 
-def _held(words: argparse.Namespace) -> Held:
+def _held(words: argparse.Namespace, catalogue: Catalogue | None) -> Held:
     """What Vault holds now. Raises what `wiring.vault` and `look` raise."""
     from daypass.cli import wiring
     from daypass.lifecycle.held import look
+    from daypass.lifecycle.ownership import token_roles
 
     directory = wiring.directory_of(words.directory)
+    roles = token_roles([catalogue] if catalogue is not None else [])
     with wiring.vault(directory) as (issuer, settings):
-        return look(issuer, settings.github.repository_id)
+        return look(issuer, roles, settings.github.repository_id)
 
 
 def _promises(repository: GitRepository, head: str) -> tuple[tuple[str, Duration], ...]:

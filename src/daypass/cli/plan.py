@@ -292,7 +292,12 @@ def _show_work(work: _Work, form: str) -> ExitCode:
                     for action in work.actions
                 ],
                 "orphans": [
-                    {"grant": orphan.grant_id, "accessor": orphan.digest} for orphan in work.orphans
+                    {
+                        "grant": orphan.grant_id,
+                        "accessor": orphan.digest,
+                        "tokenRole": orphan.token_role,
+                    }
+                    for orphan in work.orphans
                 ],
                 "offline": [
                     {
@@ -317,7 +322,7 @@ def _show_work(work: _Work, form: str) -> ExitCode:
         for why in work.why(action):
             output.say(f"          {output.printable(why)}")
     for orphan in work.orphans:
-        output.say(f"revoke    {output.printable(orphan.grant_id)}  (no grant on main knows it)")
+        output.say(f"revoke    {output.printable(orphan.what)}  (no grant on main knows it)")
     for use in work.offline:
         text = f"{use.grant_id}  (taken offline, by {use.token_role}, until {use.not_after})"
         output.say(f"write down {output.printable(text)}")

@@ -333,7 +333,7 @@ class _Pass:
         )
 
     def _end_orphans(self, seen: Observation, strangers: Strangers) -> list[Happening]:
-        """Revoke tokens with our marks that no grant on main has; tell of those of a run before."""
+        """Revoke tokens of our roles that no grant on main has; tell of those of a run before."""
         if strangers.orphans:
             seen_once.note(self.ports, self.outcome, strangers.orphans)
         done = set(seen_once.unrecorded(self.ports, seen.world.head, self.left))
@@ -346,7 +346,7 @@ class _Pass:
                 self.outcome.alarm(cause, error.message)
                 done.discard(orphan.digest)
                 continue
-            text = f"a token marked {orphan.grant_id!a} lived that no grant knows: revoked"
+            text = f"{orphan.what} lived that no grant knows: revoked"
             if orphan.is_closed:
                 text = f"a token of {orphan.grant_id!a}, which had ended, lived: revoked"
             if why is not None:

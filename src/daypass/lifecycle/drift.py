@@ -1,7 +1,9 @@
-"""Drift: tokens with daypass's marks that main does not know. Nothing lives that git does not.
+"""Drift: tokens of daypass's own roles that main does not know. Nothing lives that git does not.
 
-What a parallel run is about to write is no drift: its slot is read before anything is revoked. Nor
-is what an invoker took of Vault while GitHub was down: that is told apart, and written down.
+A token is ours by the role that it was minted through, which Vault keeps; its marks are the
+minter's word, and only say which grant to look for. What a parallel run is about to write is no
+drift: its slot is read before anything is revoked. Nor is what an invoker took of Vault while
+GitHub was down: that is told apart, and written down.
 """
 
 from __future__ import annotations
@@ -14,35 +16,31 @@ from typing import TYPE_CHECKING, Final
 from daypass.errors import TemporaryError, VaultRefusedError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.leases import Window, await_leases
-from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
+from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.offline import OfflineUse, is_offline
+from daypass.lifecycle.ownership import engine_roles, is_marked, is_own, token_roles
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.names import grant_path, is_name
-from daypass.model.resource import (
-    OFFLINE_PREFIX,
-    break_glass_role_name,
-    offline_role_name,
-    token_role_name,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.offline import OfflineNote
-    from daypass.lifecycle.ports import TokenState
+    from daypass.lifecycle.ports import Slot, TokenState
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
 
 # What a note calls an accessor is its writer's word, and Vault is asked about it.
+UNMARKED: Final = "?"
 _ACCESSOR: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A live token that carries a grant's marks, and that no grant on main has."""
+    """A live token of a role of ours that no grant on main has. `grant_id`: "?" if unmarked."""
 
     digest: str
     accessor: str
@@ -50,14 +48,21 @@ class Orphan:
     token_role: str | None
     not_before: Instant | None = None  # None: Vault does not tell
     is_closed: bool = False  # its id has ended: a Vault that was restored brings its token back
+    was_granted: bool = False  # Vault's memory has it as the token of the grant that it names
 
     @property
     def is_unbidden(self) -> bool:
         """Whether `--max` counts its end: a main whose loss was accepted shows many of them.
 
-        What somebody minted offline, and cannot be what it says, never had a grant.
+        What Vault's memory does not know never was a grant, and no number of them protects it.
         """
-        return not self.is_closed and not (self.token_role or "").startswith(OFFLINE_PREFIX)
+        return self.was_granted and not self.is_closed
+
+    @property
+    def what(self) -> str:
+        """The token, for people."""
+        marked = f"marked {self.grant_id!a}" if self.grant_id != UNMARKED else "without a mark"
+        return f"a token of the role {self.token_role or '?'}, {marked},"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +101,11 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
     # Of two tokens that carry one id, one can be what it says.
     live = {use.grant_id: use for use in taken.values()}
     kept = {use.digest for use in live.values()}
+    roles = token_roles(world.rulings)
     orphans = tuple(
-        Orphan(
-            digest,
-            state.accessor,
-            state.meta.get(GRANT_MARK, "?"),
-            state.token_role,
-            state.not_before,
-            _is_closed(ports, state),
-        )
+        _orphan(ports, digest, state)
         for digest, state in found.items()
-        if digest not in kept and _is_orphan(ports, seen, state, repository_id)
+        if digest not in kept and _is_orphan(ports, seen, state, roles, repository_id)
     )
     notes = ports.registry.offline_notes()
     written = {(use.entity_id, use.grant_id) for use in live.values()}
@@ -127,24 +126,13 @@ def end_orphan(ports: Ports, orphan: Orphan, catalogue: Catalogue | None) -> str
     ports.issuer.revoke(orphan.accessor)
     if ports.issuer.lookup(orphan.accessor) is not None:
         raise TemporaryError(
-            f"a token marked {orphan.grant_id!a} that no grant knows could not be ended",
+            f"{orphan.what} that no grant knows could not be ended",
             remedy="The next run tries again. Vault's own log says why.",
         )
-    opened = _engine_roles(catalogue).get(orphan.token_role or "") if catalogue else None
+    opened = engine_roles(catalogue).get(orphan.token_role or "") if catalogue else None
     if opened is None:
         return None
     return await_leases(ports.issuer, *opened).why(Window(since=orphan.not_before))
-
-
-def _engine_roles(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
-    """Mount and role of what the tokens of each token role can open."""
-    return {
-        name(resource.name, level.name, tier.length): (level.mount, tier.role)
-        for resource in catalogue.resources.values()
-        for level in resource.levels.values()
-        for tier in level.tiers
-        for name in (token_role_name, break_glass_role_name, offline_role_name)
-    }
 
 
 def _taken(
@@ -155,7 +143,7 @@ def _taken(
     if (
         not is_offline(state)
         or not is_name(grant_id)
-        or state.meta.get(REPOSITORY_MARK) != str(repository_id)
+        or not is_marked(state, repository_id)
         or grant_id in seen.world.grants
         or ports.registry.read(grant_id) is not None
     ):
@@ -182,29 +170,43 @@ def _over(ports: Ports, seen: Observation, note: OfflineNote) -> OfflineUse | No
     return OfflineUse.of_note(note if named else replace(note, accessor=""))
 
 
-def _is_orphan(ports: Ports, seen: Observation, state: TokenState, repository_id: int) -> bool:
-    """Whether it is a token of this repository's own that nothing accounts for.
-
-    By its marks, or by an offline role: who mints through one makes its marks too.
-    """
-    marked = GRANT_MARK in state.meta and state.meta.get(REPOSITORY_MARK) == str(repository_id)
-    if not is_offline(state):
-        return marked and not _is_under_way(ports, state)
-    ruling = seen.world.ruling
-    # Any level's: one that can be taken offline no more has its role until the next `vault apply`.
-    if ruling is None or not (marked or state.token_role in _engine_roles(ruling)):
+def _is_orphan(
+    ports: Ports,
+    seen: Observation,
+    state: TokenState,
+    roles: Container[str],
+    repository_id: int,
+) -> bool:
+    """Whether it is a token of this repository's own roles that nothing accounts for."""
+    if not is_own(state, roles, repository_id):
         return False
-    grant_id = state.meta.get(GRANT_MARK, "")
-    slot = ports.registry.read(grant_id) if is_name(grant_id) else None
+    if not is_offline(state):
+        return not _is_under_way(ports, state)
+    # Any level's: one that can be taken offline no more has its role until the next `vault apply`.
+    if seen.world.ruling is None:
+        return False
+    slot = _slot_of(ports, state)
     # Its id is its own from the moment at which a run takes it up: a reservation is another's.
     return slot is None or slot.data.get("accessor") != state.accessor
 
 
-def _is_closed(ports: Ports, state: TokenState) -> bool:
-    """Whether Vault's memory says that the grant which the token names has ended."""
+def _slot_of(ports: Ports, state: TokenState) -> Slot | None:
+    """What Vault's memory has of the grant which the token names, if it names one."""
     grant_id = state.meta.get(GRANT_MARK, "")
-    slot = ports.registry.read(grant_id) if is_name(grant_id) else None
-    return slot is not None and slot.state is SlotState.CLOSED
+    return ports.registry.read(grant_id) if is_name(grant_id) else None
+
+
+def _orphan(ports: Ports, digest: str, state: TokenState) -> Orphan:
+    slot = _slot_of(ports, state)
+    return Orphan(
+        digest,
+        state.accessor,
+        state.meta.get(GRANT_MARK, UNMARKED),
+        state.token_role,
+        state.not_before,
+        is_closed=slot is not None and slot.state is SlotState.CLOSED,
+        was_granted=slot is not None and slot.data.get("accessor") == state.accessor,
+    )
 
 
 def _is_under_way(ports: Ports, state: TokenState) -> bool:
@@ -213,7 +215,7 @@ def _is_under_way(ports: Ports, state: TokenState) -> bool:
     A reservation without a mint may be of a run that lives, or of one that was killed: the run that
     takes it up mints anew, and then this token is one that no slot names.
     """
-    slot = ports.registry.read(state.meta[GRANT_MARK])
+    slot = _slot_of(ports, state)
     if slot is None:
         return False
     if slot.state is SlotState.RESERVED:

@@ -359,7 +359,7 @@ def delivered_again(grant: Grant, record_blob: str | None, run: Run) -> Happenin
 
 
 def orphaned(accessor_digest: str, run: Run) -> Happening:
-    """A token with daypass's marks that no grant on main knows, found and revoked."""
+    """A token of daypass's own roles that no grant on main knows, found and revoked."""
     event = make_event(
         EventKind.DRIFT,
         None,
@@ -370,9 +370,9 @@ def orphaned(accessor_digest: str, run: Run) -> Happening:
     return Happening(
         event,
         "Revoke a token that no grant knows",
-        "It carried the marks of a grant of this repository, and main has no such grant:\n"
-        "what a run left that was killed while it minted, or something that was minted behind its\n"
-        "back. Vault's audit log tells which.",
+        "It was minted through a token role of daypass's own, and main has no such grant: what a\n"
+        "run left that was killed while it minted, or something that was minted behind its back.\n"
+        "Vault's audit log tells which.",
         is_note=True,
     )
 

@@ -1,4 +1,4 @@
-"""Held: the tokens with daypass's marks that Vault holds at one moment, to compare with git."""
+"""Held: the tokens of daypass's own roles that Vault holds at one moment, to compare with git."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
+from daypass.lifecycle.marks import GRANT_MARK
+from daypass.lifecycle.ownership import is_own
 from daypass.lifecycle.world import accessor_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from daypass.lifecycle.ports import Issuer
     from daypass.model.instant import Instant
@@ -22,11 +23,11 @@ class Held:
     """What Vault holds of one repository's grants."""
 
     at: Instant  # Vault's time, after it was looked at
-    tokens: Mapping[str, str]  # digest of a live token's accessor → the grant that its mark names
+    tokens: Mapping[str, str]  # digest of a live token's accessor → the grant that it names, or "?"
 
 
-def look(issuer: Issuer, repository_id: int) -> Held:
-    """Look up every live token, and keep those that carry the marks of that repository.
+def look(issuer: Issuer, roles: Container[str], repository_id: int) -> Held:
+    """Look up every live token, and keep those of that repository's token roles.
 
     Raises VaultUnavailableError; VaultRefusedError if the token at hand may not list or look up.
     """
@@ -34,10 +35,8 @@ def look(issuer: Issuer, repository_id: int) -> Held:
     with ThreadPoolExecutor(WORKERS) as pool:
         states = tuple(pool.map(issuer.lookup, accessors))
     tokens = {
-        accessor_digest(accessor): state.meta[GRANT_MARK]
+        accessor_digest(accessor): state.meta.get(GRANT_MARK, "?")
         for accessor, state in zip(accessors, states, strict=True)
-        if state is not None
-        and GRANT_MARK in state.meta
-        and state.meta.get(REPOSITORY_MARK) == str(repository_id)
+        if state is not None and is_own(state, roles, repository_id)
     }
     return Held(issuer.now(), tokens)

@@ -40,8 +40,8 @@ def note(ports: Ports, outcome: Outcome, orphans: Iterable[Orphan] = ()) -> None
     seen = {alarm.cause: alarm.text for alarm in outcome.causes.values() if not alarm.standing}
     for orphan in orphans:
         text = (
-            f"a token marked {orphan.grant_id!a} lived that no grant knows; the run that revoked "
-            "it did not get to its end"
+            f"{orphan.what} lived that no grant knows; the run that revoked it did not get to its "
+            "end"
         )
         seen.setdefault(orphan_cause(orphan.digest), text)
     if seen:

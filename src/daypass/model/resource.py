@@ -145,14 +145,14 @@ def _level(name: str, body: Mapping[str, Any]) -> Level:
 
 
 # One name for the token role and for the only policy that it may hand out.
-_ROLE_PREFIX: Final = "daypass"
-BREAK_GLASS_PREFIX: Final = f"{_ROLE_PREFIX}-bg-"  # of the emergency lane
-OFFLINE_PREFIX: Final = f"{_ROLE_PREFIX}-offline-"  # of what people mint while GitHub is down
+ROLE_PREFIX: Final = "daypass"
+BREAK_GLASS_PREFIX: Final = f"{ROLE_PREFIX}-bg-"  # of the emergency lane
+OFFLINE_PREFIX: Final = f"{ROLE_PREFIX}-offline-"  # of what people mint while GitHub is down
 
 
 def token_role_name(resource: str, level: str, tier: Duration) -> str:
     """The Vault token role (and policy) through which grants of that tier are minted."""
-    return f"{_ROLE_PREFIX}-{resource}-{level}-{tier}"
+    return f"{ROLE_PREFIX}-{resource}-{level}-{tier}"
 
 
 def break_glass_role_name(resource: str, level: str, tier: Duration) -> str:

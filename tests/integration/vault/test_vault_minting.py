@@ -100,6 +100,10 @@ def test_a_grant_opens_the_door_until_it_is_revoked(
     state = issuer.lookup(minted.accessor)
     assert state is not None
     assert state.meta == {"grant": wanted.grant_id}
+    assert state.token_role == wanted.token_role
+    wrapping = issuer.lookup(minted.wrapping_accessor)
+    assert wrapping is not None
+    assert wrapping.token_role is None, "whoever takes it for a grant's token ends the delivery"
     assert state.not_after == minted.not_after
     assert minted.not_after.since(minted.not_before) == pytest.approx(600, abs=0.01)
     assert minted.accessor in issuer.live_accessors()

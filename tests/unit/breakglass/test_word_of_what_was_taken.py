@@ -59,7 +59,7 @@ class Vault:
 
 def uses(vault: Vault, *, listed: tuple[str, ...] = (), **grants: Any) -> tuple[OfflineUse, ...]:
     ports = SimpleNamespace(issuer=vault, registry=vault)
-    world = SimpleNamespace(grants=grants, ruling=None, is_rolled_back=False)
+    world = SimpleNamespace(grants=grants, ruling=None, rulings=(), is_rolled_back=False)
     seen = SimpleNamespace(world=world, accessors={accessor_digest(item): item for item in listed})
     return find_strangers(cast("Any", ports), cast("Any", seen), 7).offline
 

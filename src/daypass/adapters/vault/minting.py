@@ -32,6 +32,7 @@ _LESSER: Final = (
     "using the lesser value of {ttl} seconds"
 )
 _CREATE: Final = "auth/token/create/"
+_WRAPPING: Final = ["response-wrapping"]  # of a wrapping token; no token role can give it
 # A token without an end is somebody else's (a root token): shown as ending with the calendar.
 _NEVER: Final = Instant.parse("9999-12-31T23:59:59Z")
 
@@ -162,7 +163,12 @@ def began(record: Mapping[str, Any]) -> Instant | None:
 
 
 def role_of(record: Mapping[str, Any]) -> str | None:
-    """The token role that the token was made through, by the path that Vault keeps with it."""
+    """The token role that the token was made through, by what Vault keeps with it.
+
+    The wrapping token of an on-claim grant has the path of what it wraps (tried), and no role.
+    """
+    if record.get("policies") == _WRAPPING:
+        return None
     path = str(record.get("path") or "")
     return path.removeprefix(_CREATE) if path.startswith(_CREATE) else None
 
