@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shlex
 import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from daypass.adapters.new_file import NewFile
 from daypass.errors import ClaimError, UsageError
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class File:
     """A new file that only its owner can read; it appears whole, and replaces nothing."""
 
     path: Path
-    _draft: Path | None = None
+    _new: NewFile | None = None
 
     def prepare(self) -> None:
         """Write as much as will be needed, under another name: a full disk shows now."""
@@ -211,44 +211,39 @@ class File:
                 f"{self.path} exists, and is not overwritten",
                 remedy="Nothing was opened. Remove it or name another file, and run it again.",
             )
-        self._draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        self._new = NewFile.create(self.path)
         try:
-            self._write(self._draft, b"\0" * _ROOM, os.O_CREAT | os.O_EXCL)
+            self._new.write(b"\0" * _ROOM)
         except OSError:
             self.abandon()
             raise
 
     def give(self, handful: Handful) -> None:
-        """Write, and let it appear under its name."""
-        draft = self._draft
-        if draft is None:
+        """Write through the same descriptor, and let it appear under its name."""
+        new = self._new
+        if new is None:
             raise ValueError("prepare comes first")
         try:
-            self._write(draft, handful.to_json().encode(), os.O_TRUNC)
-        except OSError as error:
-            self.abandon()
-            raise _lost(handful.grant, error) from error
-        try:
-            os.link(draft, self.path)
-        except OSError as error:
+            new.write(handful.to_json().encode())
+            new.appear()
+        except FileExistsError as error:
+            if not new.is_there():
+                new.discard()
+                raise _lost(handful.grant, error) from error
+            new.leave()
             raise ClaimError(
-                f"{self.path} could not be made ({error.strerror}); the credential is in {draft}",
+                f"{self.path} could not be made ({error.strerror}); the credential is in "
+                f"{self.path.with_name(new.draft)}",
                 remedy="Move that file to where you want it.",
             ) from error
-        draft.unlink()
+        except OSError as error:
+            new.discard()
+            raise _lost(handful.grant, error) from error
 
     def abandon(self) -> None:
         """Remove what was prepared."""
-        if self._draft is not None:
-            self._draft.unlink(missing_ok=True)
-
-    @staticmethod
-    def _write(path: Path, data: bytes, flags: int) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        if self._new is not None:
+            self._new.discard()
 
 
 def _lost(grant: Given, error: OSError) -> ClaimError:

@@ -8,10 +8,10 @@ any use ends it. The file `<id>.accessor` beside it holds the name under which i
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Final
 
+from daypass.adapters.new_file import NewFile
 from daypass.model.secret import Secret
 
 _LIMIT: Final = 4096  # bytes; a token has about 100
@@ -57,14 +57,12 @@ def _accessor_path(grant_id: str) -> Path:
 
 
 def _write(path: Path, content: Secret) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    new = NewFile.create(path)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
-            file.write(content.reveal())
-        draft.replace(path)
+        new.write(content.reveal().encode("ascii"))
+        new.take_place()
     finally:
-        draft.unlink(missing_ok=True)
+        new.discard()
 
 
 def _read(path: Path) -> Secret | None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.new_file import write_new
 from daypass.errors import EvidenceError, PermanentError
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ def write_query(content: bytes, target: Path) -> None:
 
     Raises:
         PermanentError: there is no openssl, or it fails.
+        OSError: the file cannot be written, or is there already.
     """
     digest = hashlib.sha256(content).hexdigest()
-    done = _openssl("-query", "-digest", digest, "-sha256", "-cert", "-out", str(target))
+    done = _openssl("-query", "-digest", digest, "-sha256", "-cert")
     if done.returncode:
         raise PermanentError(
-            "`openssl ts -query` failed", remedy="Check that the file can be written."
+            "`openssl ts -query` failed", remedy="Run `openssl version`: 1.1.1 or later is needed."
         )
+    write_new(target, done.stdout)
 
 
 def verified_time(file: Path, answer: Path, authority: Path) -> str:

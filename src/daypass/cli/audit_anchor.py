@@ -42,6 +42,7 @@ def run(
         UsageError: there is no event to anchor, or no Vault token; a file is there already.
         GitError: there is such a tag already.
     """
+    from daypass.adapters.new_file import write_new
     from daypass.adapters.timestamp import write_query
     from daypass.cli import wiring
     from daypass.lifecycle.anchoring import make_anchor
@@ -61,7 +62,7 @@ def run(
     tag = repository.write_tag(name, content)
     try:
         if words.output is not None:
-            words.output.write_bytes(content)
+            write_new(words.output, content)
         if words.timestamp_query is not None:
             write_query(content, words.timestamp_query)
     except OSError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.adapters.git import GitRepository
+    from daypass.adapters.new_file import NewFile
     from daypass.ledger.verify import Report
 
 
@@ -59,8 +60,7 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
             "--anchor; to keep a copy as it is, use `git bundle create`.",
         )
     directory = wiring.directory_of(words.directory)
-    with _all_or_nothing(target, *beside.values()):
-        sha256, signer = _write(directory, head, target, beside, sign=words.sign)
+    sha256, signer = _write(directory, head, target, beside, sign=words.sign)
     _show(found, target, sha256, signer, words.format)
     return ExitCode.DONE
 
@@ -69,19 +69,19 @@ def _write(
     directory: Path, head: str, target: Path, beside: dict[str, Path], *, sign: bool
 ) -> tuple[str, str | None]:
     """The three files; returns the SHA-256 in hex, and the fingerprint of the key that signed."""
-    from daypass.adapters.git.bundling import file_digests, write_bundle
+    from daypass.adapters.git.bundling import write_bundle
     from daypass.cli import wiring
 
     branch = wiring.read_settings(directory).github.default_branch
-    write_bundle(directory, head, branch, target)
-    digests = file_digests(target)
-    sha256 = digests[b"sha256"].hex()
-    beside[".sha256"].write_text(f"{sha256}  {target.name}\n", encoding="utf-8")
-    if not sign:
-        return sha256, None
-    armoured, signer = _signed(directory, digests)
-    beside[".sig"].write_bytes(armoured)
-    return sha256, signer
+    with _all_or_nothing(target, beside[".sha256"], *([beside[".sig"]] if sign else [])) as files:
+        digests = write_bundle(directory, head, branch, files[target].add)
+        sha256 = digests[b"sha256"].hex()
+        files[beside[".sha256"]].write(f"{sha256}  {target.name}\n".encode())
+        if not sign:
+            return sha256, None
+        armoured, signer = _signed(directory, digests)
+        files[beside[".sig"]].write(armoured)
+        return sha256, signer
 
 
 def _signed(directory: Path, digests: dict[bytes, bytes]) -> tuple[bytes, str]:
@@ -118,12 +118,24 @@ def _assert_free(target: Path, *beside: Path) -> None:
 
 
 @contextmanager
-def _all_or_nothing(*paths: Path) -> Iterator[None]:
+def _all_or_nothing(*paths: Path) -> Iterator[dict[Path, NewFile]]:
+    """New files that appear together, once the block has written them, or not at all."""
+    from daypass.adapters.new_file import PUBLIC, NewFile
+
+    files: dict[Path, NewFile] = {}
+    appeared: list[Path] = []
     try:
-        yield
-    except BaseException as error:
         for path in paths:
+            files[path] = NewFile.create(path, mode=PUBLIC)
+        yield files
+        for path, file in files.items():
+            file.appear()
+            appeared.append(path)
+    except BaseException as error:
+        for path in appeared:
             path.unlink(missing_ok=True)
+        for file in files.values():
+            file.discard()
         if isinstance(error, OSError):
             raise GitError(
                 f"the bundle cannot be written: {error.strerror}",

@@ -117,6 +117,72 @@ def test_a_file_that_came_in_between_is_kept_and_the_secret_too(tmp_path: Path) 
     assert PASSWORD in json.loads(draft.read_text())["credential"]["password"]
 
 
+def swapped(folder: Path, loot: Path) -> Path:
+    """Another user of the folder puts a link to their own file where the draft is."""
+    (draft,) = [path for path in folder.iterdir() if path.name.startswith(".secret")]
+    draft.unlink()
+    draft.symlink_to(loot)
+    return draft
+
+
+def test_a_swapped_draft_gets_nothing_of_the_secret(tmp_path: Path) -> None:
+    loot, folder = tmp_path / "loot", tmp_path / "shared"
+    folder.mkdir()
+    loot.write_text("nothing")
+    file = File(folder / "secret.json")
+    file.prepare()
+    link = swapped(folder, loot)
+    with pytest.raises(ClaimError, match="another file in its place") as caught:
+        file.give(HANDFUL)
+    assert "/redeliver alice-orders-7f3k" in caught.value.remedy
+    assert loot.read_text() == "nothing"
+    assert list(folder.iterdir()) == [link], "what is somebody else's is left alone"
+
+
+@pytest.mark.parametrize("before", ["prepare", "give"])
+def test_a_folder_that_is_renamed_takes_the_secret_with_it(tmp_path: Path, before: str) -> None:
+    """The file stays in the folder that was opened; the one that took its name gets nothing."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    file = File(folder / "secret.json")
+    if before == "give":
+        file.prepare()
+        folder.rename(tmp_path / "elsewhere")
+        folder.mkdir()
+    else:
+        file.prepare()
+    file.give(HANDFUL)
+    found = [path for path in tmp_path.rglob("*") if path.is_file()]
+    where = "elsewhere" if before == "give" else "shared"
+    assert found == [tmp_path / where / "secret.json"]
+
+
+def test_a_draft_that_was_swapped_while_its_name_was_taken_is_not_pointed_to(
+    tmp_path: Path,
+) -> None:
+    loot = tmp_path / "loot"
+    loot.write_text("nothing")
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    swapped(tmp_path, loot)
+    file.path.write_text("precious")
+    with pytest.raises(ClaimError) as caught:
+        file.give(HANDFUL)
+    assert "the credential is in" not in caught.value.message
+    assert (loot.read_text(), file.path.read_text()) == ("nothing", "precious")
+
+
+def test_what_was_prepared_in_vain_removes_nothing_of_somebody_else(tmp_path: Path) -> None:
+    loot = tmp_path / "loot"
+    loot.write_text("nothing")
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    link = swapped(tmp_path, loot)
+    file.abandon()
+    assert link.is_symlink()
+    assert loot.read_text() == "nothing"
+
+
 def test_what_was_prepared_in_vain_goes_away(tmp_path: Path) -> None:
     file = File(tmp_path / "secret.json")
     file.prepare()

@@ -17,19 +17,24 @@ from daypass.adapters.git.process import Git
 from daypass.errors import GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _PIECE: Final = 1 << 20
 
 
-def write_bundle(directory: Path, head: str, branch: str, target: Path) -> None:
+def write_bundle(
+    directory: Path, head: str, branch: str, add: Callable[[bytes], None]
+) -> dict[bytes, bytes]:
     """Write all that `head` reaches, as `branch`, with the tags that point into it.
+
+    It is made and read back in a folder of its own, where no other user can swap it; returns the
+    SHA-256 and SHA-512 of the very bytes that were passed on, by the names that SSHSIG gives them.
 
     Args:
         directory: a clone; nothing in it changes.
         head: the commit that `branch` names in the bundle.
         branch: also the bundle's HEAD, which a clone of it checks out.
-        target: the file; whoever calls removes it after an error.
+        add: takes the file, piece by piece.
 
     Raises:
         GitError: an object is missing (a shallow or partial clone, a broken one), the disk is
@@ -51,17 +56,17 @@ def write_bundle(directory: Path, head: str, branch: str, target: Path) -> None:
                 "would be incomplete",
                 remedy="Bundle from a full clone: `git clone URL`, without --depth and --filter.",
             )
-        lent.run(
-            "bundle", "create", "--quiet", str(target.resolve()), "HEAD", "--branches", "--tags"
-        )
-    _read_back(target, head, branch)
+        bundle = lent.directory / "main.bundle"
+        lent.run("bundle", "create", "--quiet", str(bundle), "HEAD", "--branches", "--tags")
+        _read_back(bundle, head, branch)
+        return _pass_on(bundle, add)
 
 
-def file_digests(path: Path) -> dict[bytes, bytes]:
-    """SHA-256 and SHA-512 of a file, by the names that SSHSIG gives them."""
+def _pass_on(bundle: Path, add: Callable[[bytes], None]) -> dict[bytes, bytes]:
     digests = {b"sha256": hashlib.sha256(), b"sha512": hashlib.sha512()}
-    with path.open("rb") as stream:
+    with bundle.open("rb") as stream:
         while piece := stream.read(_PIECE):
+            add(piece)
             for digest in digests.values():
                 digest.update(piece)
     return {name: digest.digest() for name, digest in digests.items()}
