@@ -134,6 +134,10 @@ class ClaimError(PermanentError):
     """A delivery is missing, spent, or not the one that the evidence names."""
 
 
+class DeliverySpentError(ClaimError):
+    """Somebody has opened the delivery already: its holder, or another."""
+
+
 class UnknownGrantError(ClaimError):
     """Main knows nothing of that id: no grant, no request, no event."""
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+import requests
 import yaml
 
+from daypass.adapters.ssh_keys import open_sealed
+from daypass.model.instant import Instant
+from daypass.model.intent import Intent, IntentKind
+from daypass.model.secret import Secret
 from daypass.sandbox.box import Box
 from daypass.sandbox.organisation import request
 from daypass.sandbox.person import Proposal
@@ -17,6 +24,9 @@ from support.town import Town
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.acting import Done
+    from support.town import Asked
+
 TIMES = (
     "9999-12-31T23:59:59-23:59",  # in UTC it lies in a year that no calendar here has
     "0001-01-01T00:00:00+23:59",
@@ -24,6 +34,7 @@ TIMES = (
     "9999-12-31T23:59:59Z",
 )
 ORDERS = "access/resources/orders-db.yaml"
+WHEN = "2026-11-22T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +192,68 @@ def test_a_requester_takes_no_reviewers_no_back(town: Town, by: str, then: str) 
     town.merge(asked, approvers=())
     assert town.apply().code == 0
     assert town.events(name) == [then]
+
+
+def opened_by_hand(town: Town, asked: Asked) -> dict[str, str]:
+    """What a delivery holds, for somebody who has the holder's key and stock tools."""
+    (body,) = town.comments(asked, "delivery")
+    armored = body[body.index("-----BEGIN AGE") : body.index("-----END AGE")]
+    sealed = f"{armored}-----END AGE ENCRYPTED FILE-----\n"
+    token = open_sealed(sealed, asked.who.ssh_key, lambda _path: Secret(""))
+    headers = {"X-Vault-Token": token.reveal()}
+    url = f"{town.box.bao.address}/v1/sys/wrapping/unwrap"
+    found: dict[str, str] = requests.post(url, headers=headers, timeout=10).json()["data"]
+    return found
+
+
+def run_later(town: Town) -> Done:
+    """A run after the grace: all that waits was seen an hour earlier."""
+    path = "daypass/data/daypass/notes/opened"
+    note = town.box.bao.client.read(path)
+    assert note is not None
+    rows = json.loads(note["data"]["data"]["openings"])
+    for row in rows:
+        row[2] = str(Instant.parse(row[2]).plus(-3600))
+    town.box.bao.client.write(path, {"data": {"openings": json.dumps(rows)}})
+    return town.apply("schedule")
+
+
+def test_a_thief_who_opens_first_is_asked_about_and_ended_by_the_holder(town: Town) -> None:
+    names = ("stolen", "by-stock-tools", "by-claim")
+    stolen, stock, claimed = (town.grant(name, duration="1h") for name in names)
+    assert town.apply().code == 0
+    session = town.log_in(opened_by_hand(town, stolen))
+    opened_by_hand(town, stock)
+    stock.who.comment(stock.number, f"/claimed {stock.id}")
+    assert town.claim(claimed).code == 0
+    assert town.apply("schedule").code == 0
+    late = run_later(town)
+    assert late.code == 5, late.said
+    (alarm,) = late.json()["alarms"]
+    assert alarm.startswith("the delivery of stolen was opened")
+    (question,) = town.comments(stolen, "opened")
+    assert "@alice: the delivery of `stolen` was opened" in question
+    assert not town.comments(stock, "opened")
+    assert not town.comments(claimed, "opened")
+    assert session.execute("select 1").fetchone() == (1,), "a question ends nothing"
+
+    tried = town.claim(stolen)
+    assert (tried.code, "daypass claim stolen --not-me" in tried.stderr) == (1, True), tried.said
+    told = town.claim(stolen, "--not-me", "--wait", "0")
+    assert told.code == 0, told.said
+    said = [item["body"] for item in stolen.who.comments(stolen.number)][-1]
+    assert said == "/not-me stolen"
+    path = f"daypass/data/daypass/intents/{stolen.id}"
+    intent = Intent(stolen.id, IntentKind.NOT_ME, stolen.who.account.id, Instant.parse(WHEN))
+    town.box.bao.client.write(path, {"data": intent.to_json()})  # as access-commands notes it
+    ended = town.apply()
+    assert ended.code == 5, ended.said
+    assert "the holder of stolen says that it was not them" in ended.said
+    assert "Daypass-Reason: reported-stolen" in town.message(stolen.id, "revoked")
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
+    assert town.verify().code == 0
 
 
 def merge_raw(town: Town, branch: str, path: bytes, content: bytes) -> None:

@@ -107,7 +107,7 @@ def test_a_second_claim_is_refused_and_says_what_it_may_mean(town: Town, brief: 
     assert again.code == 1
     assert again.stdout == ""
     assert "has been opened already" in again.stderr
-    assert "tell your security team" in again.stderr
+    assert "--not-me" in again.stderr
 
 
 def test_somebody_elses_key_opens_nothing(town: Town) -> None:

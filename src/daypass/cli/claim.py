@@ -15,9 +15,12 @@ from daypass.adapters.handover import Command, File, Handful, StandardOutput
 from daypass.adapters.ssh_keys import open_sealed
 from daypass.adapters.vault.claim import open_delivery
 from daypass.adapters.vault.client import Client
-from daypass.cli import output, wiring
-from daypass.errors import ClaimError, ExitCode, SealingError, UsageError
+from daypass.cli import asking, output, wiring
+from daypass.cli.awaiting import add_wait
+from daypass.cli.claim_word import say_claimed, was_it_the_holder
+from daypass.errors import ClaimError, DeliverySpentError, ExitCode, SealingError, UsageError
 from daypass.lifecycle.claim import find_ciphertext, look_up
+from daypass.model.intent import IntentKind
 from daypass.model.secret import Secret
 from daypass.report.status import time_left
 
@@ -52,6 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="your SSH private key, or age identity (default: ~/.ssh/id_ed25519, ~/.ssh/id_rsa)",
     )
+    opened = parser.add_mutually_exclusive_group()
+    opened.add_argument(
+        "--not-me",
+        action="store_true",
+        help="the delivery was opened, and not by you: end the grant at once, and raise an alarm",
+    )
+    opened.add_argument(
+        "--was-me",
+        action="store_true",
+        help="it was you who opened the delivery, with other tools: say so, and claim nothing",
+    )
+    add_wait(parser)
     parser.add_argument(
         "--fingerprint",
         metavar="SHA256:...",
@@ -64,6 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Find the delivery that the evidence names, open it with the holder's key, hand it over."""
+    if arguments.not_me or arguments.was_me:
+        return _speak(arguments)
     receiver = _receiver(arguments)
     directory = wiring.directory_of(arguments.directory)
     here = wiring.read_settings(directory)
@@ -82,11 +99,38 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
     token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
     receiver.prepare()
-    with Client(settings.vault, directory=directory) as client:
-        opened = _open(client, token, claimable, receiver)
+    try:
+        with Client(settings.vault, directory=directory) as client:
+            opened = _open(client, token, claimable, receiver)
+    except DeliverySpentError as error:
+        answer = was_it_the_holder(error)
+        if answer is False:
+            return asking.ask(arguments, IntentKind.NOT_ME, claimable)
+        if answer:
+            say_claimed(claimable)
+        raise
     ends = earlier_end(grant.id, grant.not_after, opened.ends)
-    receiver.give(Handful(replace(grant, not_after=ends), claimable.resource, opened.credential))
+    handful = Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
+    if isinstance(receiver, Command):  # it takes this process's place
+        say_claimed(claimable)
+        receiver.give(handful)
+    else:
+        receiver.give(handful)
+        say_claimed(claimable)
     return ExitCode.DONE
+
+
+def _speak(arguments: argparse.Namespace) -> ExitCode:
+    """Say who opened the delivery, and open nothing."""
+    if arguments.command or arguments.format in ("env", "file") or arguments.output:
+        raise UsageError(
+            "--not-me and --was-me claim nothing, so nothing can receive it",
+            remedy=f"Leave the rest out: `daypass claim {arguments.grant} --not-me`.",
+        )
+    claimable = asking.find(arguments)
+    if arguments.not_me:
+        return asking.ask(arguments, IntentKind.NOT_ME, claimable)
+    return ExitCode.DONE if say_claimed(claimable) else ExitCode.FAILED
 
 
 def earlier_end(grant_id: str, promised: Instant, ends: Instant | None) -> Instant:

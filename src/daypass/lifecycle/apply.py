@@ -18,9 +18,11 @@ from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.anchoring import anchor_daily
+from daypass.lifecycle.claim_questions import ask_holders
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
+from daypass.lifecycle.ended_alarms import alarm_end
 from daypass.lifecycle.forgotten import mark_forgotten
 from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
@@ -39,7 +41,7 @@ from daypass.lifecycle.targets import Targets, explained, tell
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.lifecycle.writing_down import WritingDown
 from daypass.model.canonical import digest_bytes
-from daypass.model.event import EventKind, Reason
+from daypass.model.event import EventKind
 from daypass.model.names import is_name
 from daypass.model.postgresql import LOGIN_ID_LENGTH
 
@@ -167,6 +169,8 @@ class _Pass:
         for name, text in answers.inquiry.faults.items():
             self.outcome.alarm(f"context.{name}", text)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
+        if self.limits.only is None:
+            ask_holders(self.ports, seen, plan, self.outcome, self.settings.claim_grace)
         aftermath.forget_intents(seen, None if seen.world.frozen else self._waiting)
 
     def _alarm_frozen(self, seen: Observation) -> None:
@@ -304,22 +308,13 @@ class _Pass:
             overdue.tell(self.outcome)
         for item in endings.ended:
             self._ended[item.grant.id] = item.action
-            if not item.confirmed:
-                text = f"{item.grant.id} could not be ended: {item.why}"
-                self.outcome.alarm(f"revoke-failed.{item.grant.id}", text)
-            elif not events[item.grant.id]:
-                text = f"{item.grant.id} is ended, but the evidence of its issue is gone"
-                self.outcome.alarm(f"evidence-gone.{item.grant.id}", text)
-            elif item.grant.id in usable:
-                self.outcome.note_usable(usable[item.grant.id], seen.world.now)
-            elif item.action.reason is Reason.VANISHED:
-                text = (
-                    f"the token of {item.grant.id} was gone before its time, and nobody said that "
-                    "they were done: it may have been used by somebody else"
-                )
-                if item.grant.is_offline:
-                    text += ", or the log-in that it was taken with has ended"
-                self.outcome.alarm(f"vanished.{item.grant.id}", text, standing=False)
+            alarm_end(
+                self.outcome,
+                item,
+                has_events=bool(events[item.grant.id]),
+                usable=usable,
+                now=seen.world.now,
+            )
         return ending.to_happenings(
             tuple(item for item in endings.ended if events[item.grant.id]),
             issuer=self.ports.issuer,

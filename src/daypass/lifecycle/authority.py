@@ -35,7 +35,7 @@ def word_on(
     """Whether that account's word on that grant counts.
 
     Args:
-        kind: what is meant: done, revoke or redeliver.
+        kind: what is meant: done, not-me, revoke or redeliver.
         account_id: the numeric id of the GitHub account that said it.
         grant: a live grant, from the bot's signed record.
         catalogue: identities, resources and settings.
@@ -43,8 +43,7 @@ def word_on(
     """
     subject = catalogue.identities.get(grant.subject)
     if kind is IntentKind.REDELIVER:
-        receivers = set(_receivers(grant, subject, catalogue))
-        return Word.COUNTS if account_id in receivers else Word.COUNTS_NOT
+        return Word.COUNTS if account_id in receivers(grant, catalogue) else Word.COUNTS_NOT
     if account_id in {grant.requester_id, subject.github_id if subject else None}:
         return Word.COUNTS
     if _has_left(account_id, catalogue):
@@ -76,6 +75,11 @@ def word_on_halt(account_id: int, catalogue: Catalogue, groups: GroupDirectory) 
     if _has_left(account_id, catalogue):
         return Word.COUNTS_NOT
     return _word_of_groups(account_id, catalogue.settings.foundation_owners, groups)
+
+
+def receivers(grant: Grant, catalogue: Catalogue) -> frozenset[int]:
+    """Returns the numeric ids of the accounts that the grant is delivered to."""
+    return frozenset(_receivers(grant, catalogue.identities.get(grant.subject), catalogue))
 
 
 def _overseers(grant: Grant, catalogue: Catalogue) -> list[str]:

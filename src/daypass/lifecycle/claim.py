@@ -48,7 +48,8 @@ _ARMOR: Final = re.compile(
 _WRAPPING: Final = "Daypass-Wrapping"
 _DELIVERIES: Final = (EventKind.ISSUED, EventKind.DELIVERED_AGAIN)
 _ALARM: Final = (
-    "Do not use it. Tell your security team, and comment `/done {id}` on the pull request."
+    "Do not use it. Tell your security team, and comment `/not-me {id}` on the pull request: it "
+    "ends the grant and raises an alarm."
 )
 
 

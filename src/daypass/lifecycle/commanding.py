@@ -39,6 +39,8 @@ _NOTED_AT_ONCE: Final = 1000  # in one write, which tells of all or of none
 _MAY: Final = {
     IntentKind.DONE: "its holder, whoever asked for it, or who answers for a holder that is no "
     "person (owners and approvers of its resource may /revoke it)",
+    IntentKind.NOT_ME: "its holder, whoever asked for it, or who answers for a holder that is no "
+    "person",
     IntentKind.REVOKE: "its holder, whoever asked for it or answers for its holder, owners and "
     "approvers of its resource, or the owners of the foundation",
     IntentKind.REDELIVER: "its holder, or whoever asked for it for a holder that is no person",

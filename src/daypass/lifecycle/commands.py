@@ -18,7 +18,12 @@ from daypass.model.names import NAME_PATTERN, is_name
 
 # The whole first line. `\Z` is `fullmatch`'s; a line ends with a line feed and with nothing else
 # that Unicode calls one, so that nobody sees one line where this sees two.
-_COMMENT: Final = re.compile(rf"/(done|redeliver|revoke)(?:[ \t]+({NAME_PATTERN}))?[ \t]*\r?")
+_COMMENT: Final = re.compile(
+    rf"/(done|not-me|redeliver|revoke)(?:[ \t]+({NAME_PATTERN}))?[ \t]*\r?"
+)
+# No command: it answers what a run asks. The second form, which `daypass claim` writes, does not
+# even start a job.
+_CLAIMED: Final = re.compile(rf"(?:/claimed|Claimed)[ \t]+({NAME_PATTERN})[ \t]*\r?")
 _COUNT: Final = r"[0-9]{1,12}|-"  # of a log that was not read
 _ACTIVITY: Final = re.compile(
     rf"/activity ({NAME_PATTERN}) (sha256:[0-9a-f]{{64}}) ({_COUNT}) ({_COUNT})[ \t]*\r?"
@@ -73,6 +78,23 @@ def read_comment(body: str) -> Command | None:
     if grant_id is None and kind is not IntentKind.DONE:
         return None
     return Command(kind, grant_id)
+
+
+def write_claimed(grant_id: str) -> str:
+    """Returns the line by which a holder says that it was them who opened the delivery."""
+    return f"Claimed {grant_id}"
+
+
+def speaks_of(body: str, grant_id: str) -> bool:
+    """Returns whether a comment, if it is the holder's, shows that they know what became of it.
+
+    By `/claimed ID`, or by a command about that grant: to end it, or to deliver it again.
+    """
+    claimed = _CLAIMED.fullmatch(body.partition("\n")[0])
+    if claimed is not None:
+        return claimed[1] == grant_id
+    command = read_comment(body)
+    return command is not None and command.grant_id == grant_id
 
 
 def write_comment(command: Command) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
 
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
 
 def escape(text: str) -> str:
     """Text as Markdown that shows exactly that text, on one line, and notifies nobody."""
@@ -27,6 +29,28 @@ def escape(text: str) -> str:
 def delivery_marker(grant_id: str, *, again: bool = False) -> str:
     """The first line of the comment that delivers; there is one such comment a delivery."""
     return f"<!-- daypass:{'delivery-again' if again else 'delivery'}:{grant_id} -->"
+
+
+def opened_marker(grant_id: str, delivered_at: Instant) -> str:
+    """The first line of the comment that asks whether the holder opened that delivery."""
+    return f"<!-- daypass:opened:{grant_id}:{delivered_at.seconds} -->"
+
+
+def opened(grant_id: str, logins: Sequence[str], *, seen_at: Instant, until: Instant) -> str:
+    """The comment that asks the holder whether they opened the delivery, and mentions them."""
+    names = " ".join(f"@{login}" for login in logins if _LOGIN.fullmatch(login))
+    return f"""\
+### Was it you?
+
+{names or "The holder"}: the delivery of `{grant_id}` was opened. A run saw that at {seen_at}.
+
+- It was you, with `age` and `bao`: comment `/claimed {grant_id}`, or run
+  `daypass claim {grant_id} --was-me`. (`daypass claim` says so by itself.)
+- It was not you: run `daypass claim {grant_id} --not-me`, or comment `/not-me {grant_id}`.
+  That ends the grant at once, and raises an alarm.
+
+Without a word of yours by {until}, daypass raises an alarm.
+"""
 
 
 def refusal_marker(grant_id: str) -> str:

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     RECORD_DELETED = "record-deleted"
     RECORD_CHANGED = "record-changed"  # a record was edited or forged by hand; put back
     DONE = "done"
+    REPORTED_STOLEN = "reported-stolen"  # its holder says that another opened its delivery
     REVOKED_BY_HAND = "revoked-by-hand"
     HALT = "halt"
     OFFBOARDED = "offboarded"

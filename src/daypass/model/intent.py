@@ -23,6 +23,7 @@ class IntentKind(StrEnum):
     """What is meant."""
 
     DONE = "done"  # the holder needs it no more
+    NOT_ME = "not-me"  # the holder says that another opened the delivery
     REVOKE = "revoke"  # somebody who may, ends it
     HALT = "halt"  # one of many that are ended at once
     REDELIVER = "redeliver"  # a claim that was interrupted, or came too late
@@ -37,6 +38,7 @@ class IntentKind(StrEnum):
 # An end outranks a delivery: revoking beats issuing.
 ENDS: Final[Mapping[IntentKind, Reason]] = {
     IntentKind.DONE: Reason.DONE,
+    IntentKind.NOT_ME: Reason.REPORTED_STOLEN,
     IntentKind.REVOKE: Reason.REVOKED_BY_HAND,
     IntentKind.HALT: Reason.HALT,
 }

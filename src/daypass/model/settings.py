@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A year that is audited, and the month in which that is done.
 DEFAULT_RETENTION: Final = Duration.parse("400d")
+DEFAULT_CLAIM_GRACE: Final = Duration.parse("15m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Settings:
     foundation_owners: tuple[str, ...]  # groups that must approve changes of policies, settings, …
     foundation_at_least: int
     claim_window: Duration  # how long a delivery waits to be claimed, at the most
+    # How long a holder has to say that they opened their delivery, once a run asks.
+    claim_grace: Duration = DEFAULT_CLAIM_GRACE
     break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
     teams: Mapping[str, int] | None = None  # slug → GitHub's id; None: teams are not pinned yet
@@ -130,6 +133,7 @@ class Settings:
             foundation_owners=tuple(foundation["owners"]),
             foundation_at_least=foundation.get("atLeast", 1),
             claim_window=Duration.parse(spec.get("claimWindow", "1h")),
+            claim_grace=Duration.parse(spec.get("claimGrace", str(DEFAULT_CLAIM_GRACE))),
             break_glass=_break_glass(spec["breakGlass"]) if "breakGlass" in spec else None,
             context={
                 name: ContextSource.from_spec(name, source)

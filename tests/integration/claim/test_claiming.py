@@ -49,7 +49,36 @@ def test_a_holder_claims_logs_in_and_cannot_claim_twice(box: Box) -> None:
     assert "read on orders-db for alice until" in first.stderr
     assert "59m left" in first.stderr
     second = box.daypass("claim", grant.id, "--", *QUERY)
-    refused(second, 1, "opened already", "/redeliver alice-one")
+    refused(second, 1, "opened already", "/redeliver alice-one", "claim alice-one --not-me")
+    assert words_on(box, grant) == ["Claimed alice-one"]
+
+
+def words_on(box: Box, grant: Grant) -> list[str]:
+    """What alice has said on the grant's pull request."""
+    return [
+        item.body
+        for item in box.forge.comments(grant.pull_request)
+        if item.author_id == box.alice.id
+    ]
+
+
+def test_who_opened_it_is_asked_at_a_terminal_and_said_by_a_flag(box: Box) -> None:
+    grant = box.issue("alice-asked")
+    command = ("claim", grant.id, "--wait", "0", "--", *QUERY)
+    assert box.daypass(*command).returncode == 0
+    asked = in_a_terminal(box, *command, says="yes")
+    assert "Was it you who opened it?" in asked.stdout
+    assert asked.returncode == 1, "it has nothing to give"
+    unsure = in_a_terminal(box, *command, says="perhaps")
+    assert unsure.returncode == 1
+    assert box.daypass("claim", grant.id, "--was-me").returncode == 0
+    assert words_on(box, grant) == ["Claimed alice-asked"] * 3
+    denied = in_a_terminal(box, *command, says="no")
+    assert denied.returncode == 0, denied.stdout
+    assert box.daypass("claim", grant.id, "--not-me", "--wait", "0").returncode == 0
+    assert words_on(box, grant)[3:] == ["/not-me alice-asked"] * 2
+    both = box.daypass("claim", grant.id, "--not-me", "--", *QUERY)
+    refused(both, 2, "nothing can receive it")
 
 
 def test_on_claim_no_user_exists_until_it_is_claimed(box: Box) -> None:
@@ -134,13 +163,13 @@ def test_an_ended_grant_says_so(box: Box) -> None:
 
 
 def in_a_terminal(box: Box, *words: str, says: str) -> subprocess.CompletedProcess[str]:
-    """The command on a terminal of its own, where somebody types a passphrase when asked."""
+    """The command on a terminal of its own, where somebody types an answer when asked."""
     code = (
         "import os, pty, sys\n"
         "answer = sys.stdin.readline().encode()\n"
         "def read(fd):\n"
         "    data = os.read(fd, 4096)\n"
-        "    if b'Passphrase' in data:\n"
+        "    if b'Passphrase' in data or b'yes/no' in data:\n"
         "        os.write(fd, answer)\n"
         "    return data\n"
         "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))\n"
@@ -195,7 +224,7 @@ def test_an_edited_comment_is_refused_and_said(box: Box) -> None:
     assert forged != posted.body
     patch(box, posted.id, forged)
     done = box.daypass("claim", grant.id, "--", *QUERY)
-    refused(done, 1, "was changed after it was posted", "security team", "/done alice-edited")
+    refused(done, 1, "was changed after it was posted", "security team", "/not-me alice-edited")
 
 
 def test_a_delivery_of_somebody_else_is_refused(box: Box) -> None:

@@ -82,11 +82,13 @@ def grant(subject: str = "alice", requester: int = ALICE) -> Grant:
 
 HUMAN = {
     IntentKind.DONE: {ALICE, MALLORY},
+    IntentKind.NOT_ME: {ALICE, MALLORY},
     IntentKind.REDELIVER: {ALICE},
     IntentKind.REVOKE: {ALICE, MALLORY, DAVE, ERIN, ASKER, FRANK},
 }
 AGENT = {
     IntentKind.DONE: {ROBOT, BOB, CAROL},
+    IntentKind.NOT_ME: {ROBOT, BOB, CAROL},
     IntentKind.REDELIVER: {BOB},
     IntentKind.REVOKE: {ROBOT, BOB, CAROL, DAVE, ERIN, ASKER, FRANK},
 }

@@ -28,6 +28,7 @@ from daypass.model.names import NAME_PATTERN
         ("/done  \r\nthanks to all", IntentKind.DONE, None),
         ("/done a1", IntentKind.DONE, "a1"),
         ("/done\ta1\t", IntentKind.DONE, "a1"),
+        ("/not-me a1", IntentKind.NOT_ME, "a1"),
         ("/revoke a1\n\nthey left", IntentKind.REVOKE, "a1"),
         ("/redeliver alice-orders-db-7f3k", IntentKind.REDELIVER, "alice-orders-db-7f3k"),
     ],
@@ -75,6 +76,9 @@ HOSTILE = [
     "/done=a1",
     "/revoke",
     "/redeliver",
+    "/not-me",
+    "/claimed a1",  # it answers a run, and sets nothing off
+    "Claimed a1",
     "/halt --type agent",
     "halt --type agent",
     "/apply a1",

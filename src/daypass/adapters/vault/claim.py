@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.done_notes import NOTE_BODY, done_note_path
-from daypass.errors import ClaimError, DaypassError, VaultRefusedError
+from daypass.errors import ClaimError, DaypassError, DeliverySpentError, VaultRefusedError
 from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
 from daypass.model.secret import Secret
@@ -26,8 +26,9 @@ _REFUSED: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDD
 _IN_HAND: Final = 60  # seconds for which the credential of a claim is wrapped on its way here
 _REDELIVER: Final = "Comment `/redeliver {id}` on the pull request: what is left of the time is "
 _ALARM: Final = (
-    "If you have not opened it, somebody else has: tell your security team at once, and comment "
-    "`/done {id}` on the pull request, which ends the grant."
+    "If you have not opened it, somebody else has: run `daypass claim {id} --not-me` at once (or "
+    "comment `/not-me {id}` on the pull request), which ends the grant and raises an alarm, and "
+    "tell your security team."
 )
 
 
@@ -215,10 +216,10 @@ def _spent(client: Client, grant: Grant) -> ClaimError:
             f"{made.plus(grant.delivery.ttl)}",
             remedy=_REDELIVER.format(id=grant.id) + "minted anew.",
         )
-    return ClaimError(
+    return DeliverySpentError(
         f"the delivery of grant {grant.id} has been opened already, or was revoked",
-        remedy=f"If it was you: {_REDELIVER.format(id=grant.id)}minted anew. "
-        + _ALARM.format(id=grant.id),
+        remedy=f"If it was you, say so (`daypass claim {grant.id} --was-me`), and if you need it "
+        f"once more: {_REDELIVER.format(id=grant.id)}minted anew. " + _ALARM.format(id=grant.id),
     )
 
 

@@ -25,6 +25,7 @@ _WHO: Final = (
 _BY: Final = {
     Reason.TIME: "Vault, at its time",
     Reason.DONE: "its holder",
+    Reason.REPORTED_STOLEN: "its holder, who had not opened it",
     Reason.REVOKED_BY_HAND: "a person who may",
     Reason.HALT: "a halt",
     Reason.REQUEST_DELETED: "a merged change",

@@ -1,0 +1,48 @@
+"""A holder's word on who opened a delivery: said on the pull request, asked for at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from daypass.cli import output, wiring
+from daypass.errors import DaypassError
+from daypass.lifecycle.commands import write_claimed
+
+if TYPE_CHECKING:
+    from daypass.errors import DeliverySpentError
+    from daypass.lifecycle.claim import Claimable
+
+_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False}
+
+
+def say_claimed(claimable: Claimable) -> bool:
+    """Says on the pull request that the holder opened the delivery; returns whether that worked.
+
+    What fails is told, and keeps nothing from its holder: a run asks for the word then.
+    """
+    grant = claimable.grant
+    if grant.pull_request is None:
+        return True
+    try:
+        with wiring.person_asking(claimable.settings) as asker:
+            asker.comment(grant.pull_request, write_claimed(grant.id))
+    except (DaypassError, KeyboardInterrupt) as error:
+        why = error.message if isinstance(error, DaypassError) else "interrupted"
+        output.note(
+            f"warning: pull request #{grant.pull_request} could not be told that you opened the "
+            f"delivery ({why})"
+        )
+        output.note(f"  Comment `/claimed {grant.id}` there, or daypass asks, and then alarms")
+        return False
+    return True
+
+
+def was_it_the_holder(error: DeliverySpentError) -> bool | None:
+    """Asks at the terminal who opened the delivery; None without a terminal, or an answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    output.note(error.message)
+    sys.stderr.write("Was it you who opened it? No ends the grant, and raises an alarm [yes/no] ")
+    sys.stderr.flush()
+    return _ANSWERS.get(sys.stdin.readline().strip().lower())
