@@ -131,7 +131,7 @@ def test_what_would_not_be_given_today_is_ended_today(town: Town, box: Box) -> N
 def test_an_outage_of_github_throws_nobody_out_and_extends_nothing(town: Town, box: Box) -> None:
     asked = granted(town, "through-an-outage")
     before = town.record(asked.id)["notAfter"]
-    box.github.fail_next("GET", r"/teams/", 502, 200)
+    box.github.fail_next("GET", r"/teams?/", 502, 200)
     done = town.apply("schedule")
     box.github.heal()
     assert town.events(asked.id) == ["issued"], done.said
