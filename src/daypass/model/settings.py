@@ -40,6 +40,19 @@ class GitHubSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """The control repository, which holds the privileged workflows and what they are pinned to.
+
+    Requesters cannot write there. `repository` is a name, which another repository can take once
+    it is renamed or gone; `id` is what `daypass vault doctor` compares.
+    """
+
+    repository: str  # OWNER/REPOSITORY
+    id: int
+    branch: str = "main"  # whose workflow files Vault takes
+
+
+@dataclass(frozen=True, slots=True)
 class VaultSettings:
     """The Vault or OpenBao server and the names of what `daypass vault apply` lays into it."""
 
@@ -102,6 +115,7 @@ class Settings:
     # How long a holder has to say that they opened their delivery, once a run asks.
     claim_grace: Duration = DEFAULT_CLAIM_GRACE
     break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
+    control: ControlSettings | None = None  # None: the small set-up, one repository
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
     teams: Mapping[str, int] | None = None  # slug → GitHub's id; None: teams are not pinned yet
 
@@ -135,12 +149,21 @@ class Settings:
             claim_window=Duration.parse(spec.get("claimWindow", "1h")),
             claim_grace=Duration.parse(spec.get("claimGrace", str(DEFAULT_CLAIM_GRACE))),
             break_glass=_break_glass(spec["breakGlass"]) if "breakGlass" in spec else None,
+            control=_control(spec["control"], spec["github"]) if "control" in spec else None,
             context={
                 name: ContextSource.from_spec(name, source)
                 for name, source in spec.get("context", {}).get("sources", {}).items()
             },
             teams=dict(spec["teams"]) if "teams" in spec else None,
         )
+
+
+def _control(spec: Mapping[str, Any], github: Mapping[str, Any]) -> ControlSettings:
+    found = ControlSettings(spec["repository"], spec["id"], spec.get("branch", "main"))
+    own = f"{github['owner']}/{github['repository']}"
+    if found.id == github["repositoryId"] or found.repository.lower() == own.lower():
+        raise ValueError("control is the governed repository itself, where requesters can write")
+    return found
 
 
 def _break_glass(spec: Mapping[str, Any]) -> BreakGlassSettings:
