@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from daypass import __version__
-from daypass.adapters.vault.setup import COMMANDS_WORKFLOW
+from daypass.model.names import COMMANDS_RUN_WORKFLOW
 from support.release import REQUIREMENTS, ROOT, Release
 
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -185,7 +185,7 @@ def test_no_word_of_a_person_is_lost_and_none_is_put_into_an_expression() -> Non
         assert text.count("github.event.comment.body") == text.count("startsWith(")
     assert triggers(WORKFLOWS / "access-commands.yml")["issue_comment"] == {"types": ["created"]}
     (job,) = load(WORKFLOWS / "access-commands.yml")["jobs"].values()
-    assert job["uses"] == "./" + COMMANDS_WORKFLOW
+    assert job["uses"] == "./" + COMMANDS_RUN_WORKFLOW
 
 
 @pytest.mark.parametrize("name", ["access-reconcile.yml", "access-commands-run.yml"])

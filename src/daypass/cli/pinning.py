@@ -3,7 +3,8 @@
 The settings lie in the repository, and a job reads them before it can prove that they came by an
 approved pull request. Whoever can push there could name a Vault or a GitHub of their own, to be
 handed the job's identity or to lie about approvals. So where the job logs in, and whom it believes,
-must be what the runner and the repository's variables say; the App can change neither.
+must be what the runner says, and what the control repository's workflow file or, without one, the
+variables of the environment `daypass` say. The App can change none of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ADDRESS_VARIABLE: Final = "DAYPASS_VAULT_ADDRESS"
 CA_VARIABLE: Final = "DAYPASS_VAULT_CA"
+AUDIENCE_VARIABLE: Final = "DAYPASS_VAULT_AUDIENCE"
+_OURS: Final = (ADDRESS_VARIABLE, CA_VARIABLE, AUDIENCE_VARIABLE)
 
 
 def assert_pinned(
@@ -49,6 +52,9 @@ def assert_pinned(
     if settings.vault.ca_file is not None:
         content = (directory / settings.vault.ca_file).read_bytes()
         wanted[CA_VARIABLE] = hashlib.sha256(content).hexdigest()
+    # Vault itself refuses another audience, so a set-up that does not say it is no weaker.
+    if variables.get(AUDIENCE_VARIABLE):
+        wanted[AUDIENCE_VARIABLE] = settings.vault.audience
     for name, value in wanted.items():
         _compare(name, variables.get(name, ""), value)
 
@@ -56,10 +62,11 @@ def assert_pinned(
 def _compare(name: str, known: str, written: str) -> None:
     if known == written:
         return
-    if name in (ADDRESS_VARIABLE, CA_VARIABLE):
+    if name in _OURS:
         remedy = (
-            f"An administrator sets the repository's variable {name} (Settings, Variables; it is "
-            "no secret) to what access/daypass.yaml should say."
+            f"Set {name} to what access/daypass.yaml should say: in the workflow file of the "
+            "control repository or, where there is none, as a variable of the environment "
+            "`daypass` (Settings, Environments; it is no secret)."
         )
     else:
         remedy = "The runner sets it. If access/daypass.yaml is wrong, change it by a pull request."

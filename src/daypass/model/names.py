@@ -28,6 +28,12 @@ class Kind(StrEnum):
 API_VERSION: Final = "daypass.dev/v1"
 SETTINGS_PATH: Final = "access/daypass.yaml"
 ALLOWED_SIGNERS_PATH: Final = "access/allowed_signers"
+# The only two workflows that may log in to Vault, each to a role of its own.
+RECONCILE_WORKFLOW: Final = ".github/workflows/access-reconcile.yml"
+COMMANDS_RUN_WORKFLOW: Final = ".github/workflows/access-commands-run.yml"
+RELEASE_PATH: Final = ".github/daypass.txt"  # what the workflows install, by hash
+# The environment on GitHub of those two jobs, where no control repository holds them.
+ENVIRONMENT: Final = "daypass"
 FOLDERS: Final[dict[str, Kind]] = {
     "access/requests": Kind.ACCESS_REQUEST,
     "access/break-glass": Kind.BREAK_GLASS_REQUEST,

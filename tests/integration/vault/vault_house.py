@@ -98,6 +98,7 @@ class House:
             "repository_owner_id": "900",
             "ref": "refs/heads/main",
             "event_name": "push",
+            "environment": "daypass",
             "job_workflow_ref": (
                 "acme/access/.github/workflows/access-reconcile.yml@refs/heads/main"
             ),

@@ -24,7 +24,13 @@ from daypass.model.resource import (
     Sensitivity,
     Tier,
 )
-from daypass.model.settings import EvidenceSettings, GitHubSettings, Settings, VaultSettings
+from daypass.model.settings import (
+    ControlSettings,
+    EvidenceSettings,
+    GitHubSettings,
+    Settings,
+    VaultSettings,
+)
 
 SETTINGS = Settings(
     github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
@@ -97,6 +103,7 @@ def test_the_login_is_bound_to_exact_strings() -> None:
         "ref": "refs/heads/main",
         "job_workflow_ref": ("acme/access/.github/workflows/access-reconcile.yml@refs/heads/main"),
         "event_name": ["push", "schedule", "workflow_dispatch"],
+        "environment": "daypass",
     }
     assert role["token_explicit_max_ttl"] == 600
     assert role["token_no_default_policy"] is True
@@ -111,6 +118,21 @@ def test_the_login_is_bound_to_exact_strings() -> None:
     assert commands["token_policies"] == ["daypass-commands"]
     rest = set(role) - {"bound_claims", "token_policies"}
     assert {key: commands[key] for key in rest} == {key: role[key] for key in rest}
+
+
+def test_with_a_control_repository_its_workflow_is_bound_and_no_environment() -> None:
+    github = dataclasses.replace(SETTINGS.github, default_branch="trunk")
+    control = ControlSettings("acme/access-control", 7, "release")
+    setup = desired(dataclasses.replace(SETTINGS, github=github, control=control), [])
+    bodies = {step.path: step.body for step in setup.steps if isinstance(step, Document)}
+    for role, file in (("apply", "access-reconcile.yml"), ("commands", "access-commands-run.yml")):
+        bound = bodies[f"auth/daypass-github/role/daypass-{role}"]["bound_claims"]
+        assert bound["repository_id"] == "456"
+        assert bound["ref"] == "refs/heads/trunk"
+        assert bound["job_workflow_ref"] == (
+            f"acme/access-control/.github/workflows/{file}@refs/heads/release"
+        )
+        assert "environment" not in bound
 
 
 def test_names_that_would_share_rights_are_refused() -> None:

@@ -14,6 +14,7 @@ from daypass.adapters.vault import bot_policy, offline_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import DocumentError
+from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
 from daypass.model.resource import (
     EMERGENCY_CAP,
     IssueMode,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 PREFIX: Final = "daypass-"  # of token roles and policies that belong to daypass
-# The only two workflows that may log in, each to a role of its own.
-WORKFLOW: Final = ".github/workflows/access-reconcile.yml"
-COMMANDS_WORKFLOW: Final = ".github/workflows/access-commands-run.yml"
 _APPLY_EVENTS: Final = ("push", "schedule", "workflow_dispatch")
 _COMMAND_EVENTS: Final = ("issue_comment", "workflow_dispatch")
 LOGIN_SECONDS: Final = 600  # how long a job's token lives; a longer run logs in again
@@ -129,8 +127,8 @@ def desired(
             *_offline(settings, roles, identities),
             Mount("sys/auth", vault.jwt_mount, "jwt"),
             _jwt_config(settings),
-            _jwt_role(settings, vault.apply_role, WORKFLOW, _APPLY_EVENTS),
-            _jwt_role(settings, vault.commands_role, COMMANDS_WORKFLOW, _COMMAND_EVENTS),
+            _jwt_role(settings, vault.apply_role, RECONCILE_WORKFLOW, _APPLY_EVENTS),
+            _jwt_role(settings, vault.commands_role, COMMANDS_RUN_WORKFLOW, _COMMAND_EVENTS),
         ),
     )
 
@@ -289,9 +287,17 @@ def _jwt_config(settings: Settings) -> Document:
 
 
 def _jwt_role(settings: Settings, name: str, workflow: str, events: tuple[str, ...]) -> Document:
-    """Exact strings, never globs: this repository's own workflow, on its default branch."""
-    github, vault = settings.github, settings.vault
+    """Exact strings, never globs: runs of this repository's default branch, in that workflow.
+
+    The workflow is the control repository's. Where there is none it is this repository's own, and
+    its job is in the environment that only the default branch may use.
+    """
+    github, vault, control = settings.github, settings.vault, settings.control
     ref = f"refs/heads/{github.default_branch}"
+    if control is None:
+        home, own = f"{github.full_name}/{workflow}@{ref}", {"environment": ENVIRONMENT}
+    else:
+        home, own = f"{control.repository}/{workflow}@refs/heads/{control.branch}", {}
     return Document(
         f"JWT role {name}",
         f"auth/{vault.jwt_mount}/role/{name}",
@@ -305,8 +311,9 @@ def _jwt_role(settings: Settings, name: str, workflow: str, events: tuple[str, .
                 "repository_id": str(github.repository_id),
                 "repository_owner_id": str(github.owner_id),
                 "ref": ref,
-                "job_workflow_ref": f"{github.full_name}/{workflow}@{ref}",
+                "job_workflow_ref": home,
                 "event_name": list(events),
+                **own,
             },
             "token_policies": [name],
             "token_ttl": LOGIN_SECONDS,
