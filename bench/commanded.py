@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from bench.governed import PACKAGE
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from daypass.sandbox.box import Box
     from daypass.sandbox.github import RunCredentials
     from daypass.sandbox.github.accounts import Account
-
-_WORKFLOW: Final = ".github/workflows/access-commands.yml"
-_RUN: Final = ".github/workflows/access-commands-run.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +50,7 @@ def obey_comment(box: Box, comment_id: int, home: Path) -> Obeyed:
 
 
 def _begin(box: Box, event: str, actor: Account) -> RunCredentials:
-    return box.github.begin_run(
-        repository=box.repository,
-        workflow=_WORKFLOW,
-        event=event,
-        job_workflow_ref=f"{box.repository.full_name}/{_RUN}@refs/heads/main",
-        actor=actor,
-    )
+    return box.begin_commands_run(event, actor=actor)
 
 
 def _obey(box: Box, credentials: RunCredentials, home: Path, event: Any) -> Obeyed:

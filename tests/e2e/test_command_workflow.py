@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from support.release import Release
 
 OBEY = "commands/access-commands-run/obey"
-RUN = ".github/workflows/access-commands-run.yml"
 
 
 class Site:
@@ -43,14 +42,7 @@ class Site:
         return self._run("workflow_dispatch", {"inputs": {"command": command}}, who)
 
     def _run(self, event: str, payload: dict[str, Any], who: str) -> WorkflowRun:
-        name = self.box.repository.full_name
-        run = self.box.github.begin_run(
-            repository=self.box.repository,
-            workflow=".github/workflows/access-commands.yml",
-            event=event,
-            job_workflow_ref=f"{name}/{RUN}@refs/heads/main",
-            actor=self.box.accounts[who],
-        )
+        run = self.box.begin_commands_run(event, actor=self.box.accounts[who])
         return self.runner._run("access-commands", event, payload, run)
 
 

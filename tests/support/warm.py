@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from daypass.sandbox.github.accounts import Account
     from daypass.sandbox.person import Person
 
-_COMMANDS = ".github/workflows/access-commands.yml"
-_COMMANDS_RUN = ".github/workflows/access-commands-run.yml"
-
 
 @dataclass(frozen=True, slots=True)
 class Ran(Done):
@@ -109,15 +106,7 @@ class Warm:
         fate: Fate,
         attempt: int = 1,
     ) -> Ran:
-        name = self.box.repository.full_name
-        credentials = self.box.github.begin_run(
-            repository=self.box.repository,
-            workflow=_COMMANDS,
-            event=event,
-            job_workflow_ref=f"{name}/{_COMMANDS_RUN}@refs/heads/main",
-            actor=actor,
-            attempt=attempt,
-        )
+        credentials = self.box.begin_commands_run(event, actor=actor, attempt=attempt)
         with self._job(credentials) as (clone, environment):
             path = clone.parent / "event.json"
             path.write_text(json.dumps(payload))

@@ -11,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
+from daypass.documents.workflows import Literals, control_workflows
 from daypass.errors import SandboxError
+from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
+from daypass.model.settings import ControlSettings
 from daypass.sandbox import organisation
 from daypass.sandbox.database_engine import set_up_database_engine
 from daypass.sandbox.github import GitHub
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 _TRANSIT: Final = "daypass-transit"
 _EVIDENCE_KEY: Final = "evidence"
 _APPLY: Final = ".github/workflows/access-apply.yml"
-_RECONCILE: Final = ".github/workflows/access-reconcile.yml"
+_COMMANDS: Final = ".github/workflows/access-commands.yml"
 
 
 class Box:
@@ -44,8 +47,16 @@ class Box:
     """
 
     repository_name: Final = "access"
+    control_name: Final = "access-control"
 
-    def __init__(self, directory: Path, bao: OpenBao, postgres: Postgres, github: GitHub) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        bao: OpenBao,
+        postgres: Postgres,
+        github: GitHub,
+        branch: str = "main",
+    ) -> None:
         self.directory = directory
         self.bao = bao
         self.postgres = postgres
@@ -55,19 +66,31 @@ class Box:
         self.public_keys: dict[str, str] = {}
         self.evidence_key = b""
         self.app_key: Secret = github.app.generate_key()
+        self.branch = branch  # the governed repository's default branch
+        self.control: ControlSettings | None = None  # None: it holds the privileged workflows too
         # What an administrator sets on GitHub: known to jobs from outside of the repository.
-        self.variables = {"DAYPASS_VAULT_ADDRESS": bao.address}
+        self.variables: dict[str, str] = {}
+        self._control_repository: Repository | None = None
         self._repository: Repository | None = None
         self._vault_people: VaultPeople | None = None
 
     @classmethod
-    def create(cls, directory: Path, *, pin: str | None = None) -> Self:
+    def create(
+        cls,
+        directory: Path,
+        *,
+        pin: str | None = None,
+        branch: str = "main",
+        control: bool = False,
+    ) -> Self:
         """Start everything in `directory`, which must be empty or missing.
 
         Args:
             directory: where servers, repositories and homes lie.
             pin: what the first commit holds as `.github/daypass.txt`; without it the repository
                 has none, and its workflows cannot install daypass.
+            branch: the governed repository's default branch.
+            control: whether a control repository holds the privileged workflows.
 
         Raises:
             SandboxError: a server did not start.
@@ -79,10 +102,8 @@ class Box:
             github = stack.enter_context(GitHub.start(directory / "github"))
             for server in (bao, postgres):
                 stack.callback(_stop_if_started, server)
-            box = cls(directory, bao.result(), postgres.result(), github)
-            box._furnish(pin)
-            if pin is not None:
-                box.variables["DAYPASS_PIN"] = hashlib.sha256(pin.encode()).hexdigest()
+            box = cls(directory, bao.result(), postgres.result(), github, branch)
+            box._furnish(pin, control=control)
             stack.pop_all()
             return box
 
@@ -92,6 +113,15 @@ class Box:
         if self._repository is None:
             raise SandboxError("the box is empty", remedy="Make it with Box.create().")
         return self._repository
+
+    @property
+    def control_repository(self) -> Repository:
+        """The control repository on GitHub."""
+        if self._control_repository is None:
+            raise SandboxError(
+                "the box has no control repository", remedy="Make it with control=True."
+            )
+        return self._control_repository
 
     @property
     def vault_people(self) -> VaultPeople:
@@ -124,13 +154,29 @@ class Box:
         self, event: str = "push", *, actor: Account | None = None
     ) -> RunCredentials:
         """A run of access-apply on main, in the job that may log in to Vault."""
-        name = self.repository.full_name
+        return self._begin_run(_APPLY, RECONCILE_WORKFLOW, event, actor, 1)
+
+    def begin_commands_run(
+        self, event: str, *, actor: Account | None = None, attempt: int = 1
+    ) -> RunCredentials:
+        """A run of access-commands, in the job that may log in to Vault."""
+        return self._begin_run(_COMMANDS, COMMANDS_RUN_WORKFLOW, event, actor, attempt)
+
+    def _begin_run(
+        self, caller: str, called: str, event: str, actor: Account | None, attempt: int
+    ) -> RunCredentials:
+        control = self.control
+        home, branch = self.repository.full_name, self.branch
+        if control is not None:
+            home, branch = control.repository, control.branch
         return self.github.begin_run(
             repository=self.repository,
-            workflow=_APPLY,
+            workflow=caller,
             event=event,
-            job_workflow_ref=f"{name}/{_RECONCILE}@refs/heads/main",
+            job_workflow_ref=f"{home}/{called}@refs/heads/{branch}",
             actor=actor,
+            environment=ENVIRONMENT if control is None else None,
+            attempt=attempt,
         )
 
     def job_environment(self, run: RunCredentials, home: Path) -> dict[str, str]:
@@ -143,6 +189,7 @@ class Box:
             "GIT_TERMINAL_PROMPT": "0",
             "CI": "true",
             "DAYPASS_VAULT_ADDRESS": self.bao.address,
+            "DAYPASS_VAULT_AUDIENCE": organisation.AUDIENCE,
             "DAYPASS_CLONE_TOKEN": run.token.reveal(),
             **run.env,
         }
@@ -212,7 +259,7 @@ class Box:
     ) -> None:
         self.stop()
 
-    def _furnish(self, pin: str | None) -> None:
+    def _furnish(self, pin: str | None, *, control: bool) -> None:
         set_up_database_engine(self.bao, self.postgres)
         self.evidence_key = self._make_evidence_key()
         self._vault_people = VaultPeople(self.bao, organisation.PEOPLE)
@@ -224,8 +271,12 @@ class Box:
             self.github.add_team(slug, [self.accounts[name] for name in members])
         # The settings name the repository's id, so it is there before its first commit.
         self._repository = self.github.create_repository(
-            self.repository_name, members=self.accounts.values(), admin=self.accounts["carol"]
+            self.repository_name,
+            members=self.accounts.values(),
+            admin=self.accounts["carol"],
+            branch=self.branch,
         )
+        self._set_known_from_outside(pin, control=control)
         self.github.first_commit(
             self._repository,
             organisation.governed_repository(self, pin=pin),
@@ -239,6 +290,19 @@ class Box:
                 self.github.token(account),
                 self.directory / "people" / name,
             )
+
+    def _set_known_from_outside(self, pin: str | None, *, control: bool) -> None:
+        """What jobs know from outside: variables, or the files of a control repository."""
+        pins = () if pin is None else (hashlib.sha256(pin.encode()).hexdigest(),)
+        known = Literals(pins, self.bao.address, organisation.AUDIENCE, "")
+        if not control:
+            self.variables.update(known.variables())
+            return
+        admin = self.accounts["carol"]
+        made = self.github.create_repository(self.control_name, admin=admin, app=False)
+        self._control_repository = made
+        self.control = ControlSettings(made.full_name, made.id)
+        self.github.first_commit(made, control_workflows(self.control, known), admin)
 
     def _make_evidence_key(self) -> bytes:
         """The evidence key, made before the first commit, which names it; 32 raw bytes."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from daypass.documents.resources import schema_folder, workflow_folder
-from daypass.model.names import ALLOWED_SIGNERS_PATH, API_VERSION, SETTINGS_PATH, Kind
+from daypass.documents.resources import schema_folder
+from daypass.documents.workflows import governed_workflows
+from daypass.model.names import (
+    ALLOWED_SIGNERS_PATH,
+    API_VERSION,
+    RELEASE_PATH,
+    SETTINGS_PATH,
+    Kind,
+)
 from daypass.sandbox.database_engine import LOOK
 
 if TYPE_CHECKING:
@@ -70,8 +79,10 @@ def request(
 
 def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]:
     """The first commit of the governed repository: path → content; `pin` is its daypass.txt."""
+    release = b"" if pin is None else pin.encode()
+    digest = hashlib.sha256(release).hexdigest() if release else ""
     return {
-        **({} if pin is None else {".github/daypass.txt": pin.encode()}),
+        **({RELEASE_PATH: release} if release else {}),
         "README.md": b"# acme: access by pull request\n",
         SETTINGS_PATH: document(Kind.SETTINGS, "daypass", _settings(box)),
         ALLOWED_SIGNERS_PATH: box.allowed_signers().encode(),
@@ -79,7 +90,7 @@ def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]
         **_documents(Kind.IDENTITY, "access/identities", _identities(box)),
         **_documents(Kind.ACCESS_POLICY, "access/policies", _policies()),
         **_copies(schema_folder(), "schemas", "*.json"),
-        **_copies(workflow_folder(), ".github/workflows", "access-*.yml"),
+        **governed_workflows(box.branch, box.control, digest),
     }
 
 
@@ -105,7 +116,9 @@ def _settings(box: Box) -> Spec:
             "apiUrl": github.api_url,
             "serverUrl": github.server_url,
             "oidcIssuer": github.issuer.url,
+            **({} if box.branch == "main" else {"defaultBranch": box.branch}),
         },
+        **({} if box.control is None else {"control": asdict(box.control)}),
         "vault": {"address": box.bao.address, "audience": AUDIENCE},
         "evidence": {"email": EVIDENCE_EMAIL, "fingerprint": box.evidence_fingerprint},
         "groups": {

@@ -92,13 +92,13 @@ class Person:
         return self._run(self.clone, *words, data=data)
 
     def push(
-        self, proposals: Sequence[Proposal], *, onto: str = "origin/main", force: bool = False
+        self, proposals: Sequence[Proposal], *, onto: str = "origin/HEAD", force: bool = False
     ) -> None:
         """Commit each proposal on a branch of its own, and push all of them at once.
 
         Args:
             proposals: what is pushed.
-            onto: the commit that each stands on; `origin/main` is fetched first.
+            onto: the commit that each stands on; the default branch is fetched first.
             force: whether the branches may lose commits.
 
         Raises:
@@ -118,7 +118,7 @@ class Person:
         title: str,
         *,
         body: str = "",
-        onto: str = "origin/main",
+        onto: str = "origin/HEAD",
     ) -> int:
         """Push one commit on a new branch, and open a pull request; its number."""
         self.push([Proposal(branch, changes, title)], onto=onto)

@@ -63,9 +63,9 @@ class Runner:
         self._count = 0
 
     def push(self) -> WorkflowRun:
-        """access-apply, for a push to main."""
-        head = self._resolve("refs/heads/main")
-        event = {"ref": "refs/heads/main", "after": head, "deleted": False}
+        """access-apply, for a push to the default branch."""
+        ref = f"refs/heads/{self.box.branch}"
+        event = {"ref": ref, "after": self._resolve(ref), "deleted": False}
         return self._apply("push", event)
 
     def schedule(self) -> WorkflowRun:
@@ -74,7 +74,9 @@ class Runner:
 
     def report(self) -> WorkflowRun:
         """access-report, on its schedule."""
-        run = self._begin_without_identity("access-report", "schedule", "refs/heads/main")
+        run = self._begin_without_identity(
+            "access-report", "schedule", f"refs/heads/{self.box.branch}"
+        )
         return self._run("access-report", "schedule", {"schedule": "41 4 * * *"}, run)
 
     def pull_request(self, number: int) -> WorkflowRun:
@@ -140,8 +142,8 @@ class Runner:
         home.mkdir(parents=True)
         checkout = folder / "workflows"
         self._lay_out_workflows(checkout, run.run.sha, run)
-        whole = {**payload, "repository": {"default_branch": "main", "id": self.box.repository_id}}
-        (folder / "event.json").write_text(json.dumps(whole))
+        place = {"default_branch": self.box.branch, "id": self.box.repository_id}
+        (folder / "event.json").write_text(json.dumps({**payload, "repository": place}))
         artifacts = folder / "artifacts"
         kept = {ARTIFACTS_VARIABLE: str(artifacts)}
         _write_variables(folder / "variables", {**run.env, **self._environment, **kept})
@@ -153,8 +155,8 @@ class Runner:
             *("-e", str(folder / "event.json"), "-P", "ubuntu-latest=-self-hosted"),
             *("--no-cache-server", "--action-offline-mode", "--no-skip-checkout"),
             *("--action-cache-path", str(folder / "cache")),
-            *self._local_actions(checkout),
-            *("--actor", run.run.actor.login, "--defaultbranch", "main"),
+            *self._elsewhere(checkout, folder),
+            *("--actor", run.run.actor.login, "--defaultbranch", self.box.branch),
             *("--env-file", str(folder / "variables"), "--secret-file", str(folder / "secrets")),
             *("--var-file", str(folder / "configuration"), "--input-file", os.devnull),
         ]
@@ -198,9 +200,16 @@ class Runner:
         ):
             subprocess.run(["git", *words], check=True, env=environment)  # noqa: S603,S607  -- git, on the box's own store
 
-    def _local_actions(self, checkout: Path) -> Iterable[str]:
-        """`--local-repository` for every action that the workflows use."""
-        files = (checkout / ".github" / "workflows").glob("*.yml")
+    def _elsewhere(self, checkout: Path, folder: Path) -> Iterable[str]:
+        """`--local-repository` for the control repository, and for each action that is used."""
+        places = [checkout]
+        if (control := self.box.control) is not None:
+            places.append(folder / "control")
+            store = self.box.control_repository.store
+            words = ("clone", "-q", "-b", control.branch, str(store.path), str(places[-1]))
+            subprocess.run(["git", *words], check=True, env=self._act_environment(folder, folder))  # noqa: S603,S607  -- git, on the box's own store
+            yield from ("--local-repository", f"{control.repository}@{control.branch}={places[-1]}")
+        files = [path for at in places for path in (at / ".github" / "workflows").glob("*.yml")]
         for action, commit in sorted({pair for path in files for pair in _actions(path)}):
             if action not in self._stand_ins:
                 raise SandboxError(

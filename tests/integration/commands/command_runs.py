@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from support.acting import Done
     from support.town import Asked, Town
 
-WORKFLOW = ".github/workflows/access-commands.yml"
-RUN = ".github/workflows/access-commands-run.yml"
-
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -112,15 +109,7 @@ class Commands:
             thread.join()
 
     def _run(self, event: str, payload: Any, actor: Account, attempt: int) -> Done:
-        name = self.box.repository.full_name
-        credentials = self.box.github.begin_run(
-            repository=self.box.repository,
-            workflow=WORKFLOW,
-            event=event,
-            job_workflow_ref=f"{name}/{RUN}@refs/heads/main",
-            actor=actor,
-            attempt=attempt,
-        )
+        credentials = self.box.begin_commands_run(event, actor=actor, attempt=attempt)
         with tempfile.TemporaryDirectory(prefix="daypass-command-") as folder:
             home = Path(folder)
             clone = self.box.checkout(home / "clone", credentials)

@@ -81,10 +81,22 @@ class Hub:
         admin: Account,
         members: Iterable[Account] = (),
         private: bool = True,
+        branch: str = "main",
+        app: bool = True,
     ) -> Repository:
-        """An empty repository of the organisation, with rules on its default branch."""
-        store = GitStore.create(self._store_directory / f"{name}.git", "main")
+        """An empty repository of the organisation, with rules on its default branch.
+
+        Args:
+            name: without the organisation's.
+            admin: may do everything there.
+            members: may write there.
+            private: whether only they see it.
+            branch: the default branch.
+            app: whether the App is installed there.
+        """
+        store = GitStore.create(self._store_directory / f"{name}.git", branch)
         repository = self._register(name, self.organisation, store)
+        repository.default_branch, repository.app_installed = branch, app
         repository.private = private
         repository.roles = {account.id: "write" for account in members} | {admin.id: "admin"}
         repository.rules.bypass.add(self.app.bot.id)
@@ -132,8 +144,12 @@ class Hub:
 
     @property
     def repository_ids(self) -> Iterable[int]:
-        """Ids of the repositories that the App is installed in: all of the organisation's."""
-        return [item.id for item in self.all_repositories() if item.owner is self.organisation]
+        """Ids of the organisation's repositories that the App is installed in."""
+        return [
+            item.id
+            for item in self.all_repositories()
+            if item.owner is self.organisation and item.app_installed
+        ]
 
     # What happens
 
@@ -151,7 +167,7 @@ class Hub:
         repository: Repository,
         workflow: str,
         event: str = "push",
-        ref: str = "refs/heads/main",
+        ref: str | None = None,
         job_workflow_ref: str | None = None,
         actor: Account | None = None,
         environment: str | None = None,
@@ -166,7 +182,7 @@ class Hub:
             repository: where it runs.
             workflow: `.github/workflows/….yml`.
             event: push, schedule, workflow_dispatch, pull_request, …
-            ref: what it was started for.
+            ref: what it was started for; the default branch unless told otherwise.
             job_workflow_ref: `owner/repo/.github/workflows/….yml@ref` of a reusable workflow; the
                 workflow itself unless told otherwise.
             actor: who set it off; the App unless told otherwise.
@@ -176,6 +192,7 @@ class Hub:
             runner_environment: `github-hosted` or `self-hosted`.
             permissions: of the job's GITHUB_TOKEN; reading contents unless told otherwise.
         """
+        ref = ref or f"{_BRANCH}{repository.default_branch}"
         own = f"{repository.full_name}/{workflow}@{ref}"
         run = Run(
             id=self.directory.new_id(),

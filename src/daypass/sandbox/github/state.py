@@ -138,6 +138,7 @@ class Repository:
     created_at: str
     private: bool = True
     default_branch: str = "main"
+    app_installed: bool = True
     parent: Repository | None = None
     roles: dict[int, str] = field(default_factory=dict)  # account id → read | write | admin
     issues: dict[int, Issue] = field(default_factory=dict)
