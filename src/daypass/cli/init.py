@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -10,11 +11,12 @@ import yaml
 
 from daypass.adapters.git.process import Git
 from daypass.adapters.github.person import person_token
-from daypass.cli import output, wiring
+from daypass.cli import init_files, output, wiring
 from daypass.documents.document import read_document
-from daypass.documents.resources import SCHEMA_FILES, schema_folder, workflow_folder
+from daypass.documents.resources import SCHEMA_FILES
 from daypass.errors import ExitCode, ForgeRefusedError, UsageError
 from daypass.model.names import API_VERSION, FOLDERS, SETTINGS_PATH, Kind, is_name
+from daypass.model.settings import ControlSettings, Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daypass.adapters.github.introduction import Introduction
+    from daypass.model.secret import Secret
 
 _GITHUB: Final = "https://github.com"
 _SSH: Final = re.compile(r"(?:ssh://)?[^@/\s]+@([^:/\s]+)(?::\d+/|[:/])(.+)")
@@ -30,9 +33,16 @@ _NEXT: Final = """\
 Next, in this order; the README's chapter “Setting up a real organisation” has the details:
   1. write access/resources and access/policies: until a policy permits it, nobody gets anything
   2. daypass validate
-  3. make pin, in a checkout of daypass: it writes .github/daypass.txt, which the workflows install
+  3. {third}
   4. bring all of it to the default branch
-  5. daypass vault render, to review; then an operator of Vault runs daypass vault apply"""
+  5. daypass vault render, to review; then an operator of Vault runs daypass vault apply
+{setup}"""
+_PIN_IT: Final = (
+    "make pin, in a checkout of daypass: it writes .github/daypass.txt, which the workflows install"
+)
+_SMALL: Final = """\
+The set-up is the small one: the workflows that Vault trusts lie where requesters can write, and
+only GitHub's rules keep two writers from changing them. --control names a repository for them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +71,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repository", metavar="OWNER/NAME", help="the repository (default: that of `origin`)"
     )
+    parser.add_argument(
+        "--control",
+        metavar="OWNER/NAME",
+        help="the control repository: it holds the privileged workflows, which requesters cannot "
+        "write there (default: none, the small set-up)",
+    )
+    parser.add_argument(
+        "--control-id", metavar="N", type=int, help="its id (default: GitHub is asked)"
+    )
+    parser.add_argument(
+        "--control-branch", metavar="NAME", help="its protected branch (default: its own)"
+    )
+    parser.add_argument(
+        "--control-directory",
+        metavar="DIR",
+        help="a checkout of it, to lay the privileged workflows into; with --upgrade too",
+    )
     parser.add_argument("--server-url", metavar="URL", help="of GitHub (default: that of `origin`)")
     parser.add_argument(
         "--api-url", metavar="URL", help="of GitHub's API (default: what belongs to the server)"
@@ -71,22 +98,61 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Write what is missing. What lies there already, and says otherwise, stops it before."""
     git = Git(wiring.directory_of(arguments.directory))
     root = git.directory / git.run("rev-parse", "--show-toplevel").decode().strip()
-    release = _release()
     if arguments.upgrade:
-        _stop_at([path for path in release if leads_away(root, path)])
-        _write(root, release)
-        output.say(f"{len(release)} schemas and workflows are those of this release")
-        output.say("Commit them by a pull request of their own; `daypass validate` reads them.")
-        return ExitCode.DONE
+        return _upgrade(root, arguments)
     _complete(arguments)
     server, name = _place(arguments, git)
     known = _known(arguments, server, name)
-    files = {**_documents(arguments, server, known), **_kept(), **release}
-    _stop_at(_differing(root, files))
-    _write(root, files)
-    output.say(f"laid {len(files)} files into {root}")
-    output.say(_NEXT)
+    control = _control(arguments, server)
+    documents = _documents(arguments, server, known, control)
+    settings = read_document(SETTINGS_PATH, documents[SETTINGS_PATH]).model
+    assert isinstance(settings, Settings)  # noqa: S101  -- written above, and read as such
+    files = {**documents, **_kept(), **init_files.governed_files(root, settings)}
+    _stop_at(init_files.differing(root, files))
+    _lay(root, files, settings, arguments, stop=True)
+    there = _checkout_of(arguments)
+    third = _PIN_IT
+    if settings.control is not None:
+        third = f"bring {there or 'the privileged workflows'} to {settings.control.repository}"
+    output.say(_NEXT.format(third=third, setup=_SMALL if settings.control is None else "").rstrip())
     return ExitCode.DONE
+
+
+def _upgrade(root: Path, arguments: argparse.Namespace) -> ExitCode:
+    """Bring schemas and workflows up to this release, in the set-up that the settings name."""
+    settings = init_files.settings_there(root)
+    files = init_files.governed_files(root, settings)
+    _stop_at([path for path in files if init_files.leads_away(root, path)])
+    _lay(root, files, settings, arguments, stop=False)
+    output.say("Commit them by a pull request of their own; `daypass validate` reads them.")
+    if left := init_files.no_longer_needed(root, settings):
+        output.say(f"The control repository has these now: git rm {' '.join(left)}")
+    return ExitCode.DONE
+
+
+def _lay(
+    root: Path,
+    files: dict[str, bytes],
+    settings: Settings,
+    arguments: argparse.Namespace,
+    *,
+    stop: bool,
+) -> None:
+    """Write both repositories' files; with `stop`, over nothing that says otherwise."""
+    directory = _checkout_of(arguments)
+    if directory is not None:
+        theirs = init_files.control_files(root, settings, directory)
+        away = [path for path in theirs if init_files.leads_away(directory, path)]
+        _stop_at(away or (init_files.differing(directory, theirs) if stop else []))
+        init_files.write(directory, theirs)
+        output.say(f"laid {len(theirs)} workflows into {directory}, the control repository")
+    init_files.write(root, files)
+    output.say(f"laid {len(files)} files into {root}")
+
+
+def _checkout_of(arguments: argparse.Namespace) -> Path | None:
+    text = arguments.control_directory
+    return None if text is None else wiring.directory_of(text)
 
 
 def _complete(arguments: argparse.Namespace) -> None:
@@ -103,6 +169,29 @@ def _complete(arguments: argparse.Namespace) -> None:
             f"{output.printable(arguments.owners)} is no slug of a team",
             remedy="Name the team as its page's address does: lower case, digits and dashes.",
         )
+
+
+def _control(arguments: argparse.Namespace, server: str) -> ControlSettings | None:
+    """The control repository that is asked for. Without its id, GitHub is asked."""
+    name, number = arguments.control, arguments.control_id
+    if name is None:
+        if number is not None or arguments.control_branch or arguments.control_directory:
+            raise UsageError(
+                "which repository is the control repository is not said",
+                remedy="Name it: `--control OWNER/NAME`.",
+            )
+        return None
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{output.printable(name)} is no repository's name", remedy="Write OWNER/NAME."
+        )
+    branch = arguments.control_branch
+    if number is None:
+        from daypass.adapters.github.introduction import look_up
+
+        found = look_up(arguments.api_url or _api_of(server), _token(server), name)
+        name, number, branch = found.full_name, found.id, branch or found.default_branch
+    return ControlSettings(name, number, branch or "main")
 
 
 def _place(arguments: argparse.Namespace, git: Git) -> tuple[str, str]:
@@ -142,21 +231,30 @@ def _parsed(url: str) -> tuple[str, str] | None:
 def _known(arguments: argparse.Namespace, server: str, name: str) -> Introduction:
     from daypass.adapters.github.introduction import introduce
 
+    api_url = arguments.api_url or _api_of(server)
+    return introduce(api_url, _token(server), name, arguments.app, arguments.owners)
+
+
+def _token(server: str) -> Secret:
     token = person_token(server)
     if token is None:
         raise ForgeRefusedError(
             "there is no GitHub token to ask with",
             remedy="Log in: `gh auth login`, or set GH_TOKEN.",
         )
-    api = arguments.api_url or _api_of(server)
-    return introduce(api, token, name, arguments.app, arguments.owners)
+    return token
 
 
 def _api_of(server: str) -> str:
     return "https://api.github.com" if server == _GITHUB else f"{server}/api/v3"
 
 
-def _documents(arguments: argparse.Namespace, server: str, known: Introduction) -> dict[str, bytes]:
+def _documents(
+    arguments: argparse.Namespace,
+    server: str,
+    known: Introduction,
+    control: ControlSettings | None,
+) -> dict[str, bytes]:
     """The settings, and whoever runs this as the first identity. Raises DocumentError."""
     team = arguments.owners
     settings = {
@@ -171,6 +269,7 @@ def _documents(arguments: argparse.Namespace, server: str, known: Introduction) 
             **_addresses(arguments, server),
             "defaultBranch": known.default_branch,
         },
+        **({} if control is None else {"control": asdict(control)}),
         "vault": {"address": arguments.vault, "audience": arguments.vault},
         "evidence": {
             "email": f"{known.app_user_id}+{arguments.app}[bot]@users.noreply."
@@ -219,25 +318,6 @@ def _kept() -> dict[str, bytes]:
     return {f"{folder}/.gitkeep": b"" for folder in FOLDERS}
 
 
-def _release() -> dict[str, bytes]:
-    """The schemas and the workflows of this release."""
-    schemas = {f"schemas/{name}": schema_folder() / name for name in SCHEMA_FILES.values()}
-    workflows = {
-        f".github/workflows/{path.name}": path
-        for path in sorted(workflow_folder().glob("access-*.yml"))
-    }
-    return {path: source.read_bytes() for path, source in {**schemas, **workflows}.items()}
-
-
-def _differing(root: Path, files: Mapping[str, bytes]) -> list[str]:
-    return [
-        path
-        for path, content in files.items()
-        if leads_away(root, path)
-        or ((root / path).exists() and (root / path).read_bytes() != content)
-    ]
-
-
 def _stop_at(differing: list[str]) -> None:
     if differing:
         raise UsageError(
@@ -245,20 +325,3 @@ def _stop_at(differing: list[str]) -> None:
             remedy="Nothing was written. Move them away, or edit them by hand; schemas and "
             "workflows alone are brought up to date by `daypass init --upgrade`.",
         )
-
-
-def leads_away(root: Path, path: str) -> bool:
-    """Whether a symbolic link stands for the file, or for a folder on the way to it."""
-    place = root / path
-    return any(
-        item.is_symlink()
-        for item in (place, *place.parents)
-        if item.is_relative_to(root) and item != root
-    )
-
-
-def _write(root: Path, files: Mapping[str, bytes]) -> None:
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)

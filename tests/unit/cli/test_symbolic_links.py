@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daypass.cli import init, request
+from daypass.cli import init_files, request
 from daypass.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ def test_a_link_on_the_way_leads_away(tmp_path: Path, link: str) -> None:
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (root / link).parent.mkdir(parents=True)
-    assert not init.leads_away(root, "access/requests/a.yaml")
+    assert not init_files.leads_away(root, "access/requests/a.yaml")
     (root / link).symlink_to(elsewhere)
-    assert init.leads_away(root, "access/requests/a.yaml")
-    assert init._differing(root, {"access/requests/a.yaml": b""})
+    assert init_files.leads_away(root, "access/requests/a.yaml")
+    assert init_files.differing(root, {"access/requests/a.yaml": b""})
 
 
 @pytest.mark.parametrize("link", ["access", "access/requests"])

@@ -31,6 +31,28 @@ class Introduction:
     owners: Team  # the team that approves changes of the foundation
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A repository as GitHub knows it today by that name."""
+
+    full_name: str  # as GitHub spells it
+    id: int
+    default_branch: str
+
+
+def look_up(api_url: str, token: Secret, full_name: str) -> Named:
+    """Ask GitHub which repository has the name `owner/name`; a renamed one is followed.
+
+    Raises:
+        ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or not to this token.
+    """
+    transport = Transport(api_url, github.Auth.Token(token.reveal()))
+    try:
+        return wire.read(_named, transport.get(f"/repos/{_quoted(full_name)}"))
+    finally:
+        transport.close()
+
+
 def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str) -> Introduction:
     """Ask GitHub about `owner/name`, the App of that slug and the team of that slug.
 
@@ -39,8 +61,7 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
     """
     transport = Transport(api_url, github.Auth.Token(token.reveal()))
     try:
-        name = "/".join(quote(part, safe="") for part in full_name.split("/"))
-        found = wire.read(_repository, transport.get(f"/repos/{name}"))
+        found = wire.read(_repository, transport.get(f"/repos/{_quoted(full_name)}"))
         bot = transport.get(f"/users/{quote(app, safe='')}%5Bbot%5D")
         myself = wire.read(wire.account, transport.get("/user"))
         team = teams.find(transport, found[0], found[1], owners)
@@ -53,6 +74,18 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
         return Introduction(*found, app_user_id=wire.read(_id, bot), myself=myself, owners=team)
     finally:
         transport.close()
+
+
+def _quoted(full_name: str) -> str:
+    return "/".join(quote(part, safe="") for part in full_name.split("/"))
+
+
+def _named(value: Any) -> Named:
+    return Named(
+        wire.text(value["full_name"]),
+        wire.number(value["id"]),
+        wire.text(value["default_branch"]),
+    )
 
 
 def _repository(value: Any) -> tuple[str, int, str, int, str]:

@@ -1,0 +1,144 @@
+"""The files of `daypass init`: a governed repository's, and those of its control repository."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from daypass.documents.document import read_document
+from daypass.documents.resources import SCHEMA_FILES, schema_folder
+from daypass.documents.workflows import (
+    MAX_PINS,
+    PRIVILEGED,
+    Literals,
+    control_workflows,
+    governed_workflows,
+    pins_of,
+)
+from daypass.errors import UsageError
+from daypass.model.names import RECONCILE_WORKFLOW, RELEASE_PATH, SETTINGS_PATH
+from daypass.model.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def settings_there(root: Path) -> Settings:
+    """The settings that lie in the work tree. Raises UsageError, DocumentError."""
+    path = root / SETTINGS_PATH
+    if leads_away(root, SETTINGS_PATH) or not path.is_file():
+        raise UsageError(
+            f"there is no {SETTINGS_PATH} in {root}",
+            remedy="Run `daypass init` first: it writes one.",
+        )
+    model = read_document(SETTINGS_PATH, path.read_bytes()).model
+    if not isinstance(model, Settings):
+        raise UsageError(f"{SETTINGS_PATH} is of another kind", remedy="Its kind is Settings.")
+    return model
+
+
+def governed_files(root: Path, settings: Settings) -> dict[str, bytes]:
+    """The schemas and the workflows of this release, for the repository at `root`, by path.
+
+    Raises:
+        UsageError: a control repository is named, and the pinned release does not lie here.
+    """
+    schemas = {
+        f"schemas/{name}": (schema_folder() / name).read_bytes() for name in SCHEMA_FILES.values()
+    }
+    control = settings.control
+    pin = "" if control is None else _digest(root, RELEASE_PATH)
+    return schemas | governed_workflows(settings.github.default_branch, control, pin)
+
+
+def no_longer_needed(root: Path, settings: Settings) -> list[str]:
+    """The privileged workflows that lie here though a control repository has them."""
+    if settings.control is None:
+        return []
+    return [path for path in PRIVILEGED if (root / path).exists()]
+
+
+def control_files(root: Path, settings: Settings, directory: Path) -> dict[str, bytes]:
+    """The workflows of the control repository that is checked out in `directory`, by path.
+
+    A release pin that its files say already stays valid beside the one of the release that is
+    pinned at `root`, until it is taken out.
+
+    Raises:
+        UsageError: the settings name no control repository, a file of theirs is missing, or two
+            other pins are valid.
+    """
+    if settings.control is None:
+        raise UsageError(
+            f"{SETTINGS_PATH} names no control repository",
+            remedy="Add `spec.control` with its name and id, or leave out --control-directory.",
+        )
+    if not directory.is_dir() or directory.resolve() == root.resolve():
+        raise UsageError(
+            f"{str(directory)!a} is no checkout of {settings.control.repository}",
+            remedy="Clone the control repository, and name that directory.",
+        )
+    vault = settings.vault
+    literals = Literals(
+        _pins(directory, _digest(root, RELEASE_PATH)),
+        vault.address,
+        vault.audience,
+        _digest(root, vault.ca_file) if vault.ca_file else "",
+    )
+    return control_workflows(settings.control, literals)
+
+
+def _pins(directory: Path, pin: str) -> tuple[str, ...]:
+    """The pins that become valid. Raises UsageError."""
+    path = directory / RECONCILE_WORKFLOW
+    valid = pins_of(path.read_bytes()) if path.is_file() else ()
+    if pin in valid:
+        return valid
+    if len(valid) == MAX_PINS:
+        raise UsageError(
+            f"{RECONCILE_WORKFLOW} in {directory} names two releases already, and neither is the "
+            f"one that {RELEASE_PATH} pins",
+            remedy="Finish that upgrade first: take the older digest out of both workflows there.",
+        )
+    return (*valid, pin)
+
+
+def _digest(root: Path, path: str) -> str:
+    """SHA-256 of a file below `root`, in hex. Raises UsageError if it is not there."""
+    file = root / path
+    if not file.is_file():
+        raise UsageError(
+            f"there is no {path} in {root}",
+            remedy=f"Copy {path} there from the checkout of daypass in which you ran `make pin`."
+            if path == RELEASE_PATH
+            else f"Put the PEM file there that {SETTINGS_PATH} names, or correct `vault.caFile`.",
+        )
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def leads_away(root: Path, path: str) -> bool:
+    """Whether a symbolic link stands for the file, or for a folder on the way to it."""
+    place = root / path
+    return any(
+        item.is_symlink()
+        for item in (place, *place.parents)
+        if item.is_relative_to(root) and item != root
+    )
+
+
+def differing(root: Path, files: dict[str, bytes]) -> list[str]:
+    """The paths where something else lies than would be written."""
+    return [
+        path
+        for path, content in files.items()
+        if leads_away(root, path)
+        or ((root / path).exists() and (root / path).read_bytes() != content)
+    ]
+
+
+def write(root: Path, files: dict[str, bytes]) -> None:
+    """Write the files, over what lies there."""
+    for path, content in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
