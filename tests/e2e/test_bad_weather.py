@@ -230,11 +230,14 @@ def test_a_push_that_fails_is_carried_on_by_the_next_run(town: Town, *, after: b
 def test_a_dirty_clone_changes_nothing_of_what_is_recorded(town: Town) -> None:
     asked = town.grant("dirty", duration="1h")
     with acting.job(town.box) as job:
-        settings = job.clone / "access" / "daypass.yaml"
-        settings.write_text("kind: nonsense\n")
-        (job.clone / "access" / "requests" / "sneaked-in.yaml").write_text("x: 1\n")
-        policy = job.clone / "access" / "policies" / "databases.yaml"
-        policy.write_text(policy.read_text().replace("atLeast: 1", "atLeast: 0"))
+        policy = town.store.git("show", "main:access/policies/databases.yaml")
+        for path, text in {
+            "access/daypass.yaml": "kind: nonsense\n",
+            "access/requests/sneaked-in.yaml": "x: 1\n",
+            "access/policies/databases.yaml": policy.replace("atLeast: 1", "atLeast: 0"),
+        }.items():
+            (job.clone / path).parent.mkdir(parents=True, exist_ok=True)
+            (job.clone / path).write_text(text)
         job.run("git", "add", "-A")
         done = job.daypass("apply", "--format", "json")
     assert done.code == 0, done.said

@@ -1,7 +1,7 @@
-"""Main's files are data to the jobs that hold an identity: nothing that lies there ever runs.
+"""Main's files are data to the jobs that hold an identity: none of them ever runs.
 
-`python -m` looks for modules where it is started, which is the checkout: a file `venv.py` that
-somebody got merged would run with the job's right to log in to Vault.
+`python -m` looks for modules where it is started: a file `venv.py` there would run with the job's
+right to log in to Vault.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def scripts(name: str) -> list[str]:
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_no_module_of_the_checkout_is_run(tmp_path: Path, name: str) -> None:
     checkout, marker = tmp_path / "checkout", tmp_path / "it-ran"
-    (checkout / ".github").mkdir(parents=True)
-    (checkout / ".github" / "daypass.txt").write_text("")
+    checkout.mkdir()
+    (tmp_path / "runner").mkdir()
+    (tmp_path / "runner" / "daypass.txt").write_text("")
     payload = f"open({str(marker)!r}, 'a').write(__name__ + '\\n')\n"
     for module in MODULES:
         (checkout / f"{module}.py").write_text(payload)

@@ -40,6 +40,7 @@ class WorkTree:
     git_folder: Path  # for daypass's own files: `.git/daypass`
     prefix: str  # where in the tree the command was called, `` or `path/`
     shallow: bool
+    has_index: bool = True  # not after `git clone --no-checkout`: then HEAD's tree is what is there
 
     @classmethod
     def open(cls, directory: str) -> WorkTree:
@@ -58,21 +59,20 @@ class WorkTree:
             "--show-toplevel",
             "--git-path",
             "daypass",
+            "--git-path",
+            "index",
             "--is-shallow-repository",
             "--show-prefix",
         )
-        top, folder, shallow, prefix = told.decode("utf-8", "surrogateescape").split("\n")[:4]
-        return cls(Path(top), Path(folder), prefix, shallow == "true")
+        top, folder, index, shallow, prefix = os.fsdecode(told).split("\n")[:5]
+        return cls(Path(top), Path(folder), prefix, shallow == "true", Path(index).exists())
 
     def entries(self) -> tuple[TreeEntry, ...]:
-        """What lies in `access/` and `schemas/`, as it would be committed now."""
-        indexed: dict[str, TreeEntry] = {}
-        for record in self._records("ls-files", "-s", "-z", "--", *_GOVERNED):
-            head, _, path = record.partition("\t")
-            mode, blob, stage = head.split(" ")
-            if stage != "0":
-                raise _in_a_merge(path)
-            indexed[path] = TreeEntry(mode, blob, path)
+        """What lies in `access/` and `schemas/`, as it would be committed now.
+
+        What is not checked out (a sparse checkout, a clone without one) counts as it was committed.
+        """
+        indexed = self._indexed()
         hash_like = next(iter(indexed.values())).blob if indexed else ""
         differing = self._records(
             "ls-files", "-z", "-t", "-m", "-o", "-d", "--exclude-standard", "--", *_GOVERNED
@@ -86,13 +86,30 @@ class WorkTree:
                 indexed[entry.path] = entry
         return tuple(indexed[path] for path in sorted(indexed.keys() - gone))
 
+    def _indexed(self) -> dict[str, TreeEntry]:
+        """What was added to the index; without an index, what HEAD holds."""
+        commit = None if self.has_index else self.head()
+        if commit is not None:
+            return {entry.path: entry for entry in self.entries_of(commit, *_GOVERNED)}
+        indexed: dict[str, TreeEntry] = {}
+        for record in self._records("ls-files", "-s", "-z", "--", *_GOVERNED):
+            head, _, path = record.partition("\t")
+            mode, blob, stage = head.split(" ")
+            if stage != "0":
+                raise _in_a_merge(path)
+            indexed[path] = TreeEntry(mode, blob, path)
+        return indexed
+
     def reader(self, entries: Sequence[TreeEntry]) -> Callable[[str], bytes]:
         """What gives the bytes of each entry by its path: git's, whatever a filter made of them."""
         blob_of = {entry.path: entry.blob for entry in entries}
 
         def read(path: str) -> bytes:
-            data = self._read(path)
             blob = blob_of[path]
+            try:
+                data = self._read(path)
+            except (FileNotFoundError, NotADirectoryError):  # not checked out
+                return self.blobs([blob])[blob]
             # Attributes can make a checkout differ from what is committed (`eol`, encodings).
             return data if blob_id(data, like=blob) == blob else self.blobs([blob])[blob]
 
@@ -147,26 +164,22 @@ class WorkTree:
 
     def changed_since(self, commit: str) -> tuple[tuple[TreeEntry, ...], tuple[TreeEntry, ...]]:
         """The entries that differ between a commit and the work tree: before, and now."""
-        raw = iter(
-            self._records(
-                "diff-index",
-                "--raw",
-                "-z",
-                "--no-renames",
-                "--no-abbrev",
-                "--ignore-submodules=none",
-                commit,
-                "--",
-            )
-        )
+        words = ("--raw", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=none", commit)
+        if self.has_index or self.head() is None:
+            raw = iter(self._records("diff-index", *words, "--"))
+        else:
+            raw = iter(self._records("diff-tree", "-r", *words, "HEAD", "--"))
         before: list[TreeEntry] = []
         now: dict[str, TreeEntry] = {}
         for head in raw:
-            old_mode, _, old_blob, _, status = head.removeprefix(":").split(" ")
+            old_mode, mode, old_blob, blob, status = head.removeprefix(":").split(" ")
             path = next(raw)
             if status != "A":
                 before.append(TreeEntry(old_mode, old_blob, path))
-            if status != "D" and (entry := self._entry(path, commit)) is not None:
+            if status == "D":
+                continue
+            entry = TreeEntry(mode, blob, path) if blob.strip("0") else self._entry(path, commit)
+            if entry is not None:
                 now[path] = entry
         for path in self._records("ls-files", "-z", "-o", "--exclude-standard"):
             if (entry := self._entry(path.rstrip("/"), commit)) is not None:
@@ -230,9 +243,10 @@ class WorkTree:
             line.partition("\t")[2] for line in now
         }
 
-    def entries_of(self, commit: str) -> tuple[TreeEntry, ...]:
-        """What lies in `access/` in a commit's tree."""
-        records = self._records("ls-tree", "-r", "-z", "--full-tree", commit, "--", "access/")
+    def entries_of(self, commit: str, *folders: str) -> tuple[TreeEntry, ...]:
+        """What lies in `access/`, or in these folders, in a commit's tree."""
+        words = ("ls-tree", "-r", "-z", "--full-tree", commit, "--")
+        records = self._records(*words, *(folders or ("access/",)))
         entries = []
         for record in records:
             head, _, path = record.partition("\t")

@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
     receiver.prepare()
     try:
-        with Client(settings.vault, directory=directory) as client:
+        with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
             opened = _open(client, token, claimable, receiver)
     except DeliverySpentError as error:
         answer = was_it_the_holder(error)

@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         raise UsageError(str(error), remedy="Write an age such as 30m or 2h.") from error
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
-    with login_token(settings.vault, wiring.operator_token(), directory) as session:
+    with login_token(
+        settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
+    ) as session:
         note = VaultRegistry(session, settings.vault.kv_mount).read_note(HEARTBEAT_NOTE)
         now = session.now()
         stuck = irrevocable_leases(session)

@@ -84,7 +84,8 @@ def _end_own(arguments: argparse.Namespace, grant_id: str, settings: Settings) -
         if token is None:
             return False
         directory = wiring.directory_of(arguments.directory)
-        with Client(settings.vault, directory=directory) as client:
+        folder = wiring.authorities(directory, settings)
+        with Client(settings.vault, directory=folder) as client:
             ended = end_own(client, token, accessor, settings.vault.kv_mount)
         if ended.gone:
             holder_token.forget(grant_id)

@@ -69,7 +69,9 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
     settings = wiring.read_settings(directory)
     catalogue = _catalogue(directory, settings)
     _assert_same_vault(settings)
-    with login_token(settings.vault, wiring.operator_token(), directory) as session:
+    with login_token(
+        settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
+    ) as session:
         who = offline.who_is_logged_in(session)
         subject = _invoker(who.entity_id, catalogue)
         request = _request(spec, subject, catalogue)
@@ -106,7 +108,9 @@ def leave_done(directory: Path, settings: Settings, grant_id: str) -> None:
     from daypass.adapters.vault.session import login_token
 
     try:
-        with login_token(settings.vault, wiring.operator_token(), directory) as session:
+        with login_token(
+            settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
+        ) as session:
             offline.leave_done(session, settings.vault.kv_mount, grant_id)
     except DaypassError as error:
         output.note(f"word that {grant_id} is needed no more could not be left: {error.message}")

@@ -132,7 +132,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     from daypass.adapters.vault.session import login_token
 
-    with login_token(setup.settings.vault, wiring.operator_token(), directory) as session:
+    folder = wiring.authorities(directory, setup.settings)
+    with login_token(setup.settings.vault, wiring.operator_token(), folder) as session:
         if arguments.subverb == "doctor":
             from daypass.cli.vault_doctor import doctor
 

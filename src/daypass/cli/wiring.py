@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
+from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
 from daypass.cli.settings_in_force import Ways, in_force, settings_at
 from daypass.errors import EvidenceError, ForgeRefusedError, UsageError
@@ -64,6 +65,17 @@ def _any_branch(directory: Path) -> GitRepository:
     return GitRepository(directory, remote=REMOTE, branch="main", author=("", ""), token=token)
 
 
+def authorities(directory: Path, settings: Settings) -> Path:
+    """Where the file that vouches for Vault lies. Raises what `authorities_folder` raises."""
+    return authorities_folder(directory, settings.vault.ca_file, lambda: _any_branch(directory))
+
+
+def _committed(directory: Path, path: str) -> bytes | None:
+    """A file of HEAD. Raises what `head_file` raises."""
+    with _any_branch(directory) as repository:
+        return head_file(repository, path)
+
+
 def open_repository(
     directory: Path, settings: Settings, token: Callable[[], Secret] | None
 ) -> GitRepository:
@@ -95,8 +107,9 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
     def log_in(settings: Settings) -> Session:
         from daypass.adapters.vault.session import login_jwt
 
-        assert_pinned(settings, directory)
-        return login_jwt(settings.vault, github_oidc(settings.vault.audience), directory)
+        folder = authorities(directory, settings)
+        assert_pinned(settings, folder)
+        return login_jwt(settings.vault, github_oidc(settings.vault.audience), folder)
 
     with ExitStack() as stack:
         session, settings = _logged_in_by_proven(directory, log_in, stack)
@@ -107,7 +120,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
                 issuer=desk.issuer,
                 registry=desk.registry,
                 notifier=Webhook(desk.registry.read_note),
-                context=SourceReader(directory, os.environ),
+                context=SourceReader(directory, os.environ, partial(_committed, directory)),
                 signer=TransitSigner(
                     session, vault.transit_mount, evidence.key, evidence.fingerprint
                 ),
@@ -184,7 +197,8 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
     def log_in(settings: Settings) -> Session:
         from daypass.adapters.vault.session import login_jwt
 
-        assert_pinned(settings, directory)
+        folder = authorities(directory, settings)
+        assert_pinned(settings, folder)
         fetch = github_oidc(settings.vault.audience)
 
         def identity() -> Secret:
@@ -192,7 +206,7 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
             return tokens[-1]
 
         role = settings.vault.commands_role
-        return login_jwt(settings.vault, identity, directory, role=role)
+        return login_jwt(settings.vault, identity, folder, role=role)
 
     with ExitStack() as stack:
         # That role may not read which commit is trusted: what Vault and GitHub take serves.
@@ -268,11 +282,12 @@ def _logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
     from daypass.adapters.vault.session import login_jwt, login_token
 
     settings = read_settings(directory)
+    folder = authorities(directory, settings)
     if URL_VARIABLE in os.environ:
-        assert_pinned(settings, directory)
-        logged_in = login_jwt(settings.vault, github_oidc(settings.vault.audience), directory)
+        assert_pinned(settings, folder)
+        logged_in = login_jwt(settings.vault, github_oidc(settings.vault.audience), folder)
     else:
-        logged_in = login_token(settings.vault, operator_token(), directory)
+        logged_in = login_token(settings.vault, operator_token(), folder)
     with logged_in as session:
         yield session, settings
 

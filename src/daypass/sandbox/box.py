@@ -37,6 +37,8 @@ _TRANSIT: Final = "daypass-transit"
 _EVIDENCE_KEY: Final = "evidence"
 _APPLY: Final = ".github/workflows/access-apply.yml"
 _COMMANDS: Final = ".github/workflows/access-commands.yml"
+# As the workflows clone: no name of a file, a branch or a tag may end a job.
+_CLONE: Final = "git clone -q --no-checkout --single-branch --no-tags --filter=blob:none".split()
 
 
 class Box:
@@ -195,11 +197,11 @@ class Box:
         }
 
     def checkout(self, directory: Path, run: RunCredentials) -> Path:
-        """A clone of main as `actions/checkout` makes it: whole history, blobs when needed."""
+        """A clone of main as the job makes it: whole history, blobs when needed, no work tree."""
         login = base64.b64encode(f"x-access-token:{run.token.reveal()}".encode()).decode()
         url = f"{self.github.server_url}/{self.repository.full_name}"
         subprocess.run(  # noqa: S603  -- git, on our own server
-            ["git", "clone", "-q", "--filter=blob:none", url, str(directory)],  # noqa: S607
+            [*_CLONE, "--branch", self.branch, url, str(directory)],
             check=True,
             env={
                 **self.job_environment(run, directory.parent),

@@ -355,3 +355,18 @@ def test_a_fifo_holds_nobody_up(attester):
     attester.file.unlink()
     subprocess.run(["mkfifo", str(attester.file)], check=True)
     assert attester.status() == Status.UNKNOWN
+
+
+def test_a_run_that_checks_nothing_out_reads_the_attestation_of_head(attester, tmp_path):
+    files = {
+        f"attestations/{path.name}": path.read_bytes() for path in attester.file.parent.iterdir()
+    }
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    here = Inquiry(SourceReader(empty, {}, files.get))
+    assert ask(here, attester.world()).value == "healthy"
+    files["attestations/posture.json"] += b" "
+    changed = Inquiry(SourceReader(empty, {}, files.get))
+    assert ask(changed, attester.world()).status == Status.UNKNOWN
+    without = Inquiry(SourceReader(empty, {}, lambda _path: None))
+    assert ask(without, attester.world()).status == Status.UNKNOWN
