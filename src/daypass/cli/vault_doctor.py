@@ -73,7 +73,10 @@ def _findings(
     from daypass.adapters.vault.doctor import examine
     from daypass.adapters.vault.engines import Engines
     from daypass.adapters.vault.trials import try_roles
+    from daypass.cli.control_repository import examine_control
 
+    if (control := examine_control(setup.settings)) is not None:
+        yield control
     yield from examine(session, setup, grants)
     yield from _teams(catalogue)
     if trying:

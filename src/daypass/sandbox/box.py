@@ -38,7 +38,10 @@ _EVIDENCE_KEY: Final = "evidence"
 _APPLY: Final = ".github/workflows/access-apply.yml"
 _COMMANDS: Final = ".github/workflows/access-commands.yml"
 # As the workflows clone: no name of a file, a branch or a tag may end a job.
-_CLONE: Final = "git clone -q --no-checkout --single-branch --no-tags --filter=blob:none".split()
+_CLONE: Final = (
+    *("git", "clone", "-q", "--no-checkout"),
+    *("--single-branch", "--no-tags", "--filter=blob:none"),
+)
 
 
 class Box:

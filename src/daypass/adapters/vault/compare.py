@@ -166,11 +166,21 @@ def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
     if answer.errors or not answer.data:
         return State.MISSING, ""
     differing = [
-        name for name, value in step.body.items() if not _same(answer.data.get(name), value)
+        _named(name, answer.data.get(name), value)
+        for name, value in step.body.items()
+        if not _same(answer.data.get(name), value)
     ]
     if differing:
         return State.DIFFERENT, "differs in " + ", ".join(differing)
     return State.SAME, ""
+
+
+def _named(name: str, actual: Any, wanted: Any) -> str:
+    """The field and, of one that holds fields itself, which of them differ."""
+    if not (isinstance(actual, dict) and isinstance(wanted, dict)):
+        return name
+    inner = [key for key in sorted({*actual, *wanted}) if actual.get(key) != wanted.get(key)]
+    return f"{name} ({', '.join(inner)})"
 
 
 def _same(actual: Any, wanted: Any) -> bool:
