@@ -38,9 +38,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="daypass-demo-") as directory:
         stage.step(
             "An organisation in a box",
-            "OpenBao, PostgreSQL, and a GitHub look-alike over a real git repository: acme.",
+            "OpenBao, PostgreSQL, and a GitHub look-alike over real git repositories: acme. Vault "
+            "trusts the workflows of a control repository, which Alice and Bob cannot write.",
         )
-        with Box.create(Path(directory) / "box") as box:
+        with Box.create(Path(directory) / "box", control=True) as box:
             box.vault_bootstrap()
             stage.good(
                 f"started in {stage.seconds:.1f} s, and `daypass vault apply` laid the "
