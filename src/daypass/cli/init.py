@@ -107,7 +107,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     documents = _documents(arguments, server, known, control)
     settings = read_document(SETTINGS_PATH, documents[SETTINGS_PATH]).model
     assert isinstance(settings, Settings)  # noqa: S101  -- written above, and read as such
-    files = {**documents, **_kept(), **init_files.governed_files(root, settings)}
+    files = {
+        **documents,
+        **_kept(),
+        **init_files.governed_files(root, settings),
+        **init_files.code_owners(root, settings),
+    }
     _stop_at(init_files.differing(root, files))
     _lay(root, files, settings, arguments, stop=True)
     there = _checkout_of(arguments)

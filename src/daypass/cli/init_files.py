@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES, schema_folder
@@ -16,11 +16,19 @@ from daypass.documents.workflows import (
     pins_of,
 )
 from daypass.errors import UsageError
-from daypass.model.names import RECONCILE_WORKFLOW, RELEASE_PATH, SETTINGS_PATH
+from daypass.model.names import (
+    ALLOWED_SIGNERS_PATH,
+    FOUNDATION_PATHS,
+    RECONCILE_WORKFLOW,
+    RELEASE_PATH,
+    SETTINGS_PATH,
+)
 from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_CODE_OWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # where GitHub looks
 
 
 def settings_there(root: Path) -> Settings:
@@ -49,6 +57,22 @@ def governed_files(root: Path, settings: Settings) -> dict[str, bytes]:
     control = settings.control
     pin = "" if control is None else _digest(root, RELEASE_PATH)
     return schemas | governed_workflows(settings.github.default_branch, control, pin)
+
+
+def code_owners(root: Path, settings: Settings) -> dict[str, bytes]:
+    """CODEOWNERS of the small set-up, by path: what Vault trusts is the foundation's owners'.
+
+    Nothing where one lies already, or where a control repository holds what Vault trusts.
+    """
+    if settings.control is not None or any((root / path).exists() for path in _CODE_OWNERS):
+        return {}
+    members = [name for group in settings.foundation_owners for name in settings.groups[group]]
+    teams = [name.removeprefix("team:") for name in members if name.startswith("team:")]
+    owners = " ".join(f"@{settings.github.owner}/{team}" for team in teams)
+    files = (SETTINGS_PATH, ALLOWED_SIGNERS_PATH)
+    paths = [f"/{path}{'' if path in files else '/'}" for path in FOUNDATION_PATHS]
+    head = "# Reviewed by the foundation's owners: what decisions rest on, and what Vault trusts.\n"
+    return {_CODE_OWNERS[0]: (head + "".join(f"{path} {owners}\n" for path in paths)).encode()}
 
 
 def no_longer_needed(root: Path, settings: Settings) -> list[str]:

@@ -57,6 +57,9 @@ def test_what_it_lays_is_sound_and_names_this_repository(box: Box, clone: Path) 
     assert settings.foundation_owners == ("security",)
     assert settings.teams == {"security": box.github.teams["security"].id}
     assert (clone / "access/identities/alice.yaml").exists()
+    owned = (clone / ".github/CODEOWNERS").read_text()
+    for pattern in ("/.github/", "/access/policies/", "/access/daypass.yaml"):
+        assert f"\n{pattern} @acme/security\n" in owned
     for folder in ("schemas", ".github/workflows"):
         for file in (clone / folder).iterdir():
             assert file.read_bytes() == (ROOT / folder / file.name).read_bytes()

@@ -109,6 +109,7 @@ def test_both_repositories_get_their_part(box: Box, clone: Path, control: Reposi
     assert settings_of(clone).control == ControlSettings(control.full_name, control.id, "main")
     assert not (clone / RECONCILE).exists()
     assert not (clone / COMMANDS).exists()
+    assert not (clone / ".github/CODEOWNERS").exists()  # nothing here is trusted by Vault
     for caller, called in ((APPLY, RECONCILE), (APPLY.replace("apply", "commands"), COMMANDS)):
         (job,) = load(clone / caller)["jobs"].values()
         assert job["uses"] == f"{control.full_name}/{called}@main"

@@ -34,6 +34,8 @@ CLAIMS = {
     "no-workflow": {"job_workflow_ref": None},
     "no-repository": {"repository_id": None},
     "a-glob": {"repository_id": "*"},
+    "no-environment": {"environment": None},
+    "another-environment": {"environment": "production"},
     "another-audience": {"aud": "https://github.com/acme"},
     "no-audience": {"aud": None},
     "another-issuer": {"iss": "https://token.actions.example"},
