@@ -46,7 +46,7 @@ def test_no_module_of_the_checkout_is_run(tmp_path: Path, name: str) -> None:
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "RUNNER_TEMP": str(tmp_path / "runner"),
-        "PIN": hashlib.sha256(b"").hexdigest(),
+        "DAYPASS_PIN": hashlib.sha256(b"").hexdigest(),
     }
     (script,) = scripts(name)
     done = subprocess.run(
