@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HEAD = """\
 #!/bin/sh
 # What daypass asks of {address}{namespace}, computed from access/.
+# It lets in {home}.
 # To review: each policy says what it allows. To lay in: `daypass vault apply`, which changes only
 # what differs, or this script on an empty Vault (VAULT=vault for HashiCorp's command).
 set -eu
@@ -32,9 +33,17 @@ def render(setup: Setup) -> str:
     """The whole script, ending with a line feed."""
     vault = setup.settings.vault
     namespace = f", namespace {vault.namespace}" if vault.namespace else ""
-    parts = [_HEAD.format(address=vault.address, namespace=namespace)]
+    parts = [_HEAD.format(address=vault.address, namespace=namespace, home=_home(setup))]
     parts += [f"\n# {step.title}\n{_command(step)}" for step in setup.steps]
     return "".join([*parts, *_expected(setup)])
+
+
+def _home(setup: Setup) -> str:
+    """Whose workflows may log in."""
+    control, github = setup.settings.control, setup.settings.github
+    if control is None:
+        return f"{github.full_name}'s own workflows, which only GitHub's rules guard"
+    return f"the workflows of {control.repository} (id {control.id}), branch {control.branch}"
 
 
 def _command(step: Step) -> str:
