@@ -18,6 +18,7 @@ from daypass.model.settings import ControlSettings
 from daypass.sandbox import organisation
 from daypass.sandbox.database_engine import set_up_database_engine
 from daypass.sandbox.github import GitHub
+from daypass.sandbox.github.state import Environment
 from daypass.sandbox.openbao import OpenBao
 from daypass.sandbox.person import Person, make_home
 from daypass.sandbox.postgres import Postgres
@@ -302,6 +303,15 @@ class Box:
         known = Literals(pins, self.bao.address, organisation.AUDIENCE, "")
         if not control:
             self.variables.update(known.variables())
+            if pin is None:  # no file has that digest, and nothing is installed
+                self.variables["DAYPASS_PIN"] = hashlib.sha256(b"").hexdigest()
+            # Only the default branch gets it, and only administrators set its variables.
+            self.repository.environments[ENVIRONMENT] = Environment(
+                self.github.directory.new_id(),
+                ENVIRONMENT,
+                [(self.branch, "branch")],
+                self.variables,
+            )
             return
         admin = self.accounts["carol"]
         made = self.github.create_repository(self.control_name, admin=admin, app=False)

@@ -36,6 +36,16 @@ OFFLINE: Final = ("alice", "bob")
 AUDIENCE: Final = "daypass-in-a-box"
 EVIDENCE_EMAIL: Final = "daypass@acme.example"
 
+# What mints, and what decisions rest on: changes need a review by an owner of the foundation.
+_OWNED: Final = (
+    "/.github/",
+    "/access/policies/",
+    "/access/exceptions/",
+    "/access/resources/",
+    "/access/identities/",
+    "/access/daypass.yaml",
+)
+
 Spec = dict[str, Any]
 
 
@@ -83,6 +93,7 @@ def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]
     digest = hashlib.sha256(release).hexdigest() if release else ""
     return {
         **({RELEASE_PATH: release} if release else {}),
+        ".github/CODEOWNERS": _code_owners(f"@{box.github.organisation.login}/security"),
         "README.md": b"# acme: access by pull request\n",
         SETTINGS_PATH: document(Kind.SETTINGS, "daypass", _settings(box)),
         ALLOWED_SIGNERS_PATH: box.allowed_signers().encode(),
@@ -92,6 +103,10 @@ def governed_repository(box: Box, *, pin: str | None = None) -> dict[str, bytes]
         **_copies(schema_folder(), "schemas", "*.json"),
         **governed_workflows(box.branch, box.control, digest),
     }
+
+
+def _code_owners(team: str) -> bytes:
+    return "".join(f"{pattern} {team}\n" for pattern in _OWNED).encode()
 
 
 def _documents(kind: Kind, folder: str, specs: Mapping[str, Spec]) -> dict[str, bytes]:

@@ -216,7 +216,7 @@ def test_pushing_a_pull_requests_head_to_main_merges_it_as_on_github(
 def test_rules_can_want_approvals_before_a_merge(
     people: dict[str, Person], repository: Repository
 ) -> None:
-    repository.rules.required_approvals = 1
+    repository.rules.enforces_reviews = True
     number = people["alice"].propose("ask", request("a-1"), "Ask")
     with pytest.raises(SandboxError, match="405"):
         people["bob"].merge(number)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
+from daypass.sandbox.github.state import Environment
 from daypass.sandbox.github.web import TABLES
 from support.app_jwt import app_jwt
 
@@ -37,6 +38,21 @@ PULL = REPOSITORY + "/pulls/{pull_number}"
 REVIEW = PULL + "/reviews/{review_id}"
 ISSUE = REPOSITORY + "/issues/{issue_number}"
 COMMENT = REPOSITORY + "/issues/comments/{comment_id}"
+ENVIRONMENT = REPOSITORY + "/environments/{environment_name}"
+DAYPASS = {"environment_name": "daypass", **NAMES}
+OWNERS = b"* @acme/dba\n/x @nobody\n"
+PROTECTION = {
+    "url": "https://api.github.example/repos/acme/access/branches/main/protection",
+    "required_pull_request_reviews": {
+        "dismiss_stale_reviews": True,
+        "require_code_owner_reviews": True,
+        "required_approving_review_count": 1,
+        "require_last_push_approval": True,
+    },
+    "enforce_admins": {"url": "https://api.github.example/x", "enabled": True},
+    "allow_force_pushes": {"enabled": False},
+    "allow_deletions": {"enabled": False},
+}
 DESCRIPTION = json.loads(
     (Path(__file__).parents[2] / "support" / "github-openapi.json").read_text()
 )
@@ -129,7 +145,10 @@ def test_every_answer_conforms(github: GitHub, judge: Judge) -> None:
     bob = github.add_member("bob")
     github.add_team("dba", [bob])
     repository = github.create_repository("access", admin=bob, members=[alice, bob])
-    github.first_commit(repository, {"a.yaml": b"a: 1\n", "b.yaml": b"b: 1\n" * 20}, bob)
+    files = {"a.yaml": b"a: 1\n", "b.yaml": b"b: 1\n" * 20, "CODEOWNERS": OWNERS}
+    github.first_commit(repository, files, bob)
+    repository.protection = PROTECTION
+    repository.environments["daypass"] = Environment(7, "daypass", [("main", "branch")], {"A": "b"})
     push_a_branch(github, repository, alice)
 
     judge.token = github.token(alice).reveal()
@@ -246,6 +265,15 @@ def repository_itself(judge: Judge, sha: str) -> None:
     rules = judge("GET", REPOSITORY + "/rulesets", **NAMES)
     judge("GET", REPOSITORY + "/rulesets/{ruleset_id}", ruleset_id=rules[0]["id"], **NAMES)
     judge("GET", REPOSITORY + "/rules/branches/{branch}", branch="main", **NAMES)
+    judge("GET", REPOSITORY + "/branches/{branch}/protection", branch="main", **NAMES)
+    wrong = judge("GET", REPOSITORY + "/codeowners/errors", **NAMES)["errors"]
+    assert [(item["line"], item["kind"]) for item in wrong] == [(2, "Unknown owner")]
+    writers = judge("GET", REPOSITORY + "/collaborators", **NAMES)
+    assert {item["login"] for item in writers} == {"alice", "bob"}
+    judge("GET", ENVIRONMENT, environment_name="daypass", **NAMES)
+    named = judge("GET", ENVIRONMENT + "/deployment-branch-policies", **DAYPASS)
+    assert named["branch_policies"][0]["name"] == "main"
+    assert judge("GET", ENVIRONMENT + "/variables", **DAYPASS)["total_count"] == 1
     judge("DELETE", REPOSITORY + "/git/refs/{ref}", ref="heads/ask", **NAMES)
     dispatch = REPOSITORY + "/actions/workflows/{workflow_id}/dispatches"
     judge("POST", dispatch, {"ref": "main"}, workflow_id="access-apply.yml", **NAMES)

@@ -99,7 +99,8 @@ class Hub:
         repository.default_branch, repository.app_installed = branch, app
         repository.private = private
         repository.roles = {account.id: "write" for account in members} | {admin.id: "admin"}
-        repository.rules.bypass.add(self.app.bot.id)
+        if app:
+            repository.rules.bypass.add(self.app.bot.id)
         return repository
 
     def first_commit(
@@ -261,7 +262,7 @@ class Hub:
             owner=owner,
             name=name,
             store=store,
-            rules=Rules(self.directory.new_id()),
+            rules=Rules(self.directory.new_id(), self.directory.new_id()),
             created_at=self.clock.stamp(),
         )
         self._repositories[repository.id] = repository

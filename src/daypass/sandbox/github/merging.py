@@ -187,10 +187,9 @@ def merge(
         if review.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
         and repository.role(review.author) in ("write", "admin")
     }
-    if (
-        protected
-        and list(approvals.values()).count("APPROVED") < repository.rules.required_approvals
-    ):
+    given = list(approvals.values()).count("APPROVED")
+    rules = repository.rules
+    if protected and rules.enforces_reviews and given < rules.required_approvals:
         raise RefusalError(405, "Repository rule violations found: approving reviews are missing")
     if method == "rebase":
         new = _rebased(hub, repository, pull, base, actor)

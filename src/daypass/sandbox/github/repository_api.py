@@ -102,7 +102,9 @@ def branch(call: Call) -> Answer:
     if head is None:
         raise RefusalError(404, "Branch not found")
     api = f"{call.hub.views.api_url}/repos/{call.repository.full_name}/branches/{name}"
-    guarded = call.repository.rules.protected and name == call.repository.default_branch
+    found = call.repository
+    is_guarded = found.rules.protected or found.protection is not None
+    guarded = is_guarded and name == found.default_branch
     return Answer(
         {
             "name": name,
@@ -160,49 +162,6 @@ def delete_ref(call: Call) -> Answer:
     return Answer(status=204)
 
 
-@routes.add("GET", _REPOSITORY + "/rulesets")
-def rulesets(call: Call) -> Answer:
-    """The rulesets, without their rules."""
-    found = [_ruleset(call)] if call.repository.rules.protected else []
-    return call.page(found, lambda item: item)
-
-
-@routes.add("GET", _REPOSITORY + "/rulesets/{id}")
-def ruleset(call: Call) -> Answer:
-    """One ruleset; who may bypass it is shown to those who may administer."""
-    rules = call.repository.rules
-    if not rules.protected or int(call.parameters["id"]) != rules.id:
-        raise RefusalError(404, "Not Found")
-    app = call.hub.app
-    bypass = (
-        {"actor_id": app.id, "actor_type": "Integration", "bypass_mode": "always"}
-        if account_id == app.bot.id
-        else {"actor_id": account_id, "actor_type": "User", "bypass_mode": "always"}
-        for account_id in sorted(rules.bypass)
-    )
-    return Answer(
-        {
-            **_ruleset(call),
-            "bypass_actors": list(bypass),
-            "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
-            "rules": _rules(call),
-        }
-    )
-
-
-@routes.add("GET", _REPOSITORY + "/rules/branches/{branch}")
-def rules_of_branch(call: Call) -> Answer:
-    """The rules that hold for a branch."""
-    rules = call.repository.rules
-    guarded = rules.protected and call.parameters["branch"] == call.repository.default_branch
-    source = {
-        "ruleset_source_type": "Repository",
-        "ruleset_source": call.repository.full_name,
-        "ruleset_id": rules.id,
-    }
-    return call.page(_rules(call) if guarded else [], lambda rule: {**rule, **source})
-
-
 @routes.add("GET", _REPOSITORY + "/commits/{sha}", needs=_CONTENTS)
 def commit(call: Call) -> Answer:
     """A commit."""
@@ -257,39 +216,6 @@ def statuses(call: Call) -> Answer:
     """A commit's statuses, newest first."""
     sha = call.repository.store.resolve(call.parameters["sha"]) or ""
     return call.page(call.repository.statuses.get(sha, [])[::-1], lambda item: item)
-
-
-def _ruleset(call: Call) -> dict[str, Any]:
-    found = call.repository
-    return {
-        "id": found.rules.id,
-        "node_id": node_id("RepositoryRuleset", found.rules.id),
-        "name": "main",
-        "target": "branch",
-        "source_type": "Repository",
-        "source": found.full_name,
-        "enforcement": "active",
-        "created_at": found.created_at,
-        "updated_at": found.created_at,
-    }
-
-
-def _rules(call: Call) -> list[dict[str, Any]]:
-    return [
-        {"type": "deletion"},
-        {"type": "non_fast_forward"},
-        {
-            "type": "pull_request",
-            "parameters": {
-                "required_approving_review_count": call.repository.rules.required_approvals,
-                "dismiss_stale_reviews_on_push": False,
-                "require_code_owner_review": False,
-                "require_last_push_approval": False,
-                "required_review_thread_resolution": False,
-                "allowed_merge_methods": ["merge", "squash", "rebase"],
-            },
-        },
-    ]
 
 
 def _cursor_page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from daypass.sandbox.github.accounts import Account
@@ -108,12 +108,44 @@ class Activity:
 
 @dataclass(eq=False, slots=True)
 class Rules:
-    """The ruleset of the default branch. `bypass` holds the accounts that may push past it."""
+    """The two rulesets of the default branch: pull requests, and history.
+
+    `bypass` holds the accounts that may push past the first; none passes by the second. What the
+    API shows of reviews is enforced only with `enforces_reviews`: daypass must not rely on it, so
+    tests merge as an administrator could.
+    """
 
     id: int
+    history_id: int
     protected: bool = True
     bypass: set[int] = field(default_factory=set)
-    required_approvals: int = 0
+    required_approvals: int = 1
+    code_owners: bool = True
+    dismiss_stale: bool = True
+    last_push: bool = True
+    enforces_reviews: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Ruleset:
+    """A ruleset that a test adds, as it is shown; nothing enforces it."""
+
+    id: int
+    name: str
+    rules: list[dict[str, Any]]
+    bypass: list[dict[str, Any]] = field(default_factory=list)
+    organisation: bool = False  # of the organisation: repository administrators see no bypass
+
+
+@dataclass(eq=False, slots=True)
+class Environment:
+    """A deployment environment. Its variables come before those of the repository."""
+
+    id: int
+    name: str
+    # (name, branch | tag) of what may deploy; "protected": any protected branch; None: every ref.
+    branches: list[tuple[str, str]] | Literal["protected"] | None
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +180,9 @@ class Repository:
     brought_by: dict[str, list[int]] = field(default_factory=dict)  # commit → merged pull requests
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     dispatches: list[Dispatch] = field(default_factory=list)
+    rulesets: list[Ruleset] = field(default_factory=list)
+    protection: dict[str, Any] | None = None  # the older branch protection of the default branch
+    environments: dict[str, Environment] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property

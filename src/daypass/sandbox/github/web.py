@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from daypass.errors import SandboxError
-from daypass.sandbox.github import git_http, issues_api, people_api, pulls_api, repository_api
+from daypass.sandbox.github import (
+    git_http,
+    guards_api,
+    issues_api,
+    people_api,
+    pulls_api,
+    repository_api,
+)
 from daypass.sandbox.github.faults import Fault, Faults, Recorded
 from daypass.sandbox.github.routing import Answer, Call, RefusalError, authorise
 
@@ -30,6 +37,7 @@ TABLES: Final = (
     pulls_api.routes,
     issues_api.routes,
     repository_api.routes,
+    guards_api.routes,
     people_api.routes,
 )
 _JWT_DOTS: Final = 2
