@@ -372,6 +372,11 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     assert town.apply("schedule").code == 0
     well = acting.daypass(carol, "doctor", VAULT_TOKEN=token)
     assert (well.code, "well:" in well.stdout) == (0, True), well.said
+    assert "proved: people with write access cannot change what mints" in well.stdout
+    blind = acting.daypass(carol, "doctor", VAULT_TOKEN=token, GH_TOKEN="")
+    assert (blind.code, "not visible  GitHub's half" in blind.stdout) == (0, True), blind.said
+    runs = acting.daypass(carol, "doctor", "runs", VAULT_TOKEN=token)
+    assert (runs.code, runs.stdout.count("\n")) == (0, 1), runs.said
     assert acting.daypass(carol, "doctor", BAO_TOKEN=token).stdout == well.stdout
     none = acting.daypass(carol, "doctor")
     assert (none.code, "there is no Vault token" in none.stderr) == (2, True), none.said

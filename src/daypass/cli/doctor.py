@@ -1,11 +1,15 @@
-"""`daypass doctor`: is the bot alive, and is nothing stuck? What a monitor outside calls."""
+"""`daypass doctor`: is the bot alive, and can two people with write access mint?
+
+`daypass doctor runs` is what a monitor outside calls; `daypass doctor github` needs no Vault.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from daypass.cli import output, wiring
-from daypass.errors import ExitCode, UsageError
+from daypass.cli import doctor_github, output, wiring
+from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle.failed_run import FAILED_RUN
 from daypass.lifecycle.heartbeat import AT_ONCE, HEARTBEAT_NOTE, Heartbeat, usable_of
 from daypass.model.instant import Duration
@@ -14,12 +18,47 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from daypass.adapters.github.doctor.examine import Examined
     from daypass.ledger.usable import StillUsable
     from daypass.model.instant import Instant
+
+_GROUPS: Final = ("runs", "github")
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What Vault knows of the bot's runs, and what is wrong with them."""
+
+    beat: Heartbeat | None
+    usable: Sequence[StillUsable]
+    stuck: int  # leases that Vault has given up ending
+    wrong: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        beat = self.beat
+        good = beat.good_at if beat else None
+        return {
+            "lastRun": str(beat.at) if beat else None,
+            "lastGoodRun": str(good) if good else None,
+            "lastRunEndedBy": beat.died if beat and beat.died else None,
+            "leftToLookAt": list(beat.looks) if beat else [],
+            "mayLogIn": [item.to_json() for item in self.usable],
+            "irrevocableLeases": self.stuck,
+            "wrong": self.wrong,
+        }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
+    parser.add_argument(
+        "groups",
+        nargs="*",
+        metavar="runs|github",
+        help="runs: the bot's runs, by Vault, with an operator's token; github: who could change "
+        "what mints, with your own GitHub token, which only reads (default: both; github only "
+        "where a token is at hand)",
+    )
     parser.add_argument(
         "--heartbeat",
         metavar="AGE",
@@ -31,7 +70,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Ask Vault, with an operator's token, and say what is wrong; exit 1 if anything is."""
+    """Ask, and say what is wrong; exit 1 if anything is, 7 if what a proof needs is not visible."""
+    asked = tuple(arguments.groups) or _GROUPS
+    unknown = next((name for name in asked if name not in _GROUPS), None)
+    if unknown is not None:
+        raise UsageError(
+            f"doctor has no group {unknown!a}",
+            remedy="Run `daypass doctor`, `daypass doctor runs` or `daypass doctor github`.",
+        )
+    runs = _look_at_runs(arguments) if "runs" in asked else None
+    examined = None
+    if "github" in asked:
+        examined = _look_at_github(arguments, must="github" in arguments.groups)
+    _say(arguments.format, runs, examined, is_asked="github" in asked)
+    if runs is not None and runs.wrong:
+        return ExitCode.FAILED
+    return doctor_github.code_of(examined) if examined is not None else ExitCode.DONE
+
+
+def _look_at_runs(arguments: argparse.Namespace) -> _Runs:
+    """Ask Vault, with an operator's token."""
     from daypass.adapters.vault.issuer import irrevocable_leases
     from daypass.adapters.vault.registry import VaultRegistry
     from daypass.adapters.vault.session import login_token
@@ -49,24 +107,39 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         now = session.now()
         stuck = irrevocable_leases(session)
     beat = Heartbeat.from_note(note) if note else None
-    wrong = _wrong(beat, now, limit, stuck)
-    usable = usable_of(note, now)
-    if arguments.format == "json":
-        good = beat.good_at if beat else None
-        output.say_json(
-            {
-                "lastRun": str(beat.at) if beat else None,
-                "lastGoodRun": str(good) if good else None,
-                "lastRunEndedBy": beat.died if beat and beat.died else None,
-                "leftToLookAt": list(beat.looks) if beat else [],
-                "mayLogIn": [item.to_json() for item in usable],
-                "irrevocableLeases": stuck,
-                "wrong": wrong,
-            }
-        )
-    else:
-        _show(beat, wrong, usable)
-    return ExitCode.FAILED if wrong else ExitCode.DONE
+    return _Runs(beat, usable_of(note, now), stuck, _wrong(beat, now, limit, stuck))
+
+
+def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | None:
+    """Ask GitHub, with a person's token; None if there is none and it was not asked for by name."""
+    settings = wiring.read_settings(wiring.directory_of(arguments.directory))
+    token = doctor_github.token_at_hand(settings)
+    if token is None:
+        if must:
+            raise doctor_github.no_token()
+        return None
+    try:
+        return doctor_github.look(arguments.directory, token)
+    except DaypassError as error:
+        if must:
+            raise
+        return doctor_github.unseen(error, settings)  # what Vault says of the runs is still said
+
+
+def _say(form: str, runs: _Runs | None, examined: Examined | None, *, is_asked: bool) -> None:
+    if form == "json":
+        found = runs.to_json() if runs is not None else {}
+        if is_asked:
+            found["github"] = None if examined is None else doctor_github.as_json(examined)
+        output.say_json(found)
+        return
+    if runs is not None:
+        _show(runs.beat, runs.wrong, runs.usable)
+    if examined is not None:
+        doctor_github.show(examined)
+    elif is_asked:
+        mark = output.styled("not visible", "yellow")
+        output.say(f"{mark}  GitHub's half: there is no token; `gh auth login`, or set GH_TOKEN")
 
 
 def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) -> list[str]:

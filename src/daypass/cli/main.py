@@ -70,7 +70,9 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "review": Verb("daypass.cli.review", "review an emergency that somebody else took"),
     "command": Verb("daypass.cli.command", "obey a comment or a dispatch: for access-commands"),
-    "doctor": Verb("daypass.cli.doctor", "is the bot alive, and is nothing stuck"),
+    "doctor": Verb(
+        "daypass.cli.doctor", "is the bot alive, is nothing stuck, can two writers mint"
+    ),
     "status": Verb("daypass.cli.status", "who holds what, until when"),
     "explain": Verb(
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"

@@ -1,0 +1,150 @@
+"""The GitHub half of `daypass doctor`: what it found, what that proves, and what mends it."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.cli import output
+from daypass.cli.pinning import ADDRESS_VARIABLE, AUDIENCE_VARIABLE, CA_VARIABLE
+from daypass.errors import ExitCode, ForgeRefusedError
+from daypass.model.names import RELEASE_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from daypass.adapters.github.doctor.environment import Variable
+    from daypass.adapters.github.doctor.examine import Examined
+    from daypass.adapters.github.doctor.finding import Finding
+    from daypass.adapters.worktree import WorkTree
+    from daypass.errors import DaypassError
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.secret import Secret
+    from daypass.model.settings import Settings
+
+_PIN_VARIABLE: Final = "DAYPASS_PIN"
+_WIDTH: Final = 80
+_INDENT: Final = " " * 13
+_COLOURS: Final = {"sound": "green", "advice": "yellow", "not visible": "yellow"}
+
+
+def token_at_hand(settings: Settings) -> Secret | None:
+    """The person's GitHub token, or None."""
+    from daypass.adapters.github.person import person_token
+
+    return person_token(settings.github.server_url)
+
+
+def no_token() -> ForgeRefusedError:
+    """The error for a GitHub half that was asked for without a token."""
+    return ForgeRefusedError(
+        "there is no GitHub token to look with",
+        remedy="Log in: `gh auth login`, or set GH_TOKEN. It is only read with; an administrator's "
+        "sees everything.",
+    )
+
+
+def unseen(error: DaypassError, settings: Settings) -> Examined:
+    """What is proved when nothing could be looked at."""
+    from daypass.adapters.github.doctor.examine import judged
+    from daypass.adapters.github.doctor.finding import Finding, State
+
+    why = f"{error.message}. {error.remedy}"
+    return judged((Finding("github", State.NOT_VISIBLE, "GitHub's half", why),), settings)
+
+
+def look(directory: str, token: Secret) -> Examined:
+    """Examine GitHub with that token, by the settings and identities of the work tree.
+
+    Raises GitError, DocumentError, ForgeRefusedError, ForgeUnavailableError.
+    """
+    from daypass.adapters.github.doctor.examine import examine
+    from daypass.adapters.worktree import WorkTree
+    from daypass.documents.repository import load_catalogue
+
+    tree = WorkTree.open(directory)
+    entries = tree.entries()
+    read = tree.reader(entries)
+    path_of = {entry.blob: entry.path for entry in entries}
+    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+    return examine(token, catalogue, tuple(_variables(tree, catalogue)))
+
+
+def _variables(tree: WorkTree, catalogue: Catalogue) -> Iterator[Variable]:
+    """What the job must know from outside of the repository: see `daypass.cli.pinning`."""
+    from daypass.adapters.github.doctor.environment import Variable
+
+    vault = catalogue.settings.vault
+    yield Variable(_PIN_VARIABLE, None, _digest_of(RELEASE_PATH))
+    yield Variable(ADDRESS_VARIABLE, vault.address, shlex.quote(vault.address))
+    # Vault itself refuses another audience.
+    audience = shlex.quote(vault.audience)
+    yield Variable(AUDIENCE_VARIABLE, vault.audience, audience, proves=False)
+    if vault.ca_file is not None:
+        file = tree.root / vault.ca_file
+        digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+        yield Variable(CA_VARIABLE, digest, digest or _digest_of(vault.ca_file))
+
+
+def _digest_of(path: str) -> str:
+    return f'"$(sha256sum {path} | cut -c1-64)"'
+
+
+def code_of(examined: Examined) -> ExitCode:
+    """1 if something has to be mended, 7 if what the proof needs is not visible, else 0."""
+    if any(item.state.is_wrong for item in examined.findings):
+        return ExitCode.FAILED
+    return ExitCode.DONE if examined.is_proved else ExitCode.INDETERMINATE
+
+
+def as_json(examined: Examined) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "proved": examined.is_proved,
+        "verdict": examined.verdict,
+        "findings": [
+            {
+                "check": item.check,
+                "state": str(item.state),
+                "what": item.what,
+                "why": item.why,
+                "mend": list(item.mend),
+            }
+            for item in examined.findings
+        ],
+    }
+
+
+def show(examined: Examined) -> None:
+    """For people: each finding, then what they come to."""
+    told: set[str] = set()
+    for item in examined.findings:
+        _show(item, told)
+        told.update(item.mend)
+    colour = "green" if examined.is_proved else "red"
+    output.say(output.styled(output.printable(examined.verdict), "bold", colour))
+
+
+def _show(item: Finding, told: Collection[str]) -> None:
+    """One finding: sentences are broken at 80 columns, and what can be copied is not.
+
+    A command that stands further up is not told again.
+    """
+    mark = output.styled(f"{item.state!s:<12}", _COLOURS.get(str(item.state), "red"))
+    text = f"{item.what}: {item.why}" if item.why else item.what
+    lines = textwrap.wrap(
+        output.printable(text),
+        _WIDTH - len(_INDENT),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    output.say(f"{mark} {lines[0]}")
+    for line in lines[1:]:
+        output.say(_INDENT + line)
+    for command in item.mend:
+        if command in told:
+            output.say(f"{_INDENT}  (as above)")
+            break
+        output.say(f"{_INDENT}  {output.printable(command)}")
