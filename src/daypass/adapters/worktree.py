@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.blob import blob_id
 from daypass.errors import GitError
-from daypass.model.tree import REGULAR_FILE, TreeEntry
+from daypass.model.tree import (
+    EXECUTABLE_FILE,
+    REGULAR_FILE,
+    SUBMODULE,
+    SYMBOLIC_LINK,
+    TreeEntry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _GOVERNED: Final = ("access", "schemas")
-_EXECUTABLE: Final = "100755"
-_SYMBOLIC_LINK: Final = "120000"
-_SUBMODULE: Final = "160000"
-_TYPES: Final = {_SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
+_TYPES: Final = {SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
 # The largest document is a record of 256 KiB; of anything larger, enough is read to refuse it.
 _READ_AT_MOST: Final = 512 * 1024
 # Asking for all of that costs twice the reading: so much is laid out in memory, and given back.
@@ -283,14 +286,14 @@ class WorkTree:
             return None
         if stat.S_ISLNK(mode):
             target = os.fsencode(place.readlink())
-            return TreeEntry(_SYMBOLIC_LINK, blob_id(target, like=hash_like), path)
+            return TreeEntry(SYMBOLIC_LINK, blob_id(target, like=hash_like), path)
         if stat.S_ISDIR(mode):  # git lists folders only when they are repositories of their own
-            return TreeEntry(_SUBMODULE, "0" * len(hash_like), path)
+            return TreeEntry(SUBMODULE, "0" * len(hash_like), path)
         if not stat.S_ISREG(mode):
             return None
         executable = mode & stat.S_IXUSR and self._modes_are_kept()
         return TreeEntry(
-            _EXECUTABLE if executable else REGULAR_FILE,
+            EXECUTABLE_FILE if executable else REGULAR_FILE,
             blob_id(self._read(path), like=hash_like),
             path,
         )

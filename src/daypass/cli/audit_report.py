@@ -198,7 +198,7 @@ def _cases(repository: GitRepository, head: str, catalogue: Catalogue) -> Cases 
     from daypass.policy.compiled import compile_rules
     from daypass.report.ground import Cases
 
-    entries = repository.entries(head, CASES_FOLDER)
+    entries = [entry for entry in repository.entries(head, CASES_FOLDER) if entry.is_file]
     contents = repository.blobs([entry.blob for entry in entries])
     policies = compile_rules(catalogue)
     try:

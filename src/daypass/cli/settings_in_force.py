@@ -57,7 +57,7 @@ class Ways:
 def settings_at(repository: GitRepository, commit: str, directory: Path) -> Settings:
     """The settings of a commit. Raises GitError where there are none, DocumentError."""
     entries = repository.entries(commit, SETTINGS_PATH)
-    if not entries or entries[0].path != SETTINGS_PATH:
+    if not entries or entries[0].path != SETTINGS_PATH or not entries[0].is_file:
         raise GitError(
             f"there is no {SETTINGS_PATH} at HEAD of {directory}",
             remedy="Run daypass in the work tree of a governed repository, or name one with "

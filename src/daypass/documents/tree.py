@@ -15,16 +15,24 @@ from daypass.model.names import (
     Kind,
     is_name,
 )
-from daypass.model.tree import REGULAR_FILE, TreeEntry
+from daypass.model.tree import (
+    EXECUTABLE_FILE,
+    FOLDER,
+    REGULAR_FILE,
+    SUBMODULE,
+    SYMBOLIC_LINK,
+    TreeEntry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 GOVERNED_ROOT: Final = "access/"
 _MODES: Final = {
-    "100755": ("an executable file", "Run `git update-index --chmod=-x` on it."),
-    "120000": ("a symbolic link", "Replace it by the file that it points to."),
-    "160000": ("a submodule", "Remove it: `git rm --cached` and the entry in .gitmodules."),
+    EXECUTABLE_FILE: ("an executable file", "Run `git update-index --chmod=-x` on it."),
+    SYMBOLIC_LINK: ("a symbolic link", "Replace it by the file that it points to."),
+    SUBMODULE: ("a submodule", "Remove it: `git rm --cached` and the entry in .gitmodules."),
+    FOLDER: ("a folder that is nested too deep to be read", "Remove it: `git rm -r`."),
 }
 _PLACEHOLDERS: Final = frozenset(f"{folder}/.gitkeep" for folder in FOLDERS)
 _CA_FILE = re.compile(rf"access/{NAME_PATTERN}\.pem")  # of the settings' `caFile`

@@ -150,7 +150,9 @@ def signers_at(trees: Trees, commit: str) -> Signers | None:
         EvidenceError: the file is broken.
     """
     entries = trees.entries(commit, ALLOWED_SIGNERS_PATH)
-    return Signers.parse(trees.blobs([entries[0].blob])[entries[0].blob]) if entries else None
+    if not entries or not entries[0].is_file:
+        return None
+    return Signers.parse(trees.blobs([entries[0].blob])[entries[0].blob])
 
 
 class _Line(NamedTuple):

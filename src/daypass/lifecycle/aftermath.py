@@ -119,7 +119,7 @@ class Aftermath:
         repository = self.ports.repository
         path = grant_path(grant.id)
         entries = repository.entries(repository.head(), path)
-        blob = next((entry.blob for entry in entries), None)
+        blob = next((entry.blob for entry in entries if entry.path == path and entry.is_file), None)
         return blob is not None and repository.blobs([blob])[blob] == grant.to_bytes()
 
     def abandon(self, plan: Plan) -> None:

@@ -27,6 +27,7 @@ from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_dige
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
 from daypass.model.obligation import Obligation
+from daypass.model.tree import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -187,8 +188,8 @@ def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str,
                 continue
             grant = grants.get(name)
             other = name in found and (grant is None or grant.lane is not lane)
-            if entry.mode == "100644" and is_name(name) and not other:
-                found[name] = RequestFile(name, entry.path, entry.blob, lane)
+            if entry.mode != FOLDER and is_name(name) and not other:
+                found[name] = RequestFile(name, entry.path, entry.blob, lane, entry.mode)
     return found
 
 

@@ -122,8 +122,13 @@ def _actions(world: World) -> Iterator[Action]:
     for grant in world.grants.values():
         yield from _for_grant(world, grant)
     for request in world.requests.values():
-        if request.grant_id not in world.grants:
+        slot = world.slots.get(request.grant_id)
+        if request.grant_id in world.grants:
+            continue
+        if request.is_document:
             yield _for_new_request(world, request)
+        elif slot is not None:
+            yield _for_leftover(slot, Reason.REQUEST_CHANGED)
     for slot in world.slots.values():
         if slot.grant_id not in world.requests and slot.grant_id not in world.grants:
             yield _for_leftover(slot)
@@ -200,7 +205,7 @@ def _touched(world: World, grant: Grant) -> Reason | None:
     request = world.requests.get(grant.id)
     if request is None:
         return Reason.REQUEST_DELETED
-    if request.blob != grant.request_blob:
+    if request.blob != grant.request_blob or not request.is_document:
         return Reason.REQUEST_CHANGED
     return Reason.REQUEST_PUT_BACK if grant.id in world.put_back else None
 
@@ -276,16 +281,14 @@ def _for_minted(world: World, request: RequestFile, slot: Slot) -> Action:
     return Action(Step.RESUME, grant.id, request, grant, slot)
 
 
-def _for_leftover(slot: Slot) -> Action:
-    """Work under way for an id that main no longer knows."""
+def _for_leftover(slot: Slot, reason: Reason = Reason.REQUEST_DELETED) -> Action:
+    """Work under way for an id that main no longer knows, or has as something else than a file."""
     if slot.state is SlotState.MINTED:
         grant = Grant.from_document(slot.data["record"])
         if grant.is_offline:
             return Action(Step.WRITE_DOWN, slot.grant_id, grant=grant, slot=slot)
-        return Action(
-            Step.ABANDON, slot.grant_id, grant=grant, slot=slot, reason=Reason.REQUEST_DELETED
-        )
+        return Action(Step.ABANDON, slot.grant_id, grant=grant, slot=slot, reason=reason)
     if slot.state is SlotState.RESERVED:
-        return Action(Step.ABANDON, slot.grant_id, slot=slot, reason=Reason.REQUEST_DELETED)
+        return Action(Step.ABANDON, slot.grant_id, slot=slot, reason=reason)
     step = Step.NOTIFY if slot.state is SlotState.REFUSED else Step.SETTLE
     return Action(step, slot.grant_id, slot=slot)

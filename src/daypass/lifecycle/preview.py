@@ -64,7 +64,7 @@ def live_grants(repository: Repository, commit: str) -> dict[str, Grant]:
     entries = [
         entry
         for entry in repository.entries(commit, "access/grants")
-        if entry.path.endswith(".json")
+        if entry.path.endswith(".json") and entry.is_file
     ]
     contents = repository.blobs(sorted({entry.blob for entry in entries}))
     grants = (load_grant(entry.path, contents[entry.blob]) for entry in entries)
@@ -160,5 +160,5 @@ def _requests(repository: Repository, commit: str) -> dict[str, str]:
     return {
         entry.path: entry.blob
         for entry in repository.entries(commit, _REQUESTS)
-        if entry.path.endswith(".yaml")
+        if entry.path.endswith(".yaml") and entry.is_file
     }

@@ -71,6 +71,7 @@ def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
             if entry.path == f"{folder}/{(name := PurePosixPath(entry.path).stem)}.yaml"
             and is_name(name)
             and name not in main.grants
+            and entry.is_file
         }
         contents = desk.repository.blobs(sorted({entry.blob for entry in entries.values()}))
         for name, entry in entries.items():
@@ -128,7 +129,7 @@ def _grants(repository: Repository, commit: str, only: str | None) -> dict[str, 
     blobs = [
         entry.blob
         for entry in repository.entries(commit, "access/grants")
-        if entry.path.endswith(".json" if only is None else f"/{only}.json")
+        if entry.is_file and entry.path.endswith(".json" if only is None else f"/{only}.json")
     ]
     contents = repository.blobs(sorted(set(blobs)))
     grants = (Grant.from_bytes(contents[blob]) for blob in blobs)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import is_signed
 from daypass.model.names import FOUNDATION_PATHS
-from daypass.model.tree import REGULAR_FILE, TreeEntry
+from daypass.model.tree import EXECUTABLE_FILE, FOLDER, REGULAR_FILE, SUBMODULE, TreeEntry
 from daypass.policy.provenance import FoundationProof, prove_foundation
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import ChangedFile, PullRequest
     from daypass.model.settings import GitHubSettings
-
-_EXECUTABLE: Final = "100755"
-_SUBMODULE: Final = "160000"  # the id is a commit's: it has no bytes
 
 
 class Looking(Protocol):
@@ -164,7 +161,7 @@ def odd_modes(changed: Changes) -> tuple[str, ...]:
         if entry is not None
         and entry.mode != REGULAR_FILE
         # Scripts of workflows run by their bytes, whatever the mode: the approval showed those.
-        and not (entry.mode == _EXECUTABLE and path.startswith(".github/"))
+        and not (entry.mode == EXECUTABLE_FILE and path.startswith(".github/"))
     )
 
 
@@ -173,7 +170,7 @@ def by_bytes(changed: Changes) -> Changes:
     return {
         path: entry if entry is None else TreeEntry(REGULAR_FILE, entry.blob, path)
         for path, entry in changed.items()
-        if entry is None or entry.mode != _SUBMODULE
+        if entry is None or entry.mode not in (SUBMODULE, FOLDER)  # these have no bytes
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daypass.model.canonical import digest_bytes
 from daypass.model.grant import Lane
+from daypass.model.tree import REGULAR_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,12 @@ class RequestFile:
     path: str
     blob: str
     lane: Lane = Lane.ROUTINE
+    mode: str = REGULAR_FILE
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is a plain file: nothing else is read, or granted."""
+        return self.mode == REGULAR_FILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,19 @@ def test_a_request_edited_under_a_mint_takes_the_mint_with_it() -> None:
     assert only(world).step is Step.ABANDON
 
 
+def test_a_request_that_is_no_plain_file_any_more_was_changed_and_not_deleted() -> None:
+    """git shows a `chmod` to reviewers; what it does not show (`100664`) is read as it shows it."""
+    grant = a_grant()
+    odd = replace(a_file(), mode="100755")
+    there = {grant.id: odd}
+    ended = only(a_world(requests=there, grants={grant.id: grant}))
+    assert (ended.step, ended.reason) == (Step.END, Reason.REQUEST_CHANGED)
+    assert not make_plan(a_world(requests=there)).actions
+    slots = {grant.id: a_slot(SlotState.MINTED, record=grant.to_document())}
+    abandoned = only(a_world(requests=there, slots=slots))
+    assert (abandoned.step, abandoned.reason) == (Step.ABANDON, Reason.REQUEST_CHANGED)
+
+
 def test_a_request_that_was_away_under_a_mint_takes_the_mint_with_it() -> None:
     slots = {"alice-orders": a_slot(SlotState.MINTED, record=a_grant().to_document())}
     back = frozenset({"alice-orders"})

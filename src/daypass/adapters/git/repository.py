@@ -179,12 +179,12 @@ class GitRepository:
         self._flush()
         found = Item(DIRECTORY, b"", self._demand(commit))
         for name in folder.encode("utf-8", "surrogateescape").split(b"/") if folder else ():
-            inside = parse_tree(self._tree(found.id)) if found.mode == DIRECTORY else ()
+            inside = parse_tree(self._tree(found.id)) if found.is_folder else ()
             below = next((item for item in inside if item.name == name), None)
             if below is None:
                 return ()
             found = below
-        return self._listing(found.id, folder) if found.mode == DIRECTORY else (found.at(folder),)
+        return self._listing(found.id, folder) if found.is_folder else (found.at(folder),)
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote, all at once, if the clone is partial).

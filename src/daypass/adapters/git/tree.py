@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.adapters.git.pack import Splice
 from daypass.errors import GitError
-from daypass.model.tree import REGULAR_FILE, TreeEntry
+from daypass.model.tree import (
+    DEEPEST,
+    FOLDER,
+    MOST_ENTRIES,
+    REGULAR_FILE,
+    TreeEntry,
+    canonical_mode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +22,11 @@ if TYPE_CHECKING:
     from daypass.adapters.git.pack import Pack
 
 DIRECTORY: Final = b"40000"
+_MODES: Final = {
+    spelling: canonical_mode(int(spelling, 8))
+    for spelling in (b"100644", b"100755", b"120000", b"160000", DIRECTORY)
+}
+_UNSIGNED: Final = 0xFFFF_FFFF  # git keeps a mode in 32 bits
 _ID_LENGTH: Final = 20
 # Below this a difference saves nothing.
 _SPLICE_FROM: Final = 256
@@ -23,38 +35,65 @@ _SPLICE_FROM: Final = 256
 class Item(NamedTuple):
     """One entry of a tree object."""
 
-    mode: bytes
+    spelling: bytes  # of the mode, as it is stored: git takes others than its own
     name: bytes
     id: str
 
     @property
+    def mode(self) -> str:
+        """The canonical mode."""
+        return _MODES.get(self.spelling) or _odd_mode(self.spelling)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a tree."""
+        return self.mode == FOLDER
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether git itself would spell the mode otherwise."""
+        return self.spelling not in _MODES
+
+    @property
     def key(self) -> bytes:
         """What git sorts by: a directory sorts as if its name ended in a slash."""
-        return self.name + b"/" if self.mode == DIRECTORY else self.name
+        return self.name + b"/" if self.is_folder else self.name
 
     def at(self, path: str) -> TreeEntry:
         """The entry, with its path from the root."""
-        return TreeEntry(self.mode.decode().rjust(6, "0"), self.id, path)
+        return TreeEntry(self.mode, self.id, path)
 
 
 def parse_tree(content: bytes) -> Iterator[Item]:
-    """The entries of a tree object, in its order."""
+    """The entries of a tree object, in its order. Raises GitError where it is none."""
     at = 0
     while at < len(content):
-        space = content.index(b" ", at)
-        end = content.index(b"\0", space)
+        space = content.find(b" ", at)
+        end = content.find(b"\0", space)
         last = end + 1 + _ID_LENGTH
+        if min(space, end) < 0 or last > len(content):
+            raise _broken()
         yield Item(content[at:space], content[space + 1 : end], content[end + 1 : last].hex())
         at = last
 
 
 def list_tree(content: bytes, folder: str, read: Callable[[str], bytes]) -> Iterator[TreeEntry]:
-    """All entries below a tree that is no directory itself, with their paths from the root."""
-    for item in parse_tree(content):
-        path = f"{folder}/" if folder else ""
-        path += item.name.decode("utf-8", "surrogateescape")
-        if item.mode == DIRECTORY:
-            yield from list_tree(read(item.id), path, read)
+    """List all entries below a tree that are no folders, with their paths from the root.
+
+    Folders that are more than `DEEPEST` deep, or come after `MOST_ENTRIES`, are listed themselves.
+    """
+    inside = [(f"{folder}/" if folder else "", parse_tree(content))]
+    seen = 0
+    while inside:
+        above, items = inside[-1]
+        item = next(items, None)
+        if item is None:
+            inside.pop()
+            continue
+        seen += 1
+        path = above + item.name.decode("utf-8", "surrogateescape")
+        if item.is_folder and len(inside) <= DEEPEST and seen <= MOST_ENTRIES:
+            inside.append((f"{path}/", parse_tree(read(item.id))))
         else:
             yield item.at(path)
 
@@ -65,7 +104,7 @@ class _Folder:
     def __init__(self, content: bytes) -> None:
         items = list(parse_tree(content))
         self.keys = [item.key for item in items]
-        self.lines = [_line(item.mode, item.name, item.id) for item in items]
+        self.lines = [_line(item.spelling, item.name, item.id) for item in items]
         self.children: dict[bytes, _Folder] = {}
         self.id: str | None = None
         self.size = len(content)
@@ -77,8 +116,8 @@ class _Folder:
         at = bisect_left(self.keys, key)
         return at if at < len(self.keys) and self.keys[at] == key else None
 
-    def put(self, mode: bytes, name: bytes, object_id: str) -> None:
-        item = Item(mode, name, object_id)
+    def put(self, spelling: bytes, name: bytes, object_id: str) -> None:
+        item = Item(spelling, name, object_id)
         at = bisect_left(self.keys, item.key)
         if at < len(self.keys) and self.keys[at] == item.key:
             self.lines[at] = _line(*item)
@@ -146,8 +185,10 @@ class TreeEditor:
 
     def _change(self, path: str, parts: tuple[bytes, ...], content: bytes | None) -> None:
         folder = self._folder(path, parts[:-1], create=content is not None)
-        at = folder.find(parts[-1])
         if content is None:
+            at = folder.find(parts[-1])
+            if at is None:  # a folder that was too deep to be listed, with all that is in it
+                at = folder.find(parts[-1] + b"/")
             if at is None:
                 raise _wrong(path, "it is to be removed and is not there")
             folder.remove(at)
@@ -200,8 +241,22 @@ class TreeEditor:
         return parent, folder
 
 
-def _line(mode: bytes, name: bytes, object_id: str) -> bytes:
-    return mode + b" " + name + b"\0" + bytes.fromhex(object_id)
+def _odd_mode(spelling: bytes) -> str:
+    """The canonical mode of a spelling that is not git's own."""
+    if not spelling or spelling.strip(b"01234567"):
+        raise _broken()
+    return canonical_mode(int(spelling, 8) & _UNSIGNED)
+
+
+def _broken() -> GitError:
+    return GitError(
+        "git gave a tree object that is none",
+        remedy="Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
+    )
+
+
+def _line(spelling: bytes, name: bytes, object_id: str) -> bytes:
+    return spelling + b" " + name + b"\0" + bytes.fromhex(object_id)
 
 
 def _parts(path: str) -> tuple[bytes, ...]:
