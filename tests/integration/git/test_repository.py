@@ -311,6 +311,18 @@ class TestReading:
 
 
 class TestPushing:
+    def test_an_old_branch_that_is_called_like_mains_full_name_is_told(self, bot: Bot) -> None:
+        """GitHub allows no new ones since 2023."""
+        bot.git("push", "-q", "origin", f"{bot.head}:refs/heads/refs/heads/main")
+        with bot.open() as repository:
+            head = repository.fetch()
+            mine = write(repository, head, [{"mine": b"1"}])[-1]
+            with pytest.raises(GitError, match="ends in refs/heads/main") as caught:
+                repository.push(mine, head)
+            bot.git(*caught.value.remedy.split("`")[1].split()[1:])
+            repository.push(mine, head)
+            assert repository.fetch() == mine
+
     def test_of_two_writers_one_wins_and_nothing_is_lost(self, bot: Bot, tmp_path: Path) -> None:
         bot.git("clone", "-q", str(tmp_path / "remote.git"), str(tmp_path / "second"))
         with (

@@ -25,6 +25,7 @@ _RACE: Final = re.compile(
 _THERE: Final = re.compile(
     r"already exists|cannot lock ref|failed to update ref|failed to lock|directory file conflict"
 )
+_AMBIGUOUS: Final = re.compile(rb"dst refspec (\S+) matches more than one")
 _REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
 
@@ -184,6 +185,15 @@ class Remote:
     def _explain(self, report: str, stderr: bytes) -> Exception:
         refused = _REFUSED.search(report)
         rejected = _REJECTED.search(report)
+        other = _AMBIGUOUS.search(stderr)
+        if other is not None:
+            name = other[1].decode("utf-8", "replace")
+            return GitError(
+                f"the remote has another branch or tag whose name ends in {name}, so git pushes to "
+                "neither",
+                remedy=f"Delete it: `git push origin --delete refs/heads/{name}`, or the same with "
+                f"`refs/tags/{name}`. GitHub allows no new names of that kind.",
+            )
         if rejected is None:
             return self._git.explain("push", stderr)
         if _RACE.search(rejected[1]):

@@ -20,6 +20,12 @@ _STATUS: Final = {"A": "added", "M": "modified", "D": "removed", "R": "renamed",
 # GitHub's own rules, at the one place that sees each ref of a push before it moves. The server
 # says through the environment whether this actor may pass by the rules of the default branch.
 _UPDATE_HOOK: Final = """#!/bin/sh
+case "$1" in
+  # As GitHub since March 2023: no new name may look like a ref's full name.
+  refs/heads/refs/*|refs/tags/refs/*)
+    echo "error: branch and tag names that begin with refs/ are not allowed." >&2
+    exit 1 ;;
+esac
 [ "$1" = "refs/heads/$BOX_PROTECTED" ] || exit 0
 zero=0000000000000000000000000000000000000000
 if [ "$BOX_BYPASS" != 1 ]; then
