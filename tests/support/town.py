@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from daypass.sandbox.box import Box
     from daypass.sandbox.person import Person
     from support.acting import Done
+
+_MAIN: Final = "refs/heads/main"  # a tag may be called `main`, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,13 @@ class Town:
         )
 
     def head(self) -> str:
-        return self.store.git("rev-parse", "main").strip()
+        return self.store.git("rev-parse", _MAIN).strip()
 
     def files(self, folder: str = "access") -> set[str]:
-        return set(self.store.git("ls-tree", "-r", "--name-only", "main", folder).split())
+        return set(self.store.git("ls-tree", "-r", "--name-only", _MAIN, folder).split())
 
     def record(self, request_id: str) -> dict[str, Any]:
-        text = self.store.git("show", f"main:access/grants/{request_id}.json")
+        text = self.store.git("show", f"{_MAIN}:access/grants/{request_id}.json")
         spec: dict[str, Any] = json.loads(text)["spec"]
         return spec
 
@@ -120,13 +122,13 @@ class Town:
         """The kinds of the events of one grant, oldest first, by stock git."""
         trailers = "%(trailers:key=Daypass-Event,valueonly,separator=%x20)"
         grant = "%(trailers:key=Daypass-Grant,valueonly,separator=%x20)"
-        log = self.store.git("log", "--reverse", f"--format={grant}|{trailers}", "main")
+        log = self.store.git("log", "--reverse", f"--format={grant}|{trailers}", _MAIN)
         rows = (line.split("|") for line in log.splitlines())
         return [kind for name, kind in rows if name == request_id]
 
     def message(self, request_id: str, kind: str) -> str:
         """The message of the commit that records that event of a grant."""
-        for sha in self.store.git("rev-list", "main").split():
+        for sha in self.store.git("rev-list", _MAIN).split():
             message = self.store.git("log", "-1", "--format=%B", sha)
             if f"Daypass-Grant: {request_id}\n" in message and f"Event: {kind}\n" in message:
                 return message

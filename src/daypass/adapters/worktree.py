@@ -6,6 +6,7 @@ since it was added is known by the index, so that 10,000 files cost one listing,
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.blob import blob_id
 from daypass.errors import GitError
+from daypass.model.names import SETTINGS_PATH
 from daypass.model.tree import (
     EXECUTABLE_FILE,
     REGULAR_FILE,
@@ -25,6 +27,8 @@ from daypass.model.tree import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from daypass.adapters.tree_changes import TreeChanges
 
 _GOVERNED: Final = ("access", "schemas")
 _TYPES: Final = {SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
@@ -129,6 +133,15 @@ class WorkTree:
         finally:
             os.close(descriptor)
 
+    def settings_elsewhere(self) -> str | None:
+        """Find settings of daypass that are not at the root, where alone they are read."""
+        commit = None if self.has_index else self.head()
+        listing = ("ls-files", "-z", "-c", "-o", "--exclude-standard", "--full-name")
+        if commit is not None:
+            listing = ("ls-tree", "-r", "-z", "--full-tree", "--name-only", commit)
+        found = self._records(*listing)
+        return next((path for path in found if path.endswith(f"/{SETTINGS_PATH}")), None)
+
     def merge_base(self, revision: str) -> str:
         """The commit at which this branch left `revision`.
 
@@ -165,29 +178,42 @@ class WorkTree:
         )
         return base.decode().strip()
 
-    def changed_since(self, commit: str) -> tuple[tuple[TreeEntry, ...], tuple[TreeEntry, ...]]:
-        """The entries that differ between a commit and the work tree: before, and now."""
+    def changed_since(self, commit: str) -> TreeChanges:
+        """What differs between a commit and the work tree: HEAD's tree, and what lies on top.
+
+        Raises:
+            GitError: there is no such commit here, or the index is in the middle of a merge.
+        """
+        from daypass.adapters.tree_changes import tree_changes  # noqa: PLC0415  -- not for all
+
+        found = tree_changes(self.blobs, f"{commit}^{{tree}}", "HEAD^{tree}")
+        for path, committed, entry in self._uncommitted():
+            if committed is not None and path not in found.now:
+                found.before.setdefault(path, committed)
+            found.now.pop(path, None)
+            if entry is not None:
+                found.now[path] = entry
+        return found
+
+    def _uncommitted(self) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
+        """What differs between HEAD and the work tree: path, HEAD's entry, and what is there."""
+        commit = self.head() or ""
         words = ("--raw", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=none", commit)
-        if self.has_index or self.head() is None:
-            raw = iter(self._records("diff-index", *words, "--"))
-        else:
-            raw = iter(self._records("diff-tree", "-r", *words, "HEAD", "--"))
-        before: list[TreeEntry] = []
-        now: dict[str, TreeEntry] = {}
+        raw = iter(self._records("diff-index", *words, "--") if self.has_index else ())
         for head in raw:
             old_mode, mode, old_blob, blob, status = head.removeprefix(":").split(" ")
             path = next(raw)
-            if status != "A":
-                before.append(TreeEntry(old_mode, old_blob, path))
-            if status == "D":
-                continue
-            entry = TreeEntry(mode, blob, path) if blob.strip("0") else self._entry(path, commit)
-            if entry is not None:
-                now[path] = entry
+            if status == "U":
+                raise _in_a_merge(path)
+            committed = TreeEntry(old_mode, old_blob, path) if status != "A" else None
+            entry = None
+            if status != "D":
+                known = TreeEntry(mode, blob, path) if blob.strip("0") else None
+                entry = known or self._entry(path, commit)
+            yield path, committed, entry
         for path in self._records("ls-files", "-z", "-o", "--exclude-standard"):
             if (entry := self._entry(path.rstrip("/"), commit)) is not None:
-                now[entry.path] = entry
-        return tuple(before), tuple(now.values())
+                yield entry.path, None, entry
 
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""
@@ -258,7 +284,7 @@ class WorkTree:
         return tuple(entries)
 
     def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of blobs, by id."""
+        """The contents of objects, by the names that were asked for: ids, or `HEAD^{tree}`."""
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
@@ -284,6 +310,10 @@ class WorkTree:
             mode = place.lstat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # in git, and in no file system
+                return None
+            raise
         if stat.S_ISLNK(mode):
             target = os.fsencode(place.readlink())
             return TreeEntry(SYMBOLIC_LINK, blob_id(target, like=hash_like), path)

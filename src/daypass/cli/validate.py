@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
+from daypass.cli.at_root import not_at_the_root
 from daypass.documents import formats
 from daypass.documents.finding import Finding, Report
 from daypass.documents.problem import Problem
@@ -96,7 +97,7 @@ def _judge_tree(
     from daypass.documents.validation import validate
 
     chosen = _chosen(tree, paths) if paths else None
-    entries = tree.entries()
+    entries = _entries(tree)
     report = validate(entries, tree.reader(entries), cache, examine=_examine, chosen=chosen)
     if chosen is not None and report.documents == 0 and not report.findings:
         raise UsageError(
@@ -136,16 +137,28 @@ def _ask_github(tree: WorkTree, report: Report) -> Report:
     return replace(report, findings=tuple(sorted({*report.findings, *findings})))
 
 
+def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
+    """List what is to be judged. Raises UsageError where it is not at the root."""
+    entries = tree.entries()
+    if all(entry.path != SETTINGS_PATH for entry in entries):
+        other = tree.settings_elsewhere()
+        if other is not None:
+            raise not_at_the_root(other)
+    return entries
+
+
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
     from daypass.documents.changes import changes, check_changes
+    from daypass.documents.tree import check_spellings
     from daypass.documents.validation import validate
 
     commit = tree.merge_base(revision)
-    changed = changes(*tree.changed_since(commit))
-    entries = tree.entries()
+    since = tree.changed_since(commit)
+    changed = changes(since.before.values(), since.now.values())
+    entries = _entries(tree)
     read = tree.reader(entries)
     paths = set(changed.paths)
-    findings = set(check_changes(changed))
+    findings = {*check_changes(changed), *check_spellings(since.odd)}
     if not KEEPS.isdisjoint(changed.paths):
         from daypass.cli.retaining import check_retention  # walks history: only where it matters
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
+from daypass.cli.at_root import not_at_the_root
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
 from daypass.cli.settings_in_force import Ways, in_force, settings_at
-from daypass.errors import EvidenceError, ForgeRefusedError, UsageError
+from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
+from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,10 +52,19 @@ def read_settings(directory: Path) -> Settings:
 
     Raises:
         GitError: no repository, no commit, or no settings in it.
+        UsageError: its settings are not at the root.
         DocumentError: the settings are wrong.
     """
     with _any_branch(directory) as repository:
-        return settings_at(repository, repository.resolve("HEAD"), directory)
+        head = repository.resolve("HEAD")
+        try:
+            return settings_at(repository, head, directory)
+        except GitError:
+            paths = (entry.path for entry in repository.entries(head, ""))
+            other = next((path for path in paths if path.endswith(f"/{SETTINGS_PATH}")), None)
+            if other is None:
+                raise
+            raise not_at_the_root(other) from None
 
 
 def _any_branch(directory: Path) -> GitRepository:

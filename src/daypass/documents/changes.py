@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.finding import Finding
+from daypass.documents.tree import check_path
 from daypass.model.names import BOT_FOLDERS, FOUNDATION_PATHS
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def check_changes(changed: Changes) -> tuple[Finding, ...]:
             _check_renames,
             _check_mixed,
             _check_emergencies,
+            _check_paths,
         )
         for finding in check(changed)
     )
@@ -144,6 +146,12 @@ def _check_emergencies(changed: Changes) -> Iterator[Finding]:
             f"one pull request asks for more than one emergency ({added[0]} is another)",
             "Keep one: each is merged, reviewed and answered for by itself.",
         )
+
+
+def _check_paths(changed: Changes) -> Iterator[Finding]:
+    for entry in changed.added:
+        if (finding := check_path(entry.path)) is not None:
+            yield finding
 
 
 def _mixed(path: str, these: str, what: str, others: Sequence[str]) -> Finding:

@@ -14,6 +14,12 @@ TREE_RULES: Final = (
         "120000 access/requests/alice-1.yaml -> ../../elsewhere.yaml",
     ),
     Rule(
+        "tree-path",
+        "A path can be checked out everywhere: one that cannot ends everybody's `git checkout`.",
+        "docs/orders.md",
+        "docs/nnnnn….md  # 300 bytes",
+    ),
+    Rule(
         "tree-place",
         "Every file in access/ is where its kind belongs; a misplaced policy would not count.",
         "access/policies/production.yaml",

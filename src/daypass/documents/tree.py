@@ -22,10 +22,11 @@ from daypass.model.tree import (
     SUBMODULE,
     SYMBOLIC_LINK,
     TreeEntry,
+    path_fault,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 GOVERNED_ROOT: Final = "access/"
 _MODES: Final = {
@@ -34,6 +35,7 @@ _MODES: Final = {
     SUBMODULE: ("a submodule", "Remove it: `git rm --cached` and the entry in .gitmodules."),
     FOLDER: ("a folder that is nested too deep to be read", "Remove it: `git rm -r`."),
 }
+_ROOTS: Final = ("access", "schemas", ".github")
 _PLACEHOLDERS: Final = frozenset(f"{folder}/.gitkeep" for folder in FOLDERS)
 _CA_FILE = re.compile(rf"access/{NAME_PATTERN}\.pem")  # of the settings' `caFile`
 
@@ -73,7 +75,39 @@ def _check_entries(entries: Iterable[TreeEntry]) -> Iterator[Finding]:
                 entry.path, "tree-place", "this must be a folder", "Move the file elsewhere."
             )
         elif entry.path.startswith(GOVERNED_ROOT) and not _is_known(entry.path):
-            yield _misplaced(entry.path)
+            yield check_path(entry.path) or _misplaced(entry.path)
+
+
+def check_path(path: str) -> Finding | None:
+    """Find a path that people could not check out, wherever it is."""
+    fault = path_fault(path)
+    if fault is None:
+        return None
+    return Finding.of_file(
+        path,
+        "tree-path",
+        f"this path cannot be checked out everywhere: {fault}",
+        "Give it another name: `git mv`.",
+    )
+
+
+def check_spellings(odd: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Find modes that are not spelled as git spells them, where daypass reads.
+
+    Args:
+        odd: path of a file or a folder → the mode, as the tree object holds it.
+    """
+    return tuple(
+        Finding.of_file(
+            path,
+            "tree-mode",
+            f"its mode is stored as {spelling}: git reads that as another, and no diff shows it",
+            "Let git write the trees of this branch anew: `git read-tree --empty`, `git add --all` "
+            "and `git commit --amend --no-edit`.",
+        )
+        for path, spelling in odd.items()
+        if path in _ROOTS or path.startswith(tuple(f"{root}/" for root in _ROOTS))
+    )
 
 
 def _is_known(path: str) -> bool:

@@ -175,6 +175,49 @@ def test_ignored_files_are_not_judged(house: House) -> None:
     assert house.rules() == []
 
 
+class TestNotCheckedOut:
+    """What is not in the work tree, because nobody wanted it there, is read from git."""
+
+    @pytest.fixture
+    def branch(self, house: House) -> House:
+        """A broken request on a branch, beside a sound one."""
+        house.git("switch", "-q", "-c", "ask")
+        house.request("a")
+        house.write("access/requests/b.yaml", REQUEST.format(name="b").replace("2h", "9h"))
+        house.commit("Ask")
+        return house
+
+    BROKEN = (("request-too-long", "access/requests/b.yaml"),)
+
+    def test_a_sparse_checkout(self, branch: House) -> None:
+        branch.git("sparse-checkout", "set", "--no-cone", "/schemas/")
+        assert not (branch.root / "access").exists()
+        assert branch.rules() == branch.rules("--base", "main") == list(self.BROKEN)
+        assert branch.rules("access/requests/a.yaml") == []
+        branch.write("access/requests/c.yaml", "{")
+        assert ("yaml-syntax", "access/requests/c.yaml") in branch.rules()
+        assert ("yaml-syntax", "access/requests/c.yaml") in branch.rules("--base", "main")
+
+    def test_a_clone_without_a_checkout(self, branch: House, tmp_path: Path) -> None:
+        clone = House(tmp_path / "clone")
+        branch.git("clone", "-q", "--no-checkout", str(branch.root), str(clone.root))
+        assert clone.rules() == clone.rules("--base", "origin/main") == list(self.BROKEN)
+        clone.git("update-ref", "--no-deref", "HEAD", "origin/main")
+        assert clone.validate().stdout.endswith(" documents, no findings\n")
+        assert not clone.validate().stdout.startswith("0 ")
+
+    def test_a_monorepo_is_refused_in_words(self, house: House) -> None:
+        (house.root / "infra").mkdir()
+        house.git("mv", "access", "schemas", "infra/")
+        main = house.commit("Move")
+        house.write("infra/access/requests/b.yaml", "{")
+        house.commit("Ask")
+        for words in ((), ("--base", main), ("infra/access",)):
+            done = house.validate(*words)
+            assert done.returncode == 2
+            assert "access/ is in infra/" in done.stderr
+
+
 def test_edited_schemas(house: House) -> None:
     schema = house.root / "schemas/resource.schema.json"
     schema.write_text(schema.read_text().replace('"database"]', '"database", "ssh"]'))

@@ -1,0 +1,153 @@
+"""Merged trees that git takes, and a checkout or a diff does not show: no run ends by them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daypass.errors import SandboxError
+from daypass.sandbox.box import Box
+from support import acting
+from support.town import Town
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.acting import Done
+
+TREES = ("refs/heads/main", "refs/heads/padded")
+LONG = "docs/" + "n" * 300 + ".md"
+DEEP = "access/requests/" + "a/" * 1200 + "x.yaml"
+
+
+class Odd(Town):
+    """The town, and what mallory gets merged there."""
+
+    def bring(self, name: str, *lines: bytes) -> int:
+        """An open pull request of one commit, made by `git fast-import` of these commands."""
+        mallory = self.box.person("mallory")
+        mallory.git("fetch", "-q", "origin")
+        parent = mallory.git("rev-parse", "origin/main").strip()
+        stream = f"commit refs/box/{name}\ncommitter M <m@x> 1 +0000\ndata 1\nx\nfrom {parent}\n"
+        mallory.git("fast-import", "--quiet", "--force", data=stream.encode() + b"".join(lines))
+        return self.open(name, mallory.git("rev-parse", f"refs/box/{name}").strip())
+
+    def open(self, name: str, commit: str) -> int:
+        mallory = self.box.person("mallory")
+        mallory.git("push", "-q", "origin", f"{commit}:refs/heads/{name}")
+        return mallory.open_pull_request(name, f"A change: {name}")
+
+    def let_in(self, number: int) -> None:
+        self.box.person("bob").approve(number)
+        self.box.person("carol").merge(number, method="merge")
+
+    def pad(self, paths: dict[str, bytes]) -> str:
+        """A commit on main that spells the modes at these paths otherwise; its id."""
+        mallory = self.box.person("mallory")
+        mallory.git("fetch", "-q", "origin")
+        tree = self._padded(mallory.git("rev-parse", "origin/main^{tree}").strip(), "", paths)
+        return mallory.git("commit-tree", tree, "-p", "origin/main", "-m", "Nothing").strip()
+
+    def _padded(self, tree: str, above: str, paths: dict[str, bytes]) -> str:
+        mallory = self.box.person("mallory")
+        content = b""
+        for line in mallory.git("ls-tree", "-z", tree).split("\0")[:-1]:
+            head, _, name = line.partition("\t")
+            mode, kind, found = head.split(" ")
+            path = above + name
+            if kind == "tree" and any(other.startswith(f"{path}/") for other in paths):
+                found = self._padded(found, f"{path}/", paths)
+            spelling = paths.get(path, mode.lstrip("0").encode())
+            content += spelling + b" " + name.encode() + b"\0" + bytes.fromhex(found)
+        words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+        return mallory.git(*words, data=content).strip()
+
+    def validate(self, number: int) -> Done:
+        """What access-validate says of it: of commits alone, with nothing checked out."""
+        head = self.box.repository.pulls[number].head_sha
+        with acting.job(self.box) as job:
+            mallory = self.box.person("mallory")
+            clone = job.clone.parent / "change"
+            url = str(self.box.repository.store.path)
+            for words in (
+                ("clone", "-q", "--no-checkout", "--no-tags", url, str(clone)),
+                ("-C", str(clone), "update-ref", "--no-deref", "HEAD", head),
+            ):
+                environment = mallory.environment()
+                subprocess.run(["git", *words], check=True, env=environment)
+            words = (*acting.DAYPASS, "validate", "--base", "origin/main", "--format", "json")
+            return acting.run(words, mallory.environment(), directory=clone)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
+    with Box.create(tmp_path_factory.mktemp("box")) as box:
+        box.vault_bootstrap()
+        town = Odd(box)
+        town.grant("odd-live", duration="1h")
+        town.grant("odd-gone", duration="1h")
+        assert town.apply().code == 0
+        yield town
+
+
+def rules(done: Done) -> set[tuple[str, str]]:
+    assert done.code == 3, done.said
+    return {(item["path"], item["rule"]) for item in done.json()["findings"]}
+
+
+def test_modes_that_no_diff_shows_change_nothing(town: Odd) -> None:
+    padded = {
+        "access": b"040000",
+        "access/requests": b"0040000",
+        "access/requests/odd-live.yaml": b"100664",
+        "access/grants/odd-live.json": b"0100644",
+        "access/policies/databases.yaml": b"100600",
+        "access/daypass.yaml": b"0100644",
+    }
+    number = town.open("padded", town.pad(padded))
+    assert rules(town.validate(number)) == {(path, "tree-mode") for path in padded}
+    town.let_in(number)
+    on_main, padded_tree = (town.store.git("rev-parse", f"{name}:access") for name in TREES)
+    assert on_main == padded_tree
+    # A merge writes the outermost tree anew.
+    town.push_to_main(town.pad({"access": b"0040000", "schemas": b"0040000"}), by="mallory")
+    honest = town.grant("odd-honest", duration="1h")
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert done.json()["alarms"] == []
+    assert [town.events(name) for name in ("odd-live", honest.id)] == [["issued"], ["issued"]]
+    assert len(town.live_tokens("odd-live")) == 1
+    assert town.verify().json()["faults"] == []
+
+
+def test_names_and_folders_that_nobody_can_check_out_stop_no_run(town: Odd) -> None:
+    """And neither do branches and tags that are called like main's full name."""
+    number = town.bring(
+        "unusable",
+        f"M 100644 inline {LONG}\ndata 1\nx\n".encode(),
+        f"M 100644 inline {DEEP}\ndata 1\nx\n".encode(),
+        b'M 100644 inline "docs/\\377\\376"\ndata 1\nx\n',
+        b"M 160000 " + b"1" * 40 + b" access/requests/no-file.yaml\n",
+        b"M 100644 inline .gitattributes\ndata 16\n* text eol=crlf\n\n",
+    )
+    found = rules(town.validate(number))
+    assert {path for path, rule in found if rule == "tree-path"} >= {LONG, "docs/\udcff\udcfe"}
+    assert ("access/requests/no-file.yaml", "tree-mode") in found
+    town.let_in(number)
+    mallory = town.box.person("mallory")
+    tip = mallory.git("rev-parse", "origin/main").strip()
+    for name in ("heads/refs/heads/main", "tags/refs/remotes/origin/main"):
+        with pytest.raises(SandboxError, match="not allowed"):  # as on GitHub
+            mallory.git("push", "-q", "origin", f"{tip}:refs/{name}")
+        town.store.git("update-ref", f"refs/{name.replace('main', 'trunk')}", tip)  # an old one
+    for name in ("tags/origin/main", "tags/main", "tags/" + "t" * 240, "heads/" + "b" * 240):
+        mallory.git("push", "-q", "origin", f"{tip}:refs/{name}")
+    town.delete("odd-gone")
+    for event in ("push", "schedule"):
+        done = town.apply(event)
+        assert done.code == 0, done.said
+    assert town.events("odd-gone") == ["issued", "revoked"]
+    assert town.live_tokens("odd-gone") == []
+    assert town.events("odd-live") == ["issued"]
