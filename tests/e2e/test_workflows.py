@@ -46,7 +46,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, release: Release) -> Iterator
 
 @pytest.fixture(scope="module")
 def waiting(site: Site) -> int:
-    """A pull request that stays open: the plan is shown on it."""
+    """A pull request that stays open: the plan is shown on it.
+
+    Beside it main holds a name that no file system takes, and attributes that would change the
+    bytes of the pinned release.
+    """
+    odd = {"docs/" + "n" * 300: b"x\n", ".gitattributes": b"* text eol=crlf\n"}
+    number = site.alice.propose("wf-odd", odd, "Documentation")
+    site.bob.approve(number)
+    site.bob.merge(number)
     return site.alice.propose("wf-open", request("wf-open"), "Access to orders-db")
 
 
@@ -164,6 +172,8 @@ def test_the_report_is_made_archived_and_published(
     published = run.artifacts / "github-pages"
     assert {item.name for item in published.iterdir()} == {"index.html", "controls.html"}
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", kept / "evidence.bundle", clone], check=True)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-checkout", kept / "evidence.bundle", clone], check=True
+    )
     words = ["audit", "verify", "--fingerprint", box.evidence_fingerprint]
     assert main(["-C", str(clone), *words]) == 0

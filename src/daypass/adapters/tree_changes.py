@@ -39,7 +39,7 @@ class _Pair(NamedTuple):
 def tree_changes(read: ReadTrees, before: str, now: str) -> TreeChanges:
     """Compare two trees, level by level.
 
-    Folders that are more than `DEEPEST` deep, or come after `MOST_ENTRIES`, are entries themselves.
+    Folders with `DEEPEST` folders above them, or after `MOST_ENTRIES`, are entries themselves.
 
     Args:
         read: gives tree objects by their names.
@@ -52,14 +52,14 @@ def tree_changes(read: ReadTrees, before: str, now: str) -> TreeChanges:
     found = TreeChanges()
     level = [_Pair("", before, now)]
     seen = 0
-    for depth in range(DEEPEST + 2):
+    for depth in range(DEEPEST + 1):
         names = {name for pair in level for name in (pair.before, pair.now) if name is not None}
         contents = read(sorted(names))
         deeper: list[_Pair] = []
         for pair in level:
             for path, old, new in _differing(pair, contents):
                 seen += 1
-                descends = depth <= DEEPEST and seen <= MOST_ENTRIES
+                descends = depth < DEEPEST and seen <= MOST_ENTRIES
                 below = _take(found, path, old, new, descends=descends)
                 if below is not None:
                     deeper.append(below)

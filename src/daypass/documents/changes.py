@@ -150,7 +150,7 @@ def _check_emergencies(changed: Changes) -> Iterator[Finding]:
 
 def _check_paths(changed: Changes) -> Iterator[Finding]:
     for entry in changed.added:
-        if (finding := check_path(entry.path)) is not None:
+        if (finding := check_path(entry)) is not None:
             yield finding
 
 

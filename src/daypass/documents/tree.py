@@ -16,6 +16,7 @@ from daypass.model.names import (
     is_name,
 )
 from daypass.model.tree import (
+    DEEPEST,
     EXECUTABLE_FILE,
     FOLDER,
     REGULAR_FILE,
@@ -75,16 +76,18 @@ def _check_entries(entries: Iterable[TreeEntry]) -> Iterator[Finding]:
                 entry.path, "tree-place", "this must be a folder", "Move the file elsewhere."
             )
         elif entry.path.startswith(GOVERNED_ROOT) and not _is_known(entry.path):
-            yield check_path(entry.path) or _misplaced(entry.path)
+            yield check_path(entry) or _misplaced(entry.path)
 
 
-def check_path(path: str) -> Finding | None:
+def check_path(entry: TreeEntry) -> Finding | None:
     """Find a path that people could not check out, wherever it is."""
-    fault = path_fault(path)
+    fault = path_fault(entry.path)
+    if entry.mode == FOLDER:
+        fault = f"it is {DEEPEST} folders deep or more, or in a tree of very many files"
     if fault is None:
         return None
     return Finding.of_file(
-        path,
+        entry.path,
         "tree-path",
         f"this path cannot be checked out everywhere: {fault}",
         "Give it another name: `git mv`.",

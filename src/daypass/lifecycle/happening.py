@@ -253,6 +253,7 @@ def ended(
     )
 
 
+_SHOWN: Final = 50  # paths in a message
 _AT_TARGET: Final = {
     Confirmed.CREDENTIAL: "",
     Confirmed.SESSIONS: "At the target no log-in of it works, and no session of it is open.\n",
@@ -379,7 +380,10 @@ def orphaned(accessor_digest: str, run: Run) -> Happening:
 
 def repaired(restored: Mapping[str, bytes], forged: tuple[str, ...], run: Run) -> Happening:
     """The bot's folders, put back to what its last signed commit said."""
-    paths = "\n".join(f"- {path}" for path in sorted((*restored, *forged)))
+    all_of_them = sorted((*restored, *forged))
+    paths = "\n".join(f"- {path}" for path in all_of_them[:_SHOWN])
+    if len(all_of_them) > _SHOWN:
+        paths += f"\n- and {len(all_of_them) - _SHOWN} more: see `git show --stat`"
     reason = ("Daypass-Reason", str(Reason.RECORD_CHANGED))
     event = make_event(EventKind.DRIFT, None, reason, run=run)
     return Happening(

@@ -30,7 +30,7 @@ from daypass.model.obligation import Obligation
 from daypass.model.tree import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from daypass.errors import DaypassError
     from daypass.lifecycle.context import Answers, Ports
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ENDING: Final = ".yaml"
 _OBLIGATIONS: Final = "access/obligations/"
+_TOLD: Final = 20  # files that were changed by hand, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     frozen += foundation.unproven
     meanwhile = removed_since(repository, tip, head, signed)
     tampering = _tampering(signed, on_main, meanwhile)
-    frozen += [f"{path} was changed by hand" for path in tampering.changed]
+    frozen += _by_hand(tampering.changed)
     world = World(
         now=now,
         head=head,
@@ -159,6 +160,13 @@ def removed_since(
         return set()
     by_hand = repository.touching(tip.commit, head, BOT_FOLDERS)
     return {path for sha in by_hand for path in signed.keys() - bot_files(repository, sha).keys()}
+
+
+def _by_hand(changed: Sequence[str]) -> list[str]:
+    """An alarm for each of the first files, and one for all others: each opens an issue."""
+    told = [f"{path} was changed by hand" for path in changed[:_TOLD]]
+    more = len(changed) - len(told)
+    return told + ([f"{more} more of the bot's files were changed by hand"] if more > 0 else [])
 
 
 def _tampering(

@@ -17,6 +17,7 @@ from daypass.errors import PushRaceError
 from daypass.lifecycle.observe import bot_files, removed_since
 from daypass.lifecycle.ports import NewCommit
 from daypass.model.event import CLOSES, OF_RUN, EventKind
+from daypass.model.names import BOT_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Told: TypeAlias = tuple[EventKind, str | None, tuple[tuple[str, str], ...]]
 _ENDS: Final = CLOSES | {EventKind.REVOKE_FAILED}  # that it ended, or could not
+_OWN: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
 # Each try loses only to somebody who got through: far more than a busy branch needs.
 _TRIES: Final = 12
 
@@ -91,8 +93,9 @@ class _Tree:
         """The change that the happening makes here; empty if there is nothing left to change."""
         changes: dict[str, bytes | None] = {}
         for path in happening.removes:
-            if self.blobs.pop(path, None) is not None:
-                changes[path] = None
+            for other in self._at(path):
+                del self.blobs[other]
+                changes[other] = None
         for path, content in happening.writes.items():
             for other in self._in_the_way_of(path):
                 del self.blobs[other]
@@ -102,6 +105,15 @@ class _Tree:
                 self.blobs[path] = blob
                 changes[path] = content
         return changes
+
+    def _at(self, path: str) -> list[str]:
+        """What must go so that nothing is at that path.
+
+        Of the bot's folders also a folder that was too large to be listed: the path may be in it.
+        """
+        if path in self.blobs:
+            return [path]
+        return self._in_the_way_of(path) if path.startswith(_OWN) else []
 
     def _in_the_way_of(self, path: str) -> list[str]:
         """Files where a folder of the path must be, and below a folder where it must be a file.

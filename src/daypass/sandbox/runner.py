@@ -191,11 +191,15 @@ class Runner:
         }
 
     def _lay_out_workflows(self, folder: Path, commit: str, run: RunCredentials) -> None:
-        """The commit whose workflow files count, as GitHub reads them: not the job's own clone."""
+        """The commit whose workflow files count, as GitHub reads them: not the job's own clone.
+
+        No other file is laid down: a name may be one that no file system takes.
+        """
         store = self.box.repository.store
         environment = self.box.job_environment(run, folder.parent / "home")
         for words in (
             ("clone", "-q", "--no-checkout", str(store.path), str(folder)),
+            ("-C", str(folder), "sparse-checkout", "set", "--no-cone", "/.github/"),
             ("-C", str(folder), "checkout", "-q", "--detach", commit),
         ):
             subprocess.run(["git", *words], check=True, env=environment)  # noqa: S603,S607  -- git, on the box's own store

@@ -116,8 +116,10 @@ def test_a_folder_that_is_too_deep_is_listed_and_can_be_removed(bot: Bot) -> Non
     with bot.open() as repository:
         (found,) = repository.entries(deep, "access")
         assert found.mode == FOLDER
-        assert found.path == "/".join(["access", *["000"] * (DEEPEST + 1)])
-        assert path_fault(found.path) is not None
+        assert found.path == "/".join(["access", *["000"] * DEEPEST])
+        assert path_fault(f"{found.path}/x") is not None
+        assert path_fault(found.path) is None
+        assert repository.entries(deep, "access/000/000") == (found,), "wherever one begins"
         (gone,) = write(repository, deep, [{found.path: None}])
     assert not bot.git("ls-tree", "-r", gone)
 

@@ -80,9 +80,11 @@ def parse_tree(content: bytes) -> Iterator[Item]:
 def list_tree(content: bytes, folder: str, read: Callable[[str], bytes]) -> Iterator[TreeEntry]:
     """List all entries below a tree that are no folders, with their paths from the root.
 
-    Folders that are more than `DEEPEST` deep, or come after `MOST_ENTRIES`, are listed themselves.
+    Folders with `DEEPEST` folders above them, or after `MOST_ENTRIES`, are listed themselves.
     """
-    inside = [(f"{folder}/" if folder else "", parse_tree(content))]
+    above = f"{folder}/" if folder else ""
+    inside = [(above, parse_tree(content))]
+    room = DEEPEST - above.count("/")
     seen = 0
     while inside:
         above, items = inside[-1]
@@ -92,7 +94,7 @@ def list_tree(content: bytes, folder: str, read: Callable[[str], bytes]) -> Iter
             continue
         seen += 1
         path = above + item.name.decode("utf-8", "surrogateescape")
-        if item.is_folder and len(inside) <= DEEPEST and seen <= MOST_ENTRIES:
+        if item.is_folder and len(inside) <= room and seen <= MOST_ENTRIES:
             inside.append((f"{path}/", parse_tree(read(item.id))))
         else:
             yield item.at(path)

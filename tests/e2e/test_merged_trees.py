@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,21 +66,22 @@ class Odd(Town):
         words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
         return mallory.git(*words, data=content).strip()
 
-    def validate(self, number: int) -> Done:
-        """What access-validate says of it: of commits alone, with nothing checked out."""
-        head = self.box.repository.pulls[number].head_sha
-        with acting.job(self.box) as job:
-            mallory = self.box.person("mallory")
-            clone = job.clone.parent / "change"
-            url = str(self.box.repository.store.path)
-            for words in (
-                ("clone", "-q", "--no-checkout", "--no-tags", url, str(clone)),
-                ("-C", str(clone), "update-ref", "--no-deref", "HEAD", head),
+    def look(self, commit: str, *words: str) -> Done:
+        """What a command says of a commit, in a clone that has nothing checked out."""
+        mallory = self.box.person("mallory")
+        with tempfile.TemporaryDirectory() as folder:
+            for command in (
+                ("clone", "-q", "--no-checkout", "--no-tags", str(self.store.path), folder),
+                ("-C", folder, "update-ref", "--no-deref", "HEAD", commit),
             ):
-                environment = mallory.environment()
-                subprocess.run(["git", *words], check=True, env=environment)
-            words = (*acting.DAYPASS, "validate", "--base", "origin/main", "--format", "json")
-            return acting.run(words, mallory.environment(), directory=clone)
+                subprocess.run(["git", *command], check=True, env=mallory.environment())
+            command = (*acting.DAYPASS, *words, "--format", "json")
+            return acting.run(command, mallory.environment(), directory=Path(folder))
+
+    def validate(self, number: int) -> Done:
+        """What access-validate says of it: of commits alone."""
+        head = self.box.repository.pulls[number].head_sha
+        return self.look(head, "validate", "--base", "origin/main")
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +132,8 @@ def test_names_and_folders_that_nobody_can_check_out_stop_no_run(town: Odd) -> N
         f"M 100644 inline {LONG}\ndata 1\nx\n".encode(),
         f"M 100644 inline {DEEP}\ndata 1\nx\n".encode(),
         b'M 100644 inline "docs/\\377\\376"\ndata 1\nx\n',
+        b'M 100644 inline "access/grants/\\377\\nDaypass-Event: issued.json"\ndata 1\nx\n',
+        b"M 100644 inline access/obligations/" + b"a/" * 60 + b"x.json\ndata 1\nx\n",
         b"M 160000 " + b"1" * 40 + b" access/requests/no-file.yaml\n",
         b"M 100644 inline .gitattributes\ndata 16\n* text eol=crlf\n\n",
     )
@@ -145,9 +150,15 @@ def test_names_and_folders_that_nobody_can_check_out_stop_no_run(town: Odd) -> N
     for name in ("tags/origin/main", "tags/main", "tags/" + "t" * 240, "heads/" + "b" * 240):
         mallory.git("push", "-q", "origin", f"{tip}:refs/{name}")
     town.delete("odd-gone")
-    for event in ("push", "schedule"):
-        done = town.apply(event)
-        assert done.code == 0, done.said
+    done = town.apply()
+    assert (done.code, len(done.json()["alarms"])) == (5, 2), "records were laid by hand"
+    assert town.apply("schedule").code == 0
     assert town.events("odd-gone") == ["issued", "revoked"]
     assert town.live_tokens("odd-gone") == []
     assert town.events("odd-live") == ["issued"]
+    records = town.files("access/grants") | town.files("access/obligations")
+    assert records - {"access/grants/odd-honest.json"} == {"access/grants/odd-live.json"}
+    # People cannot pull that main: a clone of it has no work tree.
+    words = ("audit", "verify", "--fingerprint", town.box.evidence_fingerprint)
+    done = town.look(town.head(), *words)
+    assert done.json()["verdict"] == "holds", done.said
