@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.granting import Granted
-    from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.issuing import Issuing
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.outcome import Outcome
@@ -57,8 +56,13 @@ class Aftermath:
         """Deliver, notify and close what is on main; take back what is not."""
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(self._follow_up, recording.recorded))
-        for dropped in recording.dropped:
-            self._dropped(dropped)
+        on_main = {
+            item.happening.event.grant
+            for item in recording.recorded
+            if item.happening.event.kind in _DELIVERIES
+        }
+        for grant_id in self.issuing.minted.keys() - on_main:
+            self._take_back(grant_id)
 
     def _follow_up(self, recorded: Recorded) -> None:
         event = recorded.happening.event
@@ -102,12 +106,9 @@ class Aftermath:
         url = delivering.deliver(granted.grant, granted.slot, forge, registry, first=granted.first)
         return f"until {granted.grant.not_after}, delivered at {url}"
 
-    def _dropped(self, lost: Happening) -> None:
-        """An event that the new head no longer admits: another run wrote it, or a person won."""
-        grant_id = lost.event.grant or ""
-        granted = self.issuing.minted.get(grant_id)
-        if lost.event.kind not in _DELIVERIES or granted is None:
-            return
+    def _take_back(self, grant_id: str) -> None:
+        """Revoke what was minted and did not get to main: another run wrote it, or a person won."""
+        granted = self.issuing.minted[grant_id]
         if self._is_on_main(granted.grant):
             return  # another run wrote the same slot's evidence, and delivers
         try:

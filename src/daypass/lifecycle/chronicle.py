@@ -17,12 +17,11 @@ from daypass.lifecycle.vault_memory import count_writing_run, note_written
 from daypass.model.event import TRAILERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.ports import Repository, Signer
-    from daypass.lifecycle.recorder import Recording
+    from daypass.lifecycle.recorder import Coming, Recording
     from daypass.model.epoch import Epoch
     from daypass.model.event import Event, RecordedEvent
 
@@ -66,10 +65,17 @@ class LedgerChain:
         return SignerInForce(repository, signer, self._signers, tip)
 
 
-def write(ports: Ports, happenings: Iterable[Happening], *, head: str) -> Recording:
+def write(
+    ports: Ports,
+    happenings: Iterable[Coming],
+    *,
+    head: str,
+    before_push: Callable[[], None] = lambda: None,
+) -> Recording:
     """Write and push all of these, as they come, on top of `head`; note the newest event in Vault.
 
-    Raises what the ports raise, and PushRaceError when every try lost: then nothing is on main.
+    They are pushed in lots, each after `before_push` was called. Raises what the ports raise, and
+    PushRaceError when every try for a lot lost: the lots before it are on main then.
     """
     memory = count_writing_run(ports.registry)
     recording = recorder.record(
@@ -79,6 +85,7 @@ def write(ports: Ports, happenings: Iterable[Happening], *, head: str) -> Record
         happenings,
         ports.issuer.now(),
         head=head,
+        before_push=before_push,
     )
     if recording.recorded:
         last = recording.recorded[-1]

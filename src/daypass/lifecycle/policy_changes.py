@@ -83,7 +83,8 @@ def note_changes(ports: Ports, seen: Observation, recording: Recording | None) -
     """Remember how far main was looked through, once what was found is on it."""
     head = seen.world.head
     if recording is not None:
-        if any(item.event.kind is EventKind.POLICY_CHANGED for item in recording.dropped):
+        dropped = (item.event.kind for item in recording.dropped)
+        if recording.is_stopped or EventKind.POLICY_CHANGED in dropped:
             return
         if recording.base == head:
             head = recording.head

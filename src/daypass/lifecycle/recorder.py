@@ -1,4 +1,4 @@
-"""Recorder: writes happenings as signed commits, all of a run in one push.
+"""Recorder: writes happenings as signed commits, and pushes them a lot at a time.
 
 The push is the compare-and-swap. When it loses a race, each happening is held against the new
 head: what still holds is written again, what another run has recorded meanwhile is dropped. A note
@@ -9,20 +9,21 @@ record may have been gone before.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import chain as joined
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from daypass.errors import PushRaceError
+from daypass.lifecycle.happening import Happening
 from daypass.lifecycle.observe import bot_files, removed_since
 from daypass.lifecycle.ports import NewCommit
 from daypass.model.event import CLOSES, OF_RUN, EventKind
 from daypass.model.names import BOT_FOLDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.key_handover import SignerInForce
     from daypass.lifecycle.ports import Repository, Signer
     from daypass.model.event import Event, RecordedEvent
@@ -33,6 +34,7 @@ _ENDS: Final = CLOSES | {EventKind.REVOKE_FAILED}  # that it ended, or could not
 _OWN: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
 # Each try loses only to somebody who got through: far more than a busy branch needs.
 _TRIES: Final = 12
+LOT: Final = 250  # commits of one push: seconds of work, which a killed run loses at the most
 
 
 class Chain(Protocol):
@@ -76,6 +78,7 @@ class Recording:
     base: str  # the head that was written on: another than was asked for, when a race was lost
     recorded: tuple[Recorded, ...]
     dropped: tuple[Happening, ...]  # no longer held on the head that was written on
+    is_stopped: bool = False  # main was changed by hand meanwhile: the rest was not asked for
 
 
 class _Tree:
@@ -132,54 +135,6 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def record(
-    repository: Repository,
-    signer: Signer,
-    chain: Chain,
-    happenings: Iterable[Happening],
-    when: Instant,
-    *,
-    head: str,
-) -> Recording:
-    """Write and push; raises PushRaceError when every try lost: then nothing is on main.
-
-    Args:
-        repository: where the commits are written, and from where they are pushed.
-        signer: signs each commit, by the key that is in force on that head.
-        chain: knows the newest event on a head, and the message of the next one.
-        happenings: taken one by one as they come about, each when the one before it is signed.
-        when: the time of the first commit; none is dated before what it tells of.
-        head: the commit of main to write on.
-    """
-    begin = head
-    others = _Others()
-    known: list[Happening] = []
-    for attempt in range(_TRIES):
-        if attempt:
-            others = _Others.of(item.event for item in chain.since(repository, head, begin))
-        if attempt and (
-            not repository.is_ancestor(begin, head) or _tampered(repository, chain, head)
-        ):
-            # Signing on top would make what was just done by hand the bot's own word, and a
-            # main that was just put back to an older state would hold two futures.
-            return Recording(head, head, (), tuple(known))
-        coming = tuple(known) if attempt else _noted(happenings, known)
-        left = (item for item in coming if others.leave_room_for(item))
-        written, dropped = _write(repository, signer, chain, head, left, when)
-        if not written:
-            return Recording(head, head, (), dropped)
-        try:
-            repository.push(written[-1].commit, head)
-        except PushRaceError:
-            head = repository.fetch()
-            continue
-        return Recording(written[-1].commit, head, tuple(written), dropped)
-    raise PushRaceError(
-        f"main moved {_TRIES} times while this run was writing",
-        remedy="Nothing of this run is on main yet; the next run carries on from here.",
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Others:
     """What other runs have told since this one looked."""
@@ -208,11 +163,137 @@ def told(event: Event) -> Told:
     return (event.kind, event.grant, said)
 
 
-def _noted(happenings: Iterable[Happening], known: list[Happening]) -> Iterator[Happening]:
-    """The happenings as they come, kept in case the race for main is lost."""
-    for happening in happenings:
-        known.append(happening)
-        yield happening
+class PushNow(Enum):
+    """Among happenings: what came before it is pushed before the next one is asked for."""
+
+    PUSH_NOW = "push-now"
+
+
+Coming: TypeAlias = Happening | PushNow
+
+
+def record(
+    repository: Repository,
+    signer: Signer,
+    chain: Chain,
+    happenings: Iterable[Coming],
+    when: Instant,
+    *,
+    head: str,
+    before_push: Callable[[], None] = lambda: None,
+) -> Recording:
+    """Write and push, a lot at a time: what a killed run has pushed stays.
+
+    Args:
+        repository: where the commits are written, and from where they are pushed.
+        signer: signs each commit, by the key that is in force on that head.
+        chain: knows the newest event on a head, and the message of the next one.
+        happenings: taken one by one as they come about, each when the one before it is signed.
+            After a `PUSH_NOW`, the next one is asked for once those before it are on main.
+        when: the time of the first commit; none is dated before what it tells of.
+        head: the commit of main to write on.
+        before_push: called before each push.
+
+    Raises PushRaceError when every try for a lot lost: the lots before it are on main then.
+    """
+    recorder = _Recorder(repository, signer, chain, when, before_push, head, head, head)
+    coming = iter(happenings)
+    while True:
+        lot = _Lot(coming)
+        stopped = not recorder.push(lot)
+        if stopped or lot.is_last:
+            break
+    return Recording(
+        recorder.head,
+        recorder.base,
+        tuple(recorder.recorded),
+        tuple(recorder.dropped),
+        is_stopped=stopped,
+    )
+
+
+class _Lot:
+    """The happenings of one push, kept as they come about in case the race for main is lost."""
+
+    def __init__(self, coming: Iterator[Coming]) -> None:
+        self._coming = coming
+        self.known: list[Happening] = []
+        self.is_last = False  # whether nothing comes after it
+
+    def __iter__(self) -> Iterator[Happening]:
+        for item in self._coming:
+            if isinstance(item, PushNow):
+                return
+            self.known.append(item)
+            yield item
+            # A handover of the evidence key is two events, and main never ends between them.
+            if len(self.known) >= LOT and item.event.kind is not EventKind.KEY_ENDORSED:
+                return
+        self.is_last = True
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """What one run has written so far, and on which head the next lot is written."""
+
+    repository: Repository
+    signer: Signer
+    chain: Chain
+    when: Instant
+    before_push: Callable[[], None]
+    begin: str  # the head that the run was asked to write on
+    head: str
+    base: str
+    recorded: list[Recorded] = field(default_factory=list)
+    dropped: list[Happening] = field(default_factory=list)
+    others: _Others = field(default_factory=_Others)
+
+    def push(self, lot: _Lot) -> bool:
+        """Write and push one lot. No: main was changed by hand, and nothing more is written."""
+        coming: Iterable[Happening] = lot
+        for _ in range(_TRIES):
+            left = (item for item in coming if self.others.leave_room_for(item))
+            written, dropped = _write(
+                self.repository, self.signer, self.chain, self.head, left, self.when
+            )
+            if written and not self._reach_main(written[-1].commit):
+                if not self._catch_up():
+                    self.dropped += lot.known
+                    return False
+                coming = tuple(lot.known)
+                continue
+            self.recorded += written
+            self.dropped += dropped
+            return True
+        raise PushRaceError(
+            f"main moved {_TRIES} times while this run was writing",
+            remedy="What this run did not get to main, the next run writes: it carries on there.",
+        )
+
+    def _reach_main(self, commit: str) -> bool:
+        self.before_push()
+        try:
+            self.repository.push(commit, self.head)
+        except PushRaceError:
+            return False
+        self.head = commit
+        return True
+
+    def _catch_up(self) -> bool:
+        """Take main as others left it; whether the run may go on writing on top of that.
+
+        Signing on top would make what was just done by hand the bot's own word, and a main that
+        was just put back to an older state would hold two futures.
+        """
+        before, self.head = self.head, self.repository.fetch()
+        self.base = self.head
+        if not self.repository.is_ancestor(before, self.head) or _tampered(
+            self.repository, self.chain, self.head
+        ):
+            return False
+        since = self.chain.since(self.repository, self.head, self.begin)
+        self.others = _Others.of(item.event for item in since)
+        return True
 
 
 def _tampered(repository: Repository, chain: Chain, head: str) -> bool:
@@ -232,6 +313,10 @@ def _write(
     happenings: Iterable[Happening],
     when: Instant,
 ) -> tuple[list[Recorded], tuple[Happening, ...]]:
+    coming = iter(happenings)
+    first = next(coming, None)
+    if first is None:
+        return [], ()
     tree = _Tree(repository, head)
     tip = chain.tip(repository, head)
     signing = chain.signing(repository, signer, tip)
@@ -242,7 +327,7 @@ def _write(
     written: list[Recorded] = []
 
     def commits() -> Iterator[NewCommit]:
-        for happening in happenings:
+        for happening in joined((first,), coming):
             changes = tree.apply(happening) if tree.admits(happening) else {}
             if not (changes or happening.is_note) or not signing.admits(happening.event):
                 dropped.append(happening)
