@@ -27,11 +27,12 @@ _STANDING: Final = "<!-- daypass:standing -->"
 _LEFT_NOTE: Final = "alarms"
 
 
-def raise_alarms(ports: Ports, outcome: Outcome) -> None:
+def raise_alarms(ports: Ports, outcome: Outcome, *, is_over: bool = True) -> None:
     """Open what is new, close what is over, and tell the webhook once, of what is owed, too.
 
     What happened once is not seen again: where its issue or its message failed, the next run
-    makes up for it. Failures are noted.
+    makes up for it. Failures are noted. While the run goes on (`is_over` is False), what it has
+    not seen yet may still come: nothing is closed, and nothing counts as over.
     """
     try:
         before = _Left.read(ports.registry)
@@ -40,7 +41,7 @@ def raise_alarms(ports: Ports, outcome: Outcome) -> None:
         before = _Left()
     for cause, text in before.unopened:
         outcome.alarm(cause, text, standing=False)
-    opened = _open(ports, outcome)
+    opened = _open(ports, outcome, close=is_over)
     seen = outcome.causes.values()
     messages = dict(before.unsent)
     for alarm in seen:
@@ -57,7 +58,8 @@ def raise_alarms(ports: Ports, outcome: Outcome) -> None:
         cause: text for cause, text in messages.items() if not _tell(ports, outcome, cause, text)
     }
     after = _Left(
-        told=frozenset((*outcome.causes, *outcome.calls)) - unsent.keys(),
+        told=frozenset((*outcome.causes, *outcome.calls, *(() if is_over else before.told)))
+        - unsent.keys(),
         unopened=tuple(
             (alarm.cause, alarm.text)
             for alarm in seen
@@ -121,25 +123,28 @@ class _Left:
         )
 
 
-def _open(ports: Ports, outcome: Outcome) -> dict[str, str]:
+def _open(ports: Ports, outcome: Outcome, *, close: bool) -> dict[str, str]:
     """One issue a cause; the address of each, or its number where one stood already."""
     try:
         standing = ports.forge.marked_issues(ALARM_MARK)
     except DaypassError as error:
         outcome.fail("alarms", error)
         return {}
-    opened = {}
+    opened = dict(outcome.issues)  # which GitHub's list may not hold yet
     for alarm in outcome.causes.values():
+        if alarm.cause in opened:
+            continue
         if alarm.marker in standing:
             opened[alarm.cause] = f"#{standing[alarm.marker][0]}"
             continue
         try:
             url = ports.forge.open_issue(alarm.marker, _title(alarm), _body(alarm, ports.run.id))
             outcome.add("alarm", alarm.cause, url)
-            opened[alarm.cause] = url
+            opened[alarm.cause] = outcome.issues[alarm.cause] = url
         except DaypassError as error:
             outcome.fail(alarm.cause, error)
-    _close(ports, outcome, standing)
+    if close:
+        _close(ports, outcome, standing)
     return opened
 
 

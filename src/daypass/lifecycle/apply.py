@@ -1,12 +1,13 @@
 """Apply: one level-triggered pass, the only code that grants or ends anything.
 
-Observe, plan, then: end, record, grant, record, deliver. Each step leaves behind what the next run
-needs to carry on, so a kill between any two of them costs time and nothing else.
+Observe, plan, then: end, record, raise alarms, grant, record, deliver. What people can make many of
+(pull requests that were closed) comes last. Each step leaves behind what the next run needs to
+carry on, so a kill between any two of them costs time and nothing else.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -33,8 +34,9 @@ from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
+from daypass.lifecycle.recorder import PushNow
 from daypass.lifecycle.recording_use import to_record
-from daypass.lifecycle.restored import loss_accepted
+from daypass.lifecycle.repairs import find_accepted_loss, find_repairs
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.standstill import stand_still
 from daypass.lifecycle.targets import Targets, explained, tell
@@ -46,13 +48,13 @@ from daypass.model.names import is_name
 from daypass.model.postgresql import LOGIN_ID_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from daypass.ledger.usable import StillUsable
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.ports import Slot
-    from daypass.lifecycle.recorder import Recorded
+    from daypass.lifecycle.recorder import Coming, Recorded, Recording
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import RecordedEvent
     from daypass.model.instant import Instant
@@ -80,8 +82,8 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     outcome = Outcome()
     left = seen_once.recall(ports, outcome)
     applying = _Pass(ports, settings, limits, outcome, left)
-    for _ in range(_PASSES):
-        applying = _Pass(ports, settings, limits, outcome, left)
+    for number in range(_PASSES):
+        applying = _Pass(ports, settings, limits, outcome, left, admits=number == 0)
         try:
             applying.run()
         except LimitError as error:
@@ -96,6 +98,9 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
         seen_once.forget(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
+    if applying.close_pull_requests():
+        outcome.head = ports.repository.head()
+        leave_heartbeat(ports, outcome)
     return outcome
 
 
@@ -108,6 +113,7 @@ class _Pass:
     limits: Limits
     outcome: Outcome
     left: frozenset[str] = frozenset()  # digests of orphans that a run before may have revoked
+    admits: bool = True  # whether it looks at open emergencies: once a run, or grants would wait
     has_more: bool = False  # the next pass has to look at what this one did
     stands_still: bool = False  # main was put back to an older state
     _head: str = ""
@@ -115,12 +121,12 @@ class _Pass:
     _targets: Targets = field(default_factory=lambda: Targets.of(None))
     _log_ins: Mapping[str, Instant | None] = field(default_factory=dict)  # that grants explain
     _ended: dict[str, Action] = field(default_factory=dict)
-    _refused: list[tuple[Refusal, Slot | None]] = field(default_factory=list)  # emergencies
+    _merged: bool = False  # an emergency
     _waiting: frozenset[str] | None = None  # emergencies that are open still; None: not known
 
     def run(self) -> None:
         answers = Answers(self.ports.forge, Inquiry(self.ports.context))
-        seen = self._admit(observe(self.ports, answers), answers)
+        seen = observe(self.ports, answers)
         self._ruling = seen.world.ruling
         self._targets = Targets.of(seen.world.ruling or seen.world.catalogue)
         whole = whole_plan(self.ports, seen, answers, only=self.limits.only, remember=True)
@@ -144,9 +150,9 @@ class _Pass:
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
         happenings = [
-            *self._tell_accepted(seen),
+            *find_accepted_loss(self.ports, seen),
             *find_handover(self.ports, seen, self.outcome),
-            *self._repair(seen),
+            *find_repairs(self.ports, seen),
             *self._end(seen, plan),
         ]
         happenings += self._end_orphans(seen, strangers)
@@ -160,12 +166,9 @@ class _Pass:
         happenings += self._review(seen, answers)
         happenings += to_record(self.ports, seen)
         aftermath.abandon(plan)
-        if not seen.world.frozen:
-            happenings += [issuing.refuse(*refused) for refused in self._refused]
-        with closing(issuing.run(seen, plan, answers)) as granted:
-            # What is granted is signed while the rest is still being minted.
-            coming = granted if not seen.world.frozen else ()
-            self._record(seen, chain(happenings, coming), aftermath)
+        with closing(self._coming(seen, plan, answers, issuing, happenings)) as coming:
+            recording = self._record(seen, coming)
+        self._follow(seen, recording, aftermath)
         for name, text in answers.inquiry.faults.items():
             self.outcome.alarm(f"context.{name}", text)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
@@ -181,20 +184,48 @@ class _Pass:
                 cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
                 self.outcome.alarm(cause, reason, standing=reason not in seen.misused)
 
-    def _admit(self, seen: Observation, answers: Answers) -> Observation:
-        """Merge the emergencies that may be; what is seen then, if there were any."""
+    def _coming(
+        self,
+        seen: Observation,
+        plan: Plan,
+        answers: Answers,
+        issuing: Issuing,
+        ended: list[Happening],
+    ) -> Generator[Coming, None, None]:
+        """Yield what ended; once that is on main, raise the alarms; then yield what begins.
+
+        What is granted is signed while the rest is still being minted.
+        """
+        yield from ended
+        yield PushNow.PUSH_NOW
+        if self.outcome.causes:
+            self.outcome.head = self.ports.repository.head()
+            raise_alarms(self.ports, self.outcome, is_over=False)
+            with suppress(DaypassError):  # it is left once more when the run is over
+                leave_heartbeat(self.ports, self.outcome)
+        if seen.world.frozen:
+            return
+        refused = self._admit(seen, answers)
+        for refusal, slot in refused:
+            yield issuing.refuse(refusal, slot)
+        if not self._merged:  # an emergency comes before the rest: the next pass sees both
+            yield from issuing.run(seen, plan, answers)
+
+    def _admit(self, seen: Observation, answers: Answers) -> Sequence[tuple[Refusal, Slot | None]]:
+        """Merge the open emergencies that may be; those that are refused."""
         catalogue = seen.world.catalogue
-        if catalogue is None or seen.world.frozen:
-            return seen
+        if catalogue is None or not self.admits:
+            return ()
         if catalogue.settings.break_glass is None:
             self._waiting = frozenset()
-            return seen
+            return ()
         only = self.limits.only
         admission = Admission(self.ports, answers, seen.world, catalogue, self.outcome, only)
         admission.run()
-        self._refused = admission.refused
         self._waiting = frozenset(admission.waiting) if admission.is_sure else None
-        return observe(self.ports, answers) if admission.merged else seen
+        self._merged = admission.merged > 0
+        self.has_more |= self._merged
+        return admission.refused
 
     def _review(self, seen: Observation, answers: Answers) -> list[Happening]:
         """What is owed for emergencies: reviews that were given, and those that are late."""
@@ -229,19 +260,28 @@ class _Pass:
         return self.ports.repository.fetch() != self._head
 
     def finish(self) -> None:
-        """Looks at the other targets, tells what came to nothing, and anchors main.
+        """Looks at the other targets, and anchors main.
 
         Comes after everything that a person waits for.
         """
         now = self.ports.issuer.now()
         self._targets = self._targets.look(self.ports.issuer)
         tell(self._targets, self.outcome, self._log_ins, now, self._was_used)
-        if not self._head or self.stands_still:
-            return
-        if self._ruling is not None:
-            Closings(self.ports, self._ruling, self.outcome).run(self._head)
-        head = self.ports.repository.head()
-        anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
+        if self._head and not self.stands_still:
+            head = self.ports.repository.head()
+            anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
+
+    def close_pull_requests(self) -> bool:
+        """Tells of pull requests that came to nothing; whether the run has news for its heartbeat.
+
+        Anybody can make many of them: it comes after the heartbeat, and is bounded by itself.
+        """
+        if not self._head or self.stands_still or self._ruling is None:
+            return False
+        failures = len(self.outcome.failures)
+        Closings(self.ports, self._ruling, self.outcome).run(self._head)
+        moved = self.ports.repository.head() != self.outcome.head
+        return moved or len(self.outcome.failures) != failures
 
     def _was_used(self, grant_id: str) -> bool:
         """Whether Vault remembers that id. One that a name may have cut counts as remembered."""
@@ -272,21 +312,6 @@ class _Pass:
                 remedy="Look at `daypass plan`. If it is meant, run `daypass apply --max "
                 f"{len(unbidden)}`; what expires, or was deleted by its people, is never counted.",
             )
-
-    def _tell_accepted(self, seen: Observation) -> list[Happening]:
-        """The loss that an operator accepted since the last event."""
-        loss = seen.memory.accepted
-        return [loss_accepted(loss, self.ports.run)] if loss is not None else []
-
-    def _repair(self, seen: Observation) -> list[Happening]:
-        changed = seen.world.tampering.changed
-        if not changed:
-            return []
-        known = {path: seen.signed_blobs[path] for path in changed if path in seen.signed_blobs}
-        contents = self.ports.repository.blobs(sorted(set(known.values())))
-        restored = {path: contents[blob] for path, blob in known.items()}
-        forged = tuple(path for path in changed if path not in known)
-        return [happening.repaired(restored, forged, self.ports.run)]
 
     def _end(self, seen: Observation, plan: Plan) -> list[Happening]:
         if not plan.of(Step.END):
@@ -350,28 +375,29 @@ class _Pass:
             done.add(orphan.digest)
         return [happening.orphaned(digest, self.ports.run) for digest in sorted(done)]
 
-    def _noted(self, happenings: Iterator[Happening]) -> Iterator[Happening]:
-        """The same; and when all are there, and none is on main yet, what is to be told of them."""
-        yield from happenings
-        seen_once.note(self.ports, self.outcome)
-
-    def _record(
-        self, seen: Observation, happenings: Iterator[Happening], aftermath: Aftermath
-    ) -> None:
-        """Write and push everything of this pass, then follow up what is on main."""
+    def _record(self, seen: Observation, coming: Iterator[Coming]) -> Recording | None:
+        """Write and push everything of this pass; None if there was nothing."""
         self._head = seen.world.head
-        first = next(happenings, None)
+        first = next((item for item in coming if not isinstance(item, PushNow)), None)
         if first is None:
-            note_changes(self.ports, seen, None)
-            self._alert(seen, ())
-            return
-        coming = self._noted(chain((first,), happenings))
-        recording = chronicle.write(self.ports, coming, head=seen.world.head)
+            return None
+        recording = chronicle.write(
+            self.ports,
+            chain((first,), coming),
+            head=seen.world.head,
+            # While none of it is on main yet: what is to be told of it.
+            before_push=lambda: seen_once.note(self.ports, self.outcome),
+        )
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
+        return recording
+
+    def _follow(self, seen: Observation, recording: Recording | None, aftermath: Aftermath) -> None:
+        """Follow up what is on main."""
         note_changes(self.ports, seen, recording)
-        self._alert(seen, recording.recorded)
-        aftermath.follow(recording)
+        self._alert(seen, recording.recorded if recording is not None else ())
+        if recording is not None:
+            aftermath.follow(recording)
 
 
 def _begun(events: list[RecordedEvent], usable: StillUsable | None) -> Begun:

@@ -39,6 +39,7 @@ class Outcome:
     causes: dict[str, Alarm] = field(default_factory=dict)  # where a person must look
     calls: dict[str, str] = field(default_factory=dict)  # for reviews that are owed, by their cause
     usable: dict[str, StillUsable] = field(default_factory=dict)  # what Vault forgot, by grant
+    issues: dict[str, str] = field(default_factory=dict)  # opened by this run: cause → address
     heard: set[str] = field(default_factory=set)  # of these, what the webhook took from this run
 
     def add(self, verb: str, grant_id: str, text: str, commit: str | None = None) -> None:

@@ -1,0 +1,34 @@
+"""Repairs: what a run puts back of the bot's own files, and the loss that an operator accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daypass.lifecycle import happening
+from daypass.lifecycle.restored import loss_accepted
+
+if TYPE_CHECKING:
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.happening import Happening
+    from daypass.lifecycle.observe import Observation
+
+
+def find_repairs(ports: Ports, seen: Observation) -> list[Happening]:
+    """Finds the files of the bot that were edited or forged by hand: one event puts all back.
+
+    Raises what the repository raises.
+    """
+    changed = seen.world.tampering.changed
+    if not changed:
+        return []
+    known = {path: seen.signed_blobs[path] for path in changed if path in seen.signed_blobs}
+    contents = ports.repository.blobs(sorted(set(known.values())))
+    restored = {path: contents[blob] for path, blob in known.items()}
+    forged = tuple(path for path in changed if path not in known)
+    return [happening.repaired(restored, forged, ports.run)]
+
+
+def find_accepted_loss(ports: Ports, seen: Observation) -> list[Happening]:
+    """Finds the loss that an operator accepted since the last event."""
+    loss = seen.memory.accepted
+    return [loss_accepted(loss, ports.run)] if loss is not None else []
