@@ -148,7 +148,7 @@ def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
 
 
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
-    from daypass.documents.changes import changes, check_changes
+    from daypass.documents.changes import changes, check_changes, check_number
     from daypass.documents.tree import check_spellings
     from daypass.documents.validation import validate
 
@@ -172,13 +172,16 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         notices = (*report.notices, *_of_emergencies(tree, commit, entries, read))
     if changed.touches_requests or not changed.touches_foundation:
         # Requests are judged by what the base says, whatever else this branch has changed.
+        catalogue = _base_catalogue(tree, commit, revision)
+        limits = catalogue.settings.limits
+        findings.update(check_number(changed, limits.requests_per_pull_request))
         report = validate(
             entries,
             read,
             cache,
             examine=_examine,
             chosen=paths.__contains__,
-            catalogue=_base_catalogue(tree, commit, revision),
+            catalogue=catalogue,
         )
         findings.update(report.findings)
         judged = max(judged, report.documents)

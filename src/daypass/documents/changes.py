@@ -82,6 +82,25 @@ def check_changes(changed: Changes) -> tuple[Finding, ...]:
     )
 
 
+def check_number(changed: Changes, most: int) -> tuple[Finding, ...]:
+    """Refuses more requests than one pull request may add. What it deletes is not counted."""
+    added = sorted(entry.path for entry in changed.added if entry.path.startswith(REQUESTS))
+    asked = [path for path in added if path.endswith(".yaml")]
+    if len(asked) <= most:
+        return ()
+    return (
+        Finding.of_file(
+            asked[most],
+            "change-number",
+            f"one pull request asks for {len(asked)} requests, and the limit is {most}: this one "
+            "and those after it would be refused",
+            f"Split it: keep {most} of them here, and bring the rest in other pull requests. "
+            "Owners of the foundation can raise limits.requestsPerPullRequest in "
+            "access/daypass.yaml. To delete requests, no limit holds.",
+        ),
+    )
+
+
 def _check_records(changed: Changes) -> Iterator[Finding]:
     for what, paths in (
         ("added", [entry.path for entry in changed.added]),

@@ -63,6 +63,13 @@ TREE_RULES: Final = (
         "A access/break-glass/alice-1.yaml\nA access/break-glass/alice-2.yaml",
     ),
     Rule(
+        "change-number",
+        "A pull request asks for no more requests than the settings allow (25 by default); it may "
+        "delete any number.",
+        "D access/requests/alice-1.yaml  # and 499 others",
+        "A access/requests/alice-1.yaml  # and 25 others",
+    ),
+    Rule(
         "change-record",
         "Only the bot writes grants and obligations.",
         "D access/requests/alice-1.yaml  # ends the grant",

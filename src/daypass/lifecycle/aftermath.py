@@ -15,7 +15,7 @@ from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
-from daypass.model.event import EventKind
+from daypass.model.event import EventKind, Reason
 from daypass.model.intent import IntentKind
 from daypass.model.names import grant_path
 
@@ -80,7 +80,10 @@ class Aftermath:
             return self._deliver(grant_id)
         if grant_id in self.issuing.refused:
             refusal, slot = self.issuing.refused[grant_id]
-            delivering.notify(refusal, slot, forge, registry)
+            if not self._is_told_with_another(refusal):
+                delivering.notify(refusal, slot, forge, registry)
+            elif slot is not None:
+                delivering.close(slot, registry)
             return "; ".join(refusal.why)
         if kind in _SAID:
             return _SAID[kind]
@@ -94,6 +97,17 @@ class Aftermath:
             if action.slot is not None:
                 delivering.close(action.slot, registry)
         return str(action.reason)
+
+    def _is_told_with_another(self, refusal: Refusal) -> bool:
+        """Whether the one comment about requests over the limit comes with another of them."""
+        if refusal.reason is not Reason.TOO_MANY:
+            return False
+        same = (
+            item.grant_id
+            for item, _ in self.issuing.refused.values()
+            if item.reason is Reason.TOO_MANY and item.pull_request == refusal.pull_request
+        )
+        return min(same) != refusal.grant_id
 
     def _deliver(self, grant_id: str) -> str:
         """Hand over what was minted; what was taken offline is in its holder's hands already."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from daypass.errors import ConflictError
 from daypass.lifecycle import messages
 from daypass.lifecycle.ports import SlotState
+from daypass.model.event import Reason
 
 if TYPE_CHECKING:
     from daypass.lifecycle.happening import Refusal
@@ -65,12 +66,16 @@ def note_taken(grant: Grant, slot: Slot, registry: Registry) -> None:
 
 
 def notify(refusal: Refusal, slot: Slot | None, forge: Forge, registry: Registry) -> None:
-    """Tell on the pull request why a merged request was not granted, and close its slot."""
+    """Tell on the pull request why a merged request was not granted, and close its slot.
+
+    Requests over the limit of one pull request share one comment.
+    """
     if refusal.pull_request is not None:
+        number, over = refusal.pull_request, refusal.reason is Reason.TOO_MANY
         forge.post_comment(
-            refusal.pull_request,
-            messages.refusal_marker(refusal.grant_id),
-            messages.refusal(refusal),
+            number,
+            messages.too_many_marker(number) if over else messages.refusal_marker(refusal.grant_id),
+            messages.too_many(refusal) if over else messages.refusal(refusal),
         )
         if not refusal.merged:
             forge.close_issue(refusal.pull_request)

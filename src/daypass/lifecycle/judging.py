@@ -35,7 +35,7 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
 from daypass.policy.compiled import compile_rules
-from daypass.policy.provenance import ProvenanceFault, outside, prove
+from daypass.policy.provenance import ProvenanceFault, outside, over_limit, prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from daypass.policy.groups import GroupDirectory
 
 _REQUESTS: Final = "access/requests/"
-
 
 Verdict: TypeAlias = Order | Refusal | Wait
 
@@ -203,8 +202,8 @@ class _Case:
             return self.refuse(Reason.INVALID, invalid)
         if fault is not None:
             return self.refuse(Reason.UNPROVEN, [fault])
-        untimely = self.check_time()
-        return untimely if untimely is not None else self.decide()
+        against = self.check_number() or self.check_time()
+        return against if against is not None else self.decide()
 
     @property
     def commit(self) -> str:
@@ -243,6 +242,14 @@ class _Case:
         if other is not None:
             return f"#{proof.number} changes more than requests ({other}): ask in one of its own"
         return None
+
+    def check_number(self) -> Refusal | None:
+        """Refuse what its pull request asks for beyond the limit."""
+        if self.pull_request is None or self.file.lane is Lane.BREAK_GLASS:
+            return None
+        most = self.run.catalogue.settings.limits.requests_per_pull_request
+        why = over_limit(self.pull_request, _REQUESTS, self.file.path, most)
+        return self.refuse(Reason.TOO_MANY, [why]) if why is not None else None
 
     def check_time(self) -> Refusal | Wait | None:
         """Whether it comes too late, or too early."""
@@ -310,7 +317,8 @@ class _Case:
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
             return self.refuse(Reason.UNPROVEN, ["it was never proven"])
-        decision, subject = decided.decision, run.catalogue.identities[request.subject]
+        author, decision = pull_request.author, decided.decision
+        subject = run.catalogue.identities[request.subject]
         resource = run.catalogue.resources[request.resource]
         try:
             recipients = run.recipients.of(subject, resource)
@@ -328,7 +336,7 @@ class _Case:
             commit=self.commit,
             request=request,
             pull_request=pull_request,
-            requester=_identity_of(pull_request, run.catalogue),
+            requester=run.catalogue.identity_of(author.id) if author is not None else None,
             subject=subject,
             resource=resource,
             level=level,
@@ -387,8 +395,3 @@ class _Case:
             decision_input=decision_input,
             lane=self.file.lane,
         )
-
-
-def _identity_of(pull_request: PullRequest, catalogue: Catalogue) -> Identity | None:
-    author = pull_request.author
-    return catalogue.identity_of(author.id) if author is not None else None

@@ -107,6 +107,23 @@ nothing. To ask again, open a pull request with a new id.
 """
 
 
+def too_many_marker(number: int) -> str:
+    """The first line of the comment that tells of all requests over the limit, once."""
+    return f"<!-- daypass:too-many:{number} -->"
+
+
+def too_many(refused: Refusal) -> str:
+    """The comment about all requests of a pull request that are over the limit."""
+    return f"""\
+### Not granted: the requests over the limit
+
+- {escape(refused.why[0] if refused.why else "too many requests")}
+
+These requests are removed from main, and their ids are spent. To ask again, open other pull
+requests with new ids.
+"""
+
+
 def plan_marker() -> str:
     """The first line of the comment that shows the plan of a pull request."""
     return "<!-- daypass:plan:merge -->"

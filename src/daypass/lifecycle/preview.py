@@ -15,7 +15,7 @@ from daypass.lifecycle.past import past_at
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
@@ -95,7 +95,9 @@ def preview_trees(
     """The plan of one merge."""
     before = _requests(repository, merge.ancestor)
     after = _requests(repository, merge.head)
-    added = {path: blob for path, blob in after.items() if path not in before}
+    new = sorted(path for path in after if path not in before)
+    most = catalogue.settings.limits.requests_per_pull_request
+    added = {path: after[path] for path in new[:most]}
     standing = standing_at(repository, merge.main, catalogue, now)
     live = standing.live
     deleted = sorted(path for path in before if path not in after)
@@ -113,7 +115,17 @@ def preview_trees(
         inquiry or Inquiry(),
         {grant.id for grant in ends},
     )
-    return Preview(forecasts, ends, wrong)
+    return Preview(forecasts, ends, (*_over(new, most), *wrong))
+
+
+def _over(new: Sequence[str], most: int) -> Iterator[str]:
+    """That it asks for more than the limit, which is not looked at."""
+    if len(new) > most:
+        yield (
+            f"this pull request asks for {len(new)} requests, and the limit is {most}: "
+            f"{new[most]} and those after it would be refused, and are not shown here. Bring them "
+            "in other pull requests"
+        )
 
 
 def _judge(

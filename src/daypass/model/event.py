@@ -49,6 +49,7 @@ class Reason(StrEnum):
     UNKNOWN_CONTEXT = "unknown-context"
     UNPROVEN = "unproven"  # no merged pull request, or not the approved bytes
     INVALID = "invalid"  # the document is wrong, or names what does not exist
+    TOO_MANY = "too-many"  # its pull request asked for more requests than one may
     ID_REUSED = "id-reused"
     LAPSED = "lapsed"  # not issued within 24 hours of its merge
     TIME = "time"  # its time was up

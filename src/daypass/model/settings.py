@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # A year that is audited, and the month in which that is done.
 DEFAULT_RETENTION: Final = Duration.parse("400d")
 DEFAULT_CLAIM_GRACE: Final = Duration.parse("15m")
+REQUESTS_PER_PULL_REQUEST: Final = 25  # by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,13 @@ class BreakGlassSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How much one person's pull request may ask of everybody. No limit counts what ends."""
+
+    requests_per_pull_request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of `access/daypass.yaml`."""
 
@@ -118,6 +126,7 @@ class Settings:
     control: ControlSettings | None = None  # None: the small set-up, one repository
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
     teams: Mapping[str, int] | None = None  # slug → GitHub's id; None: teams are not pinned yet
+    limits: LimitSettings = LimitSettings(REQUESTS_PER_PULL_REQUEST)
 
     def counts_team(self, slug: str) -> bool:
         """Whether members of that team count: once teams are pinned, only pinned ones do."""
@@ -155,6 +164,7 @@ class Settings:
                 for name, source in spec.get("context", {}).get("sources", {}).items()
             },
             teams=dict(spec["teams"]) if "teams" in spec else None,
+            limits=_limits(spec.get("limits", {})),
         )
 
 
@@ -164,6 +174,10 @@ def _control(spec: Mapping[str, Any], github: Mapping[str, Any]) -> ControlSetti
     if found.id == github["repositoryId"] or found.repository.lower() == own.lower():
         raise ValueError("control is the governed repository itself, where requesters can write")
     return found
+
+
+def _limits(spec: Mapping[str, Any]) -> LimitSettings:
+    return LimitSettings(spec.get("requestsPerPullRequest", REQUESTS_PER_PULL_REQUEST))
 
 
 def _break_glass(spec: Mapping[str, Any]) -> BreakGlassSettings:

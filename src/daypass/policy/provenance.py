@@ -89,6 +89,28 @@ def outside(pull_request: PullRequest, folder: str) -> str | None:
     return next((path for path in paths if not path.startswith(folder)), None)
 
 
+def over_limit(pull_request: PullRequest, folder: str, path: str, most: int) -> str | None:
+    """Tells why `path` is over the limit of requests that one pull request may bring.
+
+    The first `most` by name are within it. What a pull request deletes is never counted.
+
+    Returns:
+        The reason, for people; None when it is within the limit.
+    """
+    brought = sorted(
+        item.path
+        for item in pull_request.files
+        if item.status != "removed" and item.path.startswith(folder)
+    )
+    if path in brought[:most] or len(brought) <= most:
+        return None
+    return (
+        f"#{pull_request.number} asks for {len(brought)} requests, and the limit is {most} "
+        "(limits.requestsPerPullRequest in access/daypass.yaml): the first by name are decided, "
+        "and this one comes after them. Ask for it in another pull request, with a new id"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FoundationProof:
     """A change of what decisions rest on that its owners approved."""

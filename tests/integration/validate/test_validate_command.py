@@ -250,6 +250,19 @@ class TestPullRequests:
         done = house.validate("--base", "main")
         assert (done.returncode, done.stdout) == (0, "2 documents, no findings\n")
 
+    def test_more_requests_than_the_settings_of_the_base_allow(self, house: House) -> None:
+        settings = house.root / "access/daypass.yaml"
+        text = settings.read_text()
+        house.write("access/daypass.yaml", f"{text}  limits: {{requestsPerPullRequest: 1}}\n")
+        house.commit()
+        house.git("switch", "-q", "-c", "ask")
+        house.request("a")
+        house.commit()
+        assert house.rules("--base", "main") == []
+        over = house.request("b")
+        house.commit()
+        assert house.rules("--base", "main") == [("change-number", over)]
+
     def test_mixed_with_policy(self, house: House) -> None:
         house.git("switch", "-q", "-c", "ask")
         house.request("a")

@@ -35,7 +35,7 @@ from documents_world import (
 
 from daypass import documents
 from daypass.documents import resources, strict_yaml
-from daypass.documents.changes import changes, check_changes
+from daypass.documents.changes import changes, check_changes, check_number
 from daypass.documents.rules import RULES
 from daypass.documents.rules_of_text import TEXT_RULES
 from daypass.errors import DocumentError
@@ -290,6 +290,7 @@ ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} |
     "team-by-slug",  # a notice
     "break-glass-roles",  # a notice
     "team-renamed",  # GitHub is asked
+    "change-number",
     "change-retention",
     "change-signers",
 }
@@ -428,6 +429,17 @@ def test_a_pull_request_that_breaks_one_rule(
 def test_pull_requests_that_may_be(files: dict[str, str | None]) -> None:
     head = {name: text for name, text in {**SOUND, **files}.items() if text is not None}
     assert check_changes(changes(entries(SOUND), entries(head))) == ()
+
+
+def test_a_pull_request_may_ask_for_so_many_requests_and_delete_any_number() -> None:
+    asked = {f"access/requests/{name}.yaml": "x" for name in "abc"}
+    ended = {f"access/requests/gone-{name}.yaml": "x" for name in range(500)}
+    changed = changes(entries({**SOUND, **ended}), entries({**SOUND, **asked}))
+    assert len(changed.deleted) == 500
+    assert check_number(changed, 3) == ()
+    (finding,) = check_number(changed, 2)
+    assert (finding.rule, finding.path) == ("change-number", "access/requests/c.yaml")
+    assert "asks for 3 requests, and the limit is 2" in finding.message
 
 
 def test_a_mixed_pull_request_is_told_how_to_split() -> None:

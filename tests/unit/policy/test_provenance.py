@@ -24,6 +24,7 @@ from daypass.policy.provenance import (
     FoundationProof,
     ProvenanceFault,
     outside,
+    over_limit,
     prove,
     prove_foundation,
 )
@@ -103,6 +104,25 @@ def test_two_that_claim_it_prove_nothing_unless_one_made_the_commit():
 def test_what_a_pull_request_changes_outside_of_a_folder(file, path):
     pull = pull_request(files=(ChangedFile(PATH, "added", BLOB), file))
     assert outside(pull, "access/requests/") == path
+
+
+def test_requests_beyond_the_limit_of_a_pull_request_and_no_end_among_them():
+    folder = "access/requests/"
+    names = [f"{folder}{name}.yaml" for name in "cab"]
+    gone = [f"{folder}0{number}.yaml" for number in range(500)]
+    pull = pull_request(
+        files=(
+            *(ChangedFile(path, "removed", BLOB) for path in gone),
+            *(ChangedFile(path, "added", BLOB) for path in names),
+            ChangedFile("README.md", "added", BLOB),
+        )
+    )
+    over = {path[-6] for path in names if over_limit(pull, folder, path, 2)}
+    assert over == {"c"}
+    assert not any(over_limit(pull, folder, path, 3) for path in names)
+    assert "asks for 3 requests, and the limit is 2" in over_limit(pull, folder, names[0], 2)
+    # A file that GitHub does not list is not within the limit by that.
+    assert over_limit(pull, folder, f"{folder}other.yaml", 2)
 
 
 def foundation(*reviews, at_least=1, teams=None, world=None, **changes):
