@@ -20,10 +20,10 @@ from daypass.lifecycle.aftermath import Aftermath
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.anchoring import anchor_daily
 from daypass.lifecycle.claim_questions import ask_holders
-from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
 from daypass.lifecycle.ended_alarms import alarm_end
+from daypass.lifecycle.follow_up import follow_up
 from daypass.lifecycle.forgotten import mark_forgotten
 from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
@@ -98,9 +98,7 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
         seen_once.forget(ports, outcome)
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
-    if applying.close_pull_requests():
-        outcome.head = ports.repository.head()
-        leave_heartbeat(ports, outcome)
+    applying.follow_up()
     return outcome
 
 
@@ -271,17 +269,10 @@ class _Pass:
             head = self.ports.repository.head()
             anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
 
-    def close_pull_requests(self) -> bool:
-        """Tells of pull requests that came to nothing; whether the run has news for its heartbeat.
-
-        Anybody can make many of them: it comes after the heartbeat, and is bounded by itself.
-        """
-        if not self._head or self.stands_still or self._ruling is None:
-            return False
-        failures = len(self.outcome.failures)
-        Closings(self.ports, self._ruling, self.outcome).run(self._head)
-        moved = self.ports.repository.head() != self.outcome.head
-        return moved or len(self.outcome.failures) != failures
+    def follow_up(self) -> None:
+        """Does what anybody can make much of, after all that people wait for."""
+        if self._head and not self.stands_still and self._ruling is not None:
+            follow_up(self.ports, self._ruling, self.outcome, self._head)
 
     def _was_used(self, grant_id: str) -> bool:
         """Whether Vault remembers that id. One that a name may have cut counts as remembered."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from daypass.model.intent import Intent
     from daypass.model.pullrequest import (
         Account,
-        ClosedPullRequest,
+        ClosedPart,
         Closing,
         Comment,
         PullRequest,
@@ -308,11 +308,14 @@ class Forge(Protocol):
         With a prefix, only of those whose own branch begins so.
         """
 
-    def closed_pull_requests(self, since: Instant) -> tuple[ClosedPullRequest, ...]:
-        """Those against the default branch that were closed at or after `since`, unmerged."""
+    def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
+        """Those against the default branch that were closed at or after `since`, unmerged.
 
-    def closing_of(self, number: int) -> Closing:
-        """Who closed a pull request, and what it would have changed."""
+        A few pages of a list that anybody can make long, from that page on.
+        """
+
+    def closing_of(self, number: int, most: int) -> Closing:
+        """Who closed a pull request, and the first `most` files that it would have changed."""
 
     def merge(self, number: int, head: str, title: str) -> str:
         """Squash a pull request into its base, if `head` is still its head; the commit.

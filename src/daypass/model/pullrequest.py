@@ -143,11 +143,26 @@ class ClosedPullRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedPart:
+    """A part of the list of closed pull requests: those closed unmerged, newest change first.
+
+    The list moves down as others change, so that a look that goes on at `next_page` leaves none
+    out as long as the first one listed there is no older than the last one listed before.
+    """
+
+    found: tuple[ClosedPullRequest, ...]
+    newest: Instant | None = None  # the last change of the first one listed; None: none was
+    oldest: Instant | None = None  # the last change of the last one listed
+    next_page: int | None = None  # where it goes on; None: it was read to its end
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """Who closed a pull request (None: GitHub does not tell), and what it would have changed."""
 
     closer: Account | None
     files: tuple[ChangedFile, ...]
+    is_cut: bool = False  # it changes more files, which were not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,28 +12,23 @@ import github
 from daypass.adapters.github import pulls, teams, wire
 from daypass.adapters.github.sharing import Latest, Once
 from daypass.adapters.github.token import InstallationAuth
-from daypass.adapters.github.transport import Transport
+from daypass.adapters.github.transport import PER_PAGE, Transport
 from daypass.errors import ForgeRefusedError, IndeterminateError
 from daypass.model.instant import Instant
-from daypass.model.pullrequest import Closing
+from daypass.model.pullrequest import ClosedPart, Closing
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from daypass.model.pullrequest import (
-        Account,
-        ClosedPullRequest,
-        Comment,
-        PullRequest,
-        Team,
-    )
+    from daypass.model.pullrequest import Account, Comment, PullRequest, Team
     from daypass.model.settings import GitHubSettings
 
 _UNTIL_GITHUB_KNOWS: Final = (0.5, 1.0, 2.0)  # seconds between questions
 _MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
+CLOSED_PAGES: Final = 10  # of the list of closed pull requests, in one run
 
 
 class GitHubForge:
@@ -200,33 +195,42 @@ class GitHubForge:
         found = wire.read_all(wire.number_and_branch, pages)
         return tuple(number for number, branch in found if branch.startswith(branch_prefix))
 
-    def closed_pull_requests(self, since: Instant) -> tuple[ClosedPullRequest, ...]:
+    def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
         """Those against the default branch that were closed at or after `since`, unmerged.
 
         GitHub lists by the time of the last change, newest first: the list is read no further back
-        than `since`, since nothing is closed without being changed.
+        than `since`, since nothing is closed without being changed, and for a few pages.
         """
         query = {
             "state": "closed",
             "base": self._settings.default_branch,
             "sort": "updated",
             "direction": "desc",
+            "page": str(page),
         }
-        found = []
-        for item in self._transport.pages(f"{self._repository}/pulls", query):
-            updated, closed = wire.read(wire.closed_pull_request, item)
-            if updated < since:
+        items = self._transport.pages(f"{self._repository}/pulls", query)
+        most = CLOSED_PAGES * PER_PAGE
+        listed = []
+        for value in islice(items, most):
+            item = wire.read(wire.closed_pull_request, value)
+            if item[0] < since:
                 break
-            if closed is not None and closed.closed_at >= since:
-                found.append(closed)
-        return tuple(found)
+            listed.append(item)
+        return ClosedPart(
+            tuple(item for _, item in listed if item is not None and item.closed_at >= since),
+            newest=listed[0][0] if listed else None,
+            oldest=listed[-1][0] if listed else None,
+            # The last page is read again: what is first there then shows how the list has moved.
+            next_page=page + CLOSED_PAGES - 1 if len(listed) == most else None,
+        )
 
-    def closing_of(self, number: int) -> Closing:
-        """Who closed a pull request, and what it would have changed."""
+    def closing_of(self, number: int, most: int) -> Closing:
+        """Who closed a pull request, and the first `most` files that it would have changed."""
         issue = self._transport.get(f"{self._repository}/issues/{int(number)}")
         pages = self._transport.pages(f"{self._repository}/pulls/{int(number)}/files")
         closer = wire.read(lambda value: wire.account(value["closed_by"]), issue)
-        return Closing(closer, wire.read_all(wire.changed_file, pages))
+        files = wire.read_all(wire.changed_file, islice(pages, most + 1))
+        return Closing(closer, files[:most], is_cut=len(files) > most)
 
     def merge(self, number: int, head: str, title: str) -> str:
         """Squash a pull request into its base, if `head` is still its head; the commit."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _TIMEOUT: Final = 20  # seconds, for connecting and for each read
-_PER_PAGE: Final = 100
+PER_PAGE: Final = 100
 _KEPT_ALIVE: Final = 16  # connections: more than the threads of a run
 _REDIRECTION: Final = 300
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
@@ -69,7 +69,7 @@ class Transport:
 
     def pages(self, path: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Any]:
         """The items of a paginated list, fetched as they are asked for."""
-        here = dict(parameters or {}, per_page=_PER_PAGE)
+        here = dict(parameters or {}, per_page=PER_PAGE)
         url: str | None = path
         while url is not None:
             headers, items = self._call("GET", url, here)
