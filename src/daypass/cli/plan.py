@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, wiring
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DaypassError, ExitCode, UsageError
+from daypass.errors import ExitCode, TemporaryError, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_strangers
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
+from daypass.lifecycle.open_plans import OpenPlans, preview_of
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, unknown_groups
 from daypass.lifecycle.prospect import prospects
 from daypass.lifecycle.reviewing import overdue_text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.adapters.git.repository import GitRepository
+    from daypass.errors import DaypassError
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.drift import Orphan
     from daypass.lifecycle.forecast import Forecast
@@ -104,8 +106,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
     with wiring.bot(directory) as (ports, settings):
         if arguments.open:
-            inquiry = Inquiry(ports.context)
-            return _open(ports.repository, ports.forge, inquiry, comment=arguments.comment)
+            plans = OpenPlans(ports, Inquiry(ports.context), machine_now(), arguments.comment)
+            return _open(plans)
         return _show_work(_work(ports, settings), arguments.format)
 
 
@@ -177,40 +179,32 @@ def _of_trees(repository: GitRepository, base: str) -> Preview:
     )
 
 
-def _of_pull_request(
-    repository: GitRepository, forge: Forge, number: int, inquiry: Inquiry | None = None
-) -> Preview:
+def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Preview:
     main = repository.fetch()
     pull_request = forge.pull_request(number)
-    repository.fetch_pull_request(number, pull_request.head_sha)
     catalogue = catalogue_of(repository, main)
-    return preview_trees(
-        repository,
-        Merge(main, repository.merge_base(main, pull_request.head_sha), pull_request.head_sha),
-        catalogue,
-        machine_now(),
-        groups=Answers(forge).groups(catalogue),
-        pull_request=pull_request,
-        inquiry=inquiry,
-    )
+    groups = Answers(forge).groups(catalogue)
+    return preview_of(repository, pull_request, main, catalogue, groups, machine_now())
 
 
-def _open(repository: Any, forge: Forge, inquiry: Inquiry, *, comment: bool) -> ExitCode:
-    """The plan of each open pull request. One that cannot be read does not hide the others."""
+def _open(plans: OpenPlans) -> ExitCode:
+    """The plan of each open pull request. One that cannot be planned does not hide the others.
+
+    Nor does it fail the run, which everybody's access rests on: anybody can open an odd one.
+    """
     code = ExitCode.DONE
-    for number in forge.open_pull_requests():
-        try:
-            preview = _of_pull_request(repository, forge, number, inquiry)
-            if not preview.is_about_access:
-                continue
-            output.say(output.styled(f"#{number}", "bold"))
-            _show(preview, "text")
-            if comment:
-                body = messages.plan(preview.forecasts, preview.ends, preview.wrong)
-                forge.put_comment(number, messages.plan_marker(), body)
-        except DaypassError as error:
-            output.show_error(error)
+    chosen, left = plans.choose()
+    for item in plans.run(chosen):
+        output.say(output.styled(f"#{item.number}", "bold"))
+        if item.preview is not None:
+            _show(item.preview, "text")
+        if item.error is not None:
+            output.show_error(item.error)
+        # What failed on our side of GitHub fails the run: an outage, or a right that is missing.
+        if isinstance(item.error, TemporaryError) or (item.preview and item.error):
             code = ExitCode.PARTLY
+    if left:
+        output.say(f"{left} open pull requests are left: the next run goes on with them")
     return code
 
 

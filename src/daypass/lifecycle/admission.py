@@ -2,12 +2,13 @@
 
 The decision comes before the merge, and again at the issue, from main, as for every request. What
 is refused here leaves evidence, spends its id, and its pull request is closed with the reason.
+Anybody can open many: a run looks at a few, and people take turns.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, ForgeRefusedError
 from daypass.ledger import history
@@ -16,6 +17,7 @@ from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.judging import Judge
 from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.turns import take_turns
 from daypass.lifecycle.world import RequestFile
 from daypass.model.grant import Lane
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from daypass.lifecycle.world import World
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import PullRequest
+
+PULL_REQUESTS: Final = 25  # that a run looks at; people take turns, each with their newest first
 
 
 @dataclass(slots=True)
@@ -45,12 +49,18 @@ class Admission:
     def run(self) -> None:
         """Look at each. One that cannot be judged now does not hold up the others, or the run."""
         try:
-            numbers = self.ports.forge.open_pull_requests(BRANCH_PREFIX)
+            listed = self.ports.forge.open_pull_requests(BRANCH_PREFIX)
         except DaypassError as error:
             self.outcome.fail("break-glass", error)
             self.is_sure = False
             return
-        for number in numbers:
+        turns = [item.number for item in take_turns(listed.found, lambda item: item.author_id)]
+        if len(turns) > PULL_REQUESTS or listed.is_cut:
+            more = " and more" if listed.is_cut else ""
+            left = f"{max(len(turns) - PULL_REQUESTS, 0)}{more} open pull requests on break-glass/…"
+            self.outcome.add("left", "", f"{left}: the next run goes on with them")
+            self.is_sure = False
+        for number in turns[:PULL_REQUESTS]:
             try:
                 self._admit(self.ports.forge.pull_request(number))
             except DaypassError as error:
@@ -64,6 +74,9 @@ class Admission:
         github = self.catalogue.settings.github
         number = pull_request.number
         if not pull_request.open or pull_request.base_ref != github.default_branch:
+            return
+        if pull_request.is_too_large:
+            self._turn_away(pull_request, f"{pull_request.incomplete_because}: open it anew")
             return
         if not pull_request.complete:
             text = f"emergency #{number} cannot be judged: {pull_request.incomplete_because}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
-from daypass.lifecycle.messages import escape
+from daypass.lifecycle.messages import escape, fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,4 +180,5 @@ def _body(alarm: Alarm, run: str) -> str:
         if alarm.standing
         else "Close this issue when you have looked."
     )
-    return f"{escape(alarm.text)}\n\nSeen by run {escape(run)}. {over}\n"
+    text = fit(escape(alarm.text), "the run's own log shows all of it")
+    return f"{text}\n\nSeen by run {escape(run)}. {over}\n"

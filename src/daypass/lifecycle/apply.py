@@ -92,6 +92,8 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
             raise
         if not (applying.has_more or applying.head_moved()):
             break
+    if applying.unjudged:
+        outcome.add("left", "", f"{applying.unjudged} requests: the next run goes on with them")
     applying.finish()
     raise_alarms(ports, outcome)
     if not applying.stands_still:
@@ -113,6 +115,7 @@ class _Pass:
     left: frozenset[str] = frozenset()  # digests of orphans that a run before may have revoked
     admits: bool = True  # whether it looks at open emergencies: once a run, or grants would wait
     has_more: bool = False  # the next pass has to look at what this one did
+    unjudged: int = 0  # requests that this pass left
     stands_still: bool = False  # main was put back to an older state
     _head: str = ""
     _ruling: Catalogue | None = None
@@ -208,6 +211,8 @@ class _Pass:
             yield issuing.refuse(refusal, slot)
         if not self._merged:  # an emergency comes before the rest: the next pass sees both
             yield from issuing.run(seen, plan, answers)
+        self.has_more |= issuing.left > 0
+        self.unjudged = issuing.left
 
     def _admit(self, seen: Observation, answers: Answers) -> Sequence[tuple[Refusal, Slot | None]]:
         """Merge the open emergencies that may be; those that are refused."""

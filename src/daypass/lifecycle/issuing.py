@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.errors import DaypassError
-from daypass.lifecycle import granting, happening, redelivering
+from daypass.lifecycle import granting, happening, queue, redelivering
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
 from daypass.lifecycle.judging import Judge, Verdict
@@ -39,6 +39,7 @@ class Issuing:
     outcome: Outcome
     minted: dict[str, Granted] = field(default_factory=dict)
     refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
+    left: int = 0  # requests that the next pass goes on with
 
     def run(
         self, seen: Observation, plan: Plan, answers: Answers
@@ -49,6 +50,7 @@ class Issuing:
         goes on beside the mints of the others. Close it, so that no mint is left under way.
         """
         yield from (*self._resume(seen, plan), *self._again(seen, plan))
+        plan, self.left = queue.narrow(plan, self.ports.repository)
         judge = Judge.prepare(self.ports, answers, seen.world, plan)
         if judge is None:
             return

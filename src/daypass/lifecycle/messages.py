@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.happening import Refusal
     from daypass.model.grant import Grant
 
+_LONGEST: Final = 60_000  # characters of a comment, of GitHub's 65,536
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -24,6 +25,18 @@ def escape(text: str) -> str:
     whole = text.encode("utf-8", "backslashreplace").decode()  # names of files can be any bytes
     line = " ".join(whole.split())
     return _MARKUP.sub(r"\\\1", line).replace("@", "&#64;")
+
+
+def fit(text: str, whole: str) -> str:
+    """Cuts a text at the end of a line where GitHub would refuse it for its length.
+
+    `whole` says where all of it stands. A delivery is never cut: it has no such text.
+    """
+    if len(text) <= _LONGEST:
+        return text
+    end = text.rfind("\n", 0, _LONGEST) + 1
+    kept = text[: end or _LONGEST]
+    return f"{kept}\n\n… cut here, {len(text) - len(kept)} characters before the end: {whole}\n"
 
 
 def delivery_marker(grant_id: str, *, again: bool = False) -> str:
@@ -100,7 +113,7 @@ def refusal(refused: Refusal) -> str:
     return f"""\
 ### Not granted: `{refused.grant_id}`
 
-{lines}
+{fit(lines, f"`daypass explain {refused.grant_id}` shows all of it")}
 
 The request was removed from main, and its id is spent: an approval that comes later changes
 nothing. To ask again, open a pull request with a new id.
@@ -144,7 +157,18 @@ def plan(
     parts.append(
         "<sub>Decided again at the merge, with the approvals and policies of that moment.</sub>"
     )
-    return "\n".join(parts) + "\n"
+    return fit("\n".join(parts) + "\n", "`daypass plan --pr N` shows all of it")
+
+
+def no_plan(why: str) -> str:
+    """What stands in the place of a plan where there can be none."""
+    return f"""\
+### What merging this will do is not known
+
+- {escape(why[: _LONGEST // 10])}
+
+It is decided at the merge, with the approvals and policies of that moment.
+"""
 
 
 def _plan_of(item: Forecast) -> list[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ClosedPart,
         Closing,
         Comment,
+        OpenPart,
         PullRequest,
         Team,
     )
@@ -273,6 +274,9 @@ class Repository(Protocol):
         Yields each id before it asks for the next commit, whose message may name it.
         """
 
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit that both come from. Raises GitError when there is none."""
+
     def anchors(self, above: int) -> Iterator[tuple[str, bytes]]:
         """The remote's anchors above that number, as last fetched: name and content, newest first.
 
@@ -302,11 +306,8 @@ class Forge(Protocol):
     def pull_request(self, number: int) -> PullRequest:
         """One pull request, with all that approvals are counted on."""
 
-    def open_pull_requests(self, branch_prefix: str = "") -> tuple[int, ...]:
-        """Numbers of the pull requests that are open against the default branch.
-
-        With a prefix, only of those whose own branch begins so.
-        """
+    def open_pull_requests(self, branch_prefix: str = "") -> OpenPart:
+        """Those against the default branch; with a prefix, those whose own branch begins so."""
 
     def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
         """Those against the default branch that were closed at or after `since`, unmerged.

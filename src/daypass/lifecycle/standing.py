@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.documents.readable import ReadableDocuments
 from daypass.documents.repository import catalogue_of, load_break_glass, load_request
 from daypass.errors import DaypassError, DocumentError, IndeterminateError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
+from daypass.lifecycle.turns import take_turns
 from daypass.model.grant import Grant
 from daypass.model.names import is_name
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
     from daypass.model.request import AccessRequest
+
+_EMERGENCIES: Final = 100  # that a halt looks at; it says of which it did not
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,15 @@ def open_emergencies(
     unknown: dict[int, DaypassError] = {}
     if main.catalogue.settings.break_glass is None:
         return found, unknown
-    for number in desk.forge.open_pull_requests(BRANCH_PREFIX):
+    listed = desk.forge.open_pull_requests(BRANCH_PREFIX)
+    turns = [item.number for item in take_turns(listed.found, lambda item: item.author_id)]
+    over = turns[_EMERGENCIES:]
+    if over or listed.is_cut:
+        unknown[over[0] if over else 0] = IndeterminateError(
+            f"{len(turns)} emergencies are open, and {len(over)} of them were not looked at",
+            remedy="Close those that are not to be, and halt again.",
+        )
+    for number in turns[:_EMERGENCIES]:
         try:
             found |= _emergency(desk, main, number)
         except DocumentError:
@@ -109,6 +120,8 @@ def open_emergencies(
 def _emergency(desk: Desk, main: Main, number: int) -> dict[str, AccessRequest]:
     """The request of one open pull request, by id; none where it is no emergency."""
     pull_request = desk.forge.pull_request(number)
+    if pull_request.is_too_large:
+        return {}  # no run merges it
     if pull_request.open and not pull_request.complete:
         raise IndeterminateError(
             f"GitHub does not tell the whole of #{number}: {pull_request.incomplete_because}",

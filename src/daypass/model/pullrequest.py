@@ -127,8 +127,27 @@ class PullRequest:
     reviews: tuple[Review, ...]
     complete: bool
     incomplete_because: str = ""
+    is_too_large: bool = False  # past GitHub's limits: to ask again later cannot help
     base_changed_at: Instant | None = None  # when it was last aimed at another branch
     dismissals: tuple[Dismissal, ...] = ()  # of every review whose state is DISMISSED
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPullRequest:
+    """A pull request that is open, as a list shows it."""
+
+    number: int
+    author_id: int  # 0: the account is gone
+    head_ref: str
+    head_sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPart:
+    """The list of open pull requests, newest first, as far as it is read."""
+
+    found: tuple[OpenPullRequest, ...]
+    is_cut: bool = False  # there are more, which are older
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import requests
 import responses
 from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
-from daypass.adapters.github import wire
+from daypass.adapters.github import forge as forge_module
+from daypass.adapters.github import pulls, wire
 from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
@@ -452,3 +453,78 @@ def test_a_refused_app_is_told_apart(github: responses.RequestsMock) -> None:
         with pytest.raises(ForgeRefusedError) as caught:
             forge.account(11)
         assert "App is installed" in caught.value.remedy
+
+
+def closed(number: int, minute: int) -> dict[str, Any]:
+    at = f"2026-11-22T10:{minute:02d}:00Z"
+    return answers.pull(number=number, merged_at=None, closed_at=at, updated_at=at)
+
+
+def test_of_the_closed_ones_a_few_pages_are_read_and_the_last_one_again(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forge_module, "CLOSED_PAGES", 2)
+    monkeypatch.setattr(forge_module, "PER_PAGE", 2)
+    pages = {1: (9, 8), 2: (7, 6), 3: (5, 4)}
+    for page, numbers in pages.items():
+        github.get(
+            f"{REPO}/pulls",
+            json=[closed(number, number) for number in numbers],
+            headers={"Link": f'<{REPO}/pulls?page={page + 1}>; rel="next"'} if page < 3 else {},
+            match=[responses.matchers.query_param_matcher({"page": str(page)}, strict_match=False)],
+        )
+    first = forge.closed_pull_requests(Instant.parse("2026-11-22T10:00:00Z"))
+    assert [item.number for item in first.found] == [9, 8, 7, 6]
+    assert first.next_page == 2
+    rest = forge.closed_pull_requests(Instant.parse("2026-11-22T10:05:00Z"), first.next_page)
+    assert [item.number for item in rest.found] == [7, 6, 5]
+    assert rest.next_page is None
+    assert first.oldest == Instant.parse("2026-11-22T10:06:00Z")
+    assert rest.newest == Instant.parse("2026-11-22T10:07:00Z")
+
+
+def test_of_a_closed_one_no_more_files_are_read_than_were_asked_for(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{REPO}/issues/3", json={"closed_by": answers.user(12)})
+    files = [answers.changed(filename=f"access/requests/{name}.yaml") for name in "abc"]
+    link = f'<{REPO}/pulls/3/files?page=2>; rel="next"'  # which is never asked for
+    github.get(f"{REPO}/pulls/3/files", json=files, headers={"Link": link})
+    got = forge.closing_of(3, 2)
+    assert (len(got.files), got.is_cut) == (2, True)
+
+
+def test_of_the_open_ones_the_newest_are_read(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forge_module, "_MOST_OPEN", 2)
+    listed = [answers.pull(number=number, state="open") for number in (9, 8, 7)]
+    github.get(f"{REPO}/pulls", json=listed)
+    got = forge.open_pull_requests("as")
+    assert [(item.number, item.author_id) for item in got.found] == [(9, 11), (8, 11)]
+    assert got.is_cut
+    assert forge.open_pull_requests("break-glass/").found == ()
+
+
+@pytest.mark.parametrize("over", [{"commits": 251}, {"changed_files": 3001}], ids=str)
+def test_the_lists_of_what_is_too_large_are_not_asked_for(
+    github: responses.RequestsMock, forge: GitHubForge, over: dict[str, int]
+) -> None:
+    github.get(f"{REPO}/pulls/3", json=answers.pull(**over))
+    got = forge.pull_request(3)
+    assert (got.complete, got.is_too_large) == (False, True)
+    assert "which is all that GitHub lists" in got.incomplete_because
+    assert len(github.calls) == 1
+
+
+@pytest.mark.parametrize("what", ["reviews", "events"])
+def test_lists_that_anybody_can_make_long_are_read_so_far(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(pulls, "_MOST_ACTIVITIES", 2)
+    event = {"event": "labeled", "created_at": answers.OPENED}
+    many = [answers.review()] * 3 if what == "reviews" else [event] * 3
+    serve(github, **{what: many})
+    got = forge.pull_request(3)
+    assert (got.complete, got.is_too_large) == (False, True)
+    assert got.incomplete_because == f"it has more than 2 {what}"

@@ -106,6 +106,23 @@ def test_a_limit_has_an_alarm_of_its_own() -> None:
     assert (house.issues, house.sent, house.beat.looks) == ({}, [], ("x.y", "run-failed"))
 
 
+def test_alarms_that_are_raised_while_a_run_goes_on_end_no_other_and_are_told_once() -> None:
+    house, before = House(), Outcome()
+    before.alarm("old", "seen by the run before")
+    raise_alarms(house.ports, before)
+    run = Outcome()
+    run.alarm("new", "seen before anything begins")
+    raise_alarms(house.ports, run, is_over=False)
+    assert [mark.split(":")[2] for mark in house.issues] == ["old -->", "new -->"]
+    house.issues.pop("<!-- daypass:alarm:new -->")  # GitHub's list lags behind
+    run.alarm("old", "seen again, later in this run")
+    raise_alarms(house.ports, run)
+    assert list(house.issues) == ["<!-- daypass:alarm:old -->"]
+    assert len(house.sent) == 2
+    raise_alarms(house.ports, Outcome())
+    assert house.issues == {}
+
+
 @pytest.mark.parametrize("error", [AWAY, BROKEN])
 @pytest.mark.parametrize("away", [("vault",), ("github",), ("vault", "github")])
 def test_what_cannot_be_told_hides_no_error(error: DaypassError, away: tuple[str, ...]) -> None:

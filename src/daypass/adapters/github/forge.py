@@ -15,7 +15,7 @@ from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import PER_PAGE, Transport
 from daypass.errors import ForgeRefusedError, IndeterminateError
 from daypass.model.instant import Instant
-from daypass.model.pullrequest import ClosedPart, Closing
+from daypass.model.pullrequest import ClosedPart, Closing, OpenPart
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _UNTIL_GITHUB_KNOWS: Final = (0.5, 1.0, 2.0)  # seconds between questions
 _MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
+_MOST_OPEN: Final = 5000  # of the list of open pull requests, whose newest come first
 CLOSED_PAGES: Final = 10  # of the list of closed pull requests, in one run
 
 
@@ -185,15 +186,16 @@ class GitHubForge:
         path = f"{self._repository}/issues/comments/{standing.id}"
         return wire.read(wire.comment, self._transport.patch(path, {"body": whole}))
 
-    def open_pull_requests(self, branch_prefix: str = "") -> tuple[int, ...]:
-        """Numbers of the pull requests that are open against the default branch.
+    def open_pull_requests(self, branch_prefix: str = "") -> OpenPart:
+        """The pull requests that are open against the default branch, the newest 5,000 of them.
 
-        With a prefix, only of those whose own branch begins so.
+        With a prefix, only those whose own branch begins so.
         """
         query = {"state": "open", "base": self._settings.default_branch}
         pages = self._transport.pages(f"{self._repository}/pulls", query)
-        found = wire.read_all(wire.number_and_branch, pages)
-        return tuple(number for number, branch in found if branch.startswith(branch_prefix))
+        listed = wire.read_all(wire.open_pull_request, islice(pages, _MOST_OPEN + 1))
+        found = (item for item in listed[:_MOST_OPEN] if item.head_ref.startswith(branch_prefix))
+        return OpenPart(tuple(found), is_cut=len(listed) > _MOST_OPEN)
 
     def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
         """Those against the default branch that were closed at or after `since`, unmerged.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from daypass.adapters.github import wire
 from daypass.adapters.github.pushes import PushRecord, Span, pushes_of
@@ -11,16 +11,20 @@ from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.pullrequest import PullRequest, ReviewState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from daypass.adapters.github.transport import Transport
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Dismissal, Review
 
+T = TypeVar("T")
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
 _MOST_COMMITS: Final = 250
 _MOST_FILES: Final = 3000
 # Somebody aimed it at another branch, or GitHub did so because its base was merged and deleted.
 _BASE_CHANGES: Final = frozenset({"base_ref_changed", "automatic_base_change_succeeded"})
-# A branch with more pushes than this is no access request.
+# A branch with more pushes than this is no access request; nor is what has so many reviews, or
+# events of its timeline.
 _MOST_ACTIVITIES: Final = 2000
 
 
@@ -33,16 +37,21 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     """
     path = f"/repos/{repository}/pulls/{number}"
     pull = transport.get(path)
-    files = wire.read_all(wire.changed_file, transport.pages(f"{path}/files"))
-    commits = wire.read_all(wire.commit, transport.pages(f"{path}/commits"))
-    reviews = wire.read_all(wire.review, transport.pages(f"{path}/reviews"))
-    record = _pushes(transport, pull)
-    events = tuple(transport.pages(f"/repos/{repository}/issues/{number}/events"))
+    limit = wire.read(_past_limits, pull)
+    # Nothing may be decided on what is too large: its long lists are not asked for.
+    asked = transport.pages if not limit else _no_pages
+    files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
+    commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
+    reviews, many_reviews = _some(wire.review, asked(f"{path}/reviews"), "reviews")
+    record = _pushes(transport, pull) if not limit else PushRecord((), limit)
+    timeline = asked(f"/repos/{repository}/issues/{number}/events")
+    events, many_events = _some(lambda value: value, timeline, "events")
     base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
-    dismissals = _dismissals(number, reviews, events)
+    too_large = limit or many_reviews or many_events
+    dismissals = _dismissals(number, reviews, events) if not too_large else ()
 
     def pull_request(value: Any) -> PullRequest:
-        gap = _cut(value, len(files), len(commits)) or record.gap
+        gap = too_large or _changed(value, len(files), len(commits)) or record.gap
         head, base = value["head"], value["base"]
         repo = head["repo"]
         return PullRequest(
@@ -65,6 +74,7 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
             reviews=reviews,
             complete=not gap,
             incomplete_because=gap,
+            is_too_large=bool(too_large),
             base_changed_at=max(base_changes, default=None),
             dismissals=dismissals,
         )
@@ -83,15 +93,32 @@ def is_merged_into(branch: str, repository_id: int, value: Any) -> int | None:
     return wire.read(merged_pull_request, value)
 
 
-def _cut(value: Any, files: int, commits: int) -> str:
-    """Why the lists of files and commits are not whole; empty when they are."""
+def _past_limits(value: Any) -> str:
+    """Why the lists of files and commits cannot be whole; empty when they can."""
     if wire.number(value["commits"]) > _MOST_COMMITS:
         return f"it has more than {_MOST_COMMITS} commits, which is all that GitHub lists"
     if wire.number(value["changed_files"]) > _MOST_FILES:
         return f"it changes more than {_MOST_FILES} files, which is all that GitHub lists"
+    return ""
+
+
+def _changed(value: Any, files: int, commits: int) -> str:
+    """Why the lists of files and commits are not whole; empty when they are."""
     if commits != value["commits"] or files != value["changed_files"]:
         return "it changed while it was read"
     return ""
+
+
+def _no_pages(_path: str) -> Iterator[Any]:
+    return iter(())
+
+
+def _some(
+    reader: Callable[[Any], T], values: Iterator[Any], what: str
+) -> tuple[tuple[T, ...], str]:
+    """The items of a list that anybody can make long, and why it is not whole."""
+    found = wire.read_all(reader, itertools.islice(values, _MOST_ACTIVITIES + 1))
+    return found, f"it has more than {_MOST_ACTIVITIES} {what}" * (len(found) > _MOST_ACTIVITIES)
 
 
 def _pushes(transport: Transport, pull: Any) -> PushRecord:

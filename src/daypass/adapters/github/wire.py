@@ -18,6 +18,7 @@ from daypass.model.pullrequest import (
     ClosedPullRequest,
     Comment,
     Dismissal,
+    OpenPullRequest,
     PullRequestCommit,
     Review,
     ReviewState,
@@ -191,9 +192,12 @@ def closed_pull_request(value: Any) -> tuple[Instant, ClosedPullRequest | None]:
     )
 
 
-def number_and_branch(value: Any) -> tuple[int, str]:
-    """A listed pull request's number, and the branch that it comes from."""
-    return number(value["number"]), text(value["head"]["ref"])
+def open_pull_request(value: Any) -> OpenPullRequest:
+    """A listed pull request that is open."""
+    author, head = account(value["user"]), value["head"]
+    return OpenPullRequest(
+        number(value["number"]), author.id if author else 0, text(head["ref"]), sha(head["sha"])
+    )
 
 
 def number_and_address(value: Any) -> tuple[int, str]:

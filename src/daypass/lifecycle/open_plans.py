@@ -1,0 +1,158 @@
+"""Plans of open pull requests: each on its pull request, whatever is wrong with another one.
+
+Anybody can open many, and odd ones: a run plans a few, people take turns, what cannot be planned is
+said where it is, and what is left the next run goes on with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.repository import catalogue_of
+from daypass.errors import DaypassError, PermanentError, TemporaryError
+from daypass.lifecycle import messages
+from daypass.lifecycle.context import Answers
+from daypass.lifecycle.preview import Merge, Preview, preview_trees
+from daypass.lifecycle.turns import take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.inquiry import Inquiry
+    from daypass.lifecycle.ports import Repository
+    from daypass.model.catalogue import Catalogue
+    from daypass.model.instant import Instant
+    from daypass.model.pullrequest import OpenPullRequest, PullRequest
+    from daypass.policy.groups import GroupDirectory
+
+PLANS_NOTE: Final = "plans"
+PULL_REQUESTS: Final = 50  # that a run plans
+_REQUESTS: Final = "access/requests/"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What became of one pull request: a plan, or why there is none."""
+
+    number: int
+    preview: Preview | None = None
+    error: DaypassError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPlans:
+    """One look at the open pull requests."""
+
+    ports: Ports
+    inquiry: Inquiry
+    now: Instant
+    comment: bool  # whether each plan is put on its pull request
+
+    def choose(self) -> tuple[list[OpenPullRequest], str]:
+        """Lists those to plan now, and tells how many are left for the next run; "" for none.
+
+        Raises what the ports raise.
+        """
+        listed = self.ports.forge.open_pull_requests()
+        if len(listed.found) <= PULL_REQUESTS and not listed.is_cut:
+            return list(listed.found), ""
+        said = self.ports.registry.read_note(PLANS_NOTE) or {}
+        planned = str(said.get("planned", "")).split()  # the longest ago comes first
+        before = {name: place for place, name in enumerate(planned)}
+        waiting = sorted(listed.found, key=lambda item: before.get(_name(item), -1))
+        turns = take_turns(waiting, lambda item: item.author_id)
+        chosen, rest = turns[:PULL_REQUESTS], turns[PULL_REQUESTS:]
+        if self.comment:
+            kept = sorted(filter(before.__contains__, map(_name, rest)), key=before.__getitem__)
+            names = [*kept, *map(_name, chosen)]
+            self.ports.registry.write_note(PLANS_NOTE, {"planned": " ".join(names)})
+        return chosen, f"{len(rest)}{' and more' if listed.is_cut else ''}"
+
+    def run(self, chosen: Sequence[OpenPullRequest]) -> Iterator[Planned]:
+        """Plans each that asks for access or ends any. One that fails does not hide the others.
+
+        Raises what reading main raises.
+        """
+        main = self.ports.repository.fetch()
+        catalogue = catalogue_of(self.ports.repository, main)
+        groups = Answers(self.ports.forge).groups(catalogue)
+        for item in chosen:
+            try:
+                preview = self._preview(item.number, main, catalogue, groups)
+                if preview is None or not preview.is_about_access:
+                    continue
+                text = messages.plan(preview.forecasts, preview.ends, preview.wrong)
+                yield Planned(item.number, preview, self._say(item.number, text))
+            except DaypassError as error:
+                yield self._failed(item.number, error)
+            except Exception as error:  # noqa: BLE001  -- anybody can open one, and every run meets it
+                yield self._failed(item.number, _bug(error))
+
+    def _preview(
+        self, number: int, main: str, catalogue: Catalogue, groups: GroupDirectory
+    ) -> Preview | None:
+        pull_request = self.ports.forge.pull_request(number)
+        if pull_request.complete and not _touches_requests(pull_request):
+            return None
+        return preview_of(
+            self.ports.repository, pull_request, main, catalogue, groups, self.now, self.inquiry
+        )
+
+    def _failed(self, number: int, error: DaypassError) -> Planned:
+        """Say on the pull request why there is no plan, unless the next run may well have one."""
+        if not isinstance(error, TemporaryError):
+            self._say(number, messages.no_plan(f"{error.message}. {error.remedy}"))
+        return Planned(number, error=error)
+
+    def _say(self, number: int, text: str) -> DaypassError | None:
+        if self.comment:
+            try:
+                self.ports.forge.put_comment(number, messages.plan_marker(), text)
+            except DaypassError as error:
+                return error
+        return None
+
+
+def preview_of(
+    repository: Repository,
+    pull_request: PullRequest,
+    main: str,
+    catalogue: Catalogue,
+    groups: GroupDirectory,
+    now: Instant,
+    inquiry: Inquiry | None = None,
+) -> Preview:
+    """Plans the merge of one pull request. Raises what the ports raise."""
+    head = pull_request.head_sha
+    repository.fetch_pull_request(pull_request.number, head)
+    return preview_trees(
+        repository,
+        Merge(main, repository.merge_base(main, head), head),
+        catalogue,
+        now,
+        groups=groups,
+        pull_request=pull_request,
+        inquiry=inquiry,
+    )
+
+
+def _touches_requests(pull_request: PullRequest) -> bool:
+    return any(
+        path is not None and path.startswith(_REQUESTS)
+        for item in pull_request.files
+        for path in (item.path, item.previous_path)
+    )
+
+
+def _name(item: OpenPullRequest) -> str:
+    """What was planned: a pull request as it is now."""
+    return f"{item.number}@{item.head_sha[:12]}"
+
+
+def _bug(error: Exception) -> PermanentError:
+    return PermanentError(
+        f"daypass met something that it did not expect in it: {type(error).__name__}",
+        remedy="This is a bug in daypass: please report it. Nothing was granted.",
+    )

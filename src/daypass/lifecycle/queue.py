@@ -1,0 +1,61 @@
+"""The queue: which of the requests on main one pass judges, when there are very many.
+
+People take turns, by the subject that a request names: who brings a flood of them delays their own.
+What a pass leaves, the next one goes on with, in this run or the next; ends never queue.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from daypass.documents.repository import load_break_glass, load_request
+from daypass.errors import DocumentError
+from daypass.lifecycle.plan import Plan, Step
+from daypass.lifecycle.turns import take_turns
+from daypass.model.grant import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.lifecycle.plan import Action
+    from daypass.lifecycle.ports import Repository
+
+REQUESTS: Final = 500  # that a pass judges
+
+
+def narrow(plan: Plan, repository: Repository) -> tuple[Plan, int]:
+    """Leaves so many requests in the plan as a pass may judge; and tells how many are left out.
+
+    Raises what the repository raises.
+    """
+    asked = plan.of(Step.JUDGE, Step.REFUSE)
+    if len(asked) <= REQUESTS:
+        return plan, 0
+    files = {action.request.blob for action in asked if action.request is not None}
+    contents = repository.blobs(sorted(files))
+    turns = take_turns(asked, lambda action: _subject(action, contents))
+    turns.sort(key=lambda action: not _is_emergency(action))
+    chosen = {action.grant_id for action in turns[:REQUESTS]}
+    kept = (
+        action
+        for action in plan.actions
+        if action.step not in (Step.JUDGE, Step.REFUSE) or action.grant_id in chosen
+    )
+    return Plan(tuple(kept)), len(asked) - len(chosen)
+
+
+def _is_emergency(action: Action) -> bool:
+    return action.request is not None and action.request.lane is Lane.BREAK_GLASS
+
+
+def _subject(action: Action, contents: Mapping[str, bytes]) -> str:
+    """The subject that the request names; "" for what cannot be read."""
+    file = action.request
+    if file is None or file.blob not in contents:
+        return ""
+    with suppress(DocumentError):
+        if file.lane is Lane.BREAK_GLASS:
+            return load_break_glass(file.path, contents[file.blob]).asked.subject
+        return load_request(file.path, contents[file.blob]).subject
+    return ""
