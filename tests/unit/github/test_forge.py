@@ -528,3 +528,18 @@ def test_lists_that_anybody_can_make_long_are_read_so_far(
     got = forge.pull_request(3)
     assert (got.complete, got.is_too_large) == (False, True)
     assert got.incomplete_because == f"it has more than 2 {what}"
+
+
+def test_what_is_added_after_the_merge_undoes_no_proof(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulls, "_MOST_ACTIVITIES", 2)
+    later = "2026-11-22T12:00:00Z"
+    added = {"event": "labeled", "created_at": later}
+    before = {"event": "base_ref_changed", "created_at": answers.OPENED}
+    reviews = [answers.review(), *[answers.review(id=40, submitted_at=later)] * 9]
+    serve(github, reviews=reviews, events=[before, *[added] * 9])
+    got = forge.pull_request(3)
+    assert got.complete
+    assert [item.id for item in got.reviews] == [31, 40]
+    assert got.base_changed_at == Instant.parse(answers.OPENED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.github import wire
 from daypass.adapters.github.pushes import PushRecord, Span, pushes_of
@@ -11,13 +11,12 @@ from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.pullrequest import PullRequest, ReviewState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from daypass.adapters.github.transport import Transport
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Dismissal, Review
 
-T = TypeVar("T")
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
 _MOST_COMMITS: Final = 250
 _MOST_FILES: Final = 3000
@@ -42,10 +41,12 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     asked = transport.pages if not limit else _no_pages
     files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
     commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
-    reviews, many_reviews = _some(wire.review, asked(f"{path}/reviews"), "reviews")
+    merged_at = wire.read(lambda value: wire.optional(wire.instant, value["merged_at"]), pull)
+    listed, many_reviews = _some(asked(f"{path}/reviews"), "submitted_at", merged_at, "reviews")
+    reviews = wire.read_all(wire.review, listed)
     record = _pushes(transport, pull) if not limit else PushRecord((), limit)
     timeline = asked(f"/repos/{repository}/issues/{number}/events")
-    events, many_events = _some(lambda value: value, timeline, "events")
+    events, many_events = _some(timeline, "created_at", merged_at, "events")
     base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
     too_large = limit or many_reviews or many_events
     dismissals = _dismissals(number, reviews, events) if not too_large else ()
@@ -114,11 +115,19 @@ def _no_pages(_path: str) -> Iterator[Any]:
 
 
 def _some(
-    reader: Callable[[Any], T], values: Iterator[Any], what: str
-) -> tuple[tuple[T, ...], str]:
-    """The items of a list that anybody can make long, and why it is not whole."""
-    found = wire.read_all(reader, itertools.islice(values, _MOST_ACTIVITIES + 1))
-    return found, f"it has more than {_MOST_ACTIVITIES} {what}" * (len(found) > _MOST_ACTIVITIES)
+    values: Iterator[Any], time: str, merged_at: Instant | None, what: str
+) -> tuple[list[Any], str]:
+    """Reads a list that anybody can make long, oldest first; and tells why it is not whole.
+
+    What comes after the merge counts for nothing, so that nobody can undo a proof by adding to it.
+    """
+    found = list(itertools.islice(values, _MOST_ACTIVITIES + 1))
+    if len(found) <= _MOST_ACTIVITIES:
+        return found, ""
+    last = wire.read(lambda value: wire.optional(wire.instant, value.get(time)), found.pop())
+    if merged_at is not None and last is not None and last > merged_at:
+        return found, ""
+    return found, f"it has more than {_MOST_ACTIVITIES} {what}"
 
 
 def _pushes(transport: Transport, pull: Any) -> PushRecord:
@@ -144,7 +153,7 @@ def _base_change(value: Any) -> Instant | None:
 
 
 def _dismissals(
-    number: int, reviews: tuple[Review, ...], events: tuple[Any, ...]
+    number: int, reviews: tuple[Review, ...], events: list[Any]
 ) -> tuple[Dismissal, ...]:
     """The dismissals of reviews; each dismissed one has its own, or GitHub is asked again."""
     found = tuple(item for item in wire.read_all(wire.dismissal, events) if item is not None)
