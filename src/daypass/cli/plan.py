@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, wiring
 from daypass.documents.repository import catalogue_of
-from daypass.errors import ExitCode, TemporaryError, UsageError
+from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_strangers
@@ -25,9 +27,9 @@ from daypass.lifecycle.whole_plan import whole_plan
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+    from pathlib import Path
 
     from daypass.adapters.git.repository import GitRepository
-    from daypass.errors import DaypassError
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.drift import Orphan
     from daypass.lifecycle.forecast import Forecast
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from daypass.lifecycle.prospect import Prospect
     from daypass.model.catalogue import Catalogue
     from daypass.model.settings import Settings
+
+_SMALL_PACK: Final = 65536  # bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,8 +110,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
     with wiring.bot(directory) as (ports, settings):
         if arguments.open:
-            plans = OpenPlans(ports, Inquiry(ports.context), machine_now(), arguments.comment)
-            return _open(plans)
+            can_write = partial(_can_write, directory)
+            inquiry, now = Inquiry(ports.context), machine_now()
+            return _open(OpenPlans(ports, inquiry, now, arguments.comment, can_write))
         return _show_work(_work(ports, settings), arguments.format)
 
 
@@ -200,12 +205,21 @@ def _open(plans: OpenPlans) -> ExitCode:
             _show(item.preview, "text")
         if item.error is not None:
             output.show_error(item.error)
-        # What failed on our side of GitHub fails the run: an outage, or a right that is missing.
-        if isinstance(item.error, TemporaryError) or (item.preview and item.error):
+        if item.is_ours:  # an outage, a full disk, a right that is missing
             code = ExitCode.PARTLY
     if left:
         output.say(f"{left} open pull requests are left: the next run goes on with them")
     return code
+
+
+def _can_write(directory: Path) -> bool:
+    """Whether the disk that the clone is on takes as much as a small pack."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(_SMALL_PACK))
+    except OSError:
+        return False
+    return True
 
 
 def _show(preview: Preview, form: str) -> ExitCode:

@@ -17,7 +17,7 @@ from daypass.lifecycle.preview import Merge, Preview, preview_trees
 from daypass.lifecycle.turns import take_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.inquiry import Inquiry
@@ -39,6 +39,7 @@ class Planned:
     number: int
     preview: Preview | None = None
     error: DaypassError | None = None
+    is_ours: bool = False  # it failed through this run's surroundings, not through what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class OpenPlans:
     inquiry: Inquiry
     now: Instant
     comment: bool  # whether each plan is put on its pull request
+    can_write: Callable[[], bool] = lambda: True  # whether the disk still takes what is fetched
 
     def choose(self) -> tuple[list[OpenPullRequest], str]:
         """Lists those to plan now, and tells how many are left for the next run; "" for none.
@@ -84,11 +86,12 @@ class OpenPlans:
                 if preview is None or not preview.is_about_access:
                     continue
                 text = messages.plan(preview.forecasts, preview.ends, preview.wrong)
-                yield Planned(item.number, preview, self._say(item.number, text))
-            except DaypassError as error:
-                yield self._failed(item.number, error)
-            except Exception as error:  # noqa: BLE001  -- anybody can open one, and every run meets it
-                yield self._failed(item.number, _bug(error))
+                error = self._say(item.number, text)
+                yield Planned(item.number, preview, error, is_ours=error is not None)
+            except DaypassError as failure:
+                yield self._failed(item.number, failure)
+            except Exception as failure:  # noqa: BLE001  -- anybody can open one, and every run meets it
+                yield self._failed(item.number, _bug(failure))
 
     def _preview(
         self, number: int, main: str, catalogue: Catalogue, groups: GroupDirectory
@@ -102,9 +105,10 @@ class OpenPlans:
 
     def _failed(self, number: int, error: DaypassError) -> Planned:
         """Say on the pull request why there is no plan, unless the next run may well have one."""
-        if not isinstance(error, TemporaryError):
+        is_ours = isinstance(error, TemporaryError) or not self.can_write()
+        if not is_ours:
             self._say(number, messages.no_plan(f"{error.message}. {error.remedy}"))
-        return Planned(number, error=error)
+        return Planned(number, error=error, is_ours=is_ours)
 
     def _say(self, number: int, text: str) -> DaypassError | None:
         if self.comment:

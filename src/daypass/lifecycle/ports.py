@@ -310,10 +310,7 @@ class Forge(Protocol):
         """Those against the default branch; with a prefix, those whose own branch begins so."""
 
     def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
-        """Those against the default branch that were closed at or after `since`, unmerged.
-
-        A few pages of a list that anybody can make long, from that page on.
-        """
+        """A few pages of those that were closed at or after `since`, unmerged, from `page` on."""
 
     def closing_of(self, number: int, most: int) -> Closing:
         """Who closed a pull request, and the first `most` files that it would have changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -76,6 +76,7 @@ def test_one_that_cannot_be_planned_is_said_on_it_and_hides_no_other(error: Exce
     look = plans(forge, {})
     found = {item.number: item for item in look.run(look.choose()[0])}
     assert isinstance(found[1].error, DaypassError)
+    assert not found[1].is_ours
     assert found[2].error is None
     assert "What merging this will do is not known" in forge.said[1]
     assert "it is wrong" in forge.said[2]
@@ -84,6 +85,14 @@ def test_one_that_cannot_be_planned_is_said_on_it_and_hides_no_other(error: Exce
 def test_an_outage_is_not_said_on_the_pull_request() -> None:
     forge = Forge(((1, 1),), odd={1: ForgeUnavailableError("GitHub is down", remedy="Wait.")})
     assert planned(forge, {}) == [1]
+    assert forge.said == {}
+
+
+def test_what_fails_on_a_full_disk_is_not_laid_to_the_pull_request() -> None:
+    forge = Forge(((1, 1),), odd={1: GitError("git fetch failed", remedy="Look.")})
+    look = replace(plans(forge, {}), can_write=lambda: False)
+    (found,) = look.run(look.choose()[0])
+    assert found.is_ours
     assert forge.said == {}
 
 
