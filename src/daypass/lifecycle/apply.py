@@ -25,7 +25,6 @@ from daypass.lifecycle.drift import Strangers, end_orphan, find_strangers
 from daypass.lifecycle.ended_alarms import alarm_end
 from daypass.lifecycle.follow_up import follow_up
 from daypass.lifecycle.forgotten import mark_forgotten
-from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.heartbeat import leave_heartbeat
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
@@ -50,13 +49,11 @@ from daypass.model.postgresql import LOGIN_ID_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    from daypass.ledger.usable import StillUsable
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.recorder import Coming, Recorded, Recording
     from daypass.model.catalogue import Catalogue
-    from daypass.model.event import RecordedEvent
     from daypass.model.instant import Instant
     from daypass.model.settings import Settings
 
@@ -340,7 +337,9 @@ class _Pass:
             tuple(item for item in endings.ended if events[item.grant.id]),
             issuer=self.ports.issuer,
             begun={
-                name: _begun(found, usable.get(name)) for name, found in events.items() if found
+                name: ending.begun_of(found, usable.get(name))
+                for name, found in events.items()
+                if found
             },
             record_blobs={
                 path: blob for path, blob in seen.signed_blobs.items() if path in seen.record_blobs
@@ -394,13 +393,3 @@ class _Pass:
         self._alert(seen, recording.recorded if recording is not None else ())
         if recording is not None:
             aftermath.follow(recording)
-
-
-def _begun(events: list[RecordedEvent], usable: StillUsable | None) -> Begun:
-    """What an end refers to, among the events of one grant, newest first."""
-    newest = {item.event.kind: item.commit for item in reversed(events)}
-    return Begun(
-        newest.get(EventKind.ISSUED, events[-1].commit),
-        newest.get(EventKind.REVOKE_FAILED),
-        usable_until=usable.until if usable is not None else None,
-    )

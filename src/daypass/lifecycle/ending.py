@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.lifecycle import happening
+from daypass.lifecycle.happening import Begun
 from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.ports import SlotState
@@ -25,11 +26,13 @@ from daypass.model.target import login_prefix
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from daypass.lifecycle.happening import Begun, Happening, Run
+    from daypass.ledger.usable import StillUsable
+    from daypass.lifecycle.happening import Happening, Run
     from daypass.lifecycle.leases import Overdue
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Issuer
     from daypass.lifecycle.targets import Targets
+    from daypass.model.event import RecordedEvent
     from daypass.model.target import Confirmed
 
 WORKERS: Final = 8
@@ -209,3 +212,13 @@ def to_happenings(
                 )
             )
     return happenings
+
+
+def begun_of(events: list[RecordedEvent], usable: StillUsable | None) -> Begun:
+    """Finds what an end refers to, among the events of one grant, newest first."""
+    newest = {item.event.kind: item.commit for item in reversed(events)}
+    return Begun(
+        newest.get(EventKind.ISSUED, events[-1].commit),
+        newest.get(EventKind.REVOKE_FAILED),
+        usable_until=usable.until if usable is not None else None,
+    )
