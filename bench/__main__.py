@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.figures import Figure
 
 MEASURES = (
-    *("expiry", "ends", "target", "done", "delivery", "batch", "live", "reverts"),
+    *("expiry", "ends", "target", "done", "delivery", "batch", "live", "reverts", "foreign"),
     *("validate", "decide", "hostile", "history", "verify", "report", "faults"),
 )
 

@@ -140,7 +140,7 @@ def test_a_window_is_waited_for_shown_and_given_by_the_first_run_after_it(town: 
     assert town.live_tokens("tonight") == []
     assert town.events("soon") == ["issued"]
     assert Instant.parse(town.record("soon")["notBefore"]) >= begins
-    assert lasts(town, "soon") == HOUR / 2  # from its issue
+    assert HOUR / 2 - 0.01 < lasts(town, "soon") <= HOUR / 2  # from its issue, cut to milliseconds
     assert town.events("over") == town.events("next-year") == ["denied"]
     assert "was over when it was merged" in town.message("over", "denied")
 
