@@ -309,6 +309,26 @@ class TestReading:
             with pytest.raises(GitError, match="no commit"):
                 repository.is_ancestor(first, "e" * 40)
 
+    def test_ancestry_far_back_and_beside_the_own_line(self, bot: Bot) -> None:
+        """Near first parents are found without asking git, which would look at all of a merge."""
+        first = bot.head
+        with bot.open() as repository:
+            far = write(repository, first, [{"a": str(n).encode()} for n in range(70)])
+            (other,) = write(repository, first, [{"b": b"1"}])
+            tree = f"{far[-1]}^{{tree}}"
+            own = bot.git("commit-tree", tree, "-p", far[-1], "-p", other, "-m", "merge")
+            wrong = bot.git(
+                "commit-tree", tree, "-p", other, "-p", far[-1], "-m", "wrong way round"
+            )
+            for merge in (own, wrong, own):
+                for known in (first, far[0], far[-1], other):
+                    assert repository.is_ancestor(known, merge)
+                    assert not repository.is_ancestor(merge, known)
+            assert not repository.is_ancestor(own, wrong)
+            assert not repository.is_ancestor(far[0], other)
+            repository._git = None  # type: ignore[assignment]
+            assert repository.is_ancestor(far[-1], own)
+
 
 class TestPushing:
     def test_an_old_branch_that_is_called_like_mains_full_name_is_told(self, bot: Bot) -> None:

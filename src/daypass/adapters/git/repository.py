@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from daypass.adapters.git.ancestry import RecentLine
 from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.packfile import store
@@ -80,6 +81,7 @@ class GitRepository:
         self._remote = Remote(self._git, remote, branch, token)
         self._author = author
         self._reader = ObjectReader(self._git)
+        self._recent = RecentLine(self._reader)
         self._pack = Pack()
         self._listings: dict[tuple[str, str], tuple[TreeEntry, ...]] = {}  # the newest last
         self._parents: dict[str, str] = {}  # of the commits that were written here
@@ -224,8 +226,7 @@ class GitRepository:
         """First-parent commits in (since, until] that change one of `paths`, oldest first."""
         self.assert_complete()
         self._flush()
-        start = None if since is None else _checked(since)
-        return touching(self._git, start, _checked(until), paths)
+        return touching(self._git, since and _checked(since), _checked(until), paths)
 
     def changes(
         self, until: str, paths: Sequence[str], since: str | None = None
@@ -275,14 +276,15 @@ class GitRepository:
         if older == newer:
             self._demand(older)
             return True
-        words = ("merge-base", "--is-ancestor", _checked(older), _checked(newer))
-        done = self._git.try_run(*words)
+        if not self._shallow and self._recent.has(_checked(older), _checked(newer)):
+            return True
+        done = self._git.try_run("merge-base", "--is-ancestor", _checked(older), _checked(newer))
         if done.returncode > 1:
             self._demand(newer)
             if self._reader.one(older) is None:
                 self.assert_complete()
                 return False
-            raise self._git.explain(words[0], done.stderr)
+            raise self._git.explain("merge-base", done.stderr)
         return done.returncode == 0
 
     def write_commits(
