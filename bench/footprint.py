@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -35,26 +37,33 @@ def run(
 
     Memory is looked at every few milliseconds; pages that processes share count in each of them.
     """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        env=dict(environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    peak = _Peak(process.pid)
-    peak.start()
-    output, complaints = process.communicate(data)
-    seconds = time.perf_counter() - began
-    peak.stop()
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as complained:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=told,
+            stderr=complained,
+        )
+        peak = _Peak(process.pid)
+        peak.start()
+        if process.stdin is not None:
+            with process.stdin as stream:
+                stream.write(data)
+        # Of this process alone: the servers of the box start programs meanwhile, too.
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak.stop()
+        told.seek(0)
+        complained.seek(0)
+        output, complaints = told.read(), complained.read()
     if process.returncode != 0:
         text = (output + complaints).decode(errors="replace")
         raise SystemExit(f"{' '.join(command[-4:])} ended with {process.returncode}: {text}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    processor = used.ru_utime + used.ru_stime
     return Footprint(seconds, processor, peak.bytes / _MIB, output)
 
 

@@ -2,7 +2,7 @@
 
 One merge brings 20,000 files and 50,000 commits, as a subtree merge does, or a person who wants
 runs to take long. Each run is a whole process in a clone of its own and issues one grant. The
-first run after the merge meets all of it as new; later ones have it behind them.
+first run after the merge meets all of it as new; the next one has it behind it.
 """
 
 from __future__ import annotations
@@ -91,14 +91,16 @@ def figure(what: str, runs: Sequence[Footprint], before: Sequence[Footprint]) ->
 
 
 def measure() -> list[Figure]:
-    """The least of a few rounds; of the first run after the merge there is only one."""
-    with organisation() as box:
-        issue(box, "warming-up")  # the notes of a first run
-        before = [issue(box, f"before-{number}") for number in range(ROUNDS)]
-        bring(box)
-        first = issue(box, "first")
-        after = [issue(box, f"after-{number}") for number in range(ROUNDS)]
-    return [figure("just merged", [first], before), figure("behind it", after, before)]
+    """The least of a few rounds, each in a box of its own."""
+    before, first, after = [], [], []
+    for _ in range(ROUNDS):
+        with organisation() as box:
+            issue(box, "warming-up")  # the notes of a first run
+            before.append(issue(box, "before"))
+            bring(box)
+            first.append(issue(box, "first"))
+            after.append(issue(box, "after"))
+    return [figure("just merged", first, before), figure("behind it", after, before)]
 
 
 if __name__ == "__main__":
