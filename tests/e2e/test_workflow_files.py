@@ -79,6 +79,19 @@ def test_no_script_is_built_from_what_people_write(path: Path) -> None:
         assert "${{" not in step.get("run", ""), step["name"]
 
 
+@pytest.mark.parametrize("path", ACCESS, ids=lambda path: path.name)
+def test_nothing_is_read_of_an_event_that_it_need_not_have(path: Path) -> None:
+    """A schedule's payload has no `repository`: what is read of it is "" there, and no error."""
+    known = {
+        "github.event.pull_request.number",  # beside what stands in for it in a merge queue
+        "github.event.pull_request.base.sha",
+        "github.event.merge_group.base_sha",
+        "github.event.issue.pull_request",  # where it is a comment
+        "github.event.comment.body",
+    }
+    assert set(re.findall(r"github\.event\.[\w.]+", path.read_text())) <= known
+
+
 @everywhere
 def test_every_action_is_pinned_by_its_full_commit(path: Path) -> None:
     used = [step["uses"] for step in steps(path) if "uses" in step]
@@ -130,7 +143,7 @@ def test_the_schedules_are_off_the_full_hour() -> None:
 def test_the_report_is_made_of_main_alone_and_published_only_where_asked() -> None:
     report, pages = load(WORKFLOWS / "access-report.yml")["jobs"].values()
     clone = report["steps"][0]
-    assert clone["env"]["BRANCH"] == "${{ github.event.repository.default_branch }}"
+    assert "--branch" not in clone["run"]  # the default one, whatever a dispatch names
     assert "--filter" not in clone["run"]  # an archive of it would lack the contents
     hands_over = next(step for step in report["steps"] if "pages" in step.get("uses", ""))
     for condition in (pages["if"], hands_over["if"]):
@@ -191,7 +204,7 @@ def test_the_job_that_mints_uses_no_third_party_action_and_the_pinned_release(na
     found = steps(WORKFLOWS / name)
     assert not [step["uses"] for step in found if "uses" in step]
     clone = found[0]
-    assert clone["env"]["BRANCH"] == "${{ github.event.repository.default_branch }}"
+    assert '--branch "$GITHUB_REF_NAME"' in clone["run"]
     assert "--filter=blob:none" in clone["run"]
     assert "--depth" not in clone["run"]
     for path in ACCESS:

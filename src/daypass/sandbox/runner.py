@@ -142,8 +142,7 @@ class Runner:
         home.mkdir(parents=True)
         checkout = folder / "workflows"
         self._lay_out_workflows(checkout, run.run.sha, run)
-        place = {"default_branch": self.box.branch, "id": self.box.repository_id}
-        (folder / "event.json").write_text(json.dumps({**payload, "repository": place}))
+        (folder / "event.json").write_text(json.dumps({**payload, **self._named(event)}))
         artifacts = folder / "artifacts"
         kept = {ARTIFACTS_VARIABLE: str(artifacts)}
         _write_variables(folder / "variables", {**run.env, **self._environment, **kept})
@@ -178,6 +177,12 @@ class Runner:
         found = _read(done.returncode, (done.stdout + done.stderr).splitlines())
         found.artifacts = artifacts
         return found
+
+    def _named(self, event: str) -> Mapping[str, Any]:
+        """The payload's own word about the repository, which that of a schedule does not have."""
+        if event == "schedule":
+            return {}
+        return {"repository": {"default_branch": self.box.branch, "id": self.box.repository_id}}
 
     def _act_environment(self, home: Path, folder: Path) -> dict[str, str]:
         return {
