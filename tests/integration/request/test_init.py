@@ -109,8 +109,8 @@ def test_an_upgrade_touches_schemas_and_workflows_only(box: Box, clone: Path) ->
         (["--owners", "The Security Team"], 2, "no slug of a team"),
         (["--owners", "sekurity"], 1, "GitHub shows no team sekurity in acme"),
         (["--repository", "acme"], 2, "Write OWNER/NAME"),
-        (["--repository", "acme/elsewhere"], 1, "GitHub answered 404"),
-        (["--app", "nobody-knows-it"], 1, "GitHub answered 404"),
+        (["--repository", "acme/elsewhere"], 1, "Create acme/elsewhere, or correct --repository"),
+        (["--app", "nobody-knows-it"], 1, "Create the App, or correct --app"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_written(
@@ -119,6 +119,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     done = init(box, clone, *flags(box), *change)
     assert done.code == code, done.said
     assert why in done.stderr
+    assert "in access/daypass.yaml (GitHub" not in done.stderr  # it is not there yet
     assert not (clone / "access").exists()
 
 

@@ -61,8 +61,19 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
     """
     transport = Transport(api_url, github.Auth.Token(token.reveal()))
     try:
-        found = wire.read(_repository, transport.get(f"/repos/{_quoted(full_name)}"))
-        bot = transport.get(f"/users/{quote(app, safe='')}%5Bbot%5D")
+        found = wire.read(
+            _repository,
+            _asked(
+                transport,
+                f"/repos/{_quoted(full_name)}",
+                f"Create {full_name}, or correct --repository (default: that of `origin`).",
+            ),
+        )
+        bot = _asked(
+            transport,
+            f"/users/{quote(app, safe='')}%5Bbot%5D",
+            "Create the App, or correct --app: its name as the address of its page has it.",
+        )
         myself = wire.read(wire.account, transport.get("/user"))
         team = teams.find(transport, found[0], found[1], owners)
         if team is None:
@@ -74,6 +85,18 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
         return Introduction(*found, app_user_id=wire.read(_id, bot), myself=myself, owners=team)
     finally:
         transport.close()
+
+
+def _asked(transport: Transport, path: str, remedy: str) -> Any:
+    """What is at that path. Where there is nothing, no settings can be to blame yet: a flag is."""
+    found = transport.find(path)
+    if found is None:
+        raise ForgeRefusedError(
+            f"GitHub answered 404 to GET {path}",
+            remedy=f"{remedy} GitHub says 404 too for what a token may not see: `gh auth login`, "
+            "or GH_TOKEN.",
+        )
+    return found
 
 
 def _quoted(full_name: str) -> str:
