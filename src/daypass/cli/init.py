@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -11,10 +10,10 @@ import yaml
 
 from daypass.adapters.git.process import Git
 from daypass.adapters.github.person import person_token
-from daypass.cli import init_files, output, wiring
+from daypass.cli import init_control, init_files, init_next, output, remote_url, wiring
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES
-from daypass.errors import ExitCode, ForgeRefusedError, UsageError
+from daypass.errors import ExitCode, ForgeRefusedError, ForgeUnavailableError, UsageError
 from daypass.model.names import API_VERSION, FOLDERS, SETTINGS_PATH, Kind, is_name
 from daypass.model.settings import ControlSettings, Settings
 
@@ -23,26 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from daypass.adapters.github.introduction import Introduction
+    from daypass.adapters.github.introduction import Introduction, Named
     from daypass.model.secret import Secret
 
 _GITHUB: Final = "https://github.com"
-_SSH: Final = re.compile(r"(?:ssh://)?[^@/\s]+@([^:/\s]+)(?::\d+/|[:/])(.+)")
-_NAME: Final = re.compile(r"([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
-_NEXT: Final = """\
-Next, in this order; the README's chapter “Setting up a real organisation” has the details:
-  1. write access/resources and access/policies: until a policy permits it, nobody gets anything
-  2. daypass validate
-  3. {third}
-  4. bring all of it to the default branch
-  5. daypass vault render, to review; then an operator of Vault runs daypass vault apply
-{setup}"""
-_PIN_IT: Final = (
-    "make pin, in a checkout of daypass: it writes .github/daypass.txt, which the workflows install"
-)
-_SMALL: Final = """\
-The set-up is the small one: the workflows that Vault trusts lie where requesters can write, and
-only GitHub's rules keep two writers from changing them. --control names a repository for them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "write there (default: none, the small set-up)",
     )
     parser.add_argument(
-        "--control-id", metavar="N", type=int, help="its id (default: GitHub is asked)"
+        "--control-id",
+        metavar="N",
+        type=int,
+        help="its id, where GitHub does not show it to you (default: GitHub is asked)",
     )
     parser.add_argument(
         "--control-branch", metavar="NAME", help="its protected branch (default: its own)"
@@ -86,7 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control-directory",
         metavar="DIR",
-        help="a checkout of it, to lay the privileged workflows into; with --upgrade too",
+        help="the top of a clone of it, to lay the privileged workflows into; with --upgrade too",
+    )
+    parser.add_argument(
+        init_control.REPLACE,
+        action="store_true",
+        help="with --upgrade and --control-directory: write Vault's address, audience and "
+        "authorities as the settings here have them, where the workflows there say others",
     )
     parser.add_argument("--server-url", metavar="URL", help="of GitHub (default: that of `origin`)")
     parser.add_argument(
@@ -114,12 +106,15 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         **init_files.code_owners(root, settings),
     }
     _stop_at(init_files.differing(root, files))
-    _lay(root, files, settings, arguments, stop=True)
-    there = _checkout_of(arguments)
-    third = _PIN_IT
-    if settings.control is not None:
-        third = f"bring {there or 'the privileged workflows'} to {settings.control.repository}"
-    output.say(_NEXT.format(third=third, setup=_SMALL if settings.control is None else "").rstrip())
+    part = _part(root, settings, arguments)
+    if part is not None and init_files.differing(part.directory, part.files):
+        raise UsageError(
+            f"the workflows in {part.directory} are of another release, or were edited",
+            remedy="Nothing was written. Leave out --control-directory; afterwards `daypass init "
+            f"--upgrade --control-directory {part.directory}` brings them up to date.",
+        )
+    _lay(root, files, part)
+    init_next.say(root, settings, part)
     return ExitCode.DONE
 
 
@@ -128,36 +123,39 @@ def _upgrade(root: Path, arguments: argparse.Namespace) -> ExitCode:
     settings = init_files.settings_there(root)
     files = init_files.governed_files(root, settings)
     _stop_at([path for path in files if init_files.leads_away(root, path)])
-    _lay(root, files, settings, arguments, stop=False)
+    _lay(root, files, _part(root, settings, arguments))
     output.say("Commit them by a pull request of their own; `daypass validate` reads them.")
     if left := init_files.no_longer_needed(root, settings):
-        output.say(f"The control repository has these now: git rm {' '.join(left)}")
+        output.say("The control repository has these now, so here:")
+        for path in left:
+            output.say(f"  git rm {path}")
     return ExitCode.DONE
 
 
-def _lay(
-    root: Path,
-    files: dict[str, bytes],
-    settings: Settings,
-    arguments: argparse.Namespace,
-    *,
-    stop: bool,
-) -> None:
-    """Write both repositories' files; with `stop`, over nothing that says otherwise."""
-    directory = _checkout_of(arguments)
-    if directory is not None:
-        theirs = init_files.control_files(root, settings, directory)
-        away = [path for path in theirs if init_files.leads_away(directory, path)]
-        _stop_at(away or (init_files.differing(directory, theirs) if stop else []))
-        init_files.write(directory, theirs)
-        output.say(f"laid {len(theirs)} workflows into {directory}, the control repository")
+def _part(
+    root: Path, settings: Settings, arguments: argparse.Namespace
+) -> init_control.ControlPart | None:
+    """The control repository's part, if a checkout of it is named."""
+    if arguments.replace_values and not (arguments.upgrade and arguments.control_directory):
+        raise UsageError(
+            f"{init_control.REPLACE} is for an upgrade of a control repository",
+            remedy="Say --upgrade and --control-directory too, or leave it out.",
+        )
+    if arguments.control_directory is None:
+        return None
+    directory = wiring.directory_of(arguments.control_directory)
+    part = init_control.control_part(root, settings, directory, replace=arguments.replace_values)
+    _stop_at([path for path in part.files if init_files.leads_away(directory, path)])
+    return part
+
+
+def _lay(root: Path, files: dict[str, bytes], part: init_control.ControlPart | None) -> None:
+    """Write both repositories' files."""
+    if part is not None:
+        init_files.write(part.directory, part.files)
+        part.say()
     init_files.write(root, files)
     output.say(f"laid {len(files)} files into {root}")
-
-
-def _checkout_of(arguments: argparse.Namespace) -> Path | None:
-    text = arguments.control_directory
-    return None if text is None else wiring.directory_of(text)
 
 
 def _complete(arguments: argparse.Namespace) -> None:
@@ -186,17 +184,45 @@ def _control(arguments: argparse.Namespace, server: str) -> ControlSettings | No
                 remedy="Name it: `--control OWNER/NAME`.",
             )
         return None
-    if _NAME.fullmatch(name) is None:
+    if not remote_url.is_full_name(name):
         raise UsageError(
             f"{output.printable(name)} is no repository's name", remedy="Write OWNER/NAME."
         )
     branch = arguments.control_branch
-    if number is None:
-        from daypass.adapters.github.introduction import look_up
+    found = _named(arguments, server)
+    if found is None:
+        return ControlSettings(name, number, branch or "main")
+    return ControlSettings(found.full_name, found.id, branch or found.default_branch)
 
+
+def _named(arguments: argparse.Namespace, server: str) -> Named | None:
+    """The control repository as GitHub knows it; None if only its id is known.
+
+    Raises:
+        UsageError: GitHub shows another repository by that name.
+        ForgeUnavailableError, ForgeRefusedError: it shows none, and no id is given either.
+    """
+    from daypass.adapters.github.introduction import look_up
+
+    name, number = arguments.control, arguments.control_id
+    try:
         found = look_up(arguments.api_url or _api_of(server), _token(server), name)
-        name, number, branch = found.full_name, found.id, branch or found.default_branch
-    return ControlSettings(name, number, branch or "main")
+    except (ForgeRefusedError, ForgeUnavailableError) as error:
+        if number is None:
+            raise type(error)(
+                error.message,
+                remedy=f"Create {name}, or correct --control. If GitHub does not show it to you, "
+                f"ask its owner for its id (`gh api repos/{name} --jq .id`) and say --control-id.",
+            ) from None
+        output.note(f"That {name} is repository {number} is not proven: {error.message}.")
+        output.note("`daypass vault doctor` compares it.")
+        return None
+    if number is not None and number != found.id:
+        raise UsageError(
+            f"{name} is repository {found.id} at GitHub, and --control-id says {number}",
+            remedy="Leave out --control-id, or correct --control.",
+        )
+    return found
 
 
 def _place(arguments: argparse.Namespace, git: Git) -> tuple[str, str]:
@@ -204,33 +230,19 @@ def _place(arguments: argparse.Namespace, git: Git) -> tuple[str, str]:
     server, name = arguments.server_url, arguments.repository
     if server is None or name is None:
         done = git.try_run("remote", "get-url", wiring.REMOTE)
-        found = _parsed(done.stdout.decode().strip()) if done.returncode == 0 else None
+        found = remote_url.read(done.stdout.decode().strip()) if done.returncode == 0 else None
         if found is None:
             raise UsageError(
                 f"where the repository lies is not known: there is no remote `{wiring.REMOTE}` of "
                 "GitHub's form",
                 remedy="Say --server-url and --repository, or add the remote.",
             )
-        server, name = server or found[0], name or found[1]
-    if _NAME.fullmatch(name) is None:
+        server, name = server or found.server, name or found.name
+    if not remote_url.is_full_name(name):
         raise UsageError(
             f"{output.printable(name)} is no repository's name", remedy="Write OWNER/NAME."
         )
     return server.rstrip("/"), name
-
-
-def _parsed(url: str) -> tuple[str, str] | None:
-    """The server and `owner/name` of a remote's URL, https or ssh."""
-    parts = urlsplit(url) if url.startswith(("https://", "http://")) else None
-    if parts is not None and parts.hostname:
-        port = f":{parts.port}" if parts.port else ""
-        server, path = f"{parts.scheme}://{parts.hostname}{port}", parts.path.lstrip("/")
-    elif match := _SSH.fullmatch(url):
-        server, path = f"https://{match[1]}", match[2]
-    else:
-        return None
-    named = _NAME.fullmatch(path)
-    return (server, f"{named[1]}/{named[2]}") if named else None
 
 
 def _known(arguments: argparse.Namespace, server: str, name: str) -> Introduction:

@@ -1,4 +1,4 @@
-"""The files of `daypass init`: a governed repository's, and those of its control repository."""
+"""The files of `daypass init` in a governed repository, and how files are written over others."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES, schema_folder
-from daypass.documents.workflows import (
-    MAX_PINS,
-    PRIVILEGED,
-    Literals,
-    control_workflows,
-    governed_workflows,
-    pins_of,
-)
+from daypass.documents.workflows import PRIVILEGED, governed_workflows
 from daypass.errors import UsageError
 from daypass.model.names import (
     ALLOWED_SIGNERS_PATH,
     FOUNDATION_PATHS,
-    RECONCILE_WORKFLOW,
     RELEASE_PATH,
     SETTINGS_PATH,
 )
@@ -55,7 +47,7 @@ def governed_files(root: Path, settings: Settings) -> dict[str, bytes]:
         f"schemas/{name}": (schema_folder() / name).read_bytes() for name in SCHEMA_FILES.values()
     }
     control = settings.control
-    pin = "" if control is None else _digest(root, RELEASE_PATH)
+    pin = "" if control is None else digest(root, RELEASE_PATH)
     return schemas | governed_workflows(settings.github.default_branch, control, pin)
 
 
@@ -82,52 +74,7 @@ def no_longer_needed(root: Path, settings: Settings) -> list[str]:
     return [path for path in PRIVILEGED if (root / path).exists()]
 
 
-def control_files(root: Path, settings: Settings, directory: Path) -> dict[str, bytes]:
-    """The workflows of the control repository that is checked out in `directory`, by path.
-
-    A release pin that its files say already stays valid beside the one of the release that is
-    pinned at `root`, until it is taken out.
-
-    Raises:
-        UsageError: the settings name no control repository, a file of theirs is missing, or two
-            other pins are valid.
-    """
-    if settings.control is None:
-        raise UsageError(
-            f"{SETTINGS_PATH} names no control repository",
-            remedy="Add `spec.control` with its name and id, or leave out --control-directory.",
-        )
-    if not directory.is_dir() or directory.resolve() == root.resolve():
-        raise UsageError(
-            f"{str(directory)!a} is no checkout of {settings.control.repository}",
-            remedy="Clone the control repository, and name that directory.",
-        )
-    vault = settings.vault
-    literals = Literals(
-        _pins(directory, _digest(root, RELEASE_PATH)),
-        vault.address,
-        vault.audience,
-        _digest(root, vault.ca_file) if vault.ca_file else "",
-    )
-    return control_workflows(settings.control, literals)
-
-
-def _pins(directory: Path, pin: str) -> tuple[str, ...]:
-    """The pins that become valid. Raises UsageError."""
-    path = directory / RECONCILE_WORKFLOW
-    valid = pins_of(path.read_bytes()) if path.is_file() else ()
-    if pin in valid:
-        return valid
-    if len(valid) == MAX_PINS:
-        raise UsageError(
-            f"{RECONCILE_WORKFLOW} in {directory} names two releases already, and neither is the "
-            f"one that {RELEASE_PATH} pins",
-            remedy="Finish that upgrade first: take the older digest out of both workflows there.",
-        )
-    return (*valid, pin)
-
-
-def _digest(root: Path, path: str) -> str:
+def digest(root: Path, path: str) -> str:
     """SHA-256 of a file below `root`, in hex. Raises UsageError if it is not there."""
     file = root / path
     if not file.is_file():

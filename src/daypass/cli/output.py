@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from daypass.errors import DaypassError, PermanentError
@@ -12,6 +13,7 @@ from daypass.errors import DaypassError, PermanentError
 if TYPE_CHECKING:
     import argparse
 
+WIDTH: Final = 80  # columns of a terminal
 FORMATS: Final = ("text", "json", "github")
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -39,6 +41,23 @@ def styled(text: str, *styles: str, stream: TextIO | None = None) -> str:
 def say(text: str = "") -> None:
     """One line to standard output."""
     sys.stdout.write(text + "\n")
+
+
+def say_wrapped(text: str, indent: str = "") -> None:
+    """A paragraph to standard output, at most 80 columns wide; what has no space stays whole.
+
+    Args:
+        text: the words; a run of spaces or line feeds counts as one space.
+        indent: before each line but the first.
+    """
+    lines = textwrap.wrap(
+        text,
+        width=WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    say("\n".join(lines))
 
 
 def note(text: str) -> None:

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from daypass.model.settings import ControlSettings
 
 PRIVILEGED: Final = (RECONCILE_WORKFLOW, COMMANDS_RUN_WORKFLOW)
+PIN_VARIABLE: Final = "DAYPASS_PIN"
 MAX_PINS: Final = 2  # the release in use and, while an upgrade rolls, the one that comes
 _FOLDER: Final = ".github/workflows"
 _REPORT: Final = f"{_FOLDER}/access-report.yml"
 _VARIABLE = re.compile(r"\$\{\{ vars\.([A-Z_]+) \}\}")
-_PIN = re.compile(r'^ +DAYPASS_PIN: "([0-9a-f ]*)"$', re.MULTILINE)
+_LITERAL = re.compile(r"^ +(DAYPASS_(?:PIN|VAULT_[A-Z]+)): (.+)$", re.MULTILINE)
+_DIGESTS = re.compile(r"[0-9a-f ]*")
 _OWN_CALL = re.compile(
     r"^ +# The newer `\$/` form .*\n +uses: \./(\S+) # zizmor: ignore\[self-repository\]\n",
     re.MULTILINE,
@@ -51,7 +53,7 @@ class Literals:
     def variables(self) -> Mapping[str, str]:
         """The text of each, by the name of the variable that the job finds it in."""
         return {
-            "DAYPASS_PIN": " ".join(self.pins),
+            PIN_VARIABLE: " ".join(self.pins),
             "DAYPASS_VAULT_ADDRESS": self.address,
             "DAYPASS_VAULT_AUDIENCE": self.audience,
             "DAYPASS_VAULT_CA": self.ca,
@@ -102,8 +104,23 @@ def control_workflows(control: ControlSettings, literals: Literals) -> dict[str,
 
 def pins_of(workflow: bytes) -> tuple[str, ...]:
     """The release pins that a control repository's workflow says; none where it says none."""
-    found = _PIN.search(workflow.decode("utf-8", "replace"))
-    return tuple(found[1].split()) if found else ()
+    said = literals_of(workflow).get(PIN_VARIABLE, "")
+    return tuple(said.split()) if _DIGESTS.fullmatch(said) else ()
+
+
+def literals_of(workflow: bytes) -> dict[str, str]:
+    """What a workflow says of each literal, by name; an expression is given as it is written."""
+    found = _LITERAL.findall(workflow.decode("utf-8", "replace"))
+    return {name: _unquoted(text) for name, text in found}
+
+
+def _unquoted(text: str) -> str:
+    """The value of a string that `_quoted` wrote; any other text as it is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
 
 
 def _release() -> dict[str, str]:

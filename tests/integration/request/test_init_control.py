@@ -36,16 +36,32 @@ def control(box: Box) -> Repository:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, box: Box) -> Path:
-    """A repository that nothing was laid into but a pinned release."""
-    root = tmp_path / "governed"
-    (root / ".github").mkdir(parents=True)
-    url = f"{box.github.server_url}/{box.repository.full_name}.git"
-    for words in (("init", "-q"), ("remote", "add", "origin", url)):
-        subprocess.run(["git", *words], cwd=root, check=True)
+def clone(tmp_path: Path, box: Box, control: Repository) -> Path:
+    """A repository that nothing was laid into but a pinned release; beside it, the control one."""
+    root = empty_clone(tmp_path / "governed", f"{box.github.server_url}/{box.repository.full_name}")
+    (root / ".github").mkdir()
     release(root, "one")
-    (tmp_path / "control").mkdir()
+    empty_clone(tmp_path / "control", f"{box.github.server_url}/{control.full_name}")
     return root
+
+
+def empty_clone(directory: Path, url: str) -> Path:
+    directory.mkdir()
+    for words in (("init", "-q"), ("remote", "add", "origin", f"{url}.git")):
+        subprocess.run(["git", *words], cwd=directory, check=True)
+    return directory
+
+
+def there(clone: Path) -> tuple[Path, tuple[str, ...]]:
+    """The control repository's clone, and the flags that name it."""
+    directory = clone.parent / "control"
+    return directory, ("--control-directory", str(directory))
+
+
+def assert_narrow(done: Done, *paths: Path) -> None:
+    """No line is over 80 columns, but for a path, which cannot be broken."""
+    long = [line for line in done.stdout.splitlines() if len(line) > 80]
+    assert not [line for line in long if not any(str(path) in line for path in paths)]
 
 
 def release(root: Path, text: str) -> str:
@@ -102,10 +118,12 @@ def lint(*directories: Path) -> None:
 
 
 def test_both_repositories_get_their_part(box: Box, clone: Path, control: Repository) -> None:
-    there = clone.parent / "control"
-    asked = ("--control", control.full_name, "--control-directory", str(there))
+    directory, where = there(clone)
+    asked = ("--control", control.full_name, *where)
     done = init(box, clone, *flags(box, *asked))
     assert done.code == 0, done.said
+    assert_narrow(done, clone, directory)
+    assert f"  {hashlib.sha256(b'one').hexdigest()}  new\n" in done.stdout
     assert settings_of(clone).control == ControlSettings(control.full_name, control.id, "main")
     assert not (clone / RECONCILE).exists()
     assert not (clone / COMMANDS).exists()
@@ -113,36 +131,36 @@ def test_both_repositories_get_their_part(box: Box, clone: Path, control: Reposi
     for caller, called in ((APPLY, RECONCILE), (APPLY.replace("apply", "commands"), COMMANDS)):
         (job,) = load(clone / caller)["jobs"].values()
         assert job["uses"] == f"{control.full_name}/{called}@main"
-        text = (there / called).read_text()
+        text = (directory / called).read_text()
         assert "vars." not in text
         assert "environment:" not in text
-        assert literals(there, called) == {
+        assert literals(directory, called) == {
             "DAYPASS_PIN": hashlib.sha256(b"one").hexdigest(),
             "DAYPASS_VAULT_ADDRESS": VAULT,
             "DAYPASS_VAULT_AUDIENCE": VAULT,
             "DAYPASS_VAULT_CA": "",
         }
-    assert {path.name for path in (there / ".github/workflows").iterdir()} == {
+    assert {path.name for path in (directory / ".github/workflows").iterdir()} == {
         Path(RECONCILE).name,
         Path(COMMANDS).name,
     }
-    lint(clone, there)
+    lint(clone, directory)
     assert init(box, clone, *flags(box, *asked)).code == 0  # says the same again
 
 
 def test_two_releases_are_valid_while_an_upgrade_rolls(
     box: Box, clone: Path, control: Repository
 ) -> None:
-    there = clone.parent / "control"
-    where = ("--control-directory", str(there))
+    directory, where = there(clone)
     asked = ("--control", control.full_name, "--control-id", str(control.id), *where)
     assert init(box, clone, *flags(box, *asked)).code == 0
-    old = literals(there)["DAYPASS_PIN"]
+    old = literals(directory)["DAYPASS_PIN"]
     new = release(clone, "two")
     done = init(box, clone, "--upgrade", *where)
     assert done.code == 0, done.said
-    assert literals(there)["DAYPASS_PIN"] == literals(there, COMMANDS)["DAYPASS_PIN"]
-    assert literals(there)["DAYPASS_PIN"] == f"{old} {new}"
+    assert f"  {old}\n  {new}  new\n" in done.stdout
+    assert literals(directory)["DAYPASS_PIN"] == literals(directory, COMMANDS)["DAYPASS_PIN"]
+    assert literals(directory)["DAYPASS_PIN"] == f"{old} {new}"
     report = (clone / ".github/workflows/access-report.yml").read_text()
     assert f'DAYPASS_PIN: "{new}"' in report
     third = release(clone, "three")
@@ -150,23 +168,131 @@ def test_two_releases_are_valid_while_an_upgrade_rolls(
     assert done.code == 2
     assert "Finish that upgrade first" in done.stderr
     for path in (RECONCILE, COMMANDS):
-        (there / path).write_text((there / path).read_text().replace(f"{old} {new}", new))
+        file = directory / path
+        file.write_text(file.read_text().replace(f"{old} {new}", new))
+        if path == RECONCILE:  # half taken out: the other half must not bring it back
+            assert "do not name the same releases" in init(box, clone, "--upgrade", *where).stderr
     assert init(box, clone, "--upgrade", *where).code == 0
-    assert literals(there)["DAYPASS_PIN"] == f"{new} {third}"
+    assert literals(directory)["DAYPASS_PIN"] == f"{new} {third}"
 
 
 def test_the_authorities_of_vault_are_a_literal_too(
     box: Box, clone: Path, control: Repository
 ) -> None:
-    there = clone.parent / "control"
+    directory, where = there(clone)
     assert init(box, clone, *flags(box, "--control", control.full_name)).code == 0
     path = clone / "access/daypass.yaml"
     path.write_text(path.read_text().replace("vault:\n", "vault:\n    caFile: access/ca.pem\n"))
-    where = ("--upgrade", "--control-directory", str(there))
-    assert "there is no access/ca.pem" in init(box, clone, *where).stderr
+    assert "there is no access/ca.pem" in init(box, clone, "--upgrade", *where).stderr
     (clone / "access/ca.pem").write_bytes(b"authorities")
-    assert init(box, clone, *where).code == 0
-    assert literals(there)["DAYPASS_VAULT_CA"] == hashlib.sha256(b"authorities").hexdigest()
+    assert init(box, clone, "--upgrade", *where).code == 0
+    assert literals(directory)["DAYPASS_VAULT_CA"] == hashlib.sha256(b"authorities").hexdigest()
+
+
+def test_what_its_jobs_believe_is_not_carried_over_from_the_governed_main(
+    box: Box, clone: Path, control: Repository
+) -> None:
+    """Two people who merge could name a Vault of theirs, and wait for the next upgrade."""
+    directory, where = there(clone)
+    asked = flags(box, "--control", control.full_name, *where)
+    assert init(box, clone, *asked).code == 0
+    before = {path: (directory / path).read_bytes() for path in (RECONCILE, COMMANDS)}
+    settings, evil = clone / "access/daypass.yaml", "https://vault.evil.example"
+    settings.write_text(
+        settings.read_text()
+        .replace(f"address: {VAULT}", f"address: {evil}")
+        .replace(f"audience: {VAULT}", "audience: evil\n    caFile: access/ca.pem")
+    )
+    (clone / "access/ca.pem").write_bytes(b"evil")
+    done = init(box, clone, "--upgrade", *where)
+    assert done.code == 2, done.said
+    for line in (
+        f"DAYPASS_VAULT_ADDRESS: '{VAULT}' → '{evil}'\n",
+        f"DAYPASS_VAULT_AUDIENCE: '{VAULT}' → 'evil'\n",
+        f"DAYPASS_VAULT_CA: '' → '{hashlib.sha256(b'evil').hexdigest()}'\n",
+        "needs another control repository",
+    ):
+        assert line in done.stderr
+    assert {path: (directory / path).read_bytes() for path in before} == before
+    assert init(box, clone, "--replace-values", "--upgrade").code == 2  # of what, is not said
+    done = init(box, clone, "--upgrade", *where, "--replace-values")
+    assert done.code == 0, done.said
+    assert f"DAYPASS_VAULT_ADDRESS: '{VAULT}' → '{evil}'\n" in done.stdout
+    assert literals(directory, COMMANDS)["DAYPASS_VAULT_ADDRESS"] == evil
+
+
+def test_a_second_governed_repository_has_the_same_vault_or_is_refused(
+    box: Box, clone: Path, control: Repository
+) -> None:
+    directory, where = there(clone)
+    asked = flags(box, "--control", control.full_name, *where)
+    assert init(box, clone, *asked).code == 0
+    before = (directory / RECONCILE).read_bytes()
+    server = f"{box.github.server_url}/{box.repository.full_name}"
+    second = empty_clone(clone.parent / "second", server)
+    (second / ".github").mkdir()
+    pin = release(second, "one")
+    done = init(box, second, *asked, "--vault", "https://other.example:8200")
+    assert done.code == 2, done.said
+    assert f"DAYPASS_VAULT_ADDRESS: '{VAULT}' → 'https://other.example:8200'" in done.stderr
+    assert not (second / "access").exists()
+    release(second, "two")
+    assert "are of another release" in init(box, second, *asked).stderr
+    assert (directory / RECONCILE).read_bytes() == before
+    release(second, "one")
+    done = init(box, second, *asked)
+    assert done.code == 0, done.said
+    assert f"  {pin}\n" in done.stdout
+    assert (directory / RECONCILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "plain", "other", "host", "none"])
+def test_only_a_checkout_of_the_control_repository_is_written_to(
+    box: Box, clone: Path, control: Repository, kind: str
+) -> None:
+    directory, _ = there(clone)
+    server = box.github.server_url
+    why = {
+        "folder": "it is a folder inside of",
+        "plain": "it is no git repository",
+        "other": f"its `origin` is 127.0.0.1/{box.repository.full_name}",
+        "host": f"its `origin` is github.com/{control.full_name}",
+        "none": "it has no remote `origin`",
+    }[kind]
+    if kind == "folder":
+        directory /= "sub"
+    elif kind in ("other", "host"):
+        origin = f"{server}/{box.repository.full_name}"
+        if kind == "host":
+            origin = f"ssh://git@ssh.github.com:443/{control.full_name}.git"
+        subprocess.run(["git", "remote", "set-url", "origin", origin], cwd=directory, check=True)
+    elif kind == "none":
+        subprocess.run(["git", "remote", "remove", "origin"], cwd=directory, check=True)
+    else:
+        directory = clone.parent / "plain"
+    directory.mkdir(exist_ok=True)
+    asked = ("--control", control.full_name, "--control-directory", str(directory))
+    done = init(box, clone, *flags(box, *asked))
+    assert done.code == 2, done.said
+    assert why in done.stderr
+    assert f"git clone {server}/{control.full_name}" in done.stderr
+    assert not (directory / ".github").exists()
+    assert not (clone / "access").exists()
+
+
+def test_an_id_is_compared_where_github_shows_the_repository(
+    box: Box, clone: Path, control: Repository
+) -> None:
+    done = init(box, clone, *flags(box, "--control", control.full_name, "--control-id", "42"))
+    assert done.code == 2, done.said
+    assert f"is repository {control.id} at GitHub, and --control-id says 42" in done.stderr
+    assert not (clone / "access").exists()
+    done = init(box, clone, *flags(box, "--control", "acme/unseen", "--control-id", "42"))
+    assert done.code == 0, done.said
+    assert "That acme/unseen is repository 42 is not proven: GitHub answered 404" in done.stderr
+    assert settings_of(clone).control == ControlSettings("acme/unseen", 42, "main")
+    assert "--upgrade\n     --control-directory ../unseen" in done.stdout
+    assert_narrow(done, clone)
 
 
 def test_a_set_up_that_moves_out_says_what_is_left(
@@ -178,7 +304,7 @@ def test_a_set_up_that_moves_out_says_what_is_left(
     path.write_text(path.read_text().replace("vault:\n", named))
     done = init(box, clone, "--upgrade")
     assert done.code == 0, done.said
-    assert f"git rm {RECONCILE} {COMMANDS}" in done.stdout
+    assert f"  git rm {RECONCILE}\n  git rm {COMMANDS}\n" in done.stdout
     assert f"{control.full_name}/{RECONCILE}@main" in (clone / APPLY).read_text()
 
 
@@ -203,7 +329,7 @@ def test_the_workflows_start_on_the_repositorys_own_branch(
     [
         (["--control-id", "7"], 2, "Name it: `--control OWNER/NAME`"),
         (["--control", "platform"], 2, "Write OWNER/NAME"),
-        (["--control", "acme/elsewhere"], 1, "GitHub answered 404"),
+        (["--control", "acme/elsewhere"], 1, "Create acme/elsewhere, or correct --control"),
         (["--control", "acme/x", "--control-id", "0"], 3, "access/daypass.yaml"),
         (["--control", "acme/platform", "--control-directory", "missing"], 2, "is no checkout of"),
         (["--control", "acme/platform", "--control-directory", "."], 2, "is no checkout of"),

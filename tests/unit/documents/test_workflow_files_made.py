@@ -16,6 +16,7 @@ from daypass.documents.workflows import (
     Literals,
     control_workflows,
     governed_workflows,
+    literals_of,
     pins_of,
 )
 from daypass.errors import UsageError
@@ -77,7 +78,18 @@ def test_they_start_on_the_default_branch(branch: str, control: ControlSettings 
     made = governed_workflows(branch, control)
     apply = yaml.safe_load(made[".github/workflows/access-apply.yml"])
     assert apply[True]["push"] == {"branches": [branch]}
-    assert not [path for path, text in made.items() if branch != "main" and b"[main]" in text]
+    named = [path for path, text in made.items() if re.search(rb"\bmain\b", text)]
+    assert branch == "main" or not named, "nor do the comments speak of another one"
+
+
+def test_what_a_control_repositorys_file_says_is_read_back() -> None:
+    odd = Literals((), 'https://x.example/"\\', "", "")
+    for known in (KNOWN, odd):
+        for content in control_workflows(CONTROL, known).values():
+            assert literals_of(content) == known.variables()
+    own = governed_workflows("main")[PRIVILEGED[0]]
+    assert literals_of(own)["DAYPASS_VAULT_CA"] == "${{ vars.DAYPASS_VAULT_CA }}"
+    assert pins_of(own) == ()
 
 
 @pytest.mark.parametrize("audience", ["${{github.token}}", "ä"])
