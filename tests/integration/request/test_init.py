@@ -72,6 +72,20 @@ def test_what_it_lays_is_sound_and_names_this_repository(box: Box, clone: Path) 
     assert again.code == 0, again.said
 
 
+def test_what_is_left_to_do_is_said_in_an_order_that_works(box: Box, clone: Path) -> None:
+    done = init(box, clone, *flags(box))
+    assert done.code == 0, done.said
+    said = " ".join(done.stdout.split())
+    order = (
+        *("make pin", "make the environment `daypass`", "two rulesets", "App is installed"),
+        *("by a pull request. Its runs fail", "daypass vault apply", "access/allowed_signers"),
+        *("another member of security", "daypass vault doctor --try", "daypass doctor github"),
+    )
+    places = [said.index(words) for words in order]
+    assert places == sorted(places)
+    assert not [line for line in done.stdout.replace(str(clone), "").splitlines() if len(line) > 80]
+
+
 def test_what_lies_there_is_left_alone(box: Box, clone: Path) -> None:
     mine = clone / "access/daypass.yaml"
     mine.parent.mkdir()
