@@ -238,6 +238,20 @@ def test_the_same_access_renders_the_same_bytes_in_any_order(
     assert render(desired(SETTINGS, resources)) == before
 
 
+def test_the_words_that_are_rendered_fit_a_terminal() -> None:
+    """Policies and bodies are what Vault gets, to the letter: they are as wide as they are."""
+    kept = {
+        line
+        for step in desired(SETTINGS, [resource("orders-db", level("read"))]).steps
+        if isinstance(step, Policy)
+        for line in step.text.splitlines()
+    }
+    said = render(desired(SETTINGS, [resource("orders-db", level("read"))])).splitlines()
+    words = [line for line in said if line.startswith("#") and line not in kept]
+    assert len(words) > 8
+    assert not [line for line in words if len(line) > 80]
+
+
 @given(st.from_regex(NAME_PATTERN, fullmatch=True), st.text(max_size=12))
 def test_no_mount_ever_brings_a_wildcard_or_a_second_block(name: str, mount: str) -> None:
     try:

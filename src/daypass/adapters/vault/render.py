@@ -22,8 +22,9 @@ _HEAD = """\
 #!/bin/sh
 # What daypass asks of {address}{namespace}, computed from access/.
 # It lets in {home}.
-# To review: each policy says what it allows. To lay in: `daypass vault apply`, which changes only
-# what differs, or this script on an empty Vault (VAULT=vault for HashiCorp's command).
+# To review: each policy says what it allows. To lay in: `daypass vault apply`,
+# which changes only what differs, or this script on an empty Vault
+# (VAULT=vault for HashiCorp's command).
 set -eu
 VAULT="${{VAULT:-bao}}"
 """
@@ -52,7 +53,8 @@ def _command(step: Step) -> str:
         return f"\"$VAULT\" policy write {shlex.quote(step.name)} - <<'HCL'\n{step.text}HCL\n"
     if isinstance(step, TransitKey) and step.imported:
         return (
-            "# The key is GitHub's: `daypass vault apply --app-key-file PEM` imports it, wrapped.\n"
+            "# The key is GitHub's, and is imported wrapped:\n"
+            "#   daypass vault apply --app-key-file PEM\n"
         )
     target = f"{step.table}/{path}" if isinstance(step, Mount) else path
     body = json.dumps(step.body, indent=2)
@@ -61,7 +63,7 @@ def _command(step: Step) -> str:
 
 def _expected(setup: Setup) -> Iterable[str]:
     """What the database's administrator lays in; `daypass vault doctor` looks whether it is so."""
-    yield "\n# Not daypass's: each secrets engine's role, whose default_ttl and max_ttl both are\n"
+    yield "\n# Not daypass's: each secrets engine's role, with its default_ttl and max_ttl\n"
     wanted = {(role.mount, role.role, role.length) for role in setup.roles}
     for mount, role, length in sorted(wanted):
         yield f"#   {mount}/roles/{role}  {length}\n"
