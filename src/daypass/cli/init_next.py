@@ -32,20 +32,22 @@ At GitHub, before any push: {control} is written by the platform's owners alone,
 {branch} has the README's rules without any bypass. If it is private, let the organisation's
 repositories use its workflows (Settings, Actions, General, Access)."""
 _RULES: Final = """\
-Give {branch} its two rulesets, which the App alone may pass by. The App is installed on this
-repository alone."""
+Still before any push: give {branch} its two rulesets. The App, which is installed on this
+repository alone, passes by the one that wants pull requests; the other has no bypass."""
 _LAID: Final = "Commit {directory}, and bring it to {branch} of {control}."
 _NOT_LAID: Final = """\
 Lay the privileged workflows into a clone of {control} beside this one, and bring them to its
 branch {branch}: `daypass init --upgrade --control-directory ../{name}`."""
 _PULL_REQUEST: Final = """\
-Bring all of this to {branch} by a pull request. Its runs fail until Vault knows them."""
+Bring all of this to {branch} by a pull request. Its check `validate and plan` fails this once:
+{branch} has nothing to compare with. Require that check from then on. Runs fail until Vault knows
+them."""
 _VAULT: Final = """\
 From a clone of {branch}: `daypass vault render`, to review; then an operator of Vault runs
 `daypass vault apply --app-key-file PEM --write-signers`."""
 _FINGERPRINT: Final = """\
 Bring the fingerprint that it prints (spec.evidence.fingerprint) and access/allowed_signers to
-{branch} by a pull request that another member of {owners} approves than its author."""
+{branch} by a pull request. A member of {owners} who is not its author approves it."""
 _PROVE: Final = "Run `daypass vault doctor --try` and `daypass doctor github`."
 _SMALL: Final = """\
 The set-up is the small one: the workflows that Vault trusts are where requesters can write, and
