@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daypass.adapters.github.transport import Transport
 from daypass.cli.main import main
 from daypass.model.names import SETTINGS_PATH, Kind
 from daypass.sandbox.github import GitHub
@@ -24,6 +25,7 @@ from daypass.sandbox.person import Person, Proposal, make_home
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daypass.sandbox.github.accounts import Team
     from daypass.sandbox.github.state import Repository
 
 pytestmark = pytest.mark.integration
@@ -52,9 +54,11 @@ class House:
     repository: Repository
     control: Repository
     people: dict[str, Person]
+    owners: Team
 
     def set_right(self) -> None:
-        """As README wants it: two rulesets, CODEOWNERS, the environment."""
+        """As README wants it: two rulesets, CODEOWNERS, the environment, the owners' team."""
+        self.github.teams[self.owners.slug] = self.owners
         new_id = self.github.directory.new_id
         for repository, bypass in (
             (self.repository, {self.github.app.bot.id}),
@@ -116,7 +120,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with GitHub.start(root / "github") as github:
         names = ("alice", "carol", "dave")
         accounts = {name: github.add_member(name) for name in names}
-        github.add_team("security", [accounts["dave"]])
+        owners = github.add_team("security", [accounts["dave"]])
         admin = accounts["dave"]
         repository = github.create_repository("access", admin=admin, members=accounts.values())
         control = github.create_repository("control", admin=admin, app=False)
@@ -138,7 +142,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             make_home(root / name, name)
             people[name] = Person(github, repository, account, github.token(account), root / name)
         people["dave"].git("status")  # clones
-        yield House(github, repository, control, people)
+        yield House(github, repository, control, people, owners)
 
 
 @pytest.fixture
@@ -470,6 +474,42 @@ def test_a_control_repository_that_its_requesters_write_or_an_app_passes(
     controlled.control.rules.bypass.clear()
     controlled.control.roles = dict(controlled.repository.roles)
     assert ask().wrong() == {"control-writers": "different"}
+
+
+def test_nobody_but_owners_of_the_foundation_writes_both(controlled: House, ask: Any) -> None:
+    ids = {name: person.account.id for name, person in controlled.people.items()}
+    erin = controlled.github.add_member("erin")  # who may write everything, until told otherwise
+    # carol and dave (of a team) are owners of the foundation; erin only asks.
+    controlled.control.roles = {ids["dave"]: "admin", ids["carol"]: "write"}
+    controlled.repository.roles[erin.id] = "write"
+    told = ask()
+    assert (told.code, told.wrong()) == (0, {})
+    assert "both: carol, dave, owners of the foundation" in told.why("control-writers")
+    controlled.control.roles[ids["alice"]] = "maintain"
+    told = ask()
+    assert (told.code, told.wrong()) == (1, {"control-writers": "different"})
+    assert told.why("control-writers").endswith("daypass.yaml: alice")
+    controlled.control.roles[ids["alice"]] = "read"
+    assert ask().code == 0
+    # Of a team that is pinned by another id nobody is known.
+    named = settings(controlled.github, controlled.repository, controlled.control)
+    controlled.bring({SETTINGS_PATH: named + b"  teams: {security: 4711}\n"})
+    assert (ask().code, ask().wrong()) == (7, {"control-writers": "not visible"})
+
+
+@pytest.mark.parametrize("name", ["access", "control"])
+@pytest.mark.usefixtures("controlled")
+def test_a_list_of_no_collaborators_is_not_visible(
+    ask: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pages = Transport.pages
+
+    def shown(self: Transport, path: str, *more: Any) -> Iterator[Any]:
+        found = pages(self, path, *more)
+        return iter(()) if path.startswith(f"/repos/acme/{name}/collaborators") else found
+
+    monkeypatch.setattr(Transport, "pages", shown)
+    assert (ask().code, ask().wrong()) == (7, {"control-writers": "not visible"})
 
 
 def test_words_for_people_and_a_group_that_is_unknown(

@@ -10,18 +10,28 @@ from daypass.adapters.github.doctor.guards import read_guards
 from daypass.adapters.github.doctor.reading import NotVisibleError
 from daypass.adapters.github.doctor.repository import repository
 from daypass.adapters.github.doctor.rules import judge
+from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from daypass.adapters.github.doctor.owners import FoundationOwners
     from daypass.adapters.github.doctor.reading import Reader
     from daypass.model.settings import ControlSettings
 
 _SHOWN: Final = 10  # logins in one sentence
+_ABOVE: Final = ("maintain", "admin")  # permissions that include writing
 
 
-def examine_control(governed: Reader, control: ControlSettings) -> Iterator[Finding]:
+def examine_control(
+    governed: Reader, control: ControlSettings, foundation: FoundationOwners
+) -> Iterator[Finding]:
     """Whether Vault's bound name is still that repository, and who can change what mints.
+
+    Args:
+        governed: reads the repository that asks.
+        control: the one that mints, by the settings.
+        foundation: the owners of the foundation, who may write both.
 
     Raises ForgeUnavailableError.
     """
@@ -56,7 +66,7 @@ def examine_control(governed: Reader, control: ControlSettings) -> Iterator[Find
         for finding in judge(reader, control.branch, guards, None):
             advice = finding.check == "review-by-owner" and finding.state.is_wrong
             yield _as_control(finding, advice=advice)
-    yield _writers(governed, reader)
+    yield _writers(governed, reader, foundation)
 
 
 def _as_control(finding: Finding, *, advice: bool) -> Finding:
@@ -66,24 +76,43 @@ def _as_control(finding: Finding, *, advice: bool) -> Finding:
     return Finding(check, state, finding.what, finding.why, finding.mend, proves)
 
 
-def _writers(governed: Reader, control: Reader) -> Finding:
+def _writers(governed: Reader, control: Reader, foundation: FoundationOwners) -> Finding:
     """Who may write the repository that mints, beside who may write the one that asks."""
     check, what = "control-writers", f"who may write {control.name}"
-    path = "/collaborators?permission=push"
     try:
-        minting = dict(control.pages(_collaborator, path))
-        asking = dict(governed.pages(_collaborator, path))
+        minting, asking = _may_write(control), _may_write(governed)
+        both = minting.keys() & asking.keys()
+        others = foundation.strangers(governed, both)
     except NotVisibleError as error:
-        mend = (f"{control.gh} auth login   # as an account with write access to both",)
+        as_one = "as an account with write access to both"
+        mend = (f"{control.gh} auth login --scopes read:org   # {as_one}",)
         return Finding(check, State.NOT_VISIBLE, what, str(error), mend)
-    both = minting.keys() & asking.keys()
     told = f"{control.name} is written by {_names(minting, minting.keys())}"
-    if asking and both == asking.keys():
-        why = f"{told}: everyone who may write {governed.name}, so it keeps nothing apart"
-        open_settings = f"{control.gh} browse --repo {control.name} --settings   # Collaborators"
-        return Finding(check, State.DIFFERENT, what, why, (open_settings,))
-    others = f"{len(asking)} may write {governed.name}; both: {_names(minting, both)}"
-    return Finding(check, State.SOUND, what, f"{told}. {others}")
+    if others:
+        why = (
+            f"{told}. These may write {governed.name} too, and are no owners of the foundation in "
+            f"{SETTINGS_PATH}: {_names(minting, others)}"
+        )
+        page = f"{control.gh} browse --repo {control.name} --settings"
+        mend = (f"{page}   # Collaborators and teams: take their write access away",)
+        return Finding(check, State.DIFFERENT, what, why, mend)
+    count = f"{len(asking)} may write {governed.name}"
+    owners = ", owners of the foundation" if both else ""
+    return Finding(
+        check, State.SOUND, what, f"{told}. {count}; both: {_names(minting, both)}{owners}"
+    )
+
+
+def _may_write(reader: Reader) -> Mapping[int, str]:
+    """The accounts that may write that repository, by id. Raises NotVisibleError if none is shown.
+
+    All are asked for: GitHub does not promise that a list for one permission is exact.
+    """
+    path = "/collaborators"
+    found = {number: login for number, login, writes in reader.pages(_collaborator, path) if writes}
+    if not found:
+        raise NotVisibleError(f"GitHub showed no account that may write {reader.name}")
+    return found
 
 
 def _names(logins: Mapping[int, str], ids: Collection[int]) -> str:
@@ -92,5 +121,8 @@ def _names(logins: Mapping[int, str], ids: Collection[int]) -> str:
     return (", ".join(chosen[:_SHOWN]) or "no account") + more
 
 
-def _collaborator(value: Any) -> tuple[int, str]:
-    return wire.number(value["id"]), wire.text(value["login"])
+def _collaborator(value: Any) -> tuple[int, str, bool]:
+    """Id, login, and whether the account may write; it may, where GitHub does not say."""
+    given = value.get("permissions") or {}
+    may = given.get("push") is not False or any(given.get(name) is True for name in _ABOVE)
+    return wire.number(value["id"]), wire.text(value["login"]), may

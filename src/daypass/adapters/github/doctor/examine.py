@@ -110,7 +110,7 @@ def _findings(
     if settings.control is not None:
         # There the rules of this repository keep mistakes off main, and nothing rests on them.
         yield from map(_as_advice, rules)
-        yield from examine_control(reader, settings.control)
+        yield from examine_control(reader, settings.control, foundation_owners(catalogue))
         return
     yield from rules
     owners = foundation_owners(catalogue)
@@ -135,11 +135,11 @@ def foundation_owners(catalogue: Catalogue) -> FoundationOwners:
             elif settings.counts_team(slug):
                 teams[slug] = settings.team_id(slug)
     people = [catalogue.identities[name] for name in sorted(names) if name in catalogue.identities]
-    organisation = settings.github.owner
+    organisation, number = settings.github.owner, settings.github.owner_id
     words = [f"@{organisation}/{slug}" for slug in sorted(teams)]
     words += [f"@{item.github_login}" for item in people if item.github_login]
     accounts = frozenset(item.github_id for item in people if item.github_id is not None)
-    return FoundationOwners(organisation, teams, accounts, tuple(words))
+    return FoundationOwners(organisation, number, teams, accounts, tuple(words))
 
 
 def _seen(check: str, what: str, ask: Callable[[], Iterable[Finding]]) -> tuple[Finding, ...]:

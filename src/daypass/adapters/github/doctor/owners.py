@@ -10,11 +10,12 @@ from urllib.parse import quote
 from daypass.adapters.github import wire
 from daypass.adapters.github.doctor.finding import Finding, State
 from daypass.adapters.github.doctor.reading import NotVisibleError
+from daypass.adapters.github.teams import path_of
 from daypass.documents.codeowners import MOST_BYTES, PLACES, deciding, parse
 from daypass.model.names import RULES_FOLDERS, SETTINGS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from daypass.adapters.github.doctor.reading import Reader
     from daypass.documents.codeowners import OwnerRule
@@ -36,6 +37,7 @@ class FoundationOwners:
     """The owners of the foundation: a change of it counts only with their approval."""
 
     organisation: str
+    organisation_id: int
     teams: Mapping[str, int | None]  # slug → the id that pins it
     accounts: frozenset[int]  # numeric ids
     words: tuple[str, ...]  # as CODEOWNERS would write them, for commands
@@ -56,6 +58,24 @@ class FoundationOwners:
             pinned = self.teams[slug]
             return pinned is None or reader.team(self.organisation, slug) == pinned
         return reader.account(organisation) in self.accounts
+
+    def strangers(self, reader: Reader, ids: Collection[int]) -> frozenset[int]:
+        """Those of these accounts that are none of the owners, whose teams are asked for members.
+
+        Raises NotVisibleError, ForgeUnavailableError, ForgeRefusedError.
+        """
+        left, hidden = frozenset(ids) - self.accounts, ""
+        for slug, pinned in sorted(self.teams.items()):
+            if not left:
+                break
+            team = path_of(self.organisation, self.organisation_id, slug, pinned)
+            try:
+                left -= reader.members(team)
+            except NotVisibleError as error:
+                hidden = str(error)
+        if left and hidden:
+            raise NotVisibleError(hidden)
+        return left
 
 
 def examine_owners(reader: Reader, branch: str, foundation: FoundationOwners) -> Iterator[Finding]:

@@ -77,6 +77,11 @@ class Reader:
             raise NotVisibleError(f"GitHub answered 404 to GET {path}")
         return wire.read(_id, found)
 
+    def members(self, team: str) -> frozenset[int]:
+        """The numeric ids of a team's members, child teams' included; the team is a path."""
+        found = self._ask(lambda: list(self.transport.pages(f"{team}/members")))
+        return frozenset(wire.read_all(_id, found))
+
     def _path(self, path: str) -> str:
         owner, _, name = self.name.partition("/")
         return f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}{path}"
