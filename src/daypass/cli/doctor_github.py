@@ -124,7 +124,8 @@ def show(examined: Examined) -> None:
         _show(item, told)
         told.update(item.mend)
     colour = "green" if examined.is_proved else "red"
-    output.say(output.styled(output.printable(examined.verdict), "bold", colour))
+    for line in _lines(examined.verdict, _WIDTH):
+        output.say(output.styled(line, "bold", colour))
 
 
 def _show(item: Finding, told: Collection[str]) -> None:
@@ -134,12 +135,7 @@ def _show(item: Finding, told: Collection[str]) -> None:
     """
     mark = output.styled(f"{item.state!s:<12}", _COLOURS.get(str(item.state), "red"))
     text = f"{item.what}: {item.why}" if item.why else item.what
-    lines = textwrap.wrap(
-        output.printable(text),
-        _WIDTH - len(_INDENT),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = _lines(text, _WIDTH - len(_INDENT))
     output.say(f"{mark} {lines[0]}")
     for line in lines[1:]:
         output.say(_INDENT + line)
@@ -148,3 +144,9 @@ def _show(item: Finding, told: Collection[str]) -> None:
             output.say(f"{_INDENT}  (as above)")
             break
         output.say(f"{_INDENT}  {output.printable(command)}")
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        output.printable(text), width, break_long_words=False, break_on_hyphens=False
+    )

@@ -37,7 +37,8 @@ class Examined:
     """What was found, and what it comes to."""
 
     findings: tuple[Finding, ...]
-    is_proved: bool  # that two people with write access cannot mint
+    # That two people with write access cannot mint, as far as GitHub goes: Vault is not asked.
+    is_proved: bool
     verdict: str
 
 
@@ -72,13 +73,16 @@ def judged(findings: Sequence[Finding], settings: Settings) -> Examined:
         )
     elif settings.control is not None:
         verdict = (
-            f"proved: what mints is in {settings.control.repository}, which people with write "
-            "access to this repository cannot change. Its administrators can"
+            "proved at GitHub, provided that Vault binds it (run `daypass vault doctor`): what "
+            f"mints is in {settings.control.repository}, which of the people with write access to "
+            "this repository only owners of the foundation can change. Its administrators can"
         )
     else:
         verdict = (
-            "proved: people with write access cannot change what mints without an owner of the "
-            "foundation. Administrators of the repository can change these rules"
+            "proved at GitHub, provided that Vault binds it (run `daypass vault doctor`) and that "
+            "only administrators set an environment's variables (untried): people with write "
+            "access cannot change what mints without an owner of the foundation. Administrators "
+            "of the repository can change these rules"
         )
     return Examined(tuple(findings), not wrong and not hidden, verdict)
 
