@@ -381,6 +381,9 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     assert (runs.code, runs.stdout.count("\n")) == (0, 1), runs.said
     assert acting.daypass(carol, "doctor", BAO_TOKEN=token).stdout == well.stdout
     none = acting.daypass(carol, "doctor")
+    assert (none.code, "there is no Vault token" in none.stdout) == (2, True), none.said
+    assert "proved at GitHub" in none.stdout
+    none = acting.daypass(carol, "doctor", "runs")
     assert (none.code, "there is no Vault token" in none.stderr) == (2, True), none.said
     beat = box.bao.client.read("daypass/data/daypass/notes/heartbeat")
     assert beat is not None

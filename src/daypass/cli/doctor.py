@@ -17,10 +17,12 @@ from daypass.model.instant import Duration
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from daypass.adapters.github.doctor.examine import Examined
     from daypass.ledger.usable import StillUsable
     from daypass.model.instant import Instant
+    from daypass.model.settings import Settings
 
 _GROUPS: Final = ("runs", "github")
 
@@ -70,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Ask, and say what is wrong; exit 1 if anything is, 7 if what a proof needs is not visible."""
+    """Ask, and say what is wrong; exit 1 if anything is, 7 if what a proof needs is not visible.
+
+    A half that was not asked for by name and cannot be looked at does not keep back the other.
+    """
     asked = tuple(arguments.groups) or _GROUPS
     unknown = next((name for name in asked if name not in _GROUPS), None)
     if unknown is not None:
@@ -78,28 +83,45 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             f"doctor has no group {unknown!a}",
             remedy="Run `daypass doctor`, `daypass doctor runs` or `daypass doctor github`.",
         )
-    runs = _look_at_runs(arguments) if "runs" in asked else None
+    runs: _Runs | DaypassError | None = None
+    if "runs" in asked:
+        runs = _runs_or_why_not(arguments, must="runs" in arguments.groups)
     examined = None
     if "github" in asked:
         examined = _look_at_github(arguments, must="github" in arguments.groups)
     _say(arguments.format, runs, examined, is_asked="github" in asked)
-    if runs is not None and runs.wrong:
-        return ExitCode.FAILED
-    return doctor_github.code_of(examined) if examined is not None else ExitCode.DONE
+    codes = (_code_of(runs), doctor_github.code_of(examined) if examined else ExitCode.DONE)
+    return ExitCode.FAILED if ExitCode.FAILED in codes else codes[0] or codes[1]
 
 
-def _look_at_runs(arguments: argparse.Namespace) -> _Runs:
-    """Ask Vault, with an operator's token."""
-    from daypass.adapters.vault.issuer import irrevocable_leases
-    from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.session import login_token
+def _code_of(runs: _Runs | DaypassError | None) -> ExitCode:
+    if isinstance(runs, DaypassError):
+        return runs.exit_code
+    return ExitCode.FAILED if runs is not None and runs.wrong else ExitCode.DONE
 
+
+def _runs_or_why_not(arguments: argparse.Namespace, *, must: bool) -> _Runs | DaypassError:
+    """Ask Vault; the error if it cannot be asked and was not named: GitHub's half is still said."""
     try:
         limit = Duration.parse(arguments.heartbeat)
     except ValueError as error:
         raise UsageError(str(error), remedy="Write an age such as 30m or 2h.") from error
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
+    try:
+        return _look_at_runs(directory, settings, limit)
+    except DaypassError as error:
+        if must:
+            raise
+        return error
+
+
+def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs:
+    """Ask Vault, with an operator's token."""
+    from daypass.adapters.vault.issuer import irrevocable_leases
+    from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.adapters.vault.session import login_token
+
     with login_token(
         settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
     ) as session:
@@ -126,20 +148,34 @@ def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | 
         return doctor_github.unseen(error, settings)  # what Vault says of the runs is still said
 
 
-def _say(form: str, runs: _Runs | None, examined: Examined | None, *, is_asked: bool) -> None:
+def _say(
+    form: str,
+    runs: _Runs | DaypassError | None,
+    examined: Examined | None,
+    *,
+    is_asked: bool,
+) -> None:
+    unseen = ""
+    if isinstance(runs, DaypassError):
+        unseen = f"the bot's runs, by Vault: {runs.message}. {runs.remedy}"
+        runs = None
     if form == "json":
-        found = runs.to_json() if runs is not None else {}
+        found: dict[str, Any] = {"wrong": [unseen]} if unseen else {}
+        found |= runs.to_json() if runs is not None else {}
         if is_asked:
             found["github"] = None if examined is None else doctor_github.as_json(examined)
         output.say_json(found)
         return
     if runs is not None:
         _show(runs.beat, runs.wrong, runs.usable)
+    if unseen:
+        doctor_github.show_unseen(unseen)
     if examined is not None:
         doctor_github.show(examined)
     elif is_asked:
-        mark = output.styled("not visible", "yellow")
-        output.say(f"{mark}  GitHub's half: there is no token; `gh auth login`, or set GH_TOKEN")
+        doctor_github.show_unseen(
+            "GitHub's half: there is no token; `gh auth login`, or set GH_TOKEN"
+        )
 
 
 def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) -> list[str]:

@@ -133,17 +133,26 @@ def _show(item: Finding, told: Collection[str]) -> None:
 
     A command that stands further up is not told again.
     """
-    mark = output.styled(f"{item.state!s:<12}", _COLOURS.get(str(item.state), "red"))
     text = f"{item.what}: {item.why}" if item.why else item.what
-    lines = _lines(text, _WIDTH - len(_INDENT))
-    output.say(f"{mark} {lines[0]}")
-    for line in lines[1:]:
-        output.say(_INDENT + line)
+    _say(str(item.state), text)
     for command in item.mend:
         if command in told:
             output.say(f"{_INDENT}  (as above)")
             break
         output.say(f"{_INDENT}  {output.printable(command)}")
+
+
+def show_unseen(text: str) -> None:
+    """For people: something that could not be looked at, and why."""
+    _say("not visible", text)
+
+
+def _say(state: str, text: str) -> None:
+    mark = output.styled(f"{state:<12}", _COLOURS.get(state, "red"))
+    lines = _lines(text, _WIDTH - len(_INDENT))
+    output.say(f"{mark} {lines[0]}")
+    for line in lines[1:]:
+        output.say(_INDENT + line)
 
 
 def _lines(text: str, width: int) -> list[str]:

@@ -24,6 +24,7 @@ from daypass.sandbox.person import Person, Proposal, make_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from daypass.sandbox.github.accounts import Team
     from daypass.sandbox.github.state import Repository
@@ -530,3 +531,31 @@ def test_words_for_people_and_a_group_that_is_unknown(
     monkeypatch.setattr("daypass.adapters.github.person.person_token", lambda _: None)
     assert main(["-C", str(dave.clone), "doctor", "github"]) == 1
     assert "there is no GitHub token" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("token", "alone"), [("", 2), ("a-token", 1)])
+def test_without_vault_githubs_half_is_said_all_the_same(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    token: str,
+    alone: int,
+) -> None:
+    dave = house.people["dave"]
+    monkeypatch.setenv("HOME", str(tmp_path))  # no token of a log-in either
+    monkeypatch.setenv("VAULT_TOKEN", token)
+    monkeypatch.delenv("BAO_TOKEN", raising=False)
+    monkeypatch.setenv("GH_TOKEN", dave.token.reveal())
+    words = ["-C", str(dave.clone), "doctor"]
+    assert main(words) == alone
+    out = " ".join(capsys.readouterr().out.split())
+    assert "not visible the bot's runs, by Vault: " in out
+    assert "proved at GitHub" in out
+    house.repository.rules.code_owners = False
+    assert main([*words, "--format", "json"]) == 1  # the worse of the two
+    told = json.loads(capsys.readouterr().out)
+    assert told["github"]["proved"] is False
+    assert told["wrong"][0].startswith("the bot's runs, by Vault: ")
+    assert main([*words, "runs"]) == alone
+    assert capsys.readouterr().err.startswith("error: ")
