@@ -2,13 +2,14 @@
 
 Patterns are those of gitignore, except that `!`, character ranges and an escaped `#` do not work,
 and that a last segment `*` reaches no deeper than its folder. A line without owners takes what it
-matches out of everyone's ownership.
+matches out of everyone's ownership. What GitHub makes of some spellings (`//a`, `./a`, `**.yml`) is
+documented nowhere: such a line is never relied on, and counts against all that it could match.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ MOST_BYTES: Final = 3_000_000  # GitHub does not load a file of 3 MB and more
 _WORD: Final = re.compile(r"(?:\\.|[^\s\\])+")
 _ANY: Final = "**"
 _ONE: Final = "*"
+_DOTS: Final = (".", "..")
+_ODD: Final = re.compile(r"[][]|\\(?!\s)")  # ranges, and escapes of anything but a space
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,27 @@ class OwnerRule:
     line: int
     pattern: str
     owners: tuple[str, ...]
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether there is one way only to read the pattern."""
+        parts = self.pattern.removeprefix("/").removesuffix("/").split("/")
+        odd = any(part in _DOTS or (_ANY in part and part != _ANY) for part in parts)
+        doubled = "//" in self.pattern or self.pattern.startswith("!")
+        return not (odd or doubled or _ODD.search(self.pattern))
+
+    @cached_property
+    def at_most(self) -> OwnerRule:
+        """The rule that matches all that this one could match, however it is read."""
+        if self.is_plain:
+            return self
+        bare = self.pattern.removeprefix("!")
+        parts = [part for part in bare.split("/") if part not in ("", ".")]
+        wide = [_widest(part) for part in parts]
+        is_anchored = re.match(r"/?[^/.]|/?\.[^/.]", bare) and "/" in bare.rstrip("/")
+        lead = "/" if is_anchored else f"{_ANY}/"
+        everything = ".." in parts or not parts
+        return replace(self, pattern=_ANY if everything else lead + "/".join(wide))
 
     @cached_property
     def _segments(self) -> tuple[str, ...]:
@@ -101,7 +125,7 @@ def parse(text: str) -> tuple[OwnerRule, ...]:
     rules = []
     for number, line in enumerate(text.split("\n"), 1):
         words = _words(line)
-        if words and not words[0].startswith("!"):
+        if words:
             rules.append(OwnerRule(number, words[0], tuple(words[1:])))
     return tuple(rules)
 
@@ -120,8 +144,11 @@ def deciding(rules: Iterable[OwnerRule], area: str) -> tuple[tuple[OwnerRule, ..
     found: list[OwnerRule] = []
     folder = area.removesuffix("/") if area.endswith("/") else None
     for rule in reversed(tuple(rules)):
+        most = rule.at_most
         covers = rule.matches(area) if folder is None else rule.covers(folder)
-        if covers or (folder is not None and rule.touches(folder)):
+        covers = covers and rule.is_plain
+        touches = most.matches(area) if folder is None else most.touches(folder)
+        if covers or touches:
             found.append(rule)
         if covers:
             return tuple(found), True
@@ -135,6 +162,15 @@ def _words(line: str) -> list[str]:
             break
         words.append(word)
     return words
+
+
+def _widest(part: str) -> str:
+    """A segment that matches all that this one could match, however it is read."""
+    if _ODD.search(part):
+        return _ANY
+    if _ANY in part and part != _ANY:
+        return f"{_ANY}/{re.sub('[*]+', _ONE, part)}"
+    return part
 
 
 def _takes_all(rest: Sequence[str]) -> bool:

@@ -57,15 +57,16 @@ def test_a_line_without_owners_and_what_does_not_work_in_this_file() -> None:
     rules = parse("a\\ b @x\n!c @y\n[ab] @z\n  # d @w\n/ @v\n\n\\*.c @u # e\n")
     assert [(rule.pattern, rule.owners) for rule in rules] == [
         ("a\\ b", ("@x",)),
+        ("!c", ("@y",)),
         ("[ab]", ("@z",)),
         ("/", ("@v",)),
         ("\\*.c", ("@u",)),
     ]
     assert rules[0].matches("a b")
-    assert not rules[1].matches("a")
     assert not rules[2].matches("a")
-    assert rules[3].matches("*.c")
-    assert not rules[3].matches("x.c")
+    assert not rules[3].matches("a")
+    assert rules[4].matches("*.c")
+    assert not rules[4].matches("x.c")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,39 @@ def test_every_rule_that_may_own_a_part_decides_of_a_folder() -> None:
     assert deciding(rules[2:], "access/policies/")[1] is False
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "//.github/",
+        "./.github/",
+        "/./.github/",
+        "/x/../.github/",
+        "/.github//workflows/",
+        "/**.yml",
+        "/.github/**.yml",
+        "/[.]github/",
+        "\\.github/",
+        "!/.github/",
+        "//",
+        ".",
+    ],
+)
+def test_a_pattern_that_can_be_read_in_more_than_one_way(pattern: str) -> None:
+    """It counts against what it could match, and gives nothing to its owners."""
+    rules = parse(f"* @a\n{pattern} @b\n")
+    found, whole = deciding(rules, ".github/")
+    assert (whole, [rule.line for rule in found]) == (True, [2, 1])
+    assert deciding(rules[1:], ".github/")[1] is False
+
+
+@pytest.mark.parametrize(
+    "pattern", ["/docs/**.md", "/docs//", "!/docs/", "/docs/[ab]", "/docs/\\*.md"]
+)
+def test_it_counts_against_nothing_else(pattern: str) -> None:
+    found, _ = deciding(parse(f"/.github/ @a\n{pattern}\n"), ".github/")
+    assert [rule.line for rule in found] == [1]
+
+
 SEGMENTS = st.sampled_from(["a", "b", "*", "**", "a*", "?"])
 PATTERNS = st.builds(
     lambda lead, parts, tail: lead + "/".join(parts) + tail,
@@ -123,3 +157,4 @@ def test_no_path_belies_what_is_said_of_its_folder(
         assert rule.matches(path)
     if rule.matches(path):
         assert rule.touches("/".join(folder))
+        assert rule.at_most.matches(path)

@@ -128,8 +128,11 @@ def _area(
             what = f"{path}: who owns {area}"
             return Finding(f"{_CHECK} {area}", State.NOT_VISIBLE, what, str(error))
         if others:
+            by = f"by line {rule.line}"
+            if not rule.is_plain:
+                by += f" (`{rule.pattern}`, which can be read in more than one way)"
             why = (
-                f"by line {rule.line} a review of {', '.join(others[:_SHOWN])} is enough, who "
+                f"{by} a review of {', '.join(others[:_SHOWN])} is enough, who "
                 "is no owner of the foundation in access/daypass.yaml"
             )
             return replace(base, why=why)
