@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 _PIN_VARIABLE: Final = "DAYPASS_PIN"
+_ANOTHER_AUDIENCE: Final = (
+    "people with write access can set one of the repository, which then stands in: the job would "
+    "refuse to log in. Vault refuses another audience, so nothing is minted by it"
+)
 _WIDTH: Final = 80
 _INDENT: Final = " " * 13
 _COLOURS: Final = {"sound": "green", "advice": "yellow", "not visible": "yellow"}
@@ -77,11 +81,13 @@ def _variables(tree: WorkTree, catalogue: Catalogue) -> Iterator[Variable]:
     from daypass.adapters.github.doctor.environment import Variable
 
     vault = catalogue.settings.vault
-    yield Variable(_PIN_VARIABLE, None, _digest_of(RELEASE_PATH))
+    yield Variable(_PIN_VARIABLE, None, _digest_of(RELEASE_PATH), is_pin=True)
     yield Variable(ADDRESS_VARIABLE, vault.address, shlex.quote(vault.address))
     # Vault itself refuses another audience.
     audience = shlex.quote(vault.audience)
-    yield Variable(AUDIENCE_VARIABLE, vault.audience, audience, proves=False)
+    yield Variable(
+        AUDIENCE_VARIABLE, vault.audience, audience, proves=False, absent=_ANOTHER_AUDIENCE
+    )
     if vault.ca_file is not None:
         file = tree.root / vault.ca_file
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

@@ -305,7 +305,9 @@ class Box:
             self.variables.update(known.variables())
             if pin is None:  # no file has that digest, and nothing is installed
                 self.variables["DAYPASS_PIN"] = hashlib.sha256(b"").hexdigest()
-            # Only the default branch gets it, and only administrators set its variables.
+            # The report's job, which has no environment, installs by the repository's own.
+            self.repository.variables["DAYPASS_PIN"] = self.variables["DAYPASS_PIN"]
+            # Only the default branch gets it.
             self.repository.environments[ENVIRONMENT] = Environment(
                 self.github.directory.new_id(),
                 ENVIRONMENT,

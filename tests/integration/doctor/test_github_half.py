@@ -76,6 +76,7 @@ class House:
         self.repository.environments = {
             "daypass": Environment(new_id(), "daypass", [("main", "branch")], dict(VARIABLES))
         }
+        self.repository.variables = {"DAYPASS_PIN": VARIABLES["DAYPASS_PIN"]}
 
     def bring(self, changes: dict[str, bytes | None]) -> None:
         """Changes on main, by the App's way past the rules."""
@@ -403,6 +404,49 @@ def test_a_variable_of_the_repository_cannot_stand_in(house: House, ask: Any) ->
     variables["DAYPASS_VAULT_ADDRESS"] = "https://elsewhere.example"
     told = ask()
     assert told.wrong() == {"environment-variable DAYPASS_VAULT_ADDRESS": "different"}
+
+
+OLD, NEW = "0" * 64, "a1" * 32
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        ("   ", "missing"),
+        ("*", "different"),
+        ("z" * 64, "different"),
+        (f"{OLD} {NEW} {OLD}", "different"),
+        (f"{OLD}\n{NEW}", "different"),
+        (f"{OLD} {NEW}", "advice"),
+        (f"{OLD} {OLD}", "sound"),
+        (NEW, "sound"),
+    ],
+)
+def test_a_pin_is_one_digest_and_two_while_an_upgrade_rolls(
+    house: House, ask: Any, value: str, state: str
+) -> None:
+    house.repository.environments["daypass"].variables["DAYPASS_PIN"] = value
+    house.repository.variables["DAYPASS_PIN"] = value
+    told = ask()
+    assert told.state("environment-variable DAYPASS_PIN") == state
+    assert told.state("repository-variable DAYPASS_PIN") == state
+    assert told.code == (0 if state in ("advice", "sound") else 1)
+    assert told.value["proved"] is (state != "missing")
+
+
+def test_the_report_has_its_own_pin_and_variables_have_many_pages(house: House, ask: Any) -> None:
+    variables = house.repository.environments["daypass"].variables
+    variables.update({f"A{number}": "1" for number in range(70)})
+    assert ask().code == 0
+    house.repository.variables.clear()
+    del variables["DAYPASS_VAULT_AUDIENCE"]
+    told = ask()
+    assert told.wrong() == {
+        "repository-variable DAYPASS_PIN": "missing",
+        "environment-variable DAYPASS_VAULT_AUDIENCE": "missing",
+    }
+    assert told.value["proved"] is True
+    assert "Vault refuses another" in told.why("environment-variable DAYPASS_VAULT_AUDIENCE")
 
 
 def test_another_default_branch_and_another_repository_of_that_name(house: House, ask: Any) -> None:

@@ -112,9 +112,11 @@ class Call:
         """A string of the request's body, or None when it is absent or null."""
         return None if self.fields.get(name) is None else self.text(name)
 
-    def page(self, items: Sequence[Any], show: Callable[[Any], Any]) -> Answer:
+    def page(
+        self, items: Sequence[Any], show: Callable[[Any], Any], most: int = _MOST_PER_PAGE
+    ) -> Answer:
         """One page of a list, by `page` and `per_page`, with GitHub's Link header."""
-        size = self.page_size
+        size = min(self.page_size, most)
         number = max(1, _number(self.query.get("page"), 1))
         last = max(1, -(-len(items) // size))
         links = {"prev": number - 1, "first": 1} if number > 1 else {}

@@ -183,6 +183,7 @@ class Repository:
     rulesets: list[Ruleset] = field(default_factory=list)
     protection: dict[str, Any] | None = None  # the older branch protection of the default branch
     environments: dict[str, Environment] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.github import wire
 from daypass.adapters.github.doctor.finding import Finding, State
+from daypass.adapters.github.doctor.pins import examine_own_pin, judge_pin
 from daypass.adapters.github.doctor.reading import NotVisibleError
 from daypass.model.names import ENVIRONMENT
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATH: Final = f"/environments/{ENVIRONMENT}"
 _BRANCHES: Final = "environment-branches"
+_STANDS_IN: Final = "a variable of the repository, which people with write access set, stands in"
 _OPEN: Final = "a workflow on another ref could take the environment, and log in to Vault as it"
 
 
@@ -29,6 +31,8 @@ class Variable:
     value: str | None  # None: any value will do here
     body: str  # how a shell writes the value
     proves: bool = True  # whether another's value would let the job go astray
+    is_pin: bool = False
+    absent: str = _STANDS_IN  # what is open where it is not defined
 
 
 def examine_environment(
@@ -52,6 +56,7 @@ def examine_environment(
         return
     yield _branches(reader, branch, policy[0])
     yield from _variables(reader, wanted)
+    yield from (examine_own_pin(reader, item.name, item.body) for item in wanted if item.is_pin)
 
 
 def _branches(reader: Reader, branch: str, policy: str) -> Finding:
@@ -93,10 +98,11 @@ def _variables(reader: Reader, wanted: Sequence[Variable]) -> Iterator[Finding]:
         name, value = variable.name, variable.value
         what = f"the environment `{ENVIRONMENT}` defines {name}"
         check, mend = f"environment-variable {name}", (_set(reader, variable),)
-        if not defined.get(name):
-            why = "a variable of the repository, which people with write access set, stands in"
+        if not defined.get(name, "").strip():
             what = f"the environment `{ENVIRONMENT}` does not define {name}"
-            yield Finding(check, State.MISSING, what, why, mend, variable.proves)
+            yield Finding(check, State.MISSING, what, variable.absent, mend, variable.proves)
+        elif variable.is_pin:
+            yield judge_pin(Finding(check, State.SOUND, what, mend=mend), defined[name])
         elif value is not None and defined[name] != value:
             why = "it is not what access/daypass.yaml says: the job will refuse to log in"
             what = f"{name} of the environment `{ENVIRONMENT}` has another value"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from daypass.adapters.github.transport import Transport
 
 T = TypeVar("T")
-_MOST: Final = 100  # items of one page
+_MOST: Final = 30  # items of one page: of variables GitHub gives no more
+_MOST_PAGES: Final = 20
 
 
 class NotVisibleError(Exception):
@@ -55,14 +56,20 @@ class Reader:
         return wire.read_all(reader, found)
 
     def counted(self, reader: Callable[[Any], T], path: str, key: str) -> tuple[T, ...]:
-        """All items of a list that says how many it has. Raises NotVisibleError beyond 100."""
-        total, items = self.get(
-            lambda value: (wire.number(value["total_count"]), tuple(map(reader, value[key]))),
-            f"{path}?per_page={_MOST}",
-        )
+        """All items of a list that says how many it has. Raises NotVisibleError if some lack."""
+        items: list[T] = []
+        total = 0
+        for number in range(1, _MOST_PAGES + 1):
+            total, page = self.get(
+                lambda value: (wire.number(value["total_count"]), tuple(map(reader, value[key]))),
+                f"{path}?per_page={_MOST}&page={number}",
+            )
+            items += page
+            if len(items) >= total or not page:
+                break
         if total != len(items):
             raise NotVisibleError(f"GET {self._path(path)} showed {len(items)} of {total}")
-        return items
+        return tuple(items)
 
     def account(self, login: str) -> int | None:
         """The numeric id of the account that has that login today; None if there is none."""
