@@ -123,15 +123,15 @@ def _as_json(item: Found) -> dict[str, object]:
 
 def _show(item: Found, *, annotate: bool) -> None:
     """One finding: sentences are broken at 80 columns, and what can be copied is not."""
-    detail = item.detail or "run `daypass vault apply`"
+    told = f"{item.title}: {item.detail}" if item.detail else item.title
     if annotate:
         level = _LEVELS.get(str(item.state), "notice" if item.state.is_sound else "error")
-        text = "\n".join((f"{item.title}: {detail}", *item.mend))
+        text = "\n".join((told, *item.mend))
         output.say(f"::{level} title=daypass: {item.state}::{output.escape_command(text)}")
         return
     mark = output.styled(f"{item.state!s:<10}", _COLOURS.get(str(item.state), "red"))
     lines = textwrap.wrap(
-        output.printable(f"{item.title}: {detail}"),
+        output.printable(told),
         _WIDTH - len(_INDENT),
         break_long_words=False,
         break_on_hyphens=False,

@@ -185,6 +185,14 @@ def test_from_nothing_to_sound(
     assert main(["vault", "apply", "--prune"]) == ExitCode.DONE
     assert "removed    policy daypass-left-over" in capsys.readouterr().out
     assert main(["vault", "doctor"]) == ExitCode.DONE, capsys.readouterr().out
+    role = "auth/cmd-jwt/role/cmd-apply"
+    operators.client.write(role, {**read(operators, role), "token_ttl": 60})
+    capsys.readouterr()
+    assert main(["vault", "doctor"]) == ExitCode.FAILED
+    told = capsys.readouterr().out.splitlines()
+    at = next(place for place, line in enumerate(told) if line.startswith("different"))
+    assert told[at + 1].strip() == "daypass vault apply"
+    assert main(["vault", "apply"]) == ExitCode.DONE
 
 
 def test_roles_of_the_emergency_lane_come_and_go_with_the_policies_that_open_them(

@@ -42,7 +42,7 @@ def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Foun
     Raises:
         VaultUnavailableError, VaultRefusedError: the operator's token may not look.
     """
-    yield from map(_of_the_lane, compare(session, setup))
+    yield from map(_with_mending, compare(session, setup))
     pinned = _evidence_key(session, setup)
     yield pinned
     if pinned.state is State.SAME:
@@ -59,15 +59,21 @@ def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Foun
     yield from _audit(session)
 
 
-def _of_the_lane(found: Found) -> Found:
-    """The same; a role of the emergency lane that is missing says what fails until it is there."""
-    if found.state is not State.MISSING or BREAK_GLASS_PREFIX not in found.title:
+def _with_mending(found: Found) -> Found:
+    """The same with the command that mends it, where one does.
+
+    A role of the emergency lane that is missing says what fails until it is there.
+    """
+    if found.state not in (State.MISSING, State.DIFFERENT):
         return found
+    mended = replace(found, mend=("daypass vault apply",))
+    if found.state is not State.MISSING or BREAK_GLASS_PREFIX not in found.title:
+        return mended
     detail = (
-        "a policy opens its level to the emergency lane, and emergencies there fail until "
-        "`daypass vault apply` has laid it in"
+        "a policy opens its level to the emergency lane, and emergencies there fail until it is "
+        "laid in"
     )
-    return replace(found, detail=detail)
+    return replace(mended, detail=detail)
 
 
 def _evidence_key(session: Session, setup: Setup) -> Found:
