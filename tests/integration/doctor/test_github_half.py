@@ -523,7 +523,7 @@ def test_a_control_repository_that_its_requesters_write_or_an_app_passes(
     assert ask().wrong() == {"control-writers": "different"}
 
 
-def test_nobody_but_owners_of_the_foundation_writes_both(controlled: House, ask: Any) -> None:
+def test_only_owners_of_the_foundation_may_write_both(controlled: House, ask: Any) -> None:
     ids = {name: person.account.id for name, person in controlled.people.items()}
     erin = controlled.github.add_member("erin")  # who may write everything, until told otherwise
     # carol and dave (of a team) are owners of the foundation; erin only asks.
