@@ -20,6 +20,7 @@ from daypass.cli.awaiting import add_wait
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
 from daypass.errors import ClaimError, DeliverySpentError, ExitCode, SealingError, UsageError
 from daypass.lifecycle.claim import find_ciphertext, look_up
+from daypass.lifecycle.commands import write_was_me
 from daypass.model.intent import IntentKind
 from daypass.model.secret import Secret
 from daypass.report.status import time_left
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if answer is False:
             return asking.ask(arguments, IntentKind.NOT_ME, claimable)
         if answer:
-            say_claimed(claimable)
+            say_claimed(claimable, write_was_me)
         raise
     ends = earlier_end(grant.id, grant.not_after, opened.ends)
     handful = Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
@@ -130,7 +131,7 @@ def _speak(arguments: argparse.Namespace) -> ExitCode:
     claimable = asking.find(arguments)
     if arguments.not_me:
         return asking.ask(arguments, IntentKind.NOT_ME, claimable)
-    return ExitCode.DONE if say_claimed(claimable) else ExitCode.FAILED
+    return ExitCode.DONE if say_claimed(claimable, write_was_me) else ExitCode.FAILED
 
 
 def earlier_end(grant_id: str, promised: Instant, ends: Instant | None) -> Instant:

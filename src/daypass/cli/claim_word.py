@@ -10,14 +10,18 @@ from daypass.errors import DaypassError
 from daypass.lifecycle.commands import write_claimed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from daypass.errors import DeliverySpentError
     from daypass.lifecycle.claim import Claimable
 
 _ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False}
 
 
-def say_claimed(claimable: Claimable) -> bool:
+def say_claimed(claimable: Claimable, write: Callable[[str], str] = write_claimed) -> bool:
     """Says on the pull request that the holder opened the delivery; returns whether that worked.
+
+    `write`: the line that says so, of the grant's id.
 
     What fails is told, and keeps nothing from its holder: a run asks for the word then.
     """
@@ -26,7 +30,7 @@ def say_claimed(claimable: Claimable) -> bool:
         return True
     try:
         with wiring.person_asking(claimable.settings) as asker:
-            asker.comment(grant.pull_request, write_claimed(grant.id))
+            asker.comment(grant.pull_request, write(grant.id))
     except (DaypassError, KeyboardInterrupt) as error:
         why = error.message if isinstance(error, DaypassError) else "interrupted"
         output.note(

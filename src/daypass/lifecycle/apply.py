@@ -171,7 +171,8 @@ class _Pass:
             self.outcome.alarm(f"context.{name}", text)
         aftermath.settle(plan, frozen=bool(seen.world.frozen))
         if self.limits.only is None:
-            ask_holders(self.ports, seen, plan, self.outcome, self.settings.claim_grace)
+            grace = self.settings.claim_grace
+            self.has_more |= ask_holders(self.ports, answers, seen, plan, self.outcome, grace)
         aftermath.forget_intents(seen, None if seen.world.frozen else self._waiting)
 
     def _alarm_frozen(self, seen: Observation) -> None:

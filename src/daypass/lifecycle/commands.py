@@ -23,7 +23,8 @@ _COMMENT: Final = re.compile(
 )
 # No command: it answers what a run asks. The second form, which `daypass claim` writes, does not
 # even start a job.
-_CLAIMED: Final = re.compile(rf"(?:/claimed|Claimed)[ \t]+({NAME_PATTERN})[ \t]*\r?")
+_LEFT_BY_CLAIM: Final = "Claimed"
+_CLAIMED: Final = re.compile(rf"(?:/claimed|{_LEFT_BY_CLAIM})[ \t]+({NAME_PATTERN})[ \t]*\r?")
 _COUNT: Final = r"[0-9]{1,12}|-"  # of a log that was not read
 _ACTIVITY: Final = re.compile(
     rf"/activity ({NAME_PATTERN}) (sha256:[0-9a-f]{{64}}) ({_COUNT}) ({_COUNT})[ \t]*\r?"
@@ -81,20 +82,24 @@ def read_comment(body: str) -> Command | None:
 
 
 def write_claimed(grant_id: str) -> str:
-    """Returns the line by which a holder says that it was them who opened the delivery."""
-    return f"Claimed {grant_id}"
+    """Returns the line that a claim leaves: its holder opened the newest delivery."""
+    return f"{_LEFT_BY_CLAIM} {grant_id}"
 
 
-def speaks_of(body: str, grant_id: str) -> bool:
-    """Returns whether a comment, if it is the holder's, shows that they know what became of it.
+def write_was_me(grant_id: str) -> str:
+    """Returns the line by which a holder answers that it was them, whichever delivery it was."""
+    return f"/claimed {grant_id}"
 
-    By `/claimed ID`, or by a command about that grant: to end it, or to deliver it again.
-    """
+
+def is_claimed(body: str, grant_id: str) -> bool:
+    """Returns whether a comment, if it is the holder's, says that they opened the delivery."""
     claimed = _CLAIMED.fullmatch(body.partition("\n")[0])
-    if claimed is not None:
-        return claimed[1] == grant_id
-    command = read_comment(body)
-    return command is not None and command.grant_id == grant_id
+    return claimed is not None and claimed[1] == grant_id
+
+
+def is_of_newest(body: str) -> bool:
+    """Returns whether such a word was left by a claim, and so is about what was opened then."""
+    return body.startswith(_LEFT_BY_CLAIM)
 
 
 def write_comment(command: Command) -> str:

@@ -34,11 +34,7 @@ def alarm_end(
     """
     name, reason = ending.grant.id, ending.action.reason
     if reason is Reason.REPORTED_STOLEN:
-        text = (
-            f"the holder of {name} says that it was not them who opened its delivery: look in "
-            "Vault's audit log for who did, and replace the key that it was sealed to"
-        )
-        outcome.alarm(f"stolen.{name}", text, standing=False)
+        alarm_stolen(outcome, name)
     if not ending.confirmed:
         outcome.alarm(f"revoke-failed.{name}", f"{name} could not be ended: {ending.why}")
     elif not has_events:
@@ -54,3 +50,12 @@ def alarm_end(
         if ending.grant.is_offline:
             text += ", or the log-in that it was taken with has ended"
         outcome.alarm(f"vanished.{name}", text, standing=False)
+
+
+def alarm_stolen(outcome: Outcome, name: str) -> None:
+    """Notes that the holder of that grant says that another opened its delivery."""
+    text = (
+        f"the holder of {name} says that it was not them who opened its delivery: look in "
+        "Vault's audit log for who did, and replace the key that it was sealed to"
+    )
+    outcome.alarm(f"stolen.{name}", text, standing=False)

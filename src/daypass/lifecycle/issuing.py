@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daypass.errors import DaypassError
 from daypass.lifecycle import granting, happening, queue, redelivering
+from daypass.lifecycle.claim_questions import note_before_again
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
 from daypass.lifecycle.judging import Judge, Verdict
@@ -92,7 +93,13 @@ class Issuing:
 
     def _again(self, seen: Observation, plan: Plan) -> list[Happening]:
         """Second deliveries that somebody asked for."""
-        happenings = []
+        happenings: list[Happening] = []
+        try:
+            note_before_again(self.ports, seen, plan)
+        except DaypassError as error:
+            for action in plan.of(Step.AGAIN):
+                self.outcome.fail(action.grant_id, error)
+            return happenings
         for action in plan.of(Step.AGAIN):
             try:
                 granted = self._deliver_again(seen, action)

@@ -16,26 +16,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, IndeterminateError
-from daypass.lifecycle.answers import Result, command_marker, result_of
-from daypass.lifecycle.authority import Word, word_on
-from daypass.lifecycle.commands import read_comment
+from daypass.lifecycle.comment_ends import find_ends
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.plan import CLOCK_GRAIN_SECONDS, vanished
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.grant import Grant, GrantState
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
-from daypass.model.pullrequest import AccountType
 from daypass.model.resource import IssueMode
-from daypass.policy.groups import GroupDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.world import World
-    from daypass.model.pullrequest import Comment
 
 MISSING_NOTE: Final = "missing"
 _PATIENCE_SECONDS: Final = 3600  # for what cannot be looked at
@@ -204,7 +199,9 @@ class _Search:
         try:
             comments = self.ports.forge.comments_since(number, begin, _COMMENTS)
             for grant in grants:
-                found = next(self._words(grant, comments), None)
+                found = next(
+                    find_ends(self.ports.forge, self.answers, self.world, grant, comments), None
+                )
                 if found is not None:
                     self.intents[grant.id] = found
                     self.unknown.pop(grant.id, None)
@@ -214,54 +211,3 @@ class _Search:
     def _give_up(self, grants: Sequence[Grant], error: DaypassError) -> None:
         for grant in grants:
             self.unknown.setdefault(grant.id, error)
-
-    def _words(self, grant: Grant, comments: Sequence[Comment]) -> Iterator[Intent]:
-        """Comments that end that grant, by the rules of access-commands, and are not refused.
-
-        They are read as they stand now: an edit within the second in which one was written shows
-        nowhere. All that could come of it is that a theft is recorded as an end that was asked for.
-        """
-        catalogue = self.world.catalogue or self.world.ruling
-        if catalogue is None:
-            raise IndeterminateError(
-                "main's documents cannot be read: they say who may end a grant",
-                remedy="Mend what `daypass validate` names.",
-            )
-        here = [
-            item.id
-            for item in self.world.grants.values()
-            if item.pull_request == grant.pull_request
-        ]
-        for comment in comments:
-            command = read_comment(comment.body)
-            if command is None or not command.kind.ends or comment.author_id is None:
-                continue
-            named = command.grant_id or (here[0] if len(here) == 1 else None)
-            if named != grant.id or comment.edited or comment.created_at < grant.not_before:
-                continue
-            account = self.ports.forge.account(comment.author_id)
-            if account is None or account.type is not AccountType.USER:
-                continue
-            if _is_refused(comment, comments, catalogue.settings.github.app_user_id):
-                continue
-            asks_groups = command.kind is IntentKind.REVOKE
-            groups = self.answers.groups(catalogue) if asks_groups else GroupDirectory()
-            word = word_on(command.kind, comment.author_id, grant, catalogue, groups)
-            if word is Word.UNKNOWN:
-                raise IndeterminateError(
-                    f"GitHub could not say whether the word of comment {comment.url} counts",
-                    remedy="The next run asks again.",
-                )
-            if word is Word.COUNTS:
-                yield Intent(grant.id, command.kind, comment.author_id, comment.created_at)
-
-
-def _is_refused(comment: Comment, comments: Sequence[Comment], app_user_id: int) -> bool:
-    """Whether access-commands has answered that comment, and refused it."""
-    marker = command_marker(comment.id)
-    return any(
-        item.author_id == app_user_id
-        and item.body.partition("\n")[0].strip() == marker
-        and result_of(item.body) is Result.REFUSED
-        for item in comments
-    )

@@ -37,7 +37,8 @@ class Word(StrEnum):
 class Opening:
     """A delivery that was opened. It outlives its grant until its holder has spoken, or it alarms.
 
-    `holders`: numeric ids of the accounts that it was delivered to.
+    `holders`: numeric ids of the accounts that it was delivered to. `replaced_at`: when the grant
+    was delivered again, if it was.
     """
 
     grant_id: str
@@ -46,6 +47,7 @@ class Opening:
     holders: tuple[int, ...]
     seen_at: Instant
     word: Word = Word.AWAITED
+    replaced_at: Instant | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -55,14 +57,16 @@ class Opening:
     def to_json(self) -> list[Any]:
         """As the note keeps it."""
         times = [str(self.delivered_at), str(self.seen_at)]
-        return [self.grant_id, *times, self.pull_request, list(self.holders), str(self.word)]
+        row = [self.grant_id, *times, self.pull_request, list(self.holders), str(self.word)]
+        return row if self.replaced_at is None else [*row, str(self.replaced_at)]
 
     @classmethod
     def from_json(cls, value: list[Any]) -> Self:
         """The inverse of `to_json`."""
-        name, delivered, seen, number, holders, word = value
+        name, delivered, seen, number, holders, word, *rest = value
         times = Instant.parse(delivered), Instant.parse(seen)
-        return cls(name, times[0], number, tuple(holders), times[1], Word(word))
+        replaced = Instant.parse(rest[0]) if rest else None
+        return cls(name, times[0], number, tuple(holders), times[1], Word(word), replaced)
 
 
 def find_openings(
@@ -71,8 +75,11 @@ def find_openings(
     plan: Plan,
     catalogue: Catalogue,
     known: Container[tuple[str, str]],
+    only: Container[str] | None = None,
 ) -> list[Opening]:
     """Returns the deliveries that were opened, and that no run has seen opened before.
+
+    `only`: ids to look at; None for all.
 
     Raises what the ports raise.
     """
@@ -82,6 +89,7 @@ def find_openings(
         grant
         for grant in world.grants.values()
         if grant.pull_request is not None
+        and (only is None or grant.id in only)
         and not grant.is_offline
         and (grant.id, str(delivered_at(grant))) not in known
     ]

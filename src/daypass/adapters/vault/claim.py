@@ -218,8 +218,9 @@ def _spent(client: Client, grant: Grant) -> ClaimError:
         )
     return DeliverySpentError(
         f"the delivery of grant {grant.id} has been opened already, or was revoked",
-        remedy=f"If it was you, say so (`daypass claim {grant.id} --was-me`), and if you need it "
-        f"once more: {_REDELIVER.format(id=grant.id)}minted anew. " + _ALARM.format(id=grant.id),
+        remedy=_ALARM.format(id=grant.id) + f" If it was you, say so: `daypass claim {grant.id} "
+        f"--was-me`. Only then, if you need it once more: {_REDELIVER.format(id=grant.id)}minted "
+        "anew. That alone does not say that it was you.",
     )
 
 
