@@ -205,7 +205,11 @@ class File:
     _new: NewFile | None = None
 
     def prepare(self) -> None:
-        """Write as much as will be needed, under another name: a full disk shows now."""
+        """Write as much as will be needed, under another name, and try all that `give` will do.
+
+        A full disk shows now, and so does a file system without hard links, by which alone a file
+        appears whole and replaces nothing (vfat, and some that are mounted over a network).
+        """
         if self.path.exists() or self.path.is_symlink():
             raise UsageError(
                 f"{self.path} exists, and is not overwritten",
@@ -217,6 +221,15 @@ class File:
         except OSError:
             self.abandon()
             raise
+        try:
+            self._new.try_appearing()
+        except OSError as error:
+            self.abandon()
+            raise UsageError(
+                f"the file system of {self.path} takes no hard links ({error.strerror})",
+                remedy="Nothing was opened. Name a file on another one, such as your home "
+                "directory's, and run it again.",
+            ) from error
 
     def give(self, handful: Handful) -> None:
         """Write through the same descriptor, and let it appear under its name."""
@@ -225,8 +238,12 @@ class File:
             raise ValueError("prepare comes first")
         try:
             new.write(handful.to_json().encode())
+        except OSError as error:
+            new.discard()
+            raise _lost(handful.grant, error) from error
+        try:
             new.appear()
-        except FileExistsError as error:
+        except OSError as error:
             if not new.is_there():
                 new.discard()
                 raise _lost(handful.grant, error) from error
@@ -236,9 +253,6 @@ class File:
                 f"{self.path.with_name(new.draft)}",
                 remedy="Move that file to where you want it.",
             ) from error
-        except OSError as error:
-            new.discard()
-            raise _lost(handful.grant, error) from error
 
     def abandon(self) -> None:
         """Remove what was prepared."""

@@ -83,6 +83,14 @@ class NewFile:
         self._demand_own(name)
         self._finish()
 
+    def try_appearing(self) -> None:
+        """Gives it another name for a moment, as `appear` will: some file systems cannot."""
+        trial = f"{self.draft}.link"
+        names = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
+        os.link(self.draft, trial, follow_symlinks=False, **names)
+        if self._is_own(trial):
+            self._remove(trial)
+
     def take_place(self) -> None:
         """Gives it its name, in place of what has it."""
         os.fsync(self._file)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,36 @@ def test_a_file_that_came_in_between_is_kept_and_the_secret_too(tmp_path: Path) 
     draft = next(path for path in tmp_path.iterdir() if path != file.path)
     assert str(draft) in caught.value.message
     assert PASSWORD in json.loads(draft.read_text())["credential"]["password"]
+
+
+def no_links(*_: object, **__: object) -> None:
+    """As vfat answers, and some file systems that are mounted over a network."""
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_file_system_without_hard_links_is_found_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(UsageError, match="no hard links") as refused:
+        File(tmp_path / "secret.json").prepare()
+    assert "Nothing was opened" in refused.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_gets_no_name_after_all_is_left_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is that refuses, there is no second opening."""
+    file = File(tmp_path / "secret.json")
+    file.prepare()
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(ClaimError) as told:
+        file.give(HANDFUL)
+    [left] = tmp_path.iterdir()
+    assert str(left) in told.value.message
+    assert json.loads(left.read_text())["credential"]["password"] == PASSWORD
+    assert left.stat().st_mode & 0o777 == 0o600
 
 
 def swapped(folder: Path, loot: Path) -> Path:
