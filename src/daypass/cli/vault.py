@@ -143,6 +143,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return vault_rotate.run(session, setup.settings, directory, arguments)
         if arguments.subverb == "accept-loss":
             return vault_loss.run(session, setup.settings, directory, arguments)
+        from daypass.adapters.vault.neighbours import refuse_neighbours
+
+        refuse_neighbours(session, setup, pruning=arguments.prune)
         act = _plan if arguments.plan else _apply
         return act(session, setup, directory, arguments)
 

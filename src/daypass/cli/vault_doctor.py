@@ -72,12 +72,14 @@ def _findings(
 ) -> Iterator[Found]:
     from daypass.adapters.vault.doctor import examine
     from daypass.adapters.vault.engines import Engines
+    from daypass.adapters.vault.neighbours import examine_neighbours
     from daypass.adapters.vault.trials import try_roles
     from daypass.cli.control_repository import examine_control
 
     if (control := examine_control(setup.settings)) is not None:
         yield control
     yield from examine(session, setup, grants)
+    yield from examine_neighbours(session, setup)
     yield from _teams(catalogue)
     if trying:
         yield from try_roles(session, Engines(session), setup, catalogue.resources, output.note)

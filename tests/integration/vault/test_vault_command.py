@@ -369,3 +369,50 @@ def test_a_token_that_may_not_is_told(
         shown = "".join(capsys.readouterr())
         assert "403" in shown
         assert "CANARY" not in shown
+
+
+def test_what_another_repository_has_in_this_vault_is_left_alone(
+    repository: Path, operators: OpenBao, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs go by the names of token roles: of one name, they would end each other's grants."""
+    assert main(["vault", "apply"]) != ExitCode.FAILED
+    capsys.readouterr()
+    settings = repository / "access" / "daypass.yaml"
+    first = settings.read_text()
+    own = first.replace("repositoryId: 456", "repositoryId: 457").replace("cmd-", "oth-")
+    own = own.replace("applyRole: oth-apply", "applyRole: oth-apply\n    commandsRole: oth-comm")
+    (repository / "access" / "resources" / "cmd-orders.yaml").unlink()
+    write_resource(repository, "oth-orders")
+
+    def refused(text: str, why: str, *flags: str, role: str = "cmd-apply") -> None:
+        settings.write_text(text)
+        for flag in ((), ("--plan",)):
+            assert main(["vault", "apply", *flags, *flag]) == ExitCode.FAILED
+            shown = capsys.readouterr().err
+            assert f"repository 456 (auth/cmd-jwt/role/{role})" in shown
+            assert why in shown
+            assert "namespace of its own" in shown
+            assert "nothing was changed" in shown
+        assert operators.client.read("auth/oth-jwt/role/oth-apply") is None
+
+    refused(first.replace(": 456", ": 457"), "has the JWT role of this name")
+    shared = own.replace("oth-comm", "daypass-commands")
+    refused(shared, "of the same name: daypass-commands", role="daypass-commands")
+    refused(own.replace("oth-kv", "cmd-kv"), "the same KV mount, cmd-kv/")
+    refused(own, "would remove: daypass-cmd-orders-read-1h", "--prune")
+    write_resource(repository, "cmd-orders")
+    refused(own, "same names: daypass-cmd-orders-read-1h")
+    assert main(["vault", "doctor"]) == ExitCode.FAILED
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "repository 456 (auth/cmd-jwt/role/cmd-apply): it mints through token roles" in shown
+
+    (repository / "access" / "resources" / "cmd-orders.yaml").unlink()
+    try:
+        assert main(["vault", "apply"]) == ExitCode.PARTLY  # the App's key is missing
+        capsys.readouterr()
+        assert read(operators, "auth/oth-jwt/role/oth-apply")["bound_claims"]["ref"]
+        assert main(["vault", "doctor", "--format", "json"]) == ExitCode.FAILED
+        found = {item["what"]: item["state"] for item in json.loads(capsys.readouterr().out)}
+        assert found["other repositories"] == "unchanged"
+    finally:
+        operators.client.delete("sys/auth/oth-jwt")
