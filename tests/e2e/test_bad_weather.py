@@ -252,20 +252,23 @@ def test_a_dirty_clone_changes_nothing_of_what_is_recorded(town: Town) -> None:
     ids=words_of,
 )
 def test_a_shallow_clone_proves_nothing(town: Town, words: tuple[str, ...], tmp_path: Path) -> None:
-    alice = town.box.person("alice")
+    alice = acting.person_environment(town.box.person("alice"))
     with acting.job(town.box) as job:
-        shallow = tmp_path / "shallow"
-        url = f"{town.box.github.server_url}/{town.box.repository.full_name}"
-        subprocess.run(
-            ["git", "clone", "-q", "--depth=1", url, str(shallow)],
-            check=True,
-            env=acting.person_environment(alice),
-        )
-        environment = (
-            job.environment if words[0] in ("apply", "plan") else acting.person_environment(alice)
-        )
+        shallow = shallow_clone(town, tmp_path)
+        environment = job.environment if words[0] in ("apply", "plan") else alice
         done = acting.run((*acting.DAYPASS, *words), environment, directory=shallow)
     speaks_clearly(done, 1, "shallow", "fetch-depth: 0")
+
+
+def shallow_clone(town: Town, folder: Path) -> Path:
+    shallow = folder / "shallow"
+    url = f"{town.box.github.server_url}/{town.box.repository.full_name}"
+    subprocess.run(
+        ["git", "clone", "-q", "--depth=1", url, str(shallow)],
+        check=True,
+        env=acting.person_environment(town.box.person("alice")),
+    )
+    return shallow
 
 
 def test_a_run_that_ended_early_is_seen_until_one_gets_through(town: Town, tmp_path: Path) -> None:
@@ -276,10 +279,10 @@ def test_a_run_that_ended_early_is_seen_until_one_gets_through(town: Town, tmp_p
     assert town.apply().code == 0
     assert as_operator(town, "doctor").code == 0
     with acting.job(town.box) as job:
-        job.run("git", "clone", "-q", "--depth=1", job.clone.as_uri(), str(tmp_path / "shallow"))
+        shallow = shallow_clone(town, tmp_path)
         for _ in range(2):
             words = (*acting.DAYPASS, "apply")
-            done = acting.run(words, job.environment, directory=tmp_path / "shallow")
+            done = acting.run(words, job.environment, directory=shallow)
             speaks_clearly(done, 1, "shallow")
             assert issues() == ["daypass: look at run-failed"]
     done = as_operator(town, "doctor")
