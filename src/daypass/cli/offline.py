@@ -14,7 +14,7 @@ from daypass.adapters import holder_token
 from daypass.adapters.handover import Command, File, Handful, StandardOutput
 from daypass.cli import output, proposing, wiring
 from daypass.cli.claim import earlier_end
-from daypass.documents.repository import check_break_glass, load_break_glass, load_catalogue
+from daypass.documents.repository import catalogue_of, check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
 from daypass.lifecycle.marks import offline_marks
@@ -135,7 +135,7 @@ def _catalogue(directory: Path, settings: Settings) -> Catalogue:
     with wiring.open_repository(directory, settings, None) as repository:
         head = repository.head()
         output.note(f"going by main at {head[:12]}, as this clone last fetched it")
-        return load_catalogue(repository.entries(head, "access"), repository.blobs)
+        return catalogue_of(repository, head)
 
 
 def _assert_same_vault(settings: Settings) -> None:

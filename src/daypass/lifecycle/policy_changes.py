@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_event
 from daypass.lifecycle.foundation import TRUST_NOTE
@@ -161,8 +161,7 @@ def _asked_by(
 def _catalogue(ports: Ports, commit: str | None) -> Catalogue | None:
     if commit is None:
         return None
-    repository = ports.repository
     try:
-        return load_catalogue(repository.entries(commit, "access"), repository.blobs)
+        return catalogue_of(ports.repository, commit)
     except DocumentError:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from daypass.documents.repository import load_catalogue
+from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.decisions import Replayed
 from daypass.model.grant import Lane
@@ -80,9 +80,8 @@ class Replayer:
 
     def _at(self, commit: str) -> tuple[CompiledPolicies, Catalogue] | None:
         if commit not in self._ruling:
-            entries = self._library.entries(commit, "access")
             try:
-                catalogue = load_catalogue(entries, self._library.blobs)
+                catalogue = catalogue_of(self._library, commit)
                 self._ruling[commit] = (compile_rules(catalogue), catalogue)
             except DocumentError:
                 self._ruling[commit] = None
