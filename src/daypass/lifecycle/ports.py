@@ -220,6 +220,7 @@ class NewCommit:
     """A commit to be written on top of another: a change of few files, and a message."""
 
     changes: Mapping[str, bytes | None]  # path → content; None removes (and must have been there)
+    # A path with a slash at its end is a folder, which is removed with all that is in it.
     message: str
     not_before: Instant | None = None  # a commit is dated no earlier than what it tells of
 
@@ -240,7 +241,14 @@ class Repository(Protocol):
         """Raise GitError if the clone is shallow: provenance would end in nothing."""
 
     def entries(self, commit: str, folder: str) -> tuple[TreeEntry, ...]:
-        """All entries below a folder of that commit's tree, recursively; empty if there is none."""
+        """All entries below a folder of that commit's tree, recursively; empty if there is none.
+
+        The files directly in the folder are all there, whatever is beside them. A folder that was
+        too deep, or came after very many entries, is an entry itself: what is in it is not known.
+        """
+
+    def children(self, commit: str, folder: str) -> tuple[TreeEntry, ...]:
+        """What is directly in a folder of that commit's tree, folders too; `""` is the root."""
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote if the clone is partial)."""

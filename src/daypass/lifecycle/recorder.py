@@ -8,30 +8,29 @@ record may have been gone before.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain as joined
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
-from daypass.errors import PushRaceError
+from daypass.errors import GitError, PushRaceError
 from daypass.lifecycle.happening import Happening
 from daypass.lifecycle.observe import bot_files, removed_since
 from daypass.lifecycle.ports import NewCommit
+from daypass.lifecycle.recorded_tree import RecordedTree
 from daypass.model.event import CLOSES, OF_RUN, EventKind
-from daypass.model.names import BOT_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from daypass.lifecycle.key_handover import SignerInForce
+    from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.ports import Repository, Signer
     from daypass.model.event import Event, RecordedEvent
     from daypass.model.instant import Instant
 
 Told: TypeAlias = tuple[EventKind, str | None, tuple[tuple[str, str], ...]]
 _ENDS: Final = CLOSES | {EventKind.REVOKE_FAILED}  # that it ended, or could not
-_OWN: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
 # Each try loses only to somebody who got through: far more than a busy branch needs.
 _TRIES: Final = 12
 LOT: Final = 250  # commits of one push: seconds of work, which a killed run loses at the most
@@ -79,60 +78,8 @@ class Recording:
     recorded: tuple[Recorded, ...]
     dropped: tuple[Happening, ...]  # no longer held on the head that was written on
     is_stopped: bool = False  # main was changed by hand meanwhile: the rest was not asked for
-
-
-class _Tree:
-    """Which blob lies where in access/, kept up as happenings are applied to it."""
-
-    def __init__(self, repository: Repository, head: str) -> None:
-        self.blobs = {entry.path: entry.blob for entry in repository.entries(head, "access")}
-        # Some of these may be empty by now.
-        self._folders = frozenset(joined.from_iterable(map(_above, self.blobs)))
-
-    def admits(self, happening: Happening) -> bool:
-        return all(self.blobs.get(path) == blob for path, blob in happening.requires.items())
-
-    def apply(self, happening: Happening) -> dict[str, bytes | None]:
-        """The change that the happening makes here; empty if there is nothing left to change."""
-        changes: dict[str, bytes | None] = {}
-        for path in happening.removes:
-            for other in self._at(path):
-                del self.blobs[other]
-                changes[other] = None
-        for path, content in happening.writes.items():
-            for other in self._in_the_way_of(path):
-                del self.blobs[other]
-                changes[other] = None
-            blob = _blob_id(content)
-            if self.blobs.get(path) != blob:
-                self.blobs[path] = blob
-                changes[path] = content
-        return changes
-
-    def _at(self, path: str) -> list[str]:
-        """What must go so that nothing is at that path.
-
-        Of the bot's folders also a folder that was too large to be listed: the path may be in it.
-        """
-        if path in self.blobs:
-            return [path]
-        return self._in_the_way_of(path) if path.startswith(_OWN) else []
-
-    def _in_the_way_of(self, path: str) -> list[str]:
-        """Files where a folder of the path must be, and below a folder where it must be a file.
-
-        Whoever lays such a thing must not keep all that a run has done from becoming evidence.
-        """
-        found = [above for above in _above(path) if above in self.blobs]
-        if path in self._folders:
-            found += [other for other in self.blobs if other.startswith(f"{path}/")]
-        return found
-
-
-def _above(path: str) -> Iterator[str]:
-    """The folders that a path leads through."""
-    while path := path.rpartition("/")[0]:
-        yield path
+    # Among the dropped: what main did not admit, though it was as this run had read it.
+    unfit: tuple[Happening, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +156,23 @@ def record(
         tuple(recorder.recorded),
         tuple(recorder.dropped),
         is_stopped=stopped,
+        unfit=tuple(recorder.unfit),
     )
+
+
+def note_unfit(recording: Recording | None, outcome: Outcome) -> None:
+    """Note as failures what main did not admit, though nobody had moved it."""
+    for item in recording.unfit if recording is not None else ():
+        paths = ", ".join(sorted(item.requires))
+        outcome.fail(
+            item.event.grant or "evidence",
+            GitError(
+                f"`{item.event.kind}` was not recorded: main holds something else at {paths} than "
+                "this run had read there",
+                remedy="Look at these paths with `git ls-tree -r main access`, and take away what "
+                "does not belong there; the next run tries again.",
+            ),
+        )
 
 
 class _Lot:
@@ -246,6 +209,7 @@ class _Recorder:
     base: str
     recorded: list[Recorded] = field(default_factory=list)
     dropped: list[Happening] = field(default_factory=list)
+    unfit: list[Happening] = field(default_factory=list)
     others: _Others = field(default_factory=_Others)
 
     def push(self, lot: _Lot) -> bool:
@@ -253,7 +217,7 @@ class _Recorder:
         coming: Iterable[Happening] = lot
         for _ in range(_TRIES):
             left = (item for item in coming if self.others.leave_room_for(item))
-            written, dropped = _write(
+            written, dropped, unfit = _write(
                 self.repository, self.signer, self.chain, self.head, left, self.when
             )
             if written and not self._reach_main(written[-1].commit):
@@ -264,6 +228,8 @@ class _Recorder:
                 continue
             self.recorded += written
             self.dropped += dropped
+            if self.base == self.begin:  # on another head, another run may have done it
+                self.unfit += unfit
             return True
         raise PushRaceError(
             f"main moved {_TRIES} times while this run was writing",
@@ -312,23 +278,28 @@ def _write(
     head: str,
     happenings: Iterable[Happening],
     when: Instant,
-) -> tuple[list[Recorded], tuple[Happening, ...]]:
+) -> tuple[list[Recorded], list[Happening], list[Happening]]:
+    """Write what is admitted; what was written, what was dropped, and of that what is unfit."""
     coming = iter(happenings)
     first = next(coming, None)
     if first is None:
-        return [], ()
-    tree = _Tree(repository, head)
+        return [], [], []
+    tree = RecordedTree(repository, head)
     tip = chain.tip(repository, head)
     signing = chain.signing(repository, signer, tip)
     previous = tip.commit if tip else None
     sequence = max(tip.sequence if tip else 0, chain.floor)
     accepted: list[Happening] = []
     dropped: list[Happening] = []
+    unfit: list[Happening] = []
     written: list[Recorded] = []
 
     def commits() -> Iterator[NewCommit]:
         for happening in joined((first,), coming):
-            changes = tree.apply(happening) if tree.admits(happening) else {}
+            is_fit = tree.admits(happening)
+            if not is_fit:
+                unfit.append(happening)
+            changes = tree.apply(happening) if is_fit else {}
             if not (changes or happening.is_note) or not signing.admits(happening.event):
                 dropped.append(happening)
                 continue
@@ -344,10 +315,4 @@ def _write(
     for commit in repository.write_commits(head, commits(), signing, when):
         number = sequence + len(written) + 1
         written.append(Recorded(accepted[len(written)], commit, number))
-    return written, tuple(dropped)
-
-
-def _blob_id(content: bytes) -> str:
-    # git's own name for these bytes; not a signature of anything
-    header = f"blob {len(content)}\0".encode()
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+    return written, dropped, unfit

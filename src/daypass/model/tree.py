@@ -10,6 +10,7 @@ EXECUTABLE_FILE: Final = "100755"
 SYMBOLIC_LINK: Final = "120000"
 SUBMODULE: Final = "160000"
 FOLDER: Final = "040000"
+DOUBLED: Final = "000000"  # several entries of one path, which git itself does not read alike
 
 # Folders below the one that is listed, and entries of one listing: a tree of a few kilobytes can
 # name itself a thousand times on each of a thousand levels. What is beyond is listed as a folder.
@@ -26,6 +27,12 @@ class TreeEntry(NamedTuple):
     mode: str  # six octal digits, canonical, as `git ls-tree` prints them
     blob: str  # object id (40 hex digits)
     path: str
+    others: tuple[str, ...] = ()  # of a doubled path: the ids of its further entries
+
+    @property
+    def content(self) -> str:
+        """What is there, to compare: the id, or of a doubled path all ids."""
+        return " ".join((self.blob, *self.others))
 
     @property
     def is_file(self) -> bool:
@@ -44,6 +51,15 @@ def canonical_mode(mode: int) -> str:
     if stat.S_ISLNK(mode):
         return SYMBOLIC_LINK
     return FOLDER if stat.S_ISDIR(mode) else SUBMODULE
+
+
+def name_fault(name: bytes) -> str | None:
+    """Say why git refuses an entry of that name; None if it does not."""
+    if b"/" in name:
+        return "an entry of a folder has a slash in its name"
+    if name in (b"", b".", b"..") or name.lower() == b".git":
+        return "an entry has a name that git refuses"
+    return None
 
 
 def path_fault(path: str) -> str | None:

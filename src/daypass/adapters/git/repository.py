@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from daypass.adapters.git.ancestry import RecentLine
+from daypass.adapters.git.listing import Listings
 from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.remote import Remote
 from daypass.adapters.git.tagging import anchors, name_tag, store_tag, tags
-from daypass.adapters.git.tree import DIRECTORY, Item, TreeEditor, list_tree, parse_tree
+from daypass.adapters.git.tree import TreeEditor
 from daypass.adapters.git.walking import (
     beside,
     changed_by,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
     from daypass.model.tree import TreeEntry
 
-_LISTINGS: Final = 16  # that are kept
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -83,7 +83,7 @@ class GitRepository:
         self._reader = ObjectReader(self._git)
         self._recent = RecentLine(self._reader)
         self._pack = Pack()
-        self._listings: dict[tuple[str, str], tuple[TreeEntry, ...]] = {}  # the newest last
+        self._listings = Listings(self._tree)
         self._parents: dict[str, str] = {}  # of the commits that were written here
 
     def __enter__(self) -> Self:
@@ -179,14 +179,12 @@ class GitRepository:
         A path that is a file is its own only entry; `""` is the whole tree.
         """
         self._flush()
-        found = Item(DIRECTORY, b"", self._demand(commit))
-        for name in folder.encode("utf-8", "surrogateescape").split(b"/") if folder else ():
-            inside = parse_tree(self._tree(found.id)) if found.is_folder else ()
-            below = next((item for item in inside if item.name == name), None)
-            if below is None:
-                return ()
-            found = below
-        return self._listing(found.id, folder) if found.is_folder else (found.at(folder),)
+        return self._listings.entries(self._demand(commit), folder)
+
+    def children(self, commit: str, folder: str) -> tuple[TreeEntry, ...]:
+        """What is directly in a folder of that commit's tree, folders too; `""` is the root."""
+        self._flush()
+        return self._listings.children(self._demand(commit), folder)
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The contents of blobs (fetched from the remote, all at once, if the clone is partial).
@@ -362,16 +360,6 @@ class GitRepository:
         if len(self._pack):
             store(self._pack_folder, self._pack.packed())
             self._pack.clear()
-
-    def _listing(self, tree: str, folder: str) -> tuple[TreeEntry, ...]:
-        """All entries below a tree. A run asks for the same few folders of several commits."""
-        known = self._listings.pop((tree, folder), None)
-        if known is None:
-            known = tuple(list_tree(self._tree(tree), folder, self._tree))
-            if len(self._listings) >= _LISTINGS:
-                del self._listings[next(iter(self._listings))]
-        self._listings[tree, folder] = known
-        return known
 
     def _tree(self, name: str) -> bytes:
         found = self._reader.one(name)

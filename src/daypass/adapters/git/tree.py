@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.adapters.git.pack import Splice
 from daypass.errors import GitError
 from daypass.model.tree import (
-    DEEPEST,
+    DOUBLED,
     FOLDER,
-    MOST_ENTRIES,
     REGULAR_FILE,
     TreeEntry,
     canonical_mode,
+    name_fault,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from daypass.adapters.git.pack import Pack
 
@@ -59,9 +60,11 @@ class Item(NamedTuple):
         """What git sorts by: a directory sorts as if its name ended in a slash."""
         return self.name + b"/" if self.is_folder else self.name
 
-    def at(self, path: str) -> TreeEntry:
-        """The entry, with its path from the root."""
-        return TreeEntry(self.mode, self.id, path)
+    def at(self, path: str, others: Sequence[Item] = ()) -> TreeEntry:
+        """The entry, with its path from the root; `others` are of the same path."""
+        found = tuple(dict.fromkeys(other.id for other in others if other.id != self.id))
+        same = not found and all(other.mode == self.mode for other in others)
+        return TreeEntry(self.mode if same else DOUBLED, self.id, path, found)
 
 
 def parse_tree(content: bytes) -> Iterator[Item]:
@@ -77,41 +80,26 @@ def parse_tree(content: bytes) -> Iterator[Item]:
         at = last
 
 
-def list_tree(content: bytes, folder: str, read: Callable[[str], bytes]) -> Iterator[TreeEntry]:
-    """List all entries below a tree that are no folders, with their paths from the root.
-
-    Folders with `DEEPEST` folders above them, or after `MOST_ENTRIES`, are listed themselves.
-    """
-    above = f"{folder}/" if folder else ""
-    inside = [(above, parse_tree(content))]
-    room = DEEPEST - above.count("/")
-    seen = 0
-    while inside:
-        above, items = inside[-1]
-        item = next(items, None)
-        if item is None:
-            inside.pop()
-            continue
-        seen += 1
-        path = above + item.name.decode("utf-8", "surrogateescape")
-        if item.is_folder and len(inside) <= room and seen <= MOST_ENTRIES:
-            inside.append((f"{path}/", parse_tree(read(item.id))))
-        else:
-            yield item.at(path)
-
-
 class _Folder:
-    """One tree that may be edited; children are loaded when a path leads through them."""
+    """One tree that may be edited; children are loaded when a path leads through them.
+
+    Of a tree that is not in git's order, or holds what git refuses, all entries are kept; when
+    something else in it changes, they are written in order.
+    """
 
     def __init__(self, content: bytes) -> None:
         items = list(parse_tree(content))
-        self.keys = [item.key for item in items]
+        self.keys = [_editing_key(item) for item in items]
+        is_sound = all(first < second for first, second in pairwise(self.keys))
+        if not is_sound:
+            items.sort(key=_editing_key)
+            self.keys.sort()
         self.lines = [_line(item.spelling, item.name, item.id) for item in items]
         self.children: dict[bytes, _Folder] = {}
         self.id: str | None = None
         self.size = len(content)
-        self.low = len(items)  # entries at the head and at the tail that are as they were
-        self.high = len(items)
+        # Entries at the head and at the tail that are as they were.
+        self.low = self.high = len(items) if is_sound else 0
         self.changed = False
 
     def find(self, key: bytes) -> int | None:
@@ -122,16 +110,24 @@ class _Folder:
         item = Item(spelling, name, object_id)
         at = bisect_left(self.keys, item.key)
         if at < len(self.keys) and self.keys[at] == item.key:
-            self.lines[at] = _line(*item)
+            self.remove(at)
+            self.keys.insert(at, item.key)
+            self.lines.insert(at, _line(*item))
             self._touched(at, at + 1)
         else:
             self.keys.insert(at, item.key)
             self.lines.insert(at, _line(*item))
             self._touched(at, at + 1)
 
+    def ids(self, key: bytes) -> list[str]:
+        first, after = bisect_left(self.keys, key), bisect_right(self.keys, key)
+        return [line[-_ID_LENGTH:].hex() for line in self.lines[first:after]]
+
     def remove(self, at: int) -> None:
-        del self.keys[at]
-        del self.lines[at]
+        """Take away what is there, and whatever else has its key."""
+        after = bisect_right(self.keys, self.keys[at])
+        del self.keys[at:after]
+        del self.lines[at:after]
         self._touched(at, at)
 
     def _touched(self, first: int, after: int) -> None:
@@ -167,7 +163,8 @@ class TreeEditor:
     def apply(self, changes: Mapping[str, bytes | None]) -> str:
         """Write (bytes) and remove (None) files; returns the id of the root tree.
 
-        What is removed makes room first: a file may take the place of a folder that becomes empty.
+        Only a path with a slash at its end removes a folder, with all that is in it. What is
+        removed makes room first: a file may take the place of a folder that becomes empty.
 
         Raises:
             GitError: a path to remove that is not there, a path through a file or onto a folder,
@@ -175,7 +172,7 @@ class TreeEditor:
         """
         touched: dict[tuple[bytes, ...], None] = {}
         for path, content in sorted(changes.items(), key=lambda change: change[1] is not None):
-            parts = _parts(path)
+            parts = _parts(path.removesuffix("/"))
             self._change(path, parts, content)
             for depth in range(len(parts) - 1, 0, -1):
                 if content is None:
@@ -188,12 +185,13 @@ class TreeEditor:
     def _change(self, path: str, parts: tuple[bytes, ...], content: bytes | None) -> None:
         folder = self._folder(path, parts[:-1], create=content is not None)
         if content is None:
-            at = folder.find(parts[-1])
-            if at is None:  # a folder that was too deep to be listed, with all that is in it
-                at = folder.find(parts[-1] + b"/")
+            is_folder = path.endswith("/")
+            at = folder.find(parts[-1] + b"/" if is_folder else parts[-1])
             if at is None:
                 raise _wrong(path, "it is to be removed and is not there")
             folder.remove(at)
+            if is_folder:
+                folder.children.pop(parts[-1], None)
             return
         if folder.find(parts[-1] + b"/") is not None:
             raise _wrong(path, "there is a folder of that name")
@@ -205,9 +203,9 @@ class TreeEditor:
         for name in parts:
             child = folder.children.get(name)
             if child is None:
-                at = folder.find(name + b"/")
-                if at is not None:
-                    child = _Folder(self._read(folder.lines[at][-_ID_LENGTH:].hex()))
+                known = folder.ids(name + b"/")
+                if known:
+                    child = _Folder(b"".join(map(self._read, known)))
                 elif create and folder.find(name) is None:
                     child = _Folder(b"")
                 elif create:
@@ -255,6 +253,11 @@ def _broken() -> GitError:
         "git gave a tree object that is none",
         remedy="Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
     )
+
+
+def _editing_key(item: Item) -> bytes:
+    """The key to find an entry by; of what git refuses, one that no path has."""
+    return item.key if name_fault(item.name) is None else b"/" + item.key
 
 
 def _line(spelling: bytes, name: bytes, object_id: str) -> bytes:
