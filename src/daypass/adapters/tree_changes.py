@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.adapters.git.tree import Item, parse_tree
-from daypass.model.tree import DEEPEST, MOST_ENTRIES, TreeEntry
+from daypass.model.tree import DEEPEST, MOST_ENTRIES, TreeEntry, name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ class TreeChanges:
     before: dict[str, TreeEntry] = field(default_factory=dict)
     now: dict[str, TreeEntry] = field(default_factory=dict)
     odd: dict[str, str] = field(default_factory=dict)  # path, of folders too → the spelling
+    faults: dict[str, str] = field(default_factory=dict)  # path → what git refuses there, if new
 
 
 class _Pair(NamedTuple):
@@ -57,6 +58,7 @@ def tree_changes(read: ReadTrees, before: str, now: str) -> TreeChanges:
         contents = read(sorted(names))
         deeper: list[_Pair] = []
         for pair in level:
+            found.faults |= _new_faults(pair, contents)
             for path, old, new in _differing(pair, contents):
                 seen += 1
                 descends = depth < DEEPEST and seen <= MOST_ENTRIES
@@ -73,13 +75,45 @@ def _differing(
     pair: _Pair, contents: Mapping[str, bytes]
 ) -> Iterator[tuple[str, Item | None, Item | None]]:
     old, new = (
-        {item.name: item for item in parse_tree(contents[name])} if name is not None else _EMPTY
+        {item.name: item for item in parse_tree(contents[name]) if name_fault(item.name) is None}
+        if name is not None
+        else _EMPTY
         for name in (pair.before, pair.now)
     )
     for name in old.keys() | new.keys():
         if old.get(name) != new.get(name):
             path = pair.above + name.decode("utf-8", "surrogateescape")
             yield path, old.get(name), new.get(name)
+
+
+def _new_faults(pair: _Pair, contents: Mapping[str, bytes]) -> dict[str, str]:
+    """What git refuses in the newer tree, and was not in the older one."""
+    if pair.now is None:
+        return {}
+    known = _faults(contents[pair.before]) if pair.before is not None else {}
+    return {
+        (pair.above + name.decode("utf-8", "surrogateescape")).rstrip("/"): fault
+        for name, fault in _faults(contents[pair.now]).items()
+        if known.get(name) != fault
+    }
+
+
+def _faults(content: bytes) -> dict[bytes, str]:
+    """Entries that git refuses, by their names; `""` is the folder itself."""
+    found: dict[bytes, str] = {}
+    names: set[bytes] = set()
+    last = b""
+    for item in parse_tree(content):
+        fault = name_fault(item.name)
+        if item.name in names:
+            fault = "there are several entries of this name in its folder"
+        elif item.key < last:
+            found[b""] = "the entries of this folder are not in git's order"
+        if fault is not None:
+            found[item.name] = fault
+        names.add(item.name)
+        last = item.key
+    return found
 
 
 def _take(

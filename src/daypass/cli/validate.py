@@ -149,7 +149,7 @@ def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
 
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
     from daypass.documents.changes import changes, check_changes, check_number
-    from daypass.documents.tree import check_spellings
+    from daypass.documents.tree import check_faults, check_spellings
     from daypass.documents.validation import validate
 
     commit = tree.merge_base(revision)
@@ -159,6 +159,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
     read = tree.reader(entries)
     paths = set(changed.paths)
     findings = {*check_changes(changed), *check_spellings(since.odd)}
+    findings.update(check_faults(since.faults))
     if not KEEPS.isdisjoint(changed.paths):
         from daypass.cli.retaining import check_retention  # walks history: only where it matters
 

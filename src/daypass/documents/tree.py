@@ -17,6 +17,7 @@ from daypass.model.names import (
 )
 from daypass.model.tree import (
     DEEPEST,
+    DOUBLED,
     EXECUTABLE_FILE,
     FOLDER,
     REGULAR_FILE,
@@ -34,6 +35,7 @@ _MODES: Final = {
     EXECUTABLE_FILE: ("an executable file", "Run `git update-index --chmod=-x` on it."),
     SYMBOLIC_LINK: ("a symbolic link", "Replace it by the file that it points to."),
     SUBMODULE: ("a submodule", "Remove it: `git rm --cached` and the entry in .gitmodules."),
+    DOUBLED: ("one of several entries of this path", "Let git write the folder anew: `git rm`."),
     FOLDER: ("a folder that is nested too deep to be read", "Remove it: `git rm -r`."),
 }
 _ROOTS: Final = ("access", "schemas", ".github")
@@ -110,6 +112,24 @@ def check_spellings(odd: Mapping[str, str]) -> tuple[Finding, ...]:
         )
         for path, spelling in odd.items()
         if path in _ROOTS or path.startswith(tuple(f"{root}/" for root in _ROOTS))
+    )
+
+
+def check_faults(faults: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Find entries of trees that git itself refuses, or does not read alike in all places.
+
+    Args:
+        faults: path of a file or a folder → what is wrong with it.
+    """
+    return tuple(
+        Finding.of_file(
+            path,
+            "tree-path",
+            f"{fault}: what a review shows of it is not what people check out",
+            "Let git write the trees of this branch anew: `git read-tree --empty`, `git add --all` "
+            "and `git commit --amend --no-edit`.",
+        )
+        for path, fault in faults.items()
     )
 
 

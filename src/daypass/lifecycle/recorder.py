@@ -297,11 +297,11 @@ def _write(
     def commits() -> Iterator[NewCommit]:
         for happening in joined((first,), coming):
             is_fit = tree.admits(happening)
-            if not is_fit:
-                unfit.append(happening)
             changes = tree.apply(happening) if is_fit else {}
             if not (changes or happening.is_note) or not signing.admits(happening.event):
                 dropped.append(happening)
+                if not is_fit:
+                    unfit.append(happening)
                 continue
             accepted.append(happening)
             last = written[-1].commit if written else previous

@@ -78,7 +78,8 @@ class Reviewing:
         return found
 
     def _blob(self, owed: Obligation) -> str | None:
-        return self.seen.record_blobs.get(obligation_path(owed.grant_id))
+        # What was changed by hand is put back before.
+        return self.seen.signed_blobs.get(obligation_path(owed.grant_id))
 
     def _review(self, owed: Obligation) -> Happening | None:
         place = self._place(owed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +17,7 @@ from daypass.lifecycle.chronicle import LedgerChain
 from daypass.lifecycle.happening import Happening, Run, make_event
 from daypass.lifecycle.key_handover import find_handover
 from daypass.lifecycle.outcome import Outcome
-from daypass.lifecycle.recorder import PushNow, record
+from daypass.lifecycle.recorder import PushNow, note_unfit, record
 from daypass.model.event import EventKind
 from daypass.model.instant import Instant
 from daypass.model.names import ALLOWED_SIGNERS_PATH
@@ -113,6 +114,25 @@ def test_what_comes_after_a_mark_is_asked_for_when_the_rest_is_on_main(bot: Bot)
     assert heads == [first]
     assert pushes == [before, first]
     assert (written.head, written.base) == (second, before)
+
+
+def test_what_main_does_not_admit_fails_the_run_unless_another_one_wrote(bot: Bot) -> None:
+    wrong = replace(note("2"), requires={"access/grants/a.json": "4" * 40}, is_note=False)
+    written = write(bot, [note("1"), wrong])
+    assert (written.dropped, written.unfit) == ((wrong,), (wrong,))
+    outcome = Outcome()
+    note_unfit(written, outcome)
+    ((about, error),) = outcome.failures
+    assert about == "evidence"
+    assert "access/grants/a.json" in error.message
+
+    def coming() -> Iterator[Happening]:
+        yield note("3")
+        bot.git("fetch", "-q", "origin")
+        bot.person_commits("Meanwhile", {"README.md": "hello\n"})
+        yield wrong
+
+    assert write(bot, coming()).unfit == ()
 
 
 def test_one_push_where_all_fits_and_none_for_nothing(bot: Bot) -> None:
