@@ -78,6 +78,27 @@ class Odd(Town):
             command = (*acting.DAYPASS, *words, "--format", "json")
             return acting.run(command, mallory.environment(), directory=Path(folder))
 
+    def put(self, path: str, *rows: tuple[bytes, str]) -> str:
+        """A commit on main whose folder has these entries, too, before all others; its id."""
+        mallory = self.box.person("mallory")
+        mallory.git("fetch", "-q", "origin")
+        tree, below = "", ""
+        inside = b"".join(b"100644 " + name + b"\0" + bytes.fromhex(blob) for name, blob in rows)
+        while True:
+            lines = mallory.git("ls-tree", "-z", f"origin/main:{path}").split("\0")[:-1]
+            content, inside = inside, b""
+            for line in lines:
+                head, _, name = line.partition("\t")
+                mode, _, found = head.split(" ")
+                found = tree if tree and name == below else found
+                content += mode.lstrip("0").encode() + b" " + name.encode() + b"\0"
+                content += bytes.fromhex(found)
+            words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+            tree = mallory.git(*words, data=content).strip()
+            if not path:
+                return mallory.git("commit-tree", tree, "-p", "origin/main", "-m", "Docs").strip()
+            path, _, below = path.rpartition("/")
+
     def validate(self, number: int) -> Done:
         """What access-validate says of it: of commits alone."""
         head = self.box.repository.pulls[number].head_sha
@@ -123,6 +144,37 @@ def test_modes_that_no_diff_shows_change_nothing(town: Odd) -> None:
     assert [town.events(name) for name in ("odd-live", honest.id)] == [["issued"], ["issued"]]
     assert len(town.live_tokens("odd-live")) == 1
     assert town.verify().json()["faults"] == []
+
+
+def test_entries_that_a_review_shows_otherwise_end_and_hide_nothing(town: Odd) -> None:
+    """A request that stands twice, and a file of `access` that is called like a record."""
+    sound, blob = (
+        town.store.git("rev-parse", name).strip()
+        for name in ("main^{tree}", "main:access/daypass.yaml")
+    )
+    for name, path, entry in (
+        ("slash", "access", b"grants/odd-gone.json"),
+        ("twice", "access/requests", b"odd-live.yaml"),
+    ):
+        number = town.open(name, town.put(path, (entry, blob)))
+        assert (f"{path}/{entry.decode()}", "tree-path") in rules(town.validate(number))
+    town.let_in(number)  # the second alone: the first keeps `git log` itself from reading on
+    done = town.apply()
+    assert done.code == 5, (done.code, done.said)
+    assert done.json()["failed"] == []
+    (alarm,) = done.json()["alarms"]
+    assert "access/requests/odd-live.yaml" in alarm
+    assert town.events("odd-live") == ["issued"]
+    # Git writes the folder anew with what was granted: nothing was ever deleted.
+    mallory = town.box.person("mallory")
+    mallory.git("fetch", "-q", "origin")
+    anew = mallory.git("commit-tree", sound, "-p", "origin/main", "-m", "Anew").strip()
+    town.push_to_main(anew, by="mallory")
+    done = town.apply()
+    assert done.code == 0, done.said
+    assert done.json()["alarms"] == []
+    assert town.events("odd-live") == ["issued"]
+    assert len(town.live_tokens("odd-live")) == 1
 
 
 def test_names_and_folders_that_nobody_can_check_out_stop_no_run(town: Odd) -> None:

@@ -33,9 +33,9 @@ from daypass.lifecycle.observe import Observation, observe
 from daypass.lifecycle.outcome import Outcome, writable
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
-from daypass.lifecycle.recorder import PushNow
+from daypass.lifecycle.recorder import PushNow, note_unfit
 from daypass.lifecycle.recording_use import to_record
-from daypass.lifecycle.repairs import find_accepted_loss, find_repairs
+from daypass.lifecycle.repairs import alarm_doubled, find_accepted_loss, find_repairs
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.standstill import stand_still
 from daypass.lifecycle.targets import Targets, explained, tell
@@ -178,6 +178,7 @@ class _Pass:
     def _alarm_frozen(self, seen: Observation) -> None:
         for cause, text in seen.restored.items():
             self.outcome.alarm(cause, text)
+        alarm_doubled(seen, self.outcome)
         for reason in seen.world.frozen:
             if reason not in seen.restored.values():
                 cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
@@ -391,6 +392,7 @@ class _Pass:
     def _follow(self, seen: Observation, recording: Recording | None, aftermath: Aftermath) -> None:
         """Follow up what is on main."""
         note_changes(self.ports, seen, recording)
+        note_unfit(recording, self.outcome)
         self._alert(seen, recording.recorded if recording is not None else ())
         if recording is not None:
             aftermath.follow(recording)

@@ -27,7 +27,7 @@ from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_dige
 from daypass.model.grant import Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
 from daypass.model.obligation import Obligation
-from daypass.model.tree import FOLDER
+from daypass.model.tree import DOUBLED, FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.restored import MainAndMemory
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import Reason, RecordedEvent
+    from daypass.model.tree import TreeEntry
 
 _LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ENDING: Final = ".yaml"
@@ -59,6 +60,7 @@ class Observation:
     # Grants with missing tokens → why it is not known who ended them.
     waits: Mapping[str, DaypassError] = field(default_factory=dict)
     misused: frozenset[str] = frozenset()  # why it is frozen: what a key signed that handed over
+    doubled: tuple[str, ...] = ()  # requests' paths that main holds several times
 
 
 def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observation:
@@ -74,6 +76,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     remember = remember and not rolled_back  # what was known of main before is not forgotten
     on_main = bot_files(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
+    signed = {path: content.split(" ")[0] for path, content in signed.items()}
     grants = _grants(ports, signed)
     if remember:
         _remember(ports, looked, grants)
@@ -130,6 +133,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         causes,
         found.waits,
         frozenset(misused),
+        _doubled(repository, head),
     )
 
 
@@ -143,9 +147,9 @@ def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) 
 
 
 def bot_files(repository: Repository, commit: str) -> dict[str, str]:
-    """What lies in the folders where only the bot writes: path → blob."""
+    """What lies in the folders where only the bot writes: path → blob (of a doubled path, all)."""
     return {
-        entry.path: entry.blob
+        entry.path: entry.content
         for folder in BOT_FOLDERS
         for entry in repository.entries(commit, folder)
         if entry.path != f"{folder}/.gitkeep"
@@ -197,8 +201,23 @@ def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str,
             grant = grants.get(name)
             other = name in found and (grant is None or grant.lane is not lane)
             if entry.mode != FOLDER and is_name(name) and not other:
-                found[name] = RequestFile(name, entry.path, entry.blob, lane, entry.mode)
+                found[name] = _request(name, entry, lane, grant)
     return found
+
+
+def _doubled(repository: Repository, head: str) -> tuple[str, ...]:
+    entries = (entry for folder in _LANES for entry in repository.entries(head, folder))
+    return tuple(entry.path for entry in entries if entry.mode == DOUBLED)
+
+
+def _request(name: str, entry: TreeEntry, lane: Lane, grant: Grant | None) -> RequestFile:
+    """The request at a path. Where several are, what was granted is still there if one is that.
+
+    Nothing is granted there: a reviewer saw one of them.
+    """
+    if entry.mode == DOUBLED and grant is not None and grant.request_blob in entry.content:
+        return RequestFile(name, entry.path, grant.request_blob, lane)
+    return RequestFile(name, entry.path, entry.blob, lane, entry.mode)
 
 
 def _grants(ports: Ports, signed: Mapping[str, str]) -> dict[str, Grant]:

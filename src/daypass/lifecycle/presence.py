@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import find_events
 from daypass.lifecycle.ports import SlotState
 from daypass.model.grant import Grant
@@ -74,6 +75,8 @@ def _put_back(
 ) -> frozenset[str]:
     """Those whose request is there by another commit than the one that was granted."""
     brought = ports.repository.introductions(head, [path for _, path in news]) if news else {}
+    for grant, path in news:
+        brought |= _bringing(ports, path, grant, brought.get(path))
     # Where daypass itself laid it down, together with the record, that is the event's own commit.
     own = [grant.id for grant, _ in news if grant.request_commit is None]
     events = find_events(ports.repository.walk(head), ports.signers, own)
@@ -87,6 +90,28 @@ def _put_back(
     )
 
 
+def _bringing(ports: Ports, path: str, grant: Grant, commit: str | None) -> dict[str, str]:
+    """The newest commit that brought what was granted, whatever a diff calls a change.
+
+    In a tree that is out of order or holds a path twice, git shows changes of what stayed.
+    """
+    while commit is not None and commit != grant.request_commit:
+        parents = parse_commit(next(iter(ports.repository.walk(commit))).raw).parents
+        if not parents or not all(
+            _is_there(ports, sha, path, grant) for sha in (commit, parents[0])
+        ):
+            return {path: commit}
+        commit = ports.repository.introductions(parents[0], [path]).get(path)
+    return {path: commit} if commit is not None else {}
+
+
+def _is_there(ports: Ports, commit: str, path: str, grant: Grant) -> bool:
+    return any(
+        entry.path == path and grant.request_blob in entry.content
+        for entry in ports.repository.entries(commit, path)
+    )
+
+
 def _was_undone(
     ports: Ports, head: str, since: str, grant: Grant, path: str, changed: Changed
 ) -> bool:
@@ -96,7 +121,10 @@ def _was_undone(
     """
 
     def is_other(found: Changed) -> bool:
-        return any(blob != grant.request_blob for blob in found.get(path, {}).values())
+        return any(
+            blob != grant.request_blob and not _is_there(ports, commit, path, grant)
+            for commit, blob in found.get(path, {}).items()
+        )
 
     repository = ports.repository
     return is_other(changed) and (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle import happening
 from daypass.lifecycle.restored import loss_accepted
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.observe import Observation
+    from daypass.lifecycle.outcome import Outcome
+
+_TOLD: Final = 20  # paths, by name
 
 
 def find_repairs(ports: Ports, seen: Observation) -> list[Happening]:
@@ -32,3 +35,17 @@ def find_accepted_loss(ports: Ports, seen: Observation) -> list[Happening]:
     """Finds the loss that an operator accepted since the last event."""
     loss = seen.memory.accepted
     return [loss_accepted(loss, ports.run)] if loss is not None else []
+
+
+def alarm_doubled(seen: Observation, outcome: Outcome) -> None:
+    """Raises one alarm for all requests that main holds several times under one path."""
+    if seen.doubled:
+        more = len(seen.doubled) - _TOLD
+        outcome.alarm(
+            "doubled-requests",
+            f"main holds several entries of {', '.join(seen.doubled[:_TOLD])}"
+            + (f" and {more} more paths" if more > 0 else "")
+            + ": git does not read them alike, and nothing is granted or ended by them. Find who "
+            "brought them with `git log --first-parent -- access`, and let git write the folder "
+            "anew: `git read-tree --empty`, `git add --all` and `git commit`",
+        )
