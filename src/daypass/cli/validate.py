@@ -13,17 +13,18 @@ from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
 from daypass.cli.at_root import not_at_the_root
 from daypass.documents import formats
-from daypass.documents.finding import Finding, Report
+from daypass.documents.finding import Report
 from daypass.documents.problem import Problem
 from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.names import KEEPS, SETTINGS_PATH, Kind
+from daypass.model.names import ALLOWED_SIGNERS_PATH, KEEPS, SETTINGS_PATH, Kind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from daypass.adapters.result_cache import NoCache, ResultCache
     from daypass.documents.document import Document
+    from daypass.documents.finding import Finding
     from daypass.model.catalogue import Catalogue
     from daypass.model.policy import AccessPolicy
     from daypass.model.tree import TreeEntry
@@ -98,7 +99,9 @@ def _judge_tree(
 
     chosen = _chosen(tree, paths) if paths else None
     entries = _entries(tree)
-    report = validate(entries, tree.reader(entries), cache, examine=_examine, chosen=chosen)
+    read = tree.reader(entries)
+    report = validate(entries, read, cache, examine=_examine, chosen=chosen)
+    report = _with(report, _of_signers(entries, read, chosen))
     if chosen is not None and report.documents == 0 and not report.findings:
         raise UsageError(
             f"no document lies at {', '.join(paths)}",
@@ -134,7 +137,28 @@ def _ask_github(tree: WorkTree, report: Report) -> Report:
         if item.wrong and not item.can_be_pinned
     ]
     findings = located(problems, SETTINGS_PATH, load(read(SETTINGS_PATH), SETTINGS_PATH))
+    return _with(report, findings)
+
+
+def _with(report: Report, findings: Iterable[Finding]) -> Report:
     return replace(report, findings=tuple(sorted({*report.findings, *findings})))
+
+
+def _of_signers(
+    entries: Iterable[TreeEntry],
+    read: Callable[[str], bytes],
+    chosen: Callable[[str], bool] | None,
+) -> list[Finding]:
+    """What cannot be read in the list of allowed signers, if it is one of the chosen paths."""
+    from daypass.cli.retaining import check_list
+
+    path = ALLOWED_SIGNERS_PATH
+    if not any(entry.path == path and entry.is_file for entry in entries):
+        return []
+    if chosen is not None and not chosen(path):
+        return []
+    found = check_list(read(path))
+    return [] if found is None else [found]
 
 
 def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
@@ -164,6 +188,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         from daypass.cli.retaining import check_retention  # walks history: only where it matters
 
         findings.update(check_retention(tree, commit, changed, read))
+    findings.update(_of_signers(entries, read, paths.__contains__))
     judged = 0
     notices: tuple[Finding, ...] = ()
     if changed.touches_foundation:  # what others rest on has changed: everything is judged by it

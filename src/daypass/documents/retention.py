@@ -44,3 +44,9 @@ def check_signers(lost: int, newest: str | None, retention: Duration) -> Finding
         "Put the line of that key back. To retire a key, leave its line and give it "
         'valid-before="YYYYMMDDHHMMSSZ", no earlier than its last event.',
     )
+
+
+def unreadable_signers(line: int, why: str, remedy: str) -> Finding:
+    """What cannot be read in the list of allowed signers: a line from 1, or 0 for all of it."""
+    column = 1 if line else 0
+    return Finding(ALLOWED_SIGNERS_PATH, line, column, "signers-unreadable", why, remedy)

@@ -99,4 +99,10 @@ TREE_RULES: Final = (
         "M access/allowed_signers  # a new line, and valid-before= on the old one",
         "M access/allowed_signers  # without the line of last month's key",
     ),
+    Rule(
+        "signers-unreadable",
+        "Each line of the allowed signers can be read: a list with a slip changes nothing.",
+        'daypass@example.com namespaces="git" ssh-ed25519 AAAA…',
+        "daypass@example.com AAAA…  # no key type",
+    ),
 )

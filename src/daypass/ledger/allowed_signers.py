@@ -7,6 +7,9 @@ No line counts here that does not count for stock git. Some that do are refused:
 `Z` (their meaning depends on the reader's time zone), quotes among the principals, and backslashes
 in options. A line that cannot be read makes the whole file unreadable: OpenSSH passes over it, and
 an evidence key with a slip in its line would be missed only when it has signed.
+
+Anybody who may push can bring a file that is made to be slow. So it is refused from a size on, and
+where comparing its principals takes too many steps; no honest file comes near either.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ import calendar
 import re
 import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Protocol, Self
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
+from daypass.ledger.patterns import Comparison, TooManyStepsError
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="([^"\\]*)")?')
 _OPTIONS = re.compile(r'((?:[^ \t"]|"[^"]*")+)[ \t]+')
 _SPACE: Final = " \t\r\n"
-_LONGEST_PATTERN: Final = 1023
+_MOST_BYTES: Final = 1 << 20
+_MOST_LINES: Final = 5_000
 _TIME_FORMATS: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _REMEDY: Final = (
     'Each line reads: <e-mail> namespaces="git" ssh-ed25519 <base64>, with '
@@ -88,6 +92,16 @@ class AllowedSigner:
             options.append(f'valid-before="{_time_text(self.valid_before)}"')
         blob = base64.b64encode(sshsig.public_key_blob(self.key)).decode()
         return f"{self.principals} {','.join(options)} ssh-ed25519 {blob}"
+
+
+class UnreadableListError(EvidenceError):
+    """A list of allowed signers that cannot be read, and in which line (from 1; 0: as a whole)."""
+
+    def __init__(self, why: str, line: int = 0) -> None:
+        place = f"{ALLOWED_SIGNERS_PATH}:{line}" if line else ALLOWED_SIGNERS_PATH
+        super().__init__(f"{place}: {why}", remedy=_REMEDY)
+        self.why = why
+        self.line = line
 
 
 class Signers:
@@ -170,34 +184,50 @@ def parse_allowed_signers(data: bytes) -> tuple[AllowedSigner, ...]:
     `!bot@x` excludes itself.
 
     Raises:
-        EvidenceError: a line that cannot be read, with its number; a time without its `Z`, whose
-            meaning would depend on the reader's time zone.
+        UnreadableListError: a line that cannot be read, with its number; a time without its `Z`,
+            whose meaning would depend on the reader's time zone; a file that is made to be slow.
     """
-    lines = []
+    _check_size(data)
+    comparison = Comparison()
+    meant: list[AllowedSigner] = []
+    before: dict[bytes, list[AllowedSigner]] = {}
     for number, raw in enumerate(data.split(b"\n"), start=1):
         line = raw.decode("utf-8", "surrogateescape").strip(_SPACE)
-        if line and not line.startswith("#"):
-            try:
-                found = _parse_line(line)
-            except ValueError as error:
-                raise EvidenceError(
-                    f"{ALLOWED_SIGNERS_PATH}:{number}: {error}", remedy=_REMEDY
-                ) from error
-            if found is not None:
-                lines.append(found)
-    meant = (_as_meant(line.signer, lines[: at + 1]) for at, line in enumerate(lines))
-    return tuple(
-        signer for line, signer in zip(lines, meant, strict=True) if line.of_git and signer
-    )
-
-
-def _as_meant(signer: AllowedSigner, lines: Sequence[_Line]) -> AllowedSigner | None:
-    """The signer of the last of these lines, for the time that no line before it excludes it."""
-    for other in (line.signer for line in lines if line.signer.key == signer.key):
-        asked = _asked_principals(other.principals)
-        if any(_matches(name, signer.principals) for name in asked):
+        if not line or line.startswith("#"):
             continue
-        if other.valid_before is None or other is signer:
+        try:
+            found = _parse_line(line, comparison)
+            if found is None:
+                continue
+            same_key = before.setdefault(found.signer.key, [])
+            same_key.append(found.signer)
+            signer = _as_meant(found.signer, same_key, comparison)
+        except (ValueError, TooManyStepsError) as error:
+            raise UnreadableListError(str(error), number) from error
+        if found.of_git and signer is not None:
+            meant.append(signer)
+    return tuple(meant)
+
+
+def _check_size(data: bytes) -> None:
+    """Raises UnreadableListError for a file that is too large to be a list of keys."""
+    lines = data.count(b"\n") + 1
+    if len(data) > _MOST_BYTES or lines > _MOST_LINES:
+        raise UnreadableListError(
+            f"it has {len(data):,} bytes in {lines:,} lines, and {_MOST_BYTES:,} bytes in "
+            f"{_MOST_LINES:,} lines are the most that is read"
+        )
+
+
+def _as_meant(
+    signer: AllowedSigner, same_key: Sequence[AllowedSigner], comparison: Comparison
+) -> AllowedSigner | None:
+    """The last signer of these lines, for the time that no line of its key excludes it."""
+    for other in same_key:
+        asked = _asked_principals(other.principals)
+        if any(comparison.matches(name, signer.principals) for name in asked):
+            continue
+        if other.valid_before is None or other is same_key[-1]:
             return None
         after = max(other.valid_before + 1, signer.valid_after or 0)
         signer = replace(signer, valid_after=after)
@@ -210,7 +240,7 @@ def _asked_principals(principals: str) -> list[str]:
     return names[: names.index("")] if "" in names else names
 
 
-def _parse_line(line: str) -> _Line | None:
+def _parse_line(line: str, comparison: Comparison) -> _Line | None:
     if "\0" in line:
         raise ValueError("there is a NUL in it")
     principals, rest = _word(line)
@@ -237,7 +267,7 @@ def _parse_line(line: str) -> _Line | None:
         return None
     return _Line(
         AllowedSigner(principals, key, after, before),
-        _matches("git", options.get("namespaces", "*")),
+        comparison.matches("git", options.get("namespaces", "*")),
     )
 
 
@@ -277,26 +307,6 @@ def _parse_options(text: str) -> dict[str, str]:
             if at == len(text):
                 raise ValueError("the options end with a comma")
     return options
-
-
-def _matches(name: str, patterns: str) -> bool:
-    """Whether a list of patterns takes a name in: match_pattern_list() of OpenSSH."""
-    found = False
-    for item in patterns.split(","):
-        pattern = item.removeprefix("!")
-        if len(pattern.encode("utf-8", "surrogateescape")) > _LONGEST_PATTERN:
-            return False
-        if _pattern(pattern).fullmatch(name):
-            if item.startswith("!"):
-                return False
-            found = True
-    return found
-
-
-@lru_cache(maxsize=64)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(char) or re.escape(char) for char in text), re.DOTALL)
 
 
 def _key(text: str) -> bytes:

@@ -293,6 +293,7 @@ ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} |
     "change-number",
     "change-retention",
     "change-signers",
+    "signers-unreadable",
 }
 CHANGED: list[tuple[str, str, dict[str, str | None]]] = [
     ("tree-path", "docs/" + "n" * 300, {"docs/" + "n" * 300: "x"}),

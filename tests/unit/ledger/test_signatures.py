@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
-from daypass.ledger.allowed_signers import Signers, parse_allowed_signers
+from daypass.ledger.allowed_signers import Signers, UnreadableListError, parse_allowed_signers
+from daypass.ledger.patterns import Comparison, TooManyStepsError
 from support.local_signer import LocalSigner
 
 SIGNER = LocalSigner()
@@ -125,3 +126,62 @@ def test_a_pin_leaves_only_the_named_key() -> None:
     pinned = both.only([other.allowed().fingerprint])
     assert pinned.knows(other.public_key())
     assert not pinned.allows(SIGNER.public_key(), DAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "patterns", "takes_in"),
+    [
+        ("bot@example.com", "*@example.com", True),
+        ("bot@example.com", "b?t@*.com", True),
+        ("bot@example.com", "bot@*", True),
+        ("bot@example.com", "**t*m", True),
+        ("bot@example.com", "bot@example.com?", False),
+        ("bot@example.com", "*.org", False),
+        ("bot@example.com", "!bot@*,*", False),
+        ("bot@example.com", "*,!root@*", True),
+        ("aab", "*ab", True),
+        ("abab", "*ab?", False),
+        ("", "*", True),
+        ("", "", True),
+        ("", "?", False),
+        ("\u00e9", "??", True),  # OpenSSH knows bytes alone
+        ("x", "x," + "*" * 1024, False),
+    ],
+)
+def test_patterns_match_as_those_of_openssh(name: str, patterns: str, *, takes_in: bool) -> None:
+    assert Comparison().matches(name, patterns) is takes_in
+
+
+def test_a_pattern_takes_no_more_steps_than_name_times_pattern() -> None:
+    name, pattern = "a" * 100, "*a" * 25 + "*b"
+    assert not Comparison((len(name) + 1) * (len(pattern) + 1)).matches(name, pattern)
+    with pytest.raises(TooManyStepsError):
+        Comparison(99).matches(name, pattern)
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (f"{'a' * 1000},{','.join(['*' + 'a' * 400 + 'b'] * 2)} ssh-ed25519 {KEY}\n", 1),
+        (
+            "".join(
+                f'{number} valid-before="20300101Z" ssh-ed25519 {KEY}\n' for number in range(600)
+            ),
+            473,
+        ),
+        ("#" * (1 << 20) + "\n", 0),
+        ("\n" * 5000, 0),
+    ],
+    ids=["one line", "many lines", "bytes", "lines"],
+)
+def test_a_list_that_is_made_to_be_slow_is_refused(data: str, line: int) -> None:
+    with pytest.raises(UnreadableListError) as told:
+        parse_allowed_signers(data.encode())
+    assert told.value.line == line
+
+
+def test_a_long_list_of_years_is_read() -> None:
+    keys = [LocalSigner(seed) for seed in range(1, 41)]
+    lines = [key.allowed(valid_before=DAY + at).to_line() for at, key in enumerate(keys)]
+    text = "\n".join(["# one a month"] * 40 + lines * 5)
+    assert len(parse_allowed_signers(text.encode())) == 200
