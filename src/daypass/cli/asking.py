@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.cli.awaiting import add_wait
-from daypass.errors import DeniedError, ExitCode, ForgeUnavailableError, IndeterminateError
+from daypass.errors import (
+    DeniedError,
+    EvidenceError,
+    ExitCode,
+    ForgeUnavailableError,
+    IndeterminateError,
+)
 from daypass.lifecycle.answers import Result, command_marker, plain, result_of
-from daypass.lifecycle.claim import look_up
+from daypass.lifecycle.claim import Unproven, look_up, record_on_main
 from daypass.lifecycle.commands import Command, write_comment
 from daypass.lifecycle.messages import escape
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from daypass.adapters.git import GitRepository
     from daypass.lifecycle.claim import Claimable
     from daypass.model.intent import IntentKind
     from daypass.model.pullrequest import Comment
@@ -45,6 +54,34 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
 
     Raises what `look_up` raises.
     """
+    with _opened(arguments, fetch=fetch) as (repository, _here):
+        return look_up(arguments.grant, repository, arguments.fingerprint)
+
+
+def find_to_end(arguments: argparse.Namespace) -> Claimable | Unproven:
+    """The live grant, to ask for its end: by its record on main where the evidence does not hold.
+
+    An end must not wait until somebody has mended that: nothing is opened for it.
+
+    Raises what `look_up` raises.
+    """
+    with _opened(arguments, fetch=True) as (repository, here):
+        try:
+            return look_up(arguments.grant, repository, arguments.fingerprint)
+        except EvidenceError as error:
+            grant = record_on_main(arguments.grant, repository)
+            if grant is None:
+                raise
+            output.note(f"warning: {error.message}. {error.remedy}")
+            output.note(f"  The end of {grant.id} is asked for all the same")
+            return Unproven(grant, here)
+
+
+@contextmanager
+def _opened(
+    arguments: argparse.Namespace, *, fetch: bool
+) -> Iterator[tuple[GitRepository, Settings]]:
+    """The clone, and the settings of its work tree."""
     directory = wiring.directory_of(arguments.directory)
     here = wiring.read_settings(directory)
     with wiring.person_repository(directory, here) as repository:
@@ -53,11 +90,14 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
                 repository.fetch()
             except ForgeUnavailableError as error:
                 output.note(f"{error.message}: going by what this clone holds")
-        return look_up(arguments.grant, repository, arguments.fingerprint)
+        yield repository, here
 
 
 def ask(
-    arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable, reason: str = ""
+    arguments: argparse.Namespace,
+    kind: IntentKind,
+    claimable: Claimable | Unproven,
+    reason: str = "",
 ) -> ExitCode:
     """Comment on the grant's pull request, and wait for what daypass answers.
 
@@ -107,7 +147,9 @@ def say(
     return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE
 
 
-def _dispatch(arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable) -> ExitCode:
+def _dispatch(
+    arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable | Unproven
+) -> ExitCode:
     """Say it in a dispatched run: what was taken offline has no pull request to say it on."""
     grant, settings = claimable.grant, claimable.settings
     if not kind.ends:

@@ -54,7 +54,7 @@ _SUB_VERBS: Final = {
         _add_log,
         "all events, newest first",
         "All events, newest first: commits that carry a valid signature of a signer in "
-        f"{ALLOWED_SIGNERS_PATH}.",
+        f"{ALLOWED_SIGNERS_PATH}. A later change takes no key away there that counted before.",
         plain=True,
     ),
     "verify": _SubVerb(
@@ -180,12 +180,12 @@ def _walk(repository: GitRepository, head: str, since: str | None) -> Iterator[C
 
 
 def _signers(repository: GitRepository, head: str) -> Signers:
-    from daypass.ledger.allowed_signers import signers_at
+    from daypass.ledger.counting_signers import counting_signers
 
-    signers = signers_at(repository, head)
+    signers = counting_signers(repository, head)
     if signers is None:
         raise EvidenceError(
-            f"there is no {ALLOWED_SIGNERS_PATH} at {head}, so no commit counts as evidence",
+            f"there is no {ALLOWED_SIGNERS_PATH} up to {head}, so no commit counts as evidence",
             remedy="`daypass vault apply` prints the line of the evidence key; commit it there by "
             "a pull request.",
         )

@@ -128,9 +128,9 @@ def _speak(arguments: argparse.Namespace) -> ExitCode:
             "--not-me and --was-me claim nothing, so nothing can receive it",
             remedy=f"Leave the rest out: `daypass claim {arguments.grant} --not-me`.",
         )
-    claimable = asking.find(arguments)
     if arguments.not_me:
-        return asking.ask(arguments, IntentKind.NOT_ME, claimable)
+        return asking.ask(arguments, IntentKind.NOT_ME, asking.find_to_end(arguments))
+    claimable = asking.find(arguments)
     return ExitCode.DONE if say_claimed(claimable, write_was_me) else ExitCode.FAILED
 
 

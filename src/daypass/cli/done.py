@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from daypass.adapters import holder_token
 from daypass.cli import asking, offline, output, wiring
 from daypass.errors import ClaimError, DaypassError, ExitCode, UnknownGrantError
+from daypass.lifecycle.claim import Claimable
 from daypass.model.intent import IntentKind
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     import argparse
 
-    from daypass.lifecycle.claim import Claimable
     from daypass.model.settings import Settings
 
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     known = _known_here(arguments)
     ended = known is not None and _end_own(arguments, known.grant.id, known.settings)
     try:
-        claimable = asking.find(arguments)
+        claimable = asking.find_to_end(arguments)
     except UnknownGrantError:
         # Taken offline, and not written down yet.
         if ended or _end_unknown(arguments):
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             output.note(f"{arguments.grant}: its end is in the evidence already")
             return ExitCode.DONE
         raise
-    if known is None:
+    if known is None and isinstance(claimable, Claimable):  # its token goes to a proven Vault only
         _end_own(arguments, claimable.grant.id, claimable.settings)
     return asking.ask(arguments, IntentKind.DONE, claimable)
 

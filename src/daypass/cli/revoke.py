@@ -26,5 +26,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask for the end, and tell what daypass answers."""
-    claimable = asking.find(arguments)
+    claimable = asking.find_to_end(arguments)
     return asking.ask(arguments, IntentKind.REVOKE, claimable, arguments.reason)

@@ -11,7 +11,8 @@ from daypass.cli import output, wiring
 from daypass.documents.records import load_grant, load_obligation
 from daypass.documents.repository import load_break_glass, load_request
 from daypass.errors import DaypassError, DocumentError, ExitCode
-from daypass.ledger.allowed_signers import Signers, signers_at
+from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.usable import StillUsable, still_usable
 from daypass.model.grant import Lane
 from daypass.model.names import FOLDERS, Kind
@@ -92,7 +93,7 @@ def _forgotten(
     """What a restored Vault forgot and may still be used; or why that is not known."""
     try:
         repository.assert_complete()
-        signers = signers_at(repository, commit) or Signers(())
+        signers = counting_signers(repository, commit) or Signers(())
         return tuple(still_usable(repository.walk(commit), signers, now)), None
     except DaypassError as error:  # a shallow clone, or a broken list of signers
         return (), error

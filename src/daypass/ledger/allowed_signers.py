@@ -158,15 +158,23 @@ class Trees(Protocol):
 
 
 def signers_at(trees: Trees, commit: str) -> Signers | None:
-    """The keys whose evidence counts by that commit's own word; None where it names none.
+    """The keys that are listed in that commit's tree; None where it has no list.
+
+    Whose evidence counts up to there, `counting_signers` says.
 
     Raises:
         EvidenceError: the file is broken.
     """
-    entries = trees.entries(commit, ALLOWED_SIGNERS_PATH)
-    if not entries or not entries[0].is_file:
-        return None
-    return Signers.parse(trees.blobs([entries[0].blob])[entries[0].blob])
+    blob = list_at(trees, commit)
+    return None if blob is None else Signers.parse(trees.blobs([blob])[blob])
+
+
+def list_at(trees: Trees, commit: str) -> str | None:
+    """The blob of the list in that commit's tree; None where a folder or a link is in its place."""
+    for entry in trees.entries(commit, ALLOWED_SIGNERS_PATH):
+        if entry.path == ALLOWED_SIGNERS_PATH and entry.is_file:
+            return entry.blob
+    return None
 
 
 class _Line(NamedTuple):

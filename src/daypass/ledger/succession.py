@@ -11,11 +11,10 @@ history that it stands on. A key that handed over signs nothing afterwards, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from daypass.ledger import sshsig
-from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.trailers import parse_message
@@ -149,26 +148,6 @@ def successors(links: Iterable[Link], named: Iterable[str]) -> dict[str, Link]:
             retired.add(old)
             found.setdefault(new, link)
     return found
-
-
-def vouched_signers(
-    walk: Iterable[RawCommit], listed: Signers, fingerprints: Iterable[str]
-) -> Signers:
-    """Those of `listed` that are named, or belong to a named key's line of handovers.
-
-    One that handed over counts up to the time of its endorsement. `walk` goes from main's head
-    back, and is read only if there is more than one key.
-    """
-    named = frozenset(fingerprints)
-    if len({signer.key for signer in listed.all()}) == 1:
-        return listed.only(named)
-    links = read_links(reversed([commit for commit in walk if is_of_handover(commit)]))
-    before, after = predecessors(links, named), successors(links, named)
-    until = {link.handover.before: link.at for link in (*before.values(), *after.values())}
-    return Signers(
-        signer.narrowed_to(replace(signer, valid_before=until.get(signer.fingerprint)))
-        for signer in listed.only((*named, *before, *after)).all()
-    )
 
 
 def is_of_handover(commit: RawCommit) -> bool:

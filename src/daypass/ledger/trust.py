@@ -93,6 +93,14 @@ class Trust:
         """The commit by which `key` handed over to another; None when it did not."""
         return self._retired.get(key)
 
+    def counting(self) -> tuple[AllowedSigner, ...]:
+        """The lines of the keys that count, or counted until they handed over."""
+        return tuple(line for lines in self._counting.values() for line in lines)
+
+    def was_dropped(self, key: bytes) -> bool:
+        """Whether a change that a key which counts had signed took that key out."""
+        return key in self._dropped
+
     def objection(self, key: bytes, when: int, *, ever: bool = False) -> Objection | None:
         """Why a good signature by `key` does not count at that committer's time; None: it does.
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
-from daypass.errors import ClaimError, EvidenceError, UnknownGrantError, UsageError
+from daypass.documents.records import load_grant
+from daypass.errors import ClaimError, DocumentError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import find_events
 from daypass.ledger.records import compare
-from daypass.ledger.succession import vouched_signers
 from daypass.lifecycle.messages import delivery_marker
 from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind
@@ -62,6 +63,17 @@ class Claimable:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A grant as its record on main has it, whoever wrote that, and this clone's own settings.
+
+    Good for asking on GitHub that it be ended: nothing is opened, and daypass judges the word.
+    """
+
+    grant: Grant
+    settings: Settings
+
+
 def look_up(grant_id: str, repository: Repository, fingerprints: Sequence[str]) -> Claimable:
     """Find a live grant on main, and the signed event that issued it.
 
@@ -89,6 +101,17 @@ def look_up(grant_id: str, repository: Repository, fingerprints: Sequence[str]) 
         asked = _blob_at(repository, head, request_path(grant_id)) is not None
         raise _no_grant(grant_id, events, asked=asked)
     return _proven(grant_id, repository, on_main, events)
+
+
+def record_on_main(grant_id: str, repository: Repository) -> Grant | None:
+    """The grant by its record on main alone; None where that is missing, or cannot be read."""
+    path = grant_path(grant_id)
+    data = _read(repository, repository.head(), path)
+    try:
+        grant = None if data is None else load_grant(path, data)
+    except DocumentError:
+        return None
+    return grant if grant is not None and grant.id == grant_id else None
 
 
 def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int) -> str:
@@ -124,28 +147,21 @@ def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int)
 
 
 def _trusted(repository: Repository, head: str, fingerprints: Sequence[str]) -> Signers:
-    """The signers on main; if some were named from outside, those and the keys that they vouch for.
-
-    A key vouches for the one that it handed over to, and for the one that it took over from.
-    """
-    data = _read(repository, head, ALLOWED_SIGNERS_PATH)
-    if data is None:
+    """The signers that count; if some were named from outside, those, and those of their line."""
+    trusted = counting_signers(repository, head, fingerprints) or Signers(())
+    if trusted.all():
+        return trusted
+    if _blob_at(repository, head, ALLOWED_SIGNERS_PATH) is None:
         raise EvidenceError(
             f"main has no {ALLOWED_SIGNERS_PATH}",
             remedy="Is this the governed repository? `daypass vault apply` prints that file; it "
             "comes to main by a pull request.",
         )
-    signers = Signers.parse(data)
-    trusted = (
-        vouched_signers(repository.walk(head), signers, fingerprints) if fingerprints else signers
+    raise EvidenceError(
+        f"{ALLOWED_SIGNERS_PATH} has no key {' or '.join(fingerprints) or 'at all'}",
+        remedy="Compare it with the fingerprint that your security team published. Somebody "
+        "may have replaced the evidence key.",
     )
-    if not trusted.all():
-        raise EvidenceError(
-            f"{ALLOWED_SIGNERS_PATH} has no key {' or '.join(fingerprints) or 'at all'}",
-            remedy="Compare it with the fingerprint that your security team published. Somebody "
-            "may have replaced the evidence key.",
-        )
-    return trusted
 
 
 def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) -> ClaimError:

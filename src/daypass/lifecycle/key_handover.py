@@ -165,7 +165,10 @@ def _objection(ports: Ports, head: str, pinned: str, in_force: str | None) -> st
             f"{SETTINGS_PATH} pins the evidence key {pinned}, which is older than the one in "
             f"force, and a key that handed over never comes back. {_PUT_BACK}"
         )
-    listed = signers_at(ports.repository, head)
+    try:
+        listed = signers_at(ports.repository, head)
+    except EvidenceError as error:
+        return f"{SETTINGS_PATH} pins the evidence key {pinned}: {error.message}. {error.remedy}"
     if listed is None or pinned not in {signer.fingerprint for signer in listed.all()}:
         return (
             f"{SETTINGS_PATH} pins the evidence key {pinned}, and {ALLOWED_SIGNERS_PATH} has no "

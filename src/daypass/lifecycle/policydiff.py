@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.documents.repository import catalogue_of
-from daypass.ledger.allowed_signers import signers_at
 from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import read_event
 from daypass.lifecycle.base import PATHS
 from daypass.lifecycle.preview import live_grants
@@ -253,7 +253,7 @@ def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
 
 def _past(repository: Repository, base: str, head: str, last: int) -> Iterator[_Recorded]:
     """The newest decisions that the bot signed, newest first."""
-    signers = signers_at(repository, base)
+    signers = counting_signers(repository, base)
     if signers is None or last < 1:
         return
     found = 0

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from daypass.documents.records import load_grant
 from daypass.documents.repository import check_request, load_request
 from daypass.errors import DocumentError
-from daypass.ledger.allowed_signers import Signers, signers_at
+from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.counting_signers import counting_signers
 from daypass.lifecycle.forecast import Forecast, Standing, forecast
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.past import past_at
@@ -76,7 +77,7 @@ def standing_at(
 ) -> Standing:
     """The grants that a request would join, as that commit of main tells it."""
     live = live_grants(repository, commit)
-    signers = signers_at(repository, commit)
+    signers = counting_signers(repository, commit)
     # Where no key is named there is no evidence: nothing was granted yet.
     keys = signers or Signers(())
     return Standing(live, past_at(repository, commit, keys, live.values(), [catalogue], now))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError, PermanentError
-from daypass.ledger.allowed_signers import signers_at
 from daypass.ledger.commitobject import parse_commit
+from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import is_signed
 from daypass.ledger.trailers import parse_message
 from daypass.model.names import ALLOWED_SIGNERS_PATH, break_glass_path, grant_path, request_path
@@ -69,7 +69,7 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
         PermanentError: it was refused before it came to a decision.
         DocumentError: what is recorded cannot be read.
     """
-    signers = signers_at(library, head)
+    signers = counting_signers(library, head)
     found = _granted(library, head, grant_id, signers) or _denied(library, head, grant_id, signers)
     if found is None or signers is None:
         return found

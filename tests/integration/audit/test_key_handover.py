@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daypass.ledger.allowed_signers import Signers, signers_at
 from daypass.ledger.anchor import PREFIX, tag_payload
+from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.fault import FaultCode
+from daypass.ledger.history import read_events
 from daypass.ledger.sshsig import armoured_signature, bytes_to_sign
-from daypass.ledger.succession import vouched_signers
 from daypass.ledger.verify import Verdict, verify
 from daypass.model.event import Event, EventKind
 from daypass.model.names import ALLOWED_SIGNERS_PATH
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from daypass.ledger.allowed_signers import Signers
     from daypass.ledger.verify import Report
     from support.evidence_bot import Bot
 
@@ -335,17 +336,16 @@ def test_a_claim_believes_the_line_of_the_key_that_is_named(rotated: Bot) -> Non
     list_key(rotated, FIRST, SECOND, THIRD, MALLORY)
     with rotated.open() as repository:
         head = repository.fetch()
-        listed = signers_at(repository, head)
-        assert listed is not None
         for named in (FIRST, SECOND, THIRD):
-            found = vouched_signers(repository.walk(head), listed, [shown(named)])
+            found = counting_signers(repository, head, [shown(named)])
+            assert found is not None
             assert keys(found) == {shown(FIRST), shown(SECOND), shown(THIRD)}
             assert not found.allows(FIRST.public_key(), rotated.seconds)  # it has handed over
             assert found.allows(THIRD.public_key(), rotated.seconds)
-        alone = vouched_signers(repository.walk(head), listed, [shown(MALLORY)])
-        assert keys(alone) == {shown(MALLORY)}
-        nothing = vouched_signers(repository.walk(head), listed, ["SHA256:" + "A" * 43])
-        assert keys(nothing) == set()
+        for named, counts in ((shown(MALLORY), {shown(MALLORY)}), ("SHA256:" + "A" * 43, set())):
+            alone = counting_signers(repository, head, [named])
+            assert alone is not None
+            assert keys(alone) == counts
 
 
 def at(report: Report) -> set[tuple[FaultCode, str]]:
@@ -404,6 +404,15 @@ def test_the_documented_line_shows_what_the_keys_themselves_signed(rotated: Bot)
     ]
 
 
+def counted(bot: Bot, *named: LocalSigner) -> int:
+    """How many events the verbs see that read from the head back."""
+    with bot.open() as repository:
+        head = repository.fetch()
+        found = counting_signers(repository, head, [shown(key) for key in named])
+        assert found is not None
+        return len(list(read_events(repository.walk(head), found)))
+
+
 @pytest.mark.parametrize("left", ["", "# none\n", "x\n", None])
 def test_a_push_that_empties_the_list_takes_nothing_from_a_named_key(
     bot: Bot, left: str | None
@@ -417,6 +426,7 @@ def test_a_push_that_empties_the_list_takes_nothing_from_a_named_key(
         unreadable = {(FaultCode.SIGNERS_UNREADABLE, emptied)} if left == "x\n" else set()
         report = judge(bot, FIRST)
         assert report.verdict is Verdict.HOLDS
+        assert counted(bot) == counted(bot, FIRST) == report.events
         assert {item for item in noted(report) if item[1] == emptied} == unreadable
         list_key(bot, FIRST, SECOND, THIRD)
         report = judge(bot, FIRST)

@@ -117,6 +117,28 @@ def test_without_an_answer_in_time_the_outcome_is_open(
     assert granted
 
 
+def test_an_end_is_asked_for_where_the_evidence_does_not_hold(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    """By the record on main: nothing is opened for it. A claim goes by the evidence alone."""
+    pin = ("--fingerprint", "SHA256:" + "A" * 43, "--wait", "0")
+    for who, words in (
+        ("alice", ("done", "v-silent")),
+        ("alice", ("claim", "v-silent", "--not-me")),
+        ("bob", ("revoke", "v-silent")),
+    ):
+        before = len(commands.box.repository.comments)
+        done = say(commands, who, *words, *pin)
+        assert done.code == 0, done.said
+        assert "has no key SHA256:AAAA" in done.stderr
+        assert "asked for all the same" in done.stderr
+        assert len(commands.box.repository.comments) == before + 1
+    opened = say(commands, "alice", "claim", "v-silent", "--format", "json", *pin)
+    assert opened.code == 6
+    assert not opened.stdout
+    assert granted
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -167,17 +167,21 @@ def test_without_a_time_it_asks_about_the_last_that_is_known(
     assert [item["grant"] for item in holders(capsys, bot.work, *words[:-1], impossible)] == ["one"]
 
 
-def test_what_a_signer_that_was_taken_away_signed_is_not_passed_over_in_silence(
+def test_what_no_signer_of_the_list_signed_is_not_passed_over_in_silence(
     bot: Bot, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """And a list that a push has emptied, broken, or exchanged takes away no key that counted."""
     bot.issue("one")
-    other = LocalSigner(9).allowed().to_line() + "\n"
-    bot.person_commits("Another key", {ALLOWED_SIGNERS_PATH: other})
+    bot.signer = LocalSigner(9)
+    bot.issue("two")
     words = ("--resource", "orders-db", "--revision", "origin/main")
-    assert audit(bot.work, "who", *words) == 0
-    said = capsys.readouterr()
-    assert "nobody" in said.out
-    assert "not counted: 1 of the commits that say that access began" in said.err
+    for lines in ("", "x y z\n", LocalSigner(8).allowed().to_line() + "\n"):
+        bot.person_commits("Another key", {ALLOWED_SIGNERS_PATH: lines})
+        assert audit(bot.work, "who", *words) == 0
+        said = capsys.readouterr()
+        assert "one" in said.out
+        assert "two" not in said.out
+        assert "not counted: 1 of the commits that say that access began" in said.err
 
 
 def test_an_end_that_names_no_resource_is_an_end(

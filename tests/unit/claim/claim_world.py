@@ -146,7 +146,7 @@ class World:
         return tuple(
             TreeEntry(REGULAR_FILE, hashlib.sha1(data).hexdigest(), path)  # noqa: S324
             for path, data in sorted(self.trees[commit].items())
-            if path.startswith(folder + "/")
+            if path.startswith(folder + "/") or path == folder
         )
 
     def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
@@ -160,3 +160,13 @@ class World:
     def walk(self, commit: str) -> Iterator[CommitObject]:
         names = [item.sha for item in self.commits]
         yield from reversed(self.commits[: names.index(commit) + 1])
+
+    def touching(self, since: str | None, until: str, paths: Sequence[str]) -> tuple[str, ...]:
+        assert since is None
+        found, before = [], dict.fromkeys(paths, b"")
+        for item in reversed(list(self.walk(until))):
+            now = {path: self.trees[item.sha].get(path, b"") for path in paths}
+            if now != before:
+                found.append(item.sha)
+            before = now
+        return tuple(found)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from daypass.errors import ClaimError, EvidenceError, UsageError
 from daypass.ledger.compose import compose
 from daypass.ledger.record import grant_trailers
-from daypass.lifecycle.claim import Claimable, find_ciphertext, look_up
+from daypass.lifecycle.claim import Claimable, find_ciphertext, look_up, record_on_main
 from daypass.lifecycle.messages import delivery, delivery_marker
 from daypass.model.event import Event, EventKind
 from daypass.model.instant import Instant
@@ -139,8 +139,68 @@ def test_a_rewriter_with_a_key_of_his_own_is_caught_by_the_fingerprint(world: Wo
     world.commit("Innocent change")
     world.issue(GRANT)
     assert claim(world).grant == GRANT  # believing the repository itself: self-attested
-    with pytest.raises(EvidenceError, match="has no key"):
+    with pytest.raises(EvidenceError, match="no event that the evidence key signed"):
         claim(world, true)
+    with pytest.raises(EvidenceError, match="has no key"):
+        claim(world, "SHA256:" + "A" * 43)
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("", b"x y z\n"),
+        ("", b""),
+        ("", None),
+        ("/a", b"x y z\n"),
+        ("", b"{line}x y z\n"),
+        ("", b"!{line}"),
+        ("", b"{other}"),
+    ],
+    ids=["broken", "emptied", "removed", "a folder", "one bad line", "excluded", "exchanged"],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_pushed_list_takes_no_key_away(
+    world: World, path: str, data: bytes | None, *, named: bool
+) -> None:
+    world.issue(GRANT)
+    line = world.files.pop(ALLOWED_SIGNERS_PATH)
+    other = world.signer_line(Ed25519PrivateKey.generate()).encode()
+    if data is not None:
+        pushed = data.replace(b"{line}", line).replace(b"{other}", other)
+        world.files[ALLOWED_SIGNERS_PATH + path] = pushed
+    world.commit("Innocent change")
+    assert claim(world, *([world.fingerprint] if named else [])).grant == GRANT
+
+
+def test_a_change_that_the_key_signed_ends_a_key(world: World) -> None:
+    world.issue(GRANT)
+    other = Ed25519PrivateKey.generate()
+    world.files[ALLOWED_SIGNERS_PATH] = world.signer_line(other).encode()
+    world.commit("Exchange the key", world.key)
+    world.files[ALLOWED_SIGNERS_PATH] += world.signer_line(world.key).encode()
+    world.commit("And back")
+    with pytest.raises(EvidenceError, match="no event that the evidence key signed"):
+        claim(world)
+
+
+def test_a_first_list_that_cannot_be_read_is_named(world: World) -> None:
+    world.commits.clear()
+    world.files[ALLOWED_SIGNERS_PATH] = b"x y z\n"
+    world.issue(GRANT)
+    with pytest.raises(EvidenceError, match=f"{ALLOWED_SIGNERS_PATH}:1: "):
+        claim(world)
+
+
+def test_the_record_alone_is_enough_to_ask_for_an_end(world: World) -> None:
+    world.issue(GRANT)
+    repository = cast("Repository", world)
+    assert record_on_main(GRANT.id, repository) == GRANT
+    assert record_on_main("other", repository) is None
+    world.files[grant_path("other")] = GRANT.to_bytes()
+    world.files[grant_path("broken")] = b"{}"
+    world.commit("Innocent change")
+    assert record_on_main("other", repository) is None
+    assert record_on_main("broken", repository) is None
 
 
 def test_without_signers_nothing_is_believed(world: World) -> None:
