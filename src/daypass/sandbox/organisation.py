@@ -44,6 +44,8 @@ _OWNED: Final = (
     "/access/resources/",
     "/access/identities/",
     "/access/daypass.yaml",
+    "/access/allowed_signers",
+    "/schemas/",
 )
 
 Spec = dict[str, Any]

@@ -40,6 +40,8 @@ CODEOWNERS = """\
 /access/resources/ @acme/security
 /access/identities/ @acme/security
 /access/daypass.yaml @acme/security
+/access/allowed_signers @acme/security
+/schemas/ @acme/security
 """
 APPLY = b"on:\n  push:\n    branches: [main]\njobs: {}\n"
 VARIABLES = {
@@ -331,6 +333,7 @@ def test_branch_protection_serves_in_place_of_rulesets(house: House, ask: Any) -
     assert ask().state("review-by-owner") == "different"
 
 
+PARTS = ("policies", "exceptions", "resources")
 WEAK = """\
 /access/ @acme/security
 /.github/ dave@acme.example
@@ -346,7 +349,7 @@ def test_code_owners_by_the_last_line_that_matches(house: House, ask: Any) -> No
         told = ask()
     finally:
         house.own(CODEOWNERS)
-    areas = (".github/", "access/policies/", "access/exceptions/", "access/resources/")
+    areas = (".github/", "schemas/", *(f"access/{part}/" for part in PARTS))
     assert told.code == 1
     assert set(told.wrong()) == {"code-owners errors"} | {f"code-owners {area}" for area in areas}
     assert "line 5 (`/access/resources/team/`)" in told.why("code-owners access/resources/")

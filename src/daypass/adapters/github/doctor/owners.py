@@ -12,7 +12,7 @@ from daypass.adapters.github.doctor.finding import Finding, State
 from daypass.adapters.github.doctor.reading import NotVisibleError
 from daypass.adapters.github.teams import path_of
 from daypass.documents.codeowners import MOST_BYTES, PLACES, deciding, parse
-from daypass.model.names import RULES_FOLDERS, SETTINGS_PATH
+from daypass.model.names import FOUNDATION_PATHS, KEEPS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
     from daypass.documents.codeowners import OwnerRule
 
 # What mints, and what decisions rest on.
-AREAS: Final = (
-    ".github/",
-    *(f"{folder}/" for folder in RULES_FOLDERS),
-    "access/resources/",
-    "access/identities/",
-    SETTINGS_PATH,
-)
+AREAS: Final = tuple(path if path in KEEPS else f"{path}/" for path in FOUNDATION_PATHS)
 _CHECK: Final = "code-owners"
 _SHOWN: Final = 3  # errors and owners in one sentence
 
