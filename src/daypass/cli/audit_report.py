@@ -243,7 +243,7 @@ def _write(report: Report, format_: str, words: argparse.Namespace) -> None:
         return
     pieces = _pieces(report, format_)
     if words.output is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper, whatever typeshed allows for
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # type: ignore[union-attr]  # a TextIOWrapper, whatever typeshed allows for
         sys.stdout.writelines(pieces)
         return
     write_file(Path(words.output), pieces)
@@ -277,6 +277,6 @@ def _write_tables(report: Report, folder: Path) -> None:
 
 
 def write_file(path: Path, pieces: Iterable[str] | Iterator[str]) -> None:
-    """Write a file of UTF-8, whatever the machine's own line ends are."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    """Write a file of UTF-8, whatever the machine's own line ends, or what stands in a name."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         stream.writelines(pieces)

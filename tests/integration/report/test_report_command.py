@@ -138,6 +138,21 @@ def test_a_forged_event_is_not_told_and_breaks_nothing(
     )
 
 
+def test_a_path_that_is_no_utf_8_stops_no_format(
+    told: Bot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Among the records and among the rules, as any writer can bring it into history for good."""
+    odd = {f"access/{part}/\udcff.json": "x" for part in ("grants", "policies", "requests")}
+    told.person_commits("Odd names", dict(odd))
+    told.git("checkout", "-q", "-B", "main", "origin/main")
+    capsys.readouterr()
+    for words in (["--format", "html"], ["--format", "markdown"], ["--format", "jsonl"]):
+        assert report(told.work, *words, "--output", str(tmp_path / words[1])) == 6
+        assert b"\\udcff" in (tmp_path / words[1]).read_bytes()
+    assert report(told.work, "--format", "csv", "--output", str(tmp_path / "csv")) == 6
+    assert "access/grants/\\udcff.json" in (tmp_path / "csv/gaps.csv").read_text("utf-8")
+
+
 def test_events_signed_by_a_key_that_was_slipped_in_are_not_told(
     told: Bot, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from report_world import (
     story,
 )
 
+from daypass.ledger.fault import Fault, FaultCode
 from daypass.ledger.verify import Verdict
 from daypass.lifecycle.held import Held
 from daypass.model.event import EventKind
@@ -308,6 +309,12 @@ def test_faults_and_unreadable_events_are_gaps() -> None:
     answer = ask("gaps", ground(verdict=Verdict.BROKEN, oddities=(odd,)))
     assert column(answer, "kind") == ["unreadable", "sequence-gap"]
     assert answer.standing is Standing.ATTENTION
+
+
+def test_a_path_that_is_no_utf_8_is_shown_escaped() -> None:
+    fault = Fault(FaultCode.RECORD_EDIT, "9" * 40, "access/grants/\udcff.json was added")
+    answer = ask("gaps", ground(faults=(fault,)))
+    assert column(answer, "what") == ["access/grants/\\udcff.json was added"]
 
 
 def test_a_recording_that_is_missing_is_a_gap() -> None:

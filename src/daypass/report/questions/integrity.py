@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from daypass.ledger.compose import safe_text
 from daypass.model.event import EventKind, Reason
 from daypass.report.answer import Answer, Cell, Column, Shape, Standing, counted
 
@@ -33,7 +34,8 @@ def gaps(ground: Ground) -> Answer:
         (
             str(fault.code),
             None,
-            fault.message + ("" if fault.open else _closed(fault)),
+            # It can name a path, which can be any bytes: no format is to fail on them.
+            safe_text(fault.message) + ("" if fault.open else _closed(fault)),
             None,
             fault.commit,
         )
