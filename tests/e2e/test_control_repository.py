@@ -145,4 +145,6 @@ def test_a_claim_that_somebody_loosened_is_named(site: Site) -> None:
     done = doctor(site)
     client.write(path, role)
     assert done.code != 0
-    assert "bound_claims (job_workflow_ref)" in " ".join(done.stdout.split())
+    assert 'bound_claims (job_workflow_ref: "acme/access/.github/workflows/x@main" → ' in " ".join(
+        done.stdout.split()
+    )

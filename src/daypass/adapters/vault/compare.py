@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.differences import field_differences, policy_differences
 from daypass.adapters.vault.setup import PREFIX
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.model.resource import BREAK_GLASS_PREFIX
@@ -30,6 +31,7 @@ class State(StrEnum):
     MISSING = "missing"
     DIFFERENT = "different"
     WRONG = "wrong"  # cannot be changed where it is: somebody has to decide
+    UNPROVEN = "unproven"  # it is not known that owners of the foundation approved it
     ADVICE = "advice"  # daypass works with it, and would do better with a change
     TRIED = "tried"  # done at the target, and it came out as it should
     NOT_TRIED = "not tried"  # could not be done from here: nothing is known of it
@@ -37,7 +39,7 @@ class State(StrEnum):
     @property
     def is_sound(self) -> bool:
         """Whether daypass can be relied on as it stands."""
-        return self not in (State.MISSING, State.DIFFERENT, State.WRONG)
+        return self not in (State.MISSING, State.DIFFERENT, State.WRONG, State.UNPROVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _look_at_policy(session: Session, step: Policy) -> tuple[State, str]:
     if not text:
         return State.MISSING, ""
     if str(text).strip() != step.text.strip():
-        return State.DIFFERENT, "its text differs"
+        return State.DIFFERENT, policy_differences(str(text), step.text)
     return State.SAME, ""
 
 
@@ -165,24 +167,7 @@ def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
     answer = session.call("GET", step.path, accept=_NOT_FOUND | _BAD_REQUEST)
     if answer.errors or not answer.data:
         return State.MISSING, ""
-    differing = [
-        _named(name, answer.data.get(name), value)
-        for name, value in step.body.items()
-        if not _same(answer.data.get(name), value)
-    ]
+    differing = field_differences(answer.data, step.body)
     if differing:
         return State.DIFFERENT, "differs in " + ", ".join(differing)
     return State.SAME, ""
-
-
-def _named(name: str, actual: Any, wanted: Any) -> str:
-    """The field and, of one that holds fields itself, which of them differ."""
-    if not (isinstance(actual, dict) and isinstance(wanted, dict)):
-        return name
-    inner = [key for key in sorted({*actual, *wanted}) if actual.get(key) != wanted.get(key)]
-    return f"{name} ({', '.join(inner)})"
-
-
-def _same(actual: Any, wanted: Any) -> bool:
-    """Whether Vault holds that value. It writes "nothing" as null, an empty list, 0 or ""."""
-    return actual == wanted or (not actual and not wanted)

@@ -65,6 +65,8 @@ class Change:
 def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterator[Change]:
     """Lay in what is missing or differs, one step after the other, telling what was done.
 
+    What a change replaces is told before it is made.
+
     Args:
         session: logged in as an operator who may do so.
         setup: what is wanted.
@@ -81,11 +83,13 @@ def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterat
             yield Change(Outcome.UNCHANGED, found.title)
         elif found.state is State.WRONG:
             yield Change(Outcome.LEFT, found.title, found.detail)
-        else:
+        elif found.state is State.MISSING:
             _lay(session, step)
-            missing = found.state is State.MISSING
-            outcome = Outcome.CREATED if missing else Outcome.UPDATED
-            yield Change(outcome, found.title, found.detail)
+            yield Change(Outcome.CREATED, found.title, found.detail)
+        else:
+            yield Change(Outcome.UPDATE, found.title, found.detail)
+            _lay(session, step)
+            yield Change(Outcome.UPDATED, found.title)
 
 
 def plan(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
