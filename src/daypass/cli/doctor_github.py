@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import output
 from daypass.cli.pinning import ADDRESS_VARIABLE, AUDIENCE_VARIABLE, CA_VARIABLE
-from daypass.errors import ExitCode, ForgeRefusedError
-from daypass.model.names import RELEASE_PATH
+from daypass.errors import DaypassError, ExitCode, ForgeRefusedError
+from daypass.model.names import RELEASE_PATH, SETTINGS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from daypass.adapters.github.doctor.environment import Variable
     from daypass.adapters.github.doctor.examine import Examined
     from daypass.adapters.github.doctor.finding import Finding
-    from daypass.adapters.worktree import WorkTree
-    from daypass.errors import DaypassError
+    from daypass.cli.proven_documents import Checkout
     from daypass.model.catalogue import Catalogue
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
@@ -29,6 +28,7 @@ _ANOTHER_AUDIENCE: Final = (
     "people with write access can set one of the repository, which then stands in: the job would "
     "refuse to log in. Vault refuses another audience, so nothing is minted by it"
 )
+_PROOF: Final = "settings-proven"  # the name of a check, for programs
 _WIDTH: Final = 80
 _INDENT: Final = " " * 13
 _COLOURS: Final = {"sound": "green", "advice": "yellow", "not visible": "yellow"}
@@ -60,23 +60,55 @@ def unseen(error: DaypassError, settings: Settings) -> Examined:
 
 
 def look(directory: str, token: Secret) -> Examined:
-    """Examine GitHub with that token, by the settings and identities of the work tree.
+    """Examine GitHub with that token, by the newest settings and identities that are proven.
 
+    Where Vault does not tell which commit is trusted, by those of the checkout.
     Raises GitError, DocumentError, ForgeRefusedError, ForgeUnavailableError.
     """
-    from daypass.adapters.github.doctor.examine import examine
-    from daypass.adapters.worktree import WorkTree
-    from daypass.documents.repository import load_catalogue
+    from daypass.adapters.github.doctor.examine import examine, judged
+    from daypass.cli.proven_documents import Checkout
 
-    tree = WorkTree.open(directory)
-    entries = tree.entries()
-    read = tree.reader(entries)
-    path_of = {entry.blob: entry.path for entry in entries}
-    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
-    return examine(token, catalogue, tuple(_variables(tree, catalogue)))
+    checkout = Checkout.read(directory)
+    catalogue, proof = _proven(checkout)
+    found = examine(token, catalogue, tuple(_variables(checkout, catalogue)))
+    return judged((proof, *found.findings), catalogue.settings)
 
 
-def _variables(tree: WorkTree, catalogue: Catalogue) -> Iterator[Variable]:
+def _proven(checkout: Checkout) -> tuple[Catalogue, Finding]:
+    """The documents to examine by, and whether owners of the foundation approved main's."""
+    from daypass.adapters.github.doctor.finding import Finding, State
+    from daypass.adapters.vault.session import login_token
+    from daypass.cli import wiring
+    from daypass.cli.proven_documents import documents_in_force
+
+    settings = checkout.catalogue.settings
+    try:
+        folder = wiring.authorities(checkout.root, settings)
+        with login_token(settings.vault, wiring.operator_token(), folder) as session:
+            found = documents_in_force(session, checkout)
+    except DaypassError as error:
+        # An administrator of GitHub need not have a token for Vault.
+        why = (
+            f"whether owners of the foundation approved {SETTINGS_PATH} was not looked at, and "
+            f"this rests on what is checked out: {error.message}"
+        )
+        what = "the settings"
+        return checkout.catalogue, Finding(_PROOF, State.NOT_VISIBLE, what, why, proves=False)
+    if found.commit is None:
+        why = "Vault is not set up yet: this rests on what is checked out"
+        return found.catalogue, Finding(_PROOF, State.SOUND, "the settings", why)
+    if found.differing:
+        output.note(output.printable(found.sentence))
+    title = f"the settings of main at {found.commit[:12]}"
+    if not found.unproven:
+        return found.catalogue, Finding(_PROOF, State.SOUND, f"{title} are proven")
+    compared = "what was proven before them" if found.proven else "them, all the same"
+    why = f"{found.unproven}. This rests on {compared}"
+    mend = ("daypass vault apply --plan",)
+    return found.proven or found.catalogue, Finding(_PROOF, State.UNPROVEN, title, why, mend)
+
+
+def _variables(checkout: Checkout, catalogue: Catalogue) -> Iterator[Variable]:
     """What the job must know from outside of the repository: see `daypass.cli.pinning`."""
     from daypass.adapters.github.doctor.environment import Variable
 
@@ -89,7 +121,7 @@ def _variables(tree: WorkTree, catalogue: Catalogue) -> Iterator[Variable]:
         AUDIENCE_VARIABLE, vault.audience, audience, proves=False, absent=_ANOTHER_AUDIENCE
     )
     if vault.ca_file is not None:
-        file = tree.root / vault.ca_file
+        file = checkout.root / vault.ca_file
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
         yield Variable(CA_VARIABLE, digest, digest or _digest_of(vault.ca_file))
 

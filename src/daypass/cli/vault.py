@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, vault_loss, vault_rotate, wiring
 from daypass.cli.evidence_files import write_signers
-from daypass.errors import ExitCode
-from daypass.model.names import ALLOWED_SIGNERS_PATH, grant_path
+from daypass.errors import ExitCode, IndeterminateError, UsageError
+from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.install import Change
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
+    from daypass.cli.proven_documents import Documents
     from daypass.model.catalogue import Catalogue
 
+_LEAST: Final = 12  # hexadecimal digits by which a commit is named
 _COLOURS: Final = {
     "created": "green",
     "updated": "green",
@@ -73,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "It gives up nothing that main lost: see `accept-loss`",
     )
     apply.add_argument(
+        "--accept-unproven",
+        metavar="COMMIT",
+        help="lay in what main holds at this commit, its head, although it is not proven that "
+        "owners of the foundation approved it; look at `--plan` first. It does not move the "
+        "trusted commit",
+    )
+    apply.add_argument(
         "--write-signers",
         action="store_true",
         help=f"write the evidence key into {ALLOWED_SIGNERS_PATH}, to be committed",
@@ -112,105 +121,144 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Do it. Errors that reach a person are DaypassErrors."""
-    from daypass.adapters.vault.setup import desired
-
     if arguments.subverb == "sql":
         from daypass.cli.vault_sql import print_sql
 
         return print_sql(arguments)
-    directory, catalogue, grants = _governed(arguments.directory)
-    setup = desired(
+    from daypass.cli.proven_documents import Checkout, documents_in_force
+
+    checkout = Checkout.read(arguments.directory)
+    directory, settings = checkout.root, checkout.catalogue.settings
+    if arguments.subverb == "render":
+        from daypass.adapters.vault.render import render
+
+        output.say(render(_setup(checkout.catalogue)).rstrip("\n"))
+        return ExitCode.DONE
+    from daypass.adapters.vault.session import login_token
+
+    folder = wiring.authorities(directory, settings)
+    with login_token(settings.vault, wiring.operator_token(), folder) as session:
+        if arguments.subverb == "rotate-evidence":
+            return vault_rotate.run(session, settings, directory, arguments)
+        if arguments.subverb == "accept-loss":
+            return vault_loss.run(session, settings, directory, arguments)
+        if arguments.subverb == "doctor":
+            from daypass.cli.vault_doctor import doctor
+
+            documents = documents_in_force(session, checkout)
+            return doctor(session, documents, arguments.format, trying=arguments.trying)
+        from daypass.adapters.vault.neighbours import refuse_neighbours
+
+        documents = documents_in_force(session, checkout, arguments.trust)
+        setup = _setup(documents.catalogue)
+        refuse_neighbours(session, setup, pruning=arguments.prune)
+        act = _plan if arguments.plan else _apply
+        return act(session, setup, documents, directory, arguments)
+
+
+def _setup(catalogue: Catalogue) -> Setup:
+    """What those documents ask of Vault. Raises DocumentError."""
+    from daypass.adapters.vault.setup import desired
+
+    return desired(
         catalogue.settings,
         catalogue.resources.values(),
         catalogue.identities.values(),
         catalogue.policies.values(),
     )
-    if arguments.subverb == "render":
-        from daypass.adapters.vault.render import render
-
-        output.say(render(setup).rstrip("\n"))
-        return ExitCode.DONE
-    from daypass.adapters.vault.session import login_token
-
-    folder = wiring.authorities(directory, setup.settings)
-    with login_token(setup.settings.vault, wiring.operator_token(), folder) as session:
-        if arguments.subverb == "doctor":
-            from daypass.cli.vault_doctor import doctor
-
-            form, trying = arguments.format, arguments.trying
-            return doctor(session, setup, catalogue, grants, form, trying=trying)
-        if arguments.subverb == "rotate-evidence":
-            return vault_rotate.run(session, setup.settings, directory, arguments)
-        if arguments.subverb == "accept-loss":
-            return vault_loss.run(session, setup.settings, directory, arguments)
-        from daypass.adapters.vault.neighbours import refuse_neighbours
-
-        refuse_neighbours(session, setup, pruning=arguments.prune)
-        act = _plan if arguments.plan else _apply
-        return act(session, setup, directory, arguments)
 
 
 def _plan(
-    session: Session, setup: Setup, _directory: Path, arguments: argparse.Namespace
+    session: Session,
+    setup: Setup,
+    documents: Documents,
+    _directory: Path,
+    arguments: argparse.Namespace,
 ) -> ExitCode:
-    """Show what `apply` would do."""
+    """Show what `apply` would do. Raises what `_demand_proven` raises, after that."""
     from daypass.adapters.vault.install import plan
 
     changes = tuple(plan(session, setup, pruning=arguments.prune))
     if arguments.format == "json":
-        output.say_json({"plan": [_as_json(item) for item in changes]})
-        return ExitCode.DONE
-    for item in changes:
-        _show(str(item.outcome), item.title, item.detail)
-    if not changes:
-        output.say("nothing to do: Vault is as access/ asks")
+        output.say_json(
+            {"settings": _told(documents), "plan": [_as_json(item) for item in changes]}
+        )
+    else:
+        _note(documents)
+        for item in changes:
+            _show(str(item.outcome), item.title, item.detail)
+        if not changes:
+            output.say("nothing to do: Vault is as access/ asks")
+    _demand_proven(documents, arguments.accept_unproven)
     return ExitCode.DONE
+
+
+def _demand_proven(documents: Documents, accepted: str | None) -> None:
+    """Refuse what is not proven, unless the operator names the very commit.
+
+    Raises:
+        IndeterminateError: it is not proven.
+        UsageError: another commit is accepted than main's head.
+    """
+    commit = documents.commit
+    if accepted is not None and (
+        commit is None or len(accepted) < _LEAST or not commit.startswith(accepted)
+    ):
+        raise UsageError(
+            f"{accepted} is not the commit that would be laid in: that is {commit or 'none yet'}",
+            remedy="Look at `daypass vault apply --plan`, and name the head of main that it tells.",
+        )
+    if documents.unproven and accepted is None:
+        raise IndeterminateError(
+            f"main at {str(commit)[:12]} is not proven, and is not laid in: {documents.unproven}",
+            remedy="Look at what it would change: `daypass vault apply --plan`. If all of that is "
+            f"meant, add `--accept-unproven {commit}`: it changes Vault, and not what is trusted.",
+        )
+
+
+def _told(documents: Documents) -> dict[str, str | None]:
+    """For programs: which settings are acted by."""
+    return {"commit": documents.commit, "unproven": documents.unproven or None}
+
+
+def _note(documents: Documents) -> None:
+    if documents.sentence:
+        output.note(output.printable(documents.sentence))
 
 
 def _as_json(change: Change) -> dict[str, str]:
     return {"outcome": str(change.outcome), "what": change.title, "detail": change.detail}
 
 
-def _governed(directory: str) -> tuple[Path, Catalogue, frozenset[str]]:
-    """The work tree's root, settings and resources as they lie there, and the ids of its grants.
-
-    Raises GitError, DocumentError.
-    """
-    from daypass.adapters.worktree import WorkTree
-    from daypass.documents.repository import load_catalogue
-
-    tree = WorkTree.open(directory)
-    entries = tree.entries()
-    read = tree.reader(entries)
-    path_of = {entry.blob: entry.path for entry in entries}
-    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
-    grants = (PurePosixPath(path) for path in path_of.values())
-    ids = frozenset(path.stem for path in grants if str(path) == grant_path(path.stem))
-    return tree.root, catalogue, ids
-
-
 def _apply(
-    session: Session, setup: Setup, directory: Path, arguments: argparse.Namespace
+    session: Session,
+    setup: Setup,
+    documents: Documents,
+    directory: Path,
+    arguments: argparse.Namespace,
 ) -> ExitCode:
     from daypass.adapters.vault.app_key import read_app_key
     from daypass.adapters.vault.install import Outcome, install, prune, removals
 
     key = read_app_key(arguments.app_key_file) if arguments.app_key_file else None
-    named = _commit_of(directory, setup, arguments.trust) if arguments.trust else None
+    _demand_proven(documents, arguments.accept_unproven)
+    trusted = _to_trust(directory, documents, arguments.trust)
     changes: list[Change] = []
 
     def tell(steps: Iterable[Change]) -> None:
         for change in steps:
-            changes.append(change)
             if arguments.format != "json":
                 _show(str(change.outcome), change.title, change.detail)
+            if change.outcome is not Outcome.UPDATE:  # announced only
+                changes.append(change)
 
     if arguments.format != "json":
+        _note(documents)
         for item in removals(session, setup, pruning=arguments.prune):
             _show(str(item.outcome), item.title, item.detail)
     tell(install(session, setup, key))
     tell(prune(session, setup, everything=arguments.prune))
-    trusted = _trust(session, setup, directory, named)
+    _trust(session, setup, trusted, moved=arguments.trust is not None)
     lines = _signers(session, setup)
     if arguments.write_signers:
         write_signers(directory, lines)
@@ -218,6 +266,7 @@ def _apply(
     if arguments.format == "json":
         output.say_json(
             {
+                "settings": _told(documents),
                 "changes": [_as_json(item) for item in changes],
                 "evidence": {"fingerprint": fingerprint, "allowedSigners": lines},
                 "trusted": trusted,
@@ -229,24 +278,28 @@ def _apply(
     return ExitCode.PARTLY if left else ExitCode.DONE
 
 
-def _commit_of(directory: Path, setup: Setup, revision: str) -> str:
-    """The commit that a revision names. Raises GitError if it names none."""
-    with wiring.open_repository(directory, setup.settings, None) as repository:
-        return repository.resolve(revision)
+def _to_trust(directory: Path, documents: Documents, revision: str | None) -> str:
+    """The commit from which on changes of what decisions rest on must be proven.
+
+    At the first set-up it is the default branch's head, unless a revision is named.
+    Raises GitError if there is no such commit.
+    """
+    if documents.trusted is not None:
+        return documents.trusted
+    settings = documents.catalogue.settings
+    branch = f"refs/heads/{settings.github.default_branch}"
+    with wiring.open_repository(directory, settings, None) as repository:
+        return repository.resolve(revision or branch)
 
 
-def _trust(session: Session, setup: Setup, directory: Path, named: str | None) -> str:
-    """The commit from which on changes of what decisions rest on must be proven."""
+def _trust(session: Session, setup: Setup, commit: str, *, moved: bool) -> None:
+    """Note the trusted commit where there is none, or the operator moves it."""
     from daypass.adapters.vault.registry import VaultRegistry
+    from daypass.lifecycle.foundation import TRUST_NOTE
 
     registry = VaultRegistry(session, setup.settings.vault.kv_mount)
-    note = registry.read_note("trust")
-    if note is not None and named is None:
-        return str(note["commit"])
-    branch = f"refs/heads/{setup.settings.github.default_branch}"
-    commit = named or _commit_of(directory, setup, branch)
-    registry.write_note("trust", {"commit": commit})
-    return commit
+    if moved or registry.read_note(TRUST_NOTE) is None:
+        registry.write_note(TRUST_NOTE, {"commit": commit})
 
 
 def _signers(session: Session, setup: Setup) -> list[str]:

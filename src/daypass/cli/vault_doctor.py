@@ -9,11 +9,11 @@ from daypass.cli import output
 from daypass.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from daypass.adapters.vault.compare import Found
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.cli.proven_documents import Documents
     from daypass.model.catalogue import Catalogue
 
 _WIDTH: Final = 80
@@ -22,22 +22,12 @@ _LEVELS: Final = {"advice": "notice", "not tried": "warning"}  # of annotations
 _COLOURS: Final = {"advice": "yellow", "not tried": "yellow", "tried": "green"}
 
 
-def doctor(
-    session: Session,
-    setup: Setup,
-    catalogue: Catalogue,
-    grants: Collection[str],
-    form: str,
-    *,
-    trying: bool,
-) -> ExitCode:
+def doctor(session: Session, documents: Documents, form: str, *, trying: bool) -> ExitCode:
     """Says what has to be mended, and how.
 
     Args:
         session: logged in as an operator.
-        setup: what access/ asks of Vault.
-        catalogue: how each target is reached.
-        grants: ids of the grants in the work tree.
+        documents: what is asked of Vault. Of main's, the newest that are proven are compared.
         form: text, json or github.
         trying: whether each role is tried with a throw-away credential.
 
@@ -46,7 +36,9 @@ def doctor(
     from daypass.adapters.vault.compare import State
 
     found: list[Found] = []
-    for item in _findings(session, setup, catalogue, grants, trying=trying):
+    if documents.differing:
+        output.note(output.printable(documents.sentence))
+    for item in _findings(session, documents, trying=trying):
         found.append(item)
         if form != "json" and item.state is not State.SAME:
             _show(item, annotate=form == "github")
@@ -62,27 +54,44 @@ def doctor(
     return ExitCode.DONE if sound else ExitCode.FAILED
 
 
-def _findings(
-    session: Session,
-    setup: Setup,
-    catalogue: Catalogue,
-    grants: Collection[str],
-    *,
-    trying: bool,
-) -> Iterator[Found]:
+def _findings(session: Session, documents: Documents, *, trying: bool) -> Iterator[Found]:
     from daypass.adapters.vault.doctor import examine
     from daypass.adapters.vault.engines import Engines
     from daypass.adapters.vault.neighbours import examine_neighbours
+    from daypass.adapters.vault.setup import desired
     from daypass.adapters.vault.trials import try_roles
     from daypass.cli.control_repository import examine_control
 
+    catalogue = documents.proven or documents.catalogue
+    setup = desired(
+        catalogue.settings,
+        catalogue.resources.values(),
+        catalogue.identities.values(),
+        catalogue.policies.values(),
+    )
+    yield from _proof(documents)
     if (control := examine_control(setup.settings)) is not None:
         yield control
-    yield from examine(session, setup, grants)
+    yield from examine(session, setup, documents.grants)
     yield from examine_neighbours(session, setup)
     yield from _teams(catalogue)
     if trying:
         yield from try_roles(session, Engines(session), setup, catalogue.resources, output.note)
+
+
+def _proof(documents: Documents) -> Iterator[Found]:
+    """Whether owners of the foundation approved what main holds; nothing before a first set-up."""
+    from daypass.adapters.vault.compare import Found, State
+
+    if documents.commit is None:
+        return
+    title = f"main at {documents.commit[:12]}"
+    if not documents.unproven:
+        yield Found(title, State.SAME)
+        return
+    compared = "what was proven before it" if documents.proven else "it, all the same"
+    detail = f"{documents.unproven}. Vault is compared with {compared}"
+    yield Found(title, State.UNPROVEN, detail, ("daypass vault apply --plan",))
 
 
 def _teams(catalogue: Catalogue) -> Iterator[Found]:

@@ -8,13 +8,14 @@ proven commit is kept in Vault, where only the bot and the operators write.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.documents.readable import ReadableDocuments
 from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
 from daypass.lifecycle.looked import LOOKED_NOTE, Looked
 from daypass.lifecycle.proven import WAY_OUT, ProvenLine
+from daypass.lifecycle.stretches import Looking
 from daypass.model.event import Reason
 from daypass.model.identity import IdentityStatus
 
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from daypass.lifecycle.context import Answers, Ports
+    from daypass.lifecycle.notes import NoteBook
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
 
 TRUST_NOTE: Final = "trust"
+
+
+class Proving(Looking, Protocol):
+    """What main is proven with: what it is looked through with, and the notes of Vault."""
+
+    @property
+    def registry(self) -> NoteBook:
+        """The notes: which commit is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Foundation:
 
 
 def prove_to_head(
-    ports: Ports,
+    ports: Proving,
     answers: Answers,
     head: str,
     catalogue: Catalogue | None,
@@ -121,7 +131,7 @@ def left_meanwhile(
 
 
 def _remember_looked(
-    ports: Ports, before: Mapping[str, Any] | None, told: Mapping[str, Any]
+    ports: Proving, before: Mapping[str, Any] | None, told: Mapping[str, Any]
 ) -> None:
     if told != before:
         ports.registry.write_note(LOOKED_NOTE, told)
@@ -159,7 +169,7 @@ def _rewritten(repository: Repository, trusted: str, head: str) -> str | None:
     )
 
 
-def _undone(ports: Ports, answers: Answers, trusted: str, head: str) -> str | None:
+def _undone(ports: Proving, answers: Answers, trusted: str, head: str) -> str | None:
     """Why what was on main may have been undone by a merge that no pull request made.
 
     Beside its first parent such a merge changes nothing, and main's own line does not show what it

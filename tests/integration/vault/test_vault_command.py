@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,25 @@ def operators(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
         yield server
 
 
+def bring(repository: Path, operators: OpenBao) -> str:
+    """What is checked out, on main and trusted, as a run leaves what owners approved; its head."""
+    git(repository, "add", "access")
+    git(repository, "commit", "--quiet", "-m", "Approved")
+    git(repository, "push", "--quiet", "origin", "HEAD:main")
+    head = git(repository, "rev-parse", "HEAD")
+    if operators.client.read("cmd-kv/data/daypass/notes/trust") is not None:
+        operators.client.write("cmd-kv/data/daypass/notes/trust", {"data": {"commit": head}})
+    return head
+
+
+def anew(repository: Path) -> None:
+    """What is checked out, in a repository of its own, which has no past with this Vault."""
+    shutil.rmtree(repository / ".git")
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "add", "access")
+    git(repository, "commit", "--quiet", "-m", "Govern another")
+
+
 def read(operators: OpenBao, path: str) -> dict[str, Any]:
     answer = operators.client.read(path)
     assert answer is not None
@@ -118,9 +138,10 @@ def repository(
     settings = SETTINGS.format(issuer=house.oidc.url, address=operators.address)
     (root / "access" / "daypass.yaml").write_text(settings)
     write_resource(root, "cmd-orders")
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin.git")
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(root))
-    git(root, "add", "access")
-    git(root, "commit", "--quiet", "-m", "Govern")
+    git(root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    bring(root, operators)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("VAULT_TOKEN", operators.root_token.reveal())
@@ -179,6 +200,7 @@ def test_from_nothing_to_sound(
     settings = repository / "access" / "daypass.yaml"
     pinned = f'    fingerprint: "{told["evidence"]["fingerprint"]}"\n    email:'
     settings.write_text(settings.read_text().replace("    email:", pinned))
+    bring(repository, operators)
     operators.client.write("sys/policies/acl/daypass-left-over", {"policy": 'path "x" {}'})
     assert main(["vault", "doctor"]) == ExitCode.FAILED
     assert "daypass-left-over" in capsys.readouterr().out
@@ -203,12 +225,14 @@ def test_roles_of_the_emergency_lane_come_and_go_with_the_policies_that_open_the
     role, policy = f"auth/token/roles/{name}", f"sys/policies/acl/{name}"
     settings, lane = repository / "access/daypass.yaml", repository / "access/policies/lane.yaml"
     settings.write_text(settings.read_text() + BREAK_GLASS)
+    bring(repository, operators)
     main(["vault", "apply"])
     assert name not in capsys.readouterr().out  # no policy opens anything
     assert operators.client.read(role) is None
 
     lane.parent.mkdir()
     lane.with_name("emergencies.yaml").write_text(LANE)
+    bring(repository, operators)
     main(["vault", "doctor"])
     said = " ".join(capsys.readouterr().out.split())
     assert f"missing token role {name}: a policy opens its level to the emergency lane" in said
@@ -219,6 +243,7 @@ def test_roles_of_the_emergency_lane_come_and_go_with_the_policies_that_open_the
     made = operators.client.write(f"auth/token/create/{name}", {"policies": [name], "ttl": "5m"})
 
     lane.with_name("emergencies.yaml").unlink()
+    bring(repository, operators)
     main(["vault", "doctor"])
     said = " ".join(capsys.readouterr().out.split())
     assert f"different token role {name}: no policy opens such a level" in said
@@ -247,6 +272,7 @@ def test_the_doctor_tries_each_role_in_plain_words(
     text = path.read_text().replace("issue: on-merge}", "issue: on-merge, confirm: orders-look}")
     where = f'{{host: {postgres.host}, port: "{postgres.port}", database: {postgres.database}}}'
     path.write_text(f"{text}  connection: {where}\n")
+    bring(repository, operators)
     operators.client.write("sys/mounts/database/tune", {"max_lease_ttl": "40s"})
     try:
         assert main(["vault", "doctor", "--try"]) == ExitCode.FAILED
@@ -296,13 +322,16 @@ def test_trust_is_set_once_and_moved_by_hand_only(
     write_resource(repository, "cmd-more")
     git(repository, "add", "access")
     git(repository, "commit", "--quiet", "-m", "More")
+    git(repository, "push", "--quiet", "origin", "HEAD:main")
     second = git(repository, "rev-parse", "HEAD")
 
     def trusted() -> str:
         return read(operators, "cmd-kv/data/daypass/notes/trust")["data"]["commit"]
 
     assert trusted() == first
-    main(["vault", "apply"])
+    assert main(["vault", "apply"]) == ExitCode.INDETERMINATE  # it came by no pull request
+    assert trusted() == first
+    main(["vault", "apply", "--accept-unproven", second])
     assert trusted() == first
     main(["vault", "apply", "--trust", second[:12]])
     assert trusted() == second
@@ -315,11 +344,12 @@ def test_trust_is_set_once_and_moved_by_hand_only(
 
 
 def test_an_evidence_key_that_is_not_the_pinned_one_is_told(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, operators: OpenBao, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = repository / "access" / "daypass.yaml"
     pinned = f'    fingerprint: "SHA256:{"A" * 43}"\n    email:'
     settings.write_text(settings.read_text().replace("    email:", pinned))
+    bring(repository, operators)
     assert main(["vault", "apply", "--write-signers"]) == ExitCode.FAILED
     assert "fingerprint" in capsys.readouterr().err
     assert main(["vault", "doctor"]) == ExitCode.FAILED
@@ -386,6 +416,7 @@ def test_what_another_repository_has_in_this_vault_is_left_alone(
 
     def refused(text: str, why: str, *flags: str, role: str = "cmd-apply") -> None:
         settings.write_text(text)
+        anew(repository)
         for flag in ((), ("--plan",)):
             assert main(["vault", "apply", *flags, *flag]) == ExitCode.FAILED
             shown = capsys.readouterr().err
@@ -407,6 +438,7 @@ def test_what_another_repository_has_in_this_vault_is_left_alone(
     assert "repository 456 (auth/cmd-jwt/role/cmd-apply): it mints through token roles" in shown
 
     (repository / "access" / "resources" / "cmd-orders.yaml").unlink()
+    anew(repository)
     try:
         assert main(["vault", "apply"]) == ExitCode.PARTLY  # the App's key is missing
         capsys.readouterr()

@@ -12,13 +12,14 @@ class State(StrEnum):
     SOUND = "sound"
     MISSING = "missing"
     DIFFERENT = "different"
+    UNPROVEN = "unproven"  # it is not known that owners of the foundation approved it
     ADVICE = "advice"  # nothing rests on it, and it would be better otherwise
     NOT_VISIBLE = "not visible"  # this token may not see it: nothing is known of it
 
     @property
     def is_wrong(self) -> bool:
         """Whether something has to be mended."""
-        return self in (State.MISSING, State.DIFFERENT)
+        return self in (State.MISSING, State.DIFFERENT, State.UNPROVEN)
 
 
 @dataclass(frozen=True, slots=True)
