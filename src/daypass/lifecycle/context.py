@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.happening import Run
+    from daypass.lifecycle.inquiry import ContextReader
     from daypass.lifecycle.ports import (
-        ContextReader,
         Forge,
         Issuer,
         Notifier,

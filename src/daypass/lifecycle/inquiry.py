@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.errors import ContextError
 from daypass.model.context import filled
@@ -13,7 +13,6 @@ from daypass.policy.context import AnswerError, answer, nothing, unasked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from daypass.lifecycle.ports import ContextReader
     from daypass.model.catalogue import Catalogue
     from daypass.model.context import ContextSource
     from daypass.model.grant import Grant
@@ -24,6 +23,16 @@ if TYPE_CHECKING:
 _WORKERS: Final = 8
 _GIVES_UP_AFTER: Final = 3  # failures of a source, one after the other: it is down, do not wait on
 _MISSING: Final = object()
+
+
+class ContextReader(Protocol):
+    """The sources of context: servers and attestations, as the settings declare them."""
+
+    def read(self, source: ContextSource, address: str) -> Any:
+        """The JSON document at that address (a URL, or the path of an attestation).
+
+        Raises ContextError when there is none, or none whose signature counts. Never retried.
+        """
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.leases import OverdueLease
     from daypass.lifecycle.offline import OfflineNotes
-    from daypass.model.context import ContextSource
     from daypass.model.instant import Instant
     from daypass.model.intent import Intent
     from daypass.model.pullrequest import (
@@ -369,16 +368,6 @@ class Forge(Protocol):
 
     def put_comment(self, number: int, marker: str, body: str) -> Comment:
         """The same, and if one stands that says something else, it is edited to say this."""
-
-
-class ContextReader(Protocol):
-    """The sources of context: servers and attestations, as the settings declare them."""
-
-    def read(self, source: ContextSource, address: str) -> Any:
-        """The JSON document at that address (a URL, or the path of an attestation).
-
-        Raises ContextError when there is none, or none whose signature counts. Never retried.
-        """
 
 
 class Notifier(Protocol):
