@@ -81,7 +81,9 @@ def test_evidence_that_does_not_hold_is_not_archived_as_if_it_did(
 ) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", year, clone], check=True)
-    git(clone, "commit", "-q", "--allow-empty", "-m", "Mine\n\nDaypass-Event: issued\n")
+    (clone / "access/grants/mine.json").write_text("{}\n")
+    git(clone, "add", "access/grants/mine.json")
+    git(clone, "commit", "-q", "-m", "Mine\n\nDaypass-Event: issued\n")
     assert bundle(clone, tmp_path / "broken.bundle") == 6
     assert "1 open fault(s)" in capsys.readouterr().err
     assert not list(tmp_path.glob("broken*"))

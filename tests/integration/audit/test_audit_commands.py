@@ -137,11 +137,23 @@ def test_elsewhere_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "is not a git repository" in capsys.readouterr().err
 
 
-def test_without_a_list_of_signers_there_is_no_evidence(
-    bot: Bot, capsys: pytest.CaptureFixture[str]
+def test_a_list_of_signers_that_was_dropped_hides_no_event(
+    told: Bot, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bot.person_commits("Drop it", {"access/allowed_signers": None})
-    assert audit(bot, "log") == 6
+    assert audit(told, "log") == 0
+    before = capsys.readouterr().out
+    told.person_commits("Drop it", {"access/allowed_signers": None})
+    assert audit(told, "log") == 0
+    assert capsys.readouterr().out == before
+
+
+def test_without_a_list_of_signers_there_is_no_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@acme.example")
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Begin"], check=True)
+    assert main(["audit", "-C", str(tmp_path), "log"]) == 6
     assert "no access/allowed_signers" in capsys.readouterr().err
 
 

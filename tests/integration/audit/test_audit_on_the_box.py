@@ -170,7 +170,10 @@ def test_the_key_vouches_for_no_history_that_does_not_hold_by_it(town: Town) -> 
     dave = town.box.person("dave")
     dave.git("checkout", "-q", "-b", "forged")
     forged = "Squash\n\nDaypass-Event: issued\nDaypass-Grant: mine\n"
-    dave.git("commit", "-q", "--allow-empty", "-m", forged)
+    (dave.clone / "access/grants").mkdir(exist_ok=True)
+    (dave.clone / "access/grants/mine.json").write_text("{}\n")
+    dave.git("add", "access/grants/mine.json")
+    dave.git("commit", "-q", "-m", forged)
     try:
         root = town.box.bao.root_token.reveal()
         done = audit(town, "export", "--format", "in-toto", "--sign", VAULT_TOKEN=root)

@@ -279,8 +279,9 @@ def test_a_report_that_asks_vault_finds_what_git_does_not_know(
         return [row for row in map(json.loads, lines) if row["type"] == "row"]
 
     assert differences() == []
-    made = "bao token create -format=json -policy=default -ttl=5m -metadata=daypass_grant=ghost "
-    made += f"-metadata=daypass_repository={box.repository_id}"
+    role = "daypass-orders-db-read-1h"
+    made = f"bao token create -format=json -role={role} -policy={role} -ttl=5m "
+    made += f"-metadata=daypass_grant=ghost -metadata=daypass_repository={box.repository_id}"
     token = json.loads(typed(made, shell, tmp_path))["auth"]
     (ghost,) = differences()
     assert (ghost["what"], ghost["grant"]) == ("in Vault, unknown to git", "ghost")

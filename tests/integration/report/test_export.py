@@ -199,7 +199,9 @@ def test_broken_evidence_is_exported_and_said_to_be_broken(
 ) -> None:
     bot = governed
     bot.issue("one")
-    bot.person_commits("Squash\n\nDaypass-Event: issued\nDaypass-Grant: x\n", {"x": "1"})
+    bot.person_commits(
+        "Squash\n\nDaypass-Event: issued\nDaypass-Grant: x\n", {"access/grants/x.json": "{}\n"}
+    )
     code, text = export(bot.work, "cloudevents", "--revision", "origin/main")
     assert code == 6
     assert [json.loads(line)["subject"] for line in text.splitlines()] == ["one"]
