@@ -52,7 +52,7 @@ def sweep(
     mend: Callable[[Asked], Ran],
     *,
     whole: bool = False,
-    step: int = 1,
+    step: int = 2,
     state: Callable[[Asked], Any] | None = None,
 ) -> Swept:
     """Kill `run` before each of its calls that change something, and after; the next run mends it.
@@ -67,8 +67,8 @@ def sweep(
         run: the run that is killed.
         mend: what comes after, as often as it would come anyway.
         whole: whether it is killed while it logs in, too: that is the same for all sweeps of a run.
-        step: how many calls further it is killed each time, where each of them would take too long
-            for every push; `make crash` leaves none out.
+        step: how many calls further it is killed each time: before each of them would take too long
+            for every push, but where a grant begins and ends. `make crash` leaves none out.
         state: what is compared; all that the world holds of the grant, unless told.
     """
     one = _Sweep(town, begin, run, mend, state or (lambda asked: end_state(town, asked)))
