@@ -12,9 +12,6 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -105,6 +102,12 @@ def verified_file_key(armoured: bytes, digests: Mapping[bytes, bytes]) -> bytes:
 
 
 def _verified(key: bytes, signature: bytes, signed: bytes) -> bytes:
+    # `validate` reads a list of signers, and checks no signature: cryptography costs it 0.1 s.
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PublicKey,
+    )
+
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     except (InvalidSignature, ValueError) as error:

@@ -149,6 +149,7 @@ def test_every_answer_conforms(github: GitHub, judge: Judge) -> None:
     github.first_commit(repository, files, bob)
     repository.protection = PROTECTION
     repository.environments["daypass"] = Environment(7, "daypass", [("main", "branch")], {"A": "b"})
+    repository.variables["A"] = "c"
     push_a_branch(github, repository, alice)
 
     judge.token = github.token(alice).reveal()
@@ -274,6 +275,8 @@ def repository_itself(judge: Judge, sha: str) -> None:
     named = judge("GET", ENVIRONMENT + "/deployment-branch-policies", **DAYPASS)
     assert named["branch_policies"][0]["name"] == "main"
     assert judge("GET", ENVIRONMENT + "/variables", **DAYPASS)["total_count"] == 1
+    variable = judge("GET", REPOSITORY + "/actions/variables/{name}", name="A", **NAMES)
+    assert variable["value"] == "c"
     judge("DELETE", REPOSITORY + "/git/refs/{ref}", ref="heads/ask", **NAMES)
     dispatch = REPOSITORY + "/actions/workflows/{workflow_id}/dispatches"
     judge("POST", dispatch, {"ref": "main"}, workflow_id="access-apply.yml", **NAMES)
