@@ -111,13 +111,9 @@ class _Folder:
         at = bisect_left(self.keys, item.key)
         if at < len(self.keys) and self.keys[at] == item.key:
             self.remove(at)
-            self.keys.insert(at, item.key)
-            self.lines.insert(at, _line(*item))
-            self._touched(at, at + 1)
-        else:
-            self.keys.insert(at, item.key)
-            self.lines.insert(at, _line(*item))
-            self._touched(at, at + 1)
+        self.keys.insert(at, item.key)
+        self.lines.insert(at, _line(*item))
+        self._touched(at, at + 1)
 
     def ids(self, key: bytes) -> list[str]:
         first, after = bisect_left(self.keys, key), bisect_right(self.keys, key)
@@ -265,10 +261,10 @@ def _line(spelling: bytes, name: bytes, object_id: str) -> bytes:
 
 
 def _parts(path: str) -> tuple[bytes, ...]:
-    parts = path.split("/")
-    if any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts) or "\0" in path:
+    parts = tuple(path.encode("utf-8", "surrogateescape").split(b"/"))
+    if any(map(name_fault, parts)) or "\0" in path:
         raise _wrong(path, "it is no path inside the repository")
-    return tuple(part.encode("utf-8", "surrogateescape") for part in parts)
+    return parts
 
 
 def _wrong(path: str, why: str) -> GitError:
