@@ -31,18 +31,14 @@ def with_team_ids(data: bytes, ids: Mapping[str, int]) -> bytes:
     step = indent or "  "
     rows = [f"{indent}{step[:2]}{slug}: {ids[slug]}\n" for slug in sorted(ids)]
     lines = data.decode().splitlines(keepends=True)
-    if not there and there is not None:  # `teams: {}`: the whole line is written anew
-        lines[line - 1 : line] = (
-            [f"{indent}teams:\n", *rows] if rows else [f"{indent}teams: {{}}\n"]
-        )
-    elif there is not None:
+    if there:
         first, inner = parsed.position((*at, next(iter(there))), key=True)
         rows = [f"{' ' * (inner - 1)}{slug}: {ids[slug]}\n" for slug in sorted(ids)]
         lines[first - 1 : first - 1] = rows
     else:
-        lines[line - 1 : line - 1] = (
-            [f"{indent}teams:\n", *rows] if rows else [f"{indent}teams: {{}}\n"]
-        )
+        written_anew = 1 if there is not None else 0  # `teams: {}` is a whole line
+        block = [f"{indent}teams:\n", *rows] if rows else [f"{indent}teams: {{}}\n"]
+        lines[line - 1 : line - 1 + written_anew] = block
     made = "".join(lines).encode()
     _demand_only_that(data, made, {**(there or {}), **ids})
     return made
