@@ -20,7 +20,7 @@ from daypass.lifecycle.foundation import TRUST_NOTE, Foundation, prove_to_head
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from daypass.adapters.git.repository import GitRepository
     from daypass.adapters.vault.session import Session
@@ -87,20 +87,12 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class _Notes:
-    """The trusted commit as the only note; it is read, and never written."""
+    """The trusted commit as the only note."""
 
     trusted: str
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         return {"commit": self.trusted} if name == TRUST_NOTE else None
-
-    def write_note(self, name: str, data: Mapping[str, Any]) -> None:
-        raise NotImplementedError(name, data)
-
-    def update_note(
-        self, name: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
-    ) -> Mapping[str, Any]:
-        raise NotImplementedError(name, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +248,7 @@ def _prove(
             if token is not None:
                 forge = stack.enter_context(GitHubForge.as_user(settings.github, token))
             answers, now = Answers(forge), session.now()
-            return prove_to_head(proving, answers, main.head, catalogue, now, remember=False)
+            return prove_to_head(proving, answers, main.head, catalogue, now)
     except DaypassError as error:
         return Foundation((f"it is not known who brought it: {error.message}",))
 

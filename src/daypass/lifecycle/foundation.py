@@ -7,7 +7,7 @@ proven commit is kept in Vault, where only the bot and the operators write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.documents.readable import ReadableDocuments
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from daypass.lifecycle.context import Answers, Ports
-    from daypass.lifecycle.notes import NoteBook
+    from daypass.lifecycle.notes import NoteReader
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
@@ -35,7 +35,7 @@ class Proving(Looking, Protocol):
     """What main is proven with: what it is looked through with, and the notes of Vault."""
 
     @property
-    def registry(self) -> NoteBook:
+    def registry(self) -> NoteReader:
         """The notes: which commit is trusted."""
 
 
@@ -46,6 +46,8 @@ class Foundation:
     unproven: tuple[str, ...] = ()  # why the head's is not; empty when it is
     # What each live grant must hold under, the newest first; empty when nothing is trusted.
     rulings: tuple[Catalogue, ...] = ()
+    # By name, what the notes say from now on, so that the next proof begins there.
+    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def prove_to_head(
@@ -54,10 +56,8 @@ def prove_to_head(
     head: str,
     catalogue: Catalogue | None,
     now: Instant,
-    *,
-    remember: bool,
 ) -> Foundation:
-    """Prove what `head` holds; how far it is proven is remembered, if asked.
+    """Prove what `head` holds. Nothing is written: `notes` of the result are for who remembers.
 
     Args:
         ports: the trusted commit is a note of the registry.
@@ -65,7 +65,6 @@ def prove_to_head(
         head: of main.
         catalogue: what its documents make; None when they do not load.
         now: Vault's time.
-        remember: whether the trusted commit is moved to the newest that is proven and loads.
     """
     note = ports.registry.read_note(TRUST_NOTE)
     if note is None:
@@ -82,24 +81,26 @@ def prove_to_head(
     note = ports.registry.read_note(LOOKED_NOTE)
     line = ProvenLine(ports, answers, trusted, now, Looked.from_note(note, trusted))
     line.follow(head)
-    if remember and line.unproven is not None:
+    notes: dict[str, Mapping[str, Any]] = {}
+    if line.unproven is not None:
         told = line.looked.to_note(line.proven if rewritten is None else trusted)
-        _remember_looked(ports, note, told)
-    if rewritten is None and remember:
+        if told != note:
+            notes[LOOKED_NOTE] = told
+    if rewritten is None:
         proven = head if line.unproven is None and catalogue is not None else line.proven
         # Broken documents name no owner who could approve their mending: only sound ones count.
         if proven != trusted:
-            ports.registry.write_note(TRUST_NOTE, {"commit": proven})
+            notes[TRUST_NOTE] = {"commit": proven}
     unproven = tuple(why for why in (rewritten, line.unproven) if why is not None)[:1]
     unproven += _not_looked_at(line.looked.left)
     if not unproven and catalogue is not None:
-        return Foundation((), (catalogue,))
+        return Foundation((), (catalogue,), notes)
     rulings = list(line.rulings())
     for tip in _beside(repository, trusted, head) if rewritten is not None else ():
         line = ProvenLine(ports, answers, trusted, now)
         line.follow(tip)
         rulings += line.rulings()
-    return Foundation(unproven, tuple(rulings))
+    return Foundation(unproven, tuple(rulings), notes)
 
 
 def left_meanwhile(
@@ -128,13 +129,6 @@ def left_meanwhile(
                 left = person.status is IdentityStatus.OFFBOARDED
                 found[name] = Reason.OFFBOARDED if left else Reason.REEVALUATED
     return found
-
-
-def _remember_looked(
-    ports: Proving, before: Mapping[str, Any] | None, told: Mapping[str, Any]
-) -> None:
-    if told != before:
-        ports.registry.write_note(LOOKED_NOTE, told)
 
 
 def _not_looked_at(left: int) -> tuple[str, ...]:

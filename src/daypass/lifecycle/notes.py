@@ -8,11 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class NoteBook(Protocol):
+class NoteReader(Protocol):
     """Small notes by name: `heartbeat`, `tip`, `trust`, `presence` and their like."""
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         """What a note says; None when it was never written."""
+
+
+class NoteBook(NoteReader, Protocol):
+    """The notes, for those who also write them."""
 
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""

@@ -98,7 +98,9 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     if rolled_back:
         left = left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
     else:
-        foundation = prove_to_head(ports, answers, head, catalogue, now, remember=remember)
+        foundation = prove_to_head(ports, answers, head, catalogue, now)
+    for name, note in foundation.notes.items() if remember else ():
+        ports.registry.write_note(name, note)
     frozen += foundation.unproven
     meanwhile = removed_since(repository, tip, head, signed)
     tampering = _tampering(signed, on_main, meanwhile)
