@@ -122,6 +122,12 @@ class WorkTree:
 
         return read
 
+    def contents(self, entries: Sequence[TreeEntry]) -> Callable[[Sequence[str]], dict[str, bytes]]:
+        """What gives the bytes of these entries by their blobs, as `reader` gives them."""
+        read = self.reader(entries)
+        path_of = {entry.blob: entry.path for entry in entries}
+        return lambda blobs: {blob: read(path_of[blob]) for blob in blobs}
+
     def _read(self, path: str) -> bytes:
         """The first 512 KiB of a file. Links are not followed."""
         descriptor = os.open(f"{self.root}/{path}", _OPEN)

@@ -34,8 +34,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     tree = WorkTree.open(arguments.directory)
     entries = tree.entries()
     read = tree.reader(entries)
-    paths = {entry.blob: entry.path for entry in entries}
-    catalogue = load_catalogue(entries, lambda blobs: {blob: read(paths[blob]) for blob in blobs})
+    catalogue = load_catalogue(entries, tree.contents(entries))
     policies = compile_rules(catalogue)
     results = try_cases(entries, lambda entry: read(entry.path), catalogue, policies)
     if not results:

@@ -51,12 +51,7 @@ class Checkout:
 
         tree = WorkTree.open(directory)
         entries = tree.entries()
-        read = tree.reader(entries)
-        path_of = {entry.blob: entry.path for entry in entries}
-        catalogue = load_catalogue(
-            entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs}
-        )
-        return cls(tree.root, catalogue, entries)
+        return cls(tree.root, load_catalogue(entries, tree.contents(entries)), entries)
 
 
 @dataclass(frozen=True, slots=True)

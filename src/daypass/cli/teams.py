@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask GitHub about each team. Exit 3 if one is not as the settings pin it."""
     tree = WorkTree.open(arguments.directory)
-    catalogue = read_catalogue(tree)
+    entries = tree.entries()
+    catalogue = load_catalogue(entries, tree.contents(entries))
     with wiring.person(catalogue.settings) as forge:
         states = look_at_teams(forge, catalogue)
     place = tree.root / SETTINGS_PATH
@@ -49,14 +50,6 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         _show(states, before, after, written=arguments.write)
     return ExitCode.DONE if written and not left else ExitCode.DOCUMENT
-
-
-def read_catalogue(tree: WorkTree) -> Catalogue:
-    """The catalogue as it lies in the work tree. Raises GitError, DocumentError."""
-    entries = tree.entries()
-    read = tree.reader(entries)
-    path_of = {entry.blob: entry.path for entry in entries}
-    return load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
 
 
 def _pinned(data: bytes, states: Sequence[TeamState], catalogue: Catalogue) -> bytes:

@@ -127,8 +127,7 @@ def _ask_github(tree: WorkTree, report: Report) -> Report:
 
     entries = tree.entries()
     read = tree.reader(entries)
-    path_of = {entry.blob: entry.path for entry in entries}
-    catalogue = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+    catalogue = load_catalogue(entries, tree.contents(entries))
     with wiring.person(catalogue.settings) as forge:
         states = look_at_teams(forge, catalogue)
     problems = [
@@ -195,7 +194,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
         report = validate(entries, read, cache, examine=_examine)
         findings.update(report.findings)
         judged = report.documents
-        notices = (*report.notices, *_of_emergencies(tree, commit, entries, read))
+        notices = (*report.notices, *_of_emergencies(tree, commit, entries))
     if changed.touches_requests or not changed.touches_foundation:
         # Requests are judged by what the base says, whatever else this branch has changed.
         catalogue = _base_catalogue(tree, commit, revision)
@@ -215,16 +214,15 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
 
 
 def _of_emergencies(
-    tree: WorkTree, commit: str, entries: Sequence[TreeEntry], read: Callable[[str], bytes]
+    tree: WorkTree, commit: str, entries: Sequence[TreeEntry]
 ) -> tuple[Finding, ...]:
     """What Vault must follow in; nothing while one of the two sides does not load."""
     from daypass.documents.emergency_roles import emergency_role_notices
     from daypass.documents.repository import load_catalogue
 
-    path_of = {entry.blob: entry.path for entry in entries}
     try:
         before = load_catalogue(tree.entries_of(commit), tree.blobs)
-        after = load_catalogue(entries, lambda blobs: {blob: read(path_of[blob]) for blob in blobs})
+        after = load_catalogue(entries, tree.contents(entries))
     except DocumentError:
         return ()  # findings say why, of this branch or of its base
     return tuple(emergency_role_notices(before, after))
