@@ -8,9 +8,15 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import output
-from daypass.cli.pinning import ADDRESS_VARIABLE, AUDIENCE_VARIABLE, CA_VARIABLE
 from daypass.errors import DaypassError, ExitCode, ForgeRefusedError
-from daypass.model.names import RELEASE_PATH, SETTINGS_PATH
+from daypass.model.names import (
+    ADDRESS_VARIABLE,
+    AUDIENCE_VARIABLE,
+    CA_VARIABLE,
+    PIN_VARIABLE,
+    RELEASE_PATH,
+    SETTINGS_PATH,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
 
-_PIN_VARIABLE: Final = "DAYPASS_PIN"
 _ANOTHER_AUDIENCE: Final = (
     "people with write access can set one of the repository, which then stands in: the job would "
     "refuse to log in. Vault refuses another audience, so nothing is minted by it"
@@ -113,7 +118,7 @@ def _variables(checkout: Checkout, catalogue: Catalogue) -> Iterator[Variable]:
     from daypass.adapters.github.doctor.environment import Variable
 
     vault = catalogue.settings.vault
-    yield Variable(_PIN_VARIABLE, None, _digest_of(RELEASE_PATH), is_pin=True)
+    yield Variable(PIN_VARIABLE, None, _digest_of(RELEASE_PATH), is_pin=True)
     yield Variable(ADDRESS_VARIABLE, vault.address, shlex.quote(vault.address))
     # Vault itself refuses another audience.
     audience = shlex.quote(vault.audience)

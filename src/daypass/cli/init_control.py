@@ -14,7 +14,6 @@ from daypass.adapters.git.process import Git
 from daypass.cli import init_files, output, remote_url, wiring
 from daypass.documents.workflows import (
     MAX_PINS,
-    PIN_VARIABLE,
     PRIVILEGED,
     Literals,
     control_workflows,
@@ -22,7 +21,7 @@ from daypass.documents.workflows import (
     pins_of,
 )
 from daypass.errors import GitError, UsageError
-from daypass.model.names import RELEASE_PATH, SETTINGS_PATH
+from daypass.model.names import PIN_VARIABLE, RELEASE_PATH, SETTINGS_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from daypass.documents.codeowners import PLACES
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES, schema_folder
 from daypass.documents.workflows import PRIVILEGED, governed_workflows
 from daypass.errors import UsageError
 from daypass.model.names import (
-    ALLOWED_SIGNERS_PATH,
-    FOUNDATION_PATHS,
+    FOUNDATION_AREAS,
     RELEASE_PATH,
     SETTINGS_PATH,
 )
@@ -19,8 +19,6 @@ from daypass.model.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_CODE_OWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # where GitHub looks
 
 
 def settings_there(root: Path) -> Settings:
@@ -56,15 +54,14 @@ def code_owners(root: Path, settings: Settings) -> dict[str, bytes]:
 
     Nothing where one lies already, or where a control repository holds what Vault trusts.
     """
-    if settings.control is not None or any((root / path).exists() for path in _CODE_OWNERS):
+    if settings.control is not None or any((root / path).exists() for path in PLACES):
         return {}
     members = [name for group in settings.foundation_owners for name in settings.groups[group]]
     teams = [name.removeprefix("team:") for name in members if name.startswith("team:")]
     owners = " ".join(f"@{settings.github.owner}/{team}" for team in teams)
-    files = (SETTINGS_PATH, ALLOWED_SIGNERS_PATH)
-    paths = [f"/{path}{'' if path in files else '/'}" for path in FOUNDATION_PATHS]
     head = "# Reviewed by the foundation's owners: what decisions rest on, and what Vault trusts.\n"
-    return {_CODE_OWNERS[0]: (head + "".join(f"{path} {owners}\n" for path in paths)).encode()}
+    lines = "".join(f"/{path} {owners}\n" for path in FOUNDATION_AREAS)
+    return {PLACES[0]: (head + lines).encode()}
 
 
 def no_longer_needed(root: Path, settings: Settings) -> list[str]:

@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import IndeterminateError
+from daypass.model.names import ADDRESS_VARIABLE, AUDIENCE_VARIABLE, CA_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from daypass.model.settings import Settings
 
-ADDRESS_VARIABLE: Final = "DAYPASS_VAULT_ADDRESS"
-CA_VARIABLE: Final = "DAYPASS_VAULT_CA"
-AUDIENCE_VARIABLE: Final = "DAYPASS_VAULT_AUDIENCE"
 _OURS: Final = (ADDRESS_VARIABLE, CA_VARIABLE, AUDIENCE_VARIABLE)
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.resources import workflow_folder
 from daypass.errors import UsageError
-from daypass.model.names import COMMANDS_RUN_WORKFLOW, RECONCILE_WORKFLOW
+from daypass.model.names import (
+    ADDRESS_VARIABLE,
+    AUDIENCE_VARIABLE,
+    CA_VARIABLE,
+    COMMANDS_RUN_WORKFLOW,
+    PIN_VARIABLE,
+    RECONCILE_WORKFLOW,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
     from daypass.model.settings import ControlSettings
 
 PRIVILEGED: Final = (RECONCILE_WORKFLOW, COMMANDS_RUN_WORKFLOW)
-PIN_VARIABLE: Final = "DAYPASS_PIN"
 MAX_PINS: Final = 2  # the release in use and, while an upgrade rolls, the one that comes
 _FOLDER: Final = ".github/workflows"
 _REPORT: Final = f"{_FOLDER}/access-report.yml"
@@ -54,9 +60,9 @@ class Literals:
         """The text of each, by the name of the variable that the job finds it in."""
         return {
             PIN_VARIABLE: " ".join(self.pins),
-            "DAYPASS_VAULT_ADDRESS": self.address,
-            "DAYPASS_VAULT_AUDIENCE": self.audience,
-            "DAYPASS_VAULT_CA": self.ca,
+            ADDRESS_VARIABLE: self.address,
+            AUDIENCE_VARIABLE: self.audience,
+            CA_VARIABLE: self.ca,
         }
 
 
@@ -76,7 +82,7 @@ def governed_workflows(
         texts = {path: text for path, text in texts.items() if path not in PRIVILEGED}
         texts = {path: _calling(text, control) for path, text in texts.items()}
         texts[_REPORT] = texts[_REPORT].replace(
-            "${{ vars.DAYPASS_PIN }}", _quoted("DAYPASS_PIN", pin)
+            f"${{{{ vars.{PIN_VARIABLE} }}}}", _quoted(PIN_VARIABLE, pin)
         )
     if branch != "main":
         texts = {

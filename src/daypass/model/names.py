@@ -59,6 +59,16 @@ FOUNDATION_PATHS: Final = (
     "schemas",
     ".github",
 )
+# The same, as GitHub's CODEOWNERS names them: a folder's ends in a slash.
+FOUNDATION_AREAS: Final = tuple(
+    path if path in (SETTINGS_PATH, ALLOWED_SIGNERS_PATH) else f"{path}/"
+    for path in FOUNDATION_PATHS
+)
+# What a job knows from outside of what pull requests and the App can change.
+PIN_VARIABLE: Final = "DAYPASS_PIN"
+ADDRESS_VARIABLE: Final = "DAYPASS_VAULT_ADDRESS"
+AUDIENCE_VARIABLE: Final = "DAYPASS_VAULT_AUDIENCE"
+CA_VARIABLE: Final = "DAYPASS_VAULT_CA"
 # What says how long evidence is kept, and by which keys it verifies.
 KEEPS: Final = frozenset({SETTINGS_PATH, ALLOWED_SIGNERS_PATH})
 

@@ -12,7 +12,7 @@ from daypass.adapters.github.doctor.finding import Finding, State
 from daypass.adapters.github.doctor.reading import NotVisibleError
 from daypass.adapters.github.teams import path_of
 from daypass.documents.codeowners import MOST_BYTES, PLACES, deciding, parse
-from daypass.model.names import FOUNDATION_PATHS, KEEPS
+from daypass.model.names import FOUNDATION_AREAS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from daypass.adapters.github.doctor.reading import Reader
     from daypass.documents.codeowners import OwnerRule
 
-# What mints, and what decisions rest on.
-AREAS: Final = tuple(path if path in KEEPS else f"{path}/" for path in FOUNDATION_PATHS)
 _CHECK: Final = "code-owners"
 _SHOWN: Final = 3  # errors and owners in one sentence
 
@@ -91,7 +89,7 @@ def examine_owners(reader: Reader, branch: str, foundation: FoundationOwners) ->
     rules = parse(text)
     # A file in a place that GitHub prefers would replace this one.
     places = PLACES[: PLACES.index(path) + 1]
-    areas = [*AREAS, *(place for place in places if not place.startswith(".github/"))]
+    areas = [*FOUNDATION_AREAS, *(place for place in places if not place.startswith(".github/"))]
     known: dict[str, bool] = {}
     for area in areas:
         yield _area(reader, path, area, rules, (foundation, known))
@@ -172,7 +170,7 @@ def _file(reader: Reader, branch: str) -> tuple[str, str | None] | None:
 def _write(reader: Reader, foundation: FoundationOwners) -> tuple[str, ...]:
     """The lines that belong at the end of the file, and the pull request that brings them."""
     owners = " ".join(foundation.words)
-    lines = " ".join(f"'/{area} {owners}'" for area in AREAS)
+    lines = " ".join(f"'/{area} {owners}'" for area in FOUNDATION_AREAS)
     return (
         f"git switch -c code-owners && printf '%s\\n' {lines} >> .github/CODEOWNERS",
         "git add .github/CODEOWNERS && git commit -m 'Name the owners of what mints'",
