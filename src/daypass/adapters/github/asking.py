@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Self
 
-import github
-
 from daypass.adapters.github import wire
 from daypass.adapters.github.transport import Transport
 
@@ -30,7 +28,7 @@ class Asker:
     def __init__(self, settings: GitHubSettings, token: Secret) -> None:
         """As whoever the token is of."""
         self._settings = settings
-        self._transport = Transport(settings.api_url, github.Auth.Token(token.reveal()))
+        self._transport = Transport.as_person(settings.api_url, token)
 
     def __enter__(self) -> Self:
         return self

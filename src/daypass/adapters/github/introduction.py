@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import github
-
 from daypass.adapters.github import teams, wire
 from daypass.adapters.github.transport import Transport
 from daypass.errors import ForgeRefusedError
@@ -46,11 +44,8 @@ def look_up(api_url: str, token: Secret, full_name: str) -> Named:
     Raises:
         ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or not to this token.
     """
-    transport = Transport(api_url, github.Auth.Token(token.reveal()))
-    try:
+    with Transport.as_person(api_url, token) as transport:
         return wire.read(_named, transport.get(f"/repos/{_quoted(full_name)}"))
-    finally:
-        transport.close()
 
 
 def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str) -> Introduction:
@@ -59,8 +54,7 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
     Raises:
         ForgeUnavailableError, ForgeRefusedError: GitHub does not answer, or not to this token.
     """
-    transport = Transport(api_url, github.Auth.Token(token.reveal()))
-    try:
+    with Transport.as_person(api_url, token) as transport:
         found = wire.read(
             _repository,
             _asked(
@@ -83,8 +77,6 @@ def introduce(api_url: str, token: Secret, full_name: str, app: str, owners: str
                 "teams sees none: `gh auth refresh --scopes read:org`.",
             )
         return Introduction(*found, app_user_id=wire.read(_id, bot), myself=myself, owners=team)
-    finally:
-        transport.close()
 
 
 def _asked(transport: Transport, path: str, remedy: str) -> Any:

@@ -11,7 +11,7 @@ import json
 import queue
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import github
 import requests
@@ -24,6 +24,8 @@ from daypass.errors import DaypassError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from daypass.model.secret import Secret
 
 _TIMEOUT: Final = 20  # seconds, for connecting and for each read
 PER_PAGE: Final = 100
@@ -51,6 +53,17 @@ class Transport:
         self._auth = auth
         self._http = PlainHttp(connections=_KEPT_ALIVE, retries=_RETRY, environment=True)
         self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
+
+    @classmethod
+    def as_person(cls, api_url: str, token: Secret) -> Self:
+        """Ask as the account of that token."""
+        return cls(api_url, github.Auth.Token(token.reveal()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close all connections that no call is using."""

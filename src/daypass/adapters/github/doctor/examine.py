@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-
-import github
 
 from daypass.adapters.github.doctor.control import examine_control
 from daypass.adapters.github.doctor.environment import examine_environment
@@ -55,7 +52,7 @@ def examine(token: Secret, catalogue: Catalogue, variables: Sequence[Variable]) 
         ForgeUnavailableError: GitHub does not answer.
     """
     settings = catalogue.settings
-    with _transport(settings, token) as transport:
+    with Transport.as_person(settings.github.api_url, token) as transport:
         reader = Reader(transport, settings.github.full_name, _gh(settings.github.server_url))
         findings = tuple(_findings(reader, catalogue, variables))
     return judged(findings, settings)
@@ -163,12 +160,3 @@ def _as_advice(finding: Finding) -> Finding:
 def _gh(server_url: str) -> str:
     host = urlsplit(server_url).hostname
     return "gh" if host in (None, "github.com") else f"GH_HOST={host} gh"
-
-
-@contextmanager
-def _transport(settings: Settings, token: Secret) -> Iterator[Transport]:
-    transport = Transport(settings.github.api_url, github.Auth.Token(token.reveal()))
-    try:
-        yield transport
-    finally:
-        transport.close()
