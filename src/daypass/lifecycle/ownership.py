@@ -10,12 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
-from daypass.model.resource import (
-    ROLE_PREFIX,
-    break_glass_role_name,
-    offline_role_name,
-    token_role_name,
-)
+from daypass.model.resource import ROLE_PREFIX, role_names
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -27,11 +22,11 @@ if TYPE_CHECKING:
 def engine_roles(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
     """Returns, by token role, mount and role of what its tokens can open."""
     return {
-        name(resource.name, level.name, tier.length): (level.mount, tier.role)
+        name: (level.mount, tier.role)
         for resource in catalogue.resources.values()
         for level in resource.levels.values()
         for tier in level.tiers
-        for name in (token_role_name, break_glass_role_name, offline_role_name)
+        for name in role_names(resource.name, level.name, tier.length)
     }
 
 

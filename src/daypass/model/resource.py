@@ -163,3 +163,9 @@ def break_glass_role_name(resource: str, level: str, tier: Duration) -> str:
 def offline_role_name(resource: str, level: str, tier: Duration) -> str:
     """The same for what its invokers mint themselves, while GitHub is down."""
     return f"{OFFLINE_PREFIX}{resource}-{level}-{tier}"
+
+
+def role_names(resource: str, level: str, tier: Duration) -> tuple[str, ...]:
+    """Every token role of that tier: of routine, emergency and offline grants."""
+    makers = (token_role_name, break_glass_role_name, offline_role_name)
+    return tuple(name(resource, level, tier) for name in makers)

@@ -17,7 +17,7 @@ from daypass.adapters.vault.compare import Found, State, superfluous
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.adapters.vault.steps import Policy
 from daypass.errors import VaultRefusedError
-from daypass.model.resource import break_glass_role_name, offline_role_name, token_role_name
+from daypass.model.resource import role_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -129,8 +129,9 @@ def _told(names: list[str]) -> str:
 
 def _names(setup: Setup) -> set[str]:
     """Every token role by which a run of this repository takes a token for its own."""
-    makers = (token_role_name, break_glass_role_name, offline_role_name)
-    return {name(role.resource, role.level, role.length) for role in setup.roles for name in makers}
+    return {
+        name for role in setup.roles for name in role_names(role.resource, role.level, role.length)
+    }
 
 
 def _find(session: Session, setup: Setup) -> list[Neighbour]:
