@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
 from daypass.documents.records import load_grant, load_obligation
-from daypass.documents.repository import load_break_glass, load_request
+from daypass.documents.repository import load_asked
 from daypass.errors import DaypassError, DocumentError, ExitCode
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.counting_signers import counting_signers
@@ -125,10 +125,7 @@ def _requests(
         for path, content in _records(repository, commit, kind, ".yaml", seen):
             seen.add(PurePosixPath(path).stem)
             with suppress(DocumentError):
-                if lane is Lane.ROUTINE:
-                    yield load_request(path, content), lane
-                else:
-                    yield load_break_glass(path, content).asked, lane
+                yield load_asked(path, content, lane), lane
 
 
 def _records(

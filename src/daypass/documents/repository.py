@@ -17,6 +17,7 @@ from daypass.errors import DocumentError
 from daypass.model.breakglass import BreakGlassRequest
 from daypass.model.catalogue import Catalogue, rules_digest
 from daypass.model.exception import PolicyException
+from daypass.model.grant import Lane
 from daypass.model.identity import Identity
 from daypass.model.names import FOLDERS, SETTINGS_PATH, Kind, break_glass_path, request_path
 from daypass.model.policy import AccessPolicy
@@ -136,6 +137,13 @@ def load_break_glass(path: str, data: bytes) -> BreakGlassRequest:
     if not isinstance(model, BreakGlassRequest):
         raise _misplaced(path, "an emergency request", "They lie in access/break-glass.")
     return model
+
+
+def load_asked(path: str, data: bytes, lane: Lane) -> AccessRequest:
+    """What is asked for in a file of that lane. Raises DocumentError."""
+    if lane is Lane.BREAK_GLASS:
+        return load_break_glass(path, data).asked
+    return load_request(path, data)
 
 
 def _misplaced(path: str, what: str, remedy: str) -> DocumentError:

@@ -25,7 +25,7 @@ from daypass.lifecycle.happening import Happening, make_event
 from daypass.lifecycle.recorder import PushNow, told
 from daypass.lifecycle.turns import take_turns
 from daypass.model.event import OF_PULL_REQUEST, EventKind, Reason
-from daypass.model.grant import Lane
+from daypass.model.grant import LANES, Lane
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import Account, ChangedFile, ClosedPart, ClosedPullRequest
     from daypass.model.request import AccessRequest
 
-_LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ASKS: Final = frozenset({"added", "renamed", "copied"})
 PULL_REQUESTS: Final = 25  # that a run asks GitHub about
 EVENTS: Final = 250  # after which a run asks about no further one
@@ -200,7 +199,7 @@ class Closings:
         content: bytes | None,
     ) -> Happening:
         path = PurePosixPath(file.path)
-        lane = _LANES[str(path.parent)]
+        lane = LANES[str(path.parent)]
         request, word = _read(file.path, content, lane)
         author = item.author
         withdrawn = closer is not None and author is not None and closer.id == author.id
@@ -249,7 +248,7 @@ def _asks(file: ChangedFile) -> bool:
     path = PurePosixPath(file.path)
     return (
         file.status in _ASKS
-        and str(path.parent) in _LANES
+        and str(path.parent) in LANES
         and path.suffix == ".yaml"
         and is_name(path.stem)
     )

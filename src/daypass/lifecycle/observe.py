@@ -24,7 +24,7 @@ from daypass.lifecycle.presence import find_put_back
 from daypass.lifecycle.restored import look_for_restored
 from daypass.lifecycle.vault_memory import VaultMemory, note_anchored, note_older, note_seen
 from daypass.lifecycle.world import RequestFile, Tampering, World, accessor_digest
-from daypass.model.grant import Grant, Lane
+from daypass.model.grant import LANES, Grant, Lane
 from daypass.model.names import BOT_FOLDERS, is_name
 from daypass.model.obligation import Obligation
 from daypass.model.tree import DOUBLED, FOLDER
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from daypass.model.event import Reason, RecordedEvent
     from daypass.model.tree import TreeEntry
 
-_LANES: Final = {"access/requests": Lane.ROUTINE, "access/break-glass": Lane.BREAK_GLASS}
 _ENDING: Final = ".yaml"
 _OBLIGATIONS: Final = "access/obligations/"
 _TOLD: Final = 20  # files that were changed by hand, by name
@@ -195,7 +194,7 @@ def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str,
     Of two of one id the one that was granted counts, or else the routine one: an id is used once.
     """
     found: dict[str, RequestFile] = {}
-    for folder, lane in _LANES.items():
+    for folder, lane in LANES.items():
         for entry in ports.repository.entries(head, folder):
             name = entry.path.removeprefix(f"{folder}/").removesuffix(_ENDING)
             if entry.path != f"{folder}/{name}{_ENDING}":
@@ -208,7 +207,7 @@ def _requests(ports: Ports, head: str, grants: Mapping[str, Grant]) -> dict[str,
 
 
 def _doubled(repository: Repository, head: str) -> tuple[str, ...]:
-    entries = (entry for folder in _LANES for entry in repository.entries(head, folder))
+    entries = (entry for folder in LANES for entry in repository.entries(head, folder))
     return tuple(entry.path for entry in entries if entry.mode == DOUBLED)
 
 

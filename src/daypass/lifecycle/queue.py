@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from daypass.documents.repository import load_break_glass, load_request
+from daypass.documents.repository import load_asked
 from daypass.errors import DocumentError
 from daypass.lifecycle.plan import Plan, Step
 from daypass.lifecycle.turns import take_turns
@@ -55,7 +55,5 @@ def _subject(action: Action, contents: Mapping[str, bytes]) -> str:
     if file is None or file.blob not in contents:
         return ""
     with suppress(DocumentError):
-        if file.lane is Lane.BREAK_GLASS:
-            return load_break_glass(file.path, contents[file.blob]).asked.subject
-        return load_request(file.path, contents[file.blob]).subject
+        return load_asked(file.path, contents[file.blob], file.lane).subject
     return ""

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.readable import ReadableDocuments
-from daypass.documents.repository import catalogue_of, load_break_glass, load_request
+from daypass.documents.repository import catalogue_of, load_asked, load_break_glass
 from daypass.errors import DaypassError, DocumentError, IndeterminateError
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.emergency import BRANCH_PREFIX, fault_of, request_of
 from daypass.lifecycle.turns import take_turns
-from daypass.model.grant import Grant
+from daypass.model.grant import LANES, Grant
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def look(desk: Desk, only: str | None = None) -> Main:
 def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
     """What is merged and has no grant yet, by id. What cannot be read is refused anyway."""
     found = {}
-    for folder in ("access/requests", "access/break-glass"):
+    for folder, lane in LANES.items():
         entries = {
             name: entry
             for entry in desk.repository.entries(main.head, folder)
@@ -79,10 +79,7 @@ def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
         contents = desk.repository.blobs(sorted({entry.blob for entry in entries.values()}))
         for name, entry in entries.items():
             with suppress(DocumentError):
-                if folder == "access/requests":
-                    found[name] = load_request(entry.path, contents[entry.blob])
-                else:
-                    found[name] = load_break_glass(entry.path, contents[entry.blob]).asked
+                found[name] = load_asked(entry.path, contents[entry.blob], lane)
     return found
 
 

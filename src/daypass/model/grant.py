@@ -27,6 +27,12 @@ class Lane(StrEnum):
     BREAK_GLASS = "break-glass"
 
 
+LANES: Final = {  # by the folder of its requests
+    "access/requests": Lane.ROUTINE,
+    "access/break-glass": Lane.BREAK_GLASS,
+}
+
+
 def emergency_word(*, offline: bool, drill: bool) -> str:
     """The emergency lane as evidence names it, for example `break-glass-offline-drill`."""
     return f"{Lane.BREAK_GLASS}{'-offline' if offline else ''}{'-drill' if drill else ''}"
