@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.finding import Finding
+from daypass.documents.wording import first_of
 from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -61,6 +62,4 @@ def _opened(catalogue: Catalogue) -> dict[tuple[str, str], list[str]]:
 
 
 def _told(levels: Iterable[tuple[str, str]]) -> str:
-    names = sorted(f"{resource}/{level}" for resource, level in levels)
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return first_of(sorted(f"{resource}/{level}" for resource, level in levels), _SHOWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.documents.problem import Problem
+from daypass.documents.wording import first_of
 from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ def team_notices(catalogue: Catalogue) -> Iterator[tuple[str, Problem]]:
         places.setdefault(item.slug, []).append(item)
     for slug, items in places.items():
         paths = list(dict.fromkeys(item.path for item in items))
-        more = len(paths) - _SHOWN
-        told = ", ".join(paths[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        told = first_of(paths, _SHOWN)
         yield (
             items[0].path,
             Problem(

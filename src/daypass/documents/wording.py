@@ -47,6 +47,12 @@ def types(names: str | Sequence[str]) -> str:
     return joined([_TYPES[name] for name in ([names] if isinstance(names, str) else names)])
 
 
+def first_of(names: Sequence[str], most: int) -> str:
+    """`a, b and 3 more`, with `most` names at the most."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def joined(words: Sequence[str]) -> str:
     """`a, b or c`."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

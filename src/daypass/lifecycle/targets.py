@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
+from daypass.documents.wording import first_of
 from daypass.errors import DaypassError
 from daypass.model.canonical import digest_bytes
 from daypass.model.instant import Instant
@@ -222,11 +223,10 @@ def _tell_rights(target: Target, report: TargetReport, outcome: Outcome) -> None
 def _tell_strangers(target: Target, strangers: list[Login], outcome: Outcome) -> None:
     if not strangers:
         return
-    names = ", ".join(login.name for login in strangers[:_NAMED])
-    more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+    names = first_of([login.name for login in strangers], _NAMED)
     outcome.alarm(
         f"log-ins-without-a-grant.{target.name}",
-        f"{len(strangers)} log-in(s) at {target} belong to no live grant: {names}{more}. "
+        f"{len(strangers)} log-in(s) at {target} belong to no live grant: {names}. "
         "A database that was restored from a backup brings ended log-ins back. Run "
         '`ALTER ROLE "NAME" NOLOGIN` for each at the database: the next run ends their sessions '
         "and drops them",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.vault.compare import Found, State, superfluous
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.adapters.vault.steps import Policy
+from daypass.documents.wording import first_of
 from daypass.errors import VaultRefusedError
 from daypass.model.resource import role_names
 
@@ -112,19 +113,14 @@ def _shared(item: Neighbour, setup: Setup, removed: Collection[str] = ()) -> str
     laid_in = {step.name for step in setup.steps if isinstance(step, Policy)}
     policies = sorted(item.policies & laid_in)
     if policies:
-        return f"logs in with the policy of the same name: {_told(policies)}"
+        return f"logs in with the policy of the same name: {first_of(policies, _TOLD)}"
     roles = sorted(item.token_roles & _names(setup))
     if roles:
-        return f"mints through token roles of the same names: {_told(roles)}"
+        return f"mints through token roles of the same names: {first_of(roles, _TOLD)}"
     if vault.kv_mount in item.kv_mounts:
         return f"keeps its memory in the same KV mount, {vault.kv_mount}/"
     lost = sorted((item.token_roles | item.policies) & set(removed))
-    return f"needs what this would remove: {_told(lost)}" if lost else ""
-
-
-def _told(names: list[str]) -> str:
-    more = len(names) - _TOLD
-    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+    return f"needs what this would remove: {first_of(lost, _TOLD)}" if lost else ""
 
 
 def _names(setup: Setup) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.compare import Found, State
+from daypass.documents.wording import first_of
 from daypass.model.postgresql import MOST_LOGINS
 from daypass.model.target import TRIAL_SECONDS
 
@@ -125,9 +126,7 @@ def _strangers(
 
 def _listed(names: Collection[str]) -> str:
     """The first few of them, and how many more there are."""
-    shown = list(names)[:_NAMED]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return first_of(list(names), _NAMED)
 
 
 def _quoted(name: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from daypass.documents.wording import first_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,5 +62,4 @@ def unknown(shown: str) -> Finding:
 
 def some(names: list[str]) -> str:
     """The first few of many names."""
-    shown, more = names[:5], len(names) - 5
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return first_of(names, 5)

@@ -10,6 +10,7 @@ from daypass.adapters.github.doctor.guards import read_guards
 from daypass.adapters.github.doctor.reading import NotVisibleError
 from daypass.adapters.github.doctor.repository import repository
 from daypass.adapters.github.doctor.rules import judge
+from daypass.documents.wording import first_of
 from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _may_write(reader: Reader) -> Mapping[int, str]:
 
 def _names(logins: Mapping[int, str], ids: Collection[int]) -> str:
     chosen = sorted(login for number, login in logins.items() if number in ids)
-    more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
-    return (", ".join(chosen[:_SHOWN]) or "no account") + more
+    return first_of(chosen, _SHOWN) or "no account"
 
 
 def _collaborator(value: Any) -> tuple[int, str, bool]:
