@@ -50,6 +50,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "apply",
         help="lay it in: idempotent; an operator runs it, with VAULT_TOKEN or after `bao login`",
     )
+    _add_apply_arguments(apply)
+    doctor = verbs.add_parser("doctor", help="compare Vault with access/, and say what to mend")
+    doctor.add_argument(
+        "--try",
+        dest="trying",
+        action="store_true",
+        help="also make, use, end and look for one throw-away credential of each role, with your "
+        "own token",
+    )
+    sql = verbs.add_parser("sql", help="print daypass's SQL for PostgreSQL, for `bao write PATH -`")
+    _add_sql_arguments(sql)
+    rotate = verbs.add_parser(
+        "rotate-evidence",
+        help="take the next step of a rotation of the evidence key: prepare the pull request, or, "
+        "once main was handed over, keep the old version from signing",
+    )
+    vault_rotate.add_arguments(rotate)
+    loss = verbs.add_parser(
+        "accept-loss", help="give up what a restored backup of main or of Vault has lost"
+    )
+    vault_loss.add_arguments(loss)
+    for child in (apply, doctor, rotate, loss):
+        output.add_format(child)
+    for child in (render, apply, doctor, rotate, loss):
+        # Before or after the sub-verb; absent here, it must not undo what stood before.
+        child.add_argument(
+            "-C", dest="directory", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
+
+def _add_apply_arguments(apply: argparse.ArgumentParser) -> None:
     apply.add_argument(
         "--app-key-file",
         metavar="PEM",
@@ -86,37 +117,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"write the evidence key into {ALLOWED_SIGNERS_PATH}, to be committed",
     )
-    doctor = verbs.add_parser("doctor", help="compare Vault with access/, and say what to mend")
-    doctor.add_argument(
-        "--try",
-        dest="trying",
-        action="store_true",
-        help="also make, use, end and look for one throw-away credential of each role, with your "
-        "own token",
-    )
-    sql = verbs.add_parser("sql", help="print daypass's SQL for PostgreSQL, for `bao write PATH -`")
+
+
+def _add_sql_arguments(sql: argparse.ArgumentParser) -> None:
     sql.add_argument("statements", choices=("creation", "revocation", "look"))
     sql.add_argument("--group", metavar="ROLE", help="creation: whose rights the log-in is lent")
     sql.add_argument(
         "--connection", metavar="NAME", help="look: which connection of the engine it looks at"
     )
-    rotate = verbs.add_parser(
-        "rotate-evidence",
-        help="take the next step of a rotation of the evidence key: prepare the pull request, or, "
-        "once main was handed over, keep the old version from signing",
-    )
-    vault_rotate.add_arguments(rotate)
-    loss = verbs.add_parser(
-        "accept-loss", help="give up what a restored backup of main or of Vault has lost"
-    )
-    vault_loss.add_arguments(loss)
-    for child in (apply, doctor, rotate, loss):
-        output.add_format(child)
-    for child in (render, apply, doctor, rotate, loss):
-        # Before or after the sub-verb; absent here, it must not undo what stood before.
-        child.add_argument(
-            "-C", dest="directory", default=argparse.SUPPRESS, help=argparse.SUPPRESS
-        )
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

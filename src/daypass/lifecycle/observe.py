@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.restored import MainAndMemory
     from daypass.model.catalogue import Catalogue
     from daypass.model.event import Reason, RecordedEvent
+    from daypass.model.instant import Instant
     from daypass.model.tree import TreeEntry
 
 _ENDING: Final = ".yaml"
@@ -91,13 +92,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
     frozen = [*broken, *causes.values(), *misused]
     policies_from = begin_of_changes(ports, head, remember=remember)
-    # Of a main that was put back it is known already that it lacks what was trusted.
-    foundation = Foundation()
-    left: Mapping[str, Reason] = {}
-    if rolled_back:
-        left = left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
-    else:
-        foundation = prove_to_head(ports, answers, head, catalogue, now)
+    foundation, left = _prove(ports, answers, looked, catalogue, now)
     for name, note in foundation.notes.items() if remember else ():
         ports.registry.write_note(name, note)
     frozen += foundation.unproven
@@ -136,6 +131,23 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         frozenset(misused),
         _doubled(repository, head),
     )
+
+
+def _prove(
+    ports: Ports,
+    answers: Answers,
+    looked: MainAndMemory,
+    catalogue: Catalogue | None,
+    now: Instant,
+) -> tuple[Foundation, Mapping[str, Reason]]:
+    """How far main is proven; and, of a main that was put back, who left meanwhile, and why.
+
+    Of such a main it is known already that it lacks what was trusted.
+    """
+    head, tip = looked.head, looked.tip
+    if looked.restored is not None and looked.restored.lost is not None:
+        return Foundation(), left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
+    return prove_to_head(ports, answers, head, catalogue, now), {}
 
 
 def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) -> None:
