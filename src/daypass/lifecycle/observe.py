@@ -68,12 +68,12 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     repository = ports.repository
     repository.assert_complete()
     looked = look_for_restored(ports.registry, repository, ports.signers)
-    head, tip, restored = looked.head, looked.tip, looked.restored
-    rolled_back = restored is not None and restored.lost is not None
-    anchored = restored.anchored if restored is not None else None
-    if remember and anchored is not None and anchored != looked.memory.anchored:
-        note_anchored(ports.registry, anchored)
-    remember = remember and not rolled_back  # what was known of main before is not forgotten
+    head, tip = looked.head, looked.tip
+    if remember:
+        _remember_anchor(ports, looked)
+    remember = (
+        remember and not looked.is_rolled_back
+    )  # what was known of main before is not forgotten
     on_main = bot_files(repository, head)
     signed = bot_files(repository, tip.commit) if tip else {}
     signed = {path: content.split(" ")[0] for path, content in signed.items()}
@@ -116,7 +116,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         obligations=_obligations(ports, signed),
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
         left=left,
-        restored=restored,
+        restored=looked.restored,
     )
     found = look_for_words(ports, answers, world, remember=remember)
     return Observation(
@@ -145,9 +145,15 @@ def _prove(
     Of such a main it is known already that it lacks what was trusted.
     """
     head, tip = looked.head, looked.tip
-    if looked.restored is not None and looked.restored.lost is not None:
+    if looked.is_rolled_back:
         return Foundation(), left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
     return prove_to_head(ports, answers, head, catalogue, now), {}
+
+
+def _remember_anchor(ports: Ports, looked: MainAndMemory) -> None:
+    anchored = looked.restored.anchored if looked.restored is not None else None
+    if anchored is not None and anchored != looked.memory.anchored:
+        note_anchored(ports.registry, anchored)
 
 
 def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) -> None:

@@ -111,6 +111,11 @@ class MainAndMemory:
     restored: Restored | None
     forged: bool = False  # so many tags name the evidence key that not all were looked at
 
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether main lacks what it once held."""
+        return self.restored is not None and self.restored.lost is not None
+
     def causes(self, branch: str) -> dict[str, str]:
         """The alarms, for people: cause → what happened, and what to do."""
         found = self.restored.causes(branch) if self.restored is not None else {}
