@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,23 +25,14 @@ from daypass.model.resource import (
 )
 from daypass.model.settings import (
     BreakGlassSettings,
-    EvidenceSettings,
-    GitHubSettings,
     OfflineSettings,
     Settings,
-    VaultSettings,
 )
+from support import settings
 
 LANE = {"lanes": ["break-glass"]}
-SETTINGS = Settings(
-    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
-    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
-    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
-    groups={},
-    foundation_owners=("security",),
-    foundation_at_least=1,
-    claim_window=Duration.parse("1h"),
-    break_glass=BreakGlassSettings(("dba",), ("security",), "INC-[0-9]+"),
+SETTINGS = replace(
+    settings.SETTINGS, break_glass=BreakGlassSettings(("dba",), ("security",), "INC-[0-9]+")
 )
 
 

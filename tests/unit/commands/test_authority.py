@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,8 @@ from daypass.model.identity import Identity, IdentityStatus, IdentityType
 from daypass.model.instant import Duration
 from daypass.model.intent import IntentKind
 from daypass.model.resource import Approvers, Recording, Resource, Sensitivity
-from daypass.model.settings import EvidenceSettings, GitHubSettings, Settings, VaultSettings
 from daypass.policy.groups import GroupDirectory, resolve_groups
+from support import settings
 from support.evidence_bot import a_grant
 
 if TYPE_CHECKING:
@@ -28,14 +29,9 @@ def person(name: str, account: int, **more: Any) -> Identity:
     return Identity(name, IdentityType.HUMAN, github_id=account, **known)
 
 
-SETTINGS = Settings(
-    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
-    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
-    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
+SETTINGS = replace(
+    settings.SETTINGS,
     groups={"dba": ("team:dba",), "orders": ("dave",), "life": ("erin",), "security": ("frank",)},
-    foundation_owners=("security",),
-    foundation_at_least=1,
-    claim_window=Duration.parse("1h"),
 )
 RESOURCE = Resource(
     name="orders-db",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,25 +12,11 @@ import pytest
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.teams import look_at_teams, team_lines
 from daypass.model.catalogue import Catalogue
-from daypass.model.instant import Duration
 from daypass.model.pullrequest import Team
-from daypass.model.settings import (
-    EvidenceSettings,
-    GitHubSettings,
-    Settings,
-    VaultSettings,
-)
 from daypass.policy.groups import resolve_groups
+from support import settings
 
-SETTINGS = Settings(
-    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
-    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
-    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
-    groups={"dba": ("team:dba",), "security": ("team:security",)},
-    foundation_owners=("security",),
-    foundation_at_least=1,
-    claim_window=Duration.parse("1h"),
-)
+SETTINGS = replace(settings.SETTINGS, groups={"dba": ("team:dba",), "security": ("team:security",)})
 # An owner renamed the team 1; mallory made one of its old slug.
 MEMBERS = {1: frozenset({11, 12}), 2: frozenset({66}), 3: frozenset({13})}
 TODAY = {"dba-emea": 1, "dba": 2, "security": 3}

@@ -26,21 +26,8 @@ from daypass.model.resource import (
 )
 from daypass.model.settings import (
     ControlSettings,
-    EvidenceSettings,
-    GitHubSettings,
-    Settings,
-    VaultSettings,
 )
-
-SETTINGS = Settings(
-    github=GitHubSettings("acme", 900, "access", 456, 7, 8, 9),
-    vault=VaultSettings("https://vault.acme.example", None, None, "daypass"),
-    evidence=EvidenceSettings("evidence", None, "daypass", "daypass@acme.example"),
-    groups={},
-    foundation_owners=("security",),
-    foundation_at_least=1,
-    claim_window=Duration.parse("1h"),
-)
+from support.settings import SETTINGS
 
 
 def level(name: str, *tiers: str, **changes: object) -> Level:
