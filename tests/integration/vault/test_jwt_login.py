@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from vault_house import House
 
 pytestmark = pytest.mark.integration
-NOW = machine_now().seconds
 FOREIGN = "acme/access/.github/workflows/access-apply.yml@refs/heads/main"
-CLAIMS = {
+CLAIMS: dict[str, dict[str, object]] = {
     "another-repository": {"repository_id": "457"},
     "a-repository-of-that-name-by-another-owner": {"repository_owner_id": "901"},
     "another-branch": {"ref": "refs/heads/feature"},
@@ -39,17 +38,28 @@ CLAIMS = {
     "another-audience": {"aud": "https://github.com/acme"},
     "no-audience": {"aud": None},
     "another-issuer": {"iss": "https://token.actions.example"},
-    "expired": {"iat": NOW - 1200, "nbf": NOW - 1200, "exp": NOW - 900},
-    "not-yet": {"nbf": NOW + 900, "iat": NOW + 900, "exp": NOW + 1200},
+}
+TIMES = {  # seconds from the moment of the log-in, never from that of the import
+    "expired": {"iat": -1200, "nbf": -1200, "exp": -900},
+    "not-yet": {"nbf": 900, "iat": 900, "exp": 1200},
 }
 
 
-@pytest.mark.parametrize("name", sorted(CLAIMS))
+def claims_of(name: str) -> dict[str, object]:
+    now = machine_now().seconds
+    return {
+        **CLAIMS.get(name, {}),
+        **{claim: now + seconds for claim, seconds in TIMES.get(name, {}).items()},
+    }
+
+
+@pytest.mark.parametrize("name", sorted({*CLAIMS, *TIMES}))
 def test_a_token_with_other_claims_is_refused(name: str, house: House) -> None:
+    claims = claims_of(name)
     with pytest.raises(VaultRefusedError, match="refused the log-in") as error:
-        login_jwt(house.settings.vault, lambda: house.jwt(**CLAIMS[name]))
+        login_jwt(house.settings.vault, lambda: house.jwt(**claims))
     assert "no reason that can be repeated" not in error.value.message
-    for value in CLAIMS[name].values():
+    for value in claims.values():
         assert str(value) not in error.value.message or len(str(value)) < 3
 
 
