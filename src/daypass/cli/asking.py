@@ -61,7 +61,7 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
 def find_to_end(arguments: argparse.Namespace) -> Claimable | Unproven:
     """The live grant, to ask for its end: by its record on main where the evidence does not hold.
 
-    An end must not wait until somebody has mended that: nothing is opened for it.
+    An end must not wait until the evidence is mended: it opens no secret.
 
     Raises what `look_up` raises.
     """

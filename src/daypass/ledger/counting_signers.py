@@ -1,6 +1,6 @@
-"""Counting signers: the keys whose evidence counts up to a head of main, as `verify` decides it.
+"""Counting signers: the keys that count up to a head of main, as `verify` decides it.
 
-The list of allowed signers at the head alone does not say so: anybody who may push can empty it,
+The list of allowed signers at the head alone does not say so: any user who may push can empty it,
 narrow it, or leave a line that cannot be read. As for `verify`, such a change touches no key that
 counts already (see `trust`). With keys named from outside, those count, and the keys of their line
 of handovers. Without, main is taken at its word: the first list, and what was listed since.
@@ -55,7 +55,7 @@ class _Version(NamedTuple):
 
 
 def counting_signers(line: Line, head: str, fingerprints: Iterable[str] = ()) -> Signers | None:
-    """The keys whose evidence counts up to `head`; None where main never had a list.
+    """The keys that count up to `head`; None where main never had a list.
 
     One that handed over counts up to the time of its endorsement. All of main is read only where
     it ever listed more than one key.

@@ -274,7 +274,7 @@ class _Pass:
             anchor_daily(self.ports, self.settings.evidence, self.outcome, head)
 
     def follow_up(self) -> None:
-        """Does what anybody can make much of, after all that people wait for."""
+        """Does the work that any user can inflate, after all that people wait for."""
         if self._head and not self.stands_still and self._ruling is not None:
             follow_up(self.ports, self._ruling, self.outcome, self._head)
 
@@ -382,7 +382,7 @@ class _Pass:
             self.ports,
             chain((first,), coming),
             head=seen.world.head,
-            # While none of it is on main yet: what is to be told of it.
+            # Noted before the push: what is to be reported once.
             before_push=lambda: seen_once.note(self.ports, self.outcome),
         )
         # When a race was lost, what the winner brought has not been looked at yet.

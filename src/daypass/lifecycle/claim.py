@@ -65,7 +65,7 @@ class Claimable:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A grant as its record on main has it, whoever wrote that, and this clone's own settings.
+    """A grant by its record on main, which may be forged, and this clone's own settings.
 
     Good for asking on GitHub that it be ended: nothing is opened, and daypass judges the word.
     """

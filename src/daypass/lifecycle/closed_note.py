@@ -24,7 +24,7 @@ class ClosedNote:
     """A look at closed pull requests, which may take several runs."""
 
     until: Instant  # what was closed before has been looked at
-    commit: str  # events that tell of what was closed since `until` come after that commit
+    commit: str  # events about what was closed since `until` come after that commit
     seen: frozenset[tuple[int, str]] = frozenset()  # number and time of closing: looked at
     begun: Instant | None = None  # when the look began that is under way; None: there is none
     page: int = 1  # of GitHub's list, where that look goes on

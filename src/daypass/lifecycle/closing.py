@@ -45,7 +45,7 @@ EVENTS: Final = 250  # after which a run asks about no further one
 FILES: Final = 1000  # of one pull request; a list of ten pages
 _FILES_OF_ALL: Final = 3000  # after which a run asks about no further one
 _EVENTS_OF_A_PUSH: Final = 50
-_GIVE_UP_SECONDS: Final = 86400  # after which one that GitHub cannot tell of is left out
+_GIVE_UP_SECONDS: Final = 86400  # after which one that GitHub does not answer for is left out
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Closings:
             self.outcome.add(str(event.kind), event.grant or "", said, done.commit)
 
     def _untold(self, happenings: Iterator[Happening], head: str, since: str) -> Iterator[Coming]:
-        """Those that no event since then tells of: a run may have been killed."""
+        """Yields those without an event since then: a run may have been killed."""
         ledger = chronicle.LedgerChain(self.ports)
         known = None
         left = _EVENTS_OF_A_PUSH

@@ -1,7 +1,7 @@
 """Follow-up: what a run does when all that people wait for is done, told and noted.
 
-What belongs here: work of which anybody can make much. It is bounded by itself, and what it leaves
-the next run goes on with. What does not: ends, alarms, grants and their deliveries.
+What belongs here: work that any user can inflate. It is bounded by itself, and the next run goes on
+with what it leaves. What does not: ends, alarms, grants and their deliveries.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def follow_up(ports: Ports, ruling: Catalogue, outcome: Outcome, head: str) -> None:
-    """Tells of pull requests that came to nothing, on top of `head`.
+    """Records pull requests that came to nothing, on top of `head`.
 
     Failures are noted; where there are any, or main has moved, the heartbeat is left once more.
     Raises what the registry raises.

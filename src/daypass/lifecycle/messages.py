@@ -121,7 +121,7 @@ nothing. To ask again, open a pull request with a new id.
 
 
 def too_many_marker(number: int) -> str:
-    """The first line of the comment that tells of all requests over the limit, once."""
+    """The first line of the one comment about all requests over the limit."""
     return f"<!-- daypass:too-many:{number} -->"
 
 

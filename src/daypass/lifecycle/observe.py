@@ -71,34 +71,27 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     head, tip = looked.head, looked.tip
     if remember:
         _remember_anchor(ports, looked)
-    remember = (
-        remember and not looked.is_rolled_back
-    )  # what was known of main before is not forgotten
-    on_main = bot_files(repository, head)
-    signed = bot_files(repository, tip.commit) if tip else {}
-    signed = {path: content.split(" ")[0] for path, content in signed.items()}
+    # What was known before of a main that was put back is kept.
+    remember = remember and not looked.is_rolled_back
+    on_main, signed = bot_files(repository, head), _signed(repository, tip)
     grants = _grants(ports, signed)
     if remember:
         _remember(ports, looked, grants)
     requests = _requests(ports, head, grants)
     intents = {intent.grant_id: intent for intent in ports.registry.intents()}
-    new = (name for name in requests if name not in grants)
-    slots = _slots(ports, (*new, *(name for name in intents if name in grants)))
+    slots = _slots(ports, (requests.keys() - grants.keys()) | (intents.keys() & grants.keys()))
     accessors = {accessor_digest(item): item for item in ports.issuer.live_accessors()}
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
     branch = catalogue.settings.github.default_branch if catalogue else "main"
     causes = looked.causes(branch)
     misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
-    frozen = [*broken, *causes.values(), *misused]
     policies_from = begin_of_changes(ports, head, remember=remember)
     foundation, left = _prove(ports, answers, looked, catalogue, now)
     for name, note in foundation.notes.items() if remember else ():
         ports.registry.write_note(name, note)
-    frozen += foundation.unproven
-    meanwhile = removed_since(repository, tip, head, signed)
-    tampering = _tampering(signed, on_main, meanwhile)
-    frozen += _by_hand(tampering.changed)
+    tampering = _tampering(signed, on_main, removed_since(repository, tip, head, signed))
+    by_hand = _by_hand(tampering.changed)
     world = World(
         now=now,
         head=head,
@@ -112,7 +105,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         intents=intents,
         live=frozenset(accessors),
         tampering=tampering,
-        frozen=tuple(frozen),
+        frozen=(*broken, *causes.values(), *misused, *foundation.unproven, *by_hand),
         obligations=_obligations(ports, signed),
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
         left=left,
@@ -166,13 +159,19 @@ def _remember(ports: Ports, looked: MainAndMemory, grants: Mapping[str, Grant]) 
 
 
 def bot_files(repository: Repository, commit: str) -> dict[str, str]:
-    """What lies in the folders where only the bot writes: path → blob (of a doubled path, all)."""
+    """The files in the folders where only the bot writes: path → blob (of a doubled path, all)."""
     return {
         entry.path: entry.content
         for folder in BOT_FOLDERS
         for entry in repository.entries(commit, folder)
         if entry.path != f"{folder}/.gitkeep"
     }
+
+
+def _signed(repository: Repository, tip: RecordedEvent | None) -> dict[str, str]:
+    """The same, as the bot's last signed commit left it; of a doubled path, the first."""
+    files = bot_files(repository, tip.commit) if tip is not None else {}
+    return {path: content.split(" ")[0] for path, content in files.items()}
 
 
 def removed_since(

@@ -314,7 +314,7 @@ class Forge(Protocol):
         """One pull request, with all that approvals are counted on."""
 
     def open_pull_requests(self, branch_prefix: str = "") -> OpenPart:
-        """Those against the default branch; with a prefix, those whose own branch begins so."""
+        """Those against the default branch; with a prefix, those with a head branch so."""
 
     def closed_pull_requests(self, since: Instant, page: int = 1) -> ClosedPart:
         """A few pages of those that were closed at or after `since`, unmerged, from `page` on."""

@@ -161,7 +161,7 @@ def record(
 
 
 def note_unfit(recording: Recording | None, outcome: Outcome) -> None:
-    """Note as failures what main did not admit, though nobody had moved it."""
+    """Note as failures what main did not admit, though it had not moved."""
     for item in recording.unfit if recording is not None else ():
         paths = ", ".join(sorted(item.requires))
         outcome.fail(

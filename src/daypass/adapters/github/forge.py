@@ -189,7 +189,7 @@ class GitHubForge:
     def open_pull_requests(self, branch_prefix: str = "") -> OpenPart:
         """The pull requests that are open against the default branch, the newest 5,000 of them.
 
-        With a prefix, only those whose own branch begins so.
+        With a prefix, only those with a head branch that begins so.
         """
         query = {"state": "open", "base": self._settings.default_branch}
         pages = self._transport.pages(f"{self._repository}/pulls", query)

@@ -117,9 +117,9 @@ def _no_pages(_path: str) -> Iterator[Any]:
 def _some(
     values: Iterator[Any], time: str, merged_at: Instant | None, what: str
 ) -> tuple[list[Any], str]:
-    """Reads a list that anybody can make long, oldest first; and tells why it is not whole.
+    """Reads a list that any user can make long, oldest first; and says why it is not whole.
 
-    What comes after the merge counts for nothing, so that nobody can undo a proof by adding to it.
+    Entries after the merge are ignored, so that later ones cannot undo a proof.
     """
     found = list(itertools.islice(values, _MOST_ACTIVITIES + 1))
     if len(found) <= _MOST_ACTIVITIES:

@@ -52,7 +52,7 @@ class FoundationOwners:
         return reader.account(organisation) in self.accounts
 
     def strangers(self, reader: Reader, ids: Collection[int]) -> frozenset[int]:
-        """Those of these accounts that are none of the owners, whose teams are asked for members.
+        """Returns those of these accounts that are no owners; asks for the members of their teams.
 
         Raises NotVisibleError, ForgeUnavailableError, ForgeRefusedError.
         """
