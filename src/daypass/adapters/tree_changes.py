@@ -88,12 +88,13 @@ def _differing(
 
 def _new_faults(pair: _Pair, contents: Mapping[str, bytes]) -> dict[str, str]:
     """What git refuses in the newer tree, and was not in the older one."""
-    if pair.now is None:
+    found = _faults(contents[pair.now]) if pair.now is not None else {}
+    if not found:  # nearly always: the older tree need not be read
         return {}
     known = _faults(contents[pair.before]) if pair.before is not None else {}
     return {
         (pair.above + name.decode("utf-8", "surrogateescape")).rstrip("/"): fault
-        for name, fault in _faults(contents[pair.now]).items()
+        for name, fault in found.items()
         if known.get(name) != fault
     }
 

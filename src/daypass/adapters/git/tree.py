@@ -62,6 +62,8 @@ class Item(NamedTuple):
 
     def at(self, path: str, others: Sequence[Item] = ()) -> TreeEntry:
         """The entry, with its path from the root; `others` are of the same path."""
+        if not others:  # nearly always, of every entry of a tree
+            return TreeEntry(self.mode, self.id, path)
         found = tuple(dict.fromkeys(other.id for other in others if other.id != self.id))
         same = not found and all(other.mode == self.mode for other in others)
         return TreeEntry(self.mode if same else DOUBLED, self.id, path, found)
