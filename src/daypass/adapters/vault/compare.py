@@ -128,6 +128,11 @@ def superfluous(session: Session, setup: Setup) -> tuple[Superfluous, ...]:
     return tuple(found)
 
 
+def removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superfluous]:
+    """What is superfluous and may go: the emergency lane's, and with `pruning` the rest too."""
+    return [item for item in superfluous(session, setup) if pruning or item.is_of_emergencies]
+
+
 def _look_at_mount(session: Session, step: Mount) -> tuple[State, str]:
     mounted = session.call("GET", step.table).data.get(f"{step.path}/")
     if mounted is None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import app_key
-from daypass.adapters.vault.compare import State, compare, look, superfluous
+from daypass.adapters.vault.compare import State, compare, look, removable
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.adapters.vault.app_key import AppKey
-    from daypass.adapters.vault.compare import Found, Superfluous
+    from daypass.adapters.vault.compare import Found
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
@@ -110,7 +110,7 @@ def plan(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[C
 
 def removals(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
     """What `prune` would remove now. As `plan`."""
-    for item in _removable(session, setup, pruning=pruning):
+    for item in removable(session, setup, pruning=pruning):
         kept = item.kept_by(session)
         yield Change(Outcome.KEEP if kept else Outcome.REMOVE, item.title, kept or item.why)
 
@@ -128,15 +128,11 @@ def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterato
 
     Raises VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
     """
-    for item in _removable(session, setup, pruning=everything):
+    for item in removable(session, setup, pruning=everything):
         kept = item.kept_by(session)
         if not kept:
             session.call("DELETE", item.path)
         yield Change(Outcome.KEPT if kept else Outcome.REMOVED, item.title, kept or item.why)
-
-
-def _removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superfluous]:
-    return [item for item in superfluous(session, setup) if pruning or item.is_of_emergencies]
 
 
 def _lay(session: Session, step: Step) -> None:

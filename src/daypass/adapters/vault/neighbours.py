@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.vault.compare import Found, State, superfluous
+from daypass.adapters.vault.compare import Found, State, removable
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.adapters.vault.steps import Policy
 from daypass.documents.wording import first_of
@@ -61,9 +61,7 @@ def refuse_neighbours(session: Session, setup: Setup, *, pruning: bool) -> None:
     neighbours = _find(session, setup)
     if not neighbours:
         return
-    removed = {
-        item.name for item in superfluous(session, setup) if pruning or item.is_of_emergencies
-    }
+    removed = {item.name for item in removable(session, setup, pruning=pruning)}
     for item in neighbours:
         what = _shared(item, setup, removed)
         if what:
