@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
@@ -14,7 +14,7 @@ from daypass.errors import DaypassError, DocumentError, ExitCode
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.usable import StillUsable, still_usable
-from daypass.model.grant import Lane
+from daypass.model.grant import LANES
 from daypass.model.names import FOLDERS, Kind
 from daypass.report.openmetrics import openmetrics
 from daypass.report.status import awaited, holdings, owed_json, render_owed, render_table
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
     from daypass.lifecycle.ports import Repository
-    from daypass.model.grant import Grant
+    from daypass.model.grant import Grant, Lane
     from daypass.model.instant import Instant
     from daypass.model.obligation import Obligation
     from daypass.model.request import AccessRequest
-
-_LANES: Final = {Kind.ACCESS_REQUEST: Lane.ROUTINE, Kind.BREAK_GLASS_REQUEST: Lane.BREAK_GLASS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,8 +119,8 @@ def _requests(
     An id is used once: of two files of one id the routine one counts, as in a run.
     """
     seen = set(granted)
-    for kind, lane in _LANES.items():
-        for path, content in _records(repository, commit, kind, ".yaml", seen):
+    for folder, lane in LANES.items():
+        for path, content in _records(repository, commit, FOLDERS[folder], ".yaml", seen):
             seen.add(PurePosixPath(path).stem)
             with suppress(DocumentError):
                 yield load_asked(path, content, lane), lane

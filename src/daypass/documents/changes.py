@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.finding import Finding
 from daypass.documents.tree import check_path
+from daypass.documents.wording import first_of
 from daypass.model.names import BOT_FOLDERS, FOUNDATION_PATHS
 
 if TYPE_CHECKING:
@@ -174,9 +175,7 @@ def _check_paths(changed: Changes) -> Iterator[Finding]:
 
 
 def _mixed(path: str, these: str, what: str, others: Sequence[str]) -> Finding:
-    named = ", ".join(others[:_SHOWN])
-    if len(others) > _SHOWN:
-        named += f" and {len(others) - _SHOWN} more"
+    named = first_of(others, _SHOWN)
     files = " ".join(sorted({_unit(other) for other in others}))
     return Finding.of_file(
         path,
