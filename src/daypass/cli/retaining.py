@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.documents.document import read_document
-from daypass.documents.retention import check_promise, check_signers, unreadable_signers
+from daypass.documents.retention import check_promise, check_signers
 from daypass.errors import DocumentError, EvidenceError
-from daypass.ledger.allowed_signers import Signers, UnreadableListError, parse_allowed_signers
+from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.retention import kept_evidence, orphaned
 from daypass.model.names import ALLOWED_SIGNERS_PATH, KEEPS, SETTINGS_PATH
 from daypass.model.settings import Settings
@@ -57,15 +57,6 @@ def check_retention(
         lost = orphaned(kept, left or Signers(()))
         found.append(check_signers(len(lost), lost[0].commit if lost else None, retention))
     return [finding for finding in found if finding is not None]
-
-
-def check_list(data: bytes) -> Finding | None:
-    """Whether that list of allowed signers can be read; names the line that cannot."""
-    try:
-        parse_allowed_signers(data)
-    except UnreadableListError as error:
-        return unreadable_signers(error.line, error.why, error.remedy)
-    return None
 
 
 def _kept(tree: WorkTree, commit: str, signers: Signers, since: int) -> Iterator[Kept]:

@@ -149,15 +149,19 @@ def _of_signers(
     chosen: Callable[[str], bool] | None,
 ) -> list[Finding]:
     """What cannot be read in the list of allowed signers, if it is one of the chosen paths."""
-    from daypass.cli.retaining import check_list
-
     path = ALLOWED_SIGNERS_PATH
-    if not any(entry.path == path and entry.is_file for entry in entries):
-        return []
     if chosen is not None and not chosen(path):
         return []
-    found = check_list(read(path))
-    return [] if found is None else [found]
+    if not any(entry.path == path and entry.is_file for entry in entries):
+        return []
+    from daypass.documents.retention import unreadable_signers
+    from daypass.ledger.allowed_signers import UnreadableListError, parse_allowed_signers
+
+    try:
+        parse_allowed_signers(read(path))
+    except UnreadableListError as error:
+        return [unreadable_signers(error.line, error.why, error.remedy)]
+    return []
 
 
 def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
