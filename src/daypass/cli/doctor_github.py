@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import output
@@ -34,7 +33,6 @@ _ANOTHER_AUDIENCE: Final = (
     "refuse to log in. Vault refuses another audience, so nothing is minted by it"
 )
 _PROOF: Final = "settings-proven"  # the name of a check, for programs
-_WIDTH: Final = 80
 _INDENT: Final = " " * 13
 _COLOURS: Final = {"sound": "green", "advice": "yellow", "not visible": "yellow"}
 
@@ -167,7 +165,7 @@ def show(examined: Examined) -> None:
         _show(item, told)
         told.update(item.mend)
     colour = "green" if examined.is_proved else "red"
-    for line in _lines(examined.verdict, _WIDTH):
+    for line in output.wrapped(output.printable(examined.verdict)):
         output.say(output.styled(line, "bold", colour))
 
 
@@ -192,13 +190,7 @@ def show_unseen(text: str) -> None:
 
 def _say(state: str, text: str) -> None:
     mark = output.styled(f"{state:<12}", _COLOURS.get(state, "red"))
-    lines = _lines(text, _WIDTH - len(_INDENT))
+    lines = output.wrapped(output.printable(text), output.WIDTH - len(_INDENT))
     output.say(f"{mark} {lines[0]}")
     for line in lines[1:]:
         output.say(_INDENT + line)
-
-
-def _lines(text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        output.printable(text), width, break_long_words=False, break_on_hyphens=False
-    )

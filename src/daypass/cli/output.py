@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from daypass.errors import DaypassError, PermanentError
@@ -50,14 +49,20 @@ def say_wrapped(text: str, indent: str = "") -> None:
         text: the words; a run of spaces or line feeds counts as one space.
         indent: before each line but the first.
     """
-    lines = textwrap.wrap(
+    say("\n".join(wrapped(text, indent=indent)))
+
+
+def wrapped(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
+    """The lines of a paragraph, as `say_wrapped` says it, `width` columns wide."""
+    import textwrap  # this module is part of every start, and few commands wrap
+
+    return textwrap.wrap(
         text,
-        width=WIDTH,
+        width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    say("\n".join(lines))
 
 
 def note(text: str) -> None:
