@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
     from daypass.cli.proven_documents import Documents
-    from daypass.model.catalogue import Catalogue
 
-_LEAST: Final = 12  # hexadecimal digits by which a commit is named
 _COLOURS: Final = {
     "created": "green",
     "updated": "green",
@@ -133,6 +131,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         from daypass.cli.vault_sql import print_sql
 
         return print_sql(arguments)
+    from daypass.adapters.vault.setup import desired_by
     from daypass.cli.proven_documents import Checkout, documents_in_force
 
     checkout = Checkout.read(arguments.directory)
@@ -140,7 +139,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.subverb == "render":
         from daypass.adapters.vault.render import render
 
-        output.say(render(_setup(checkout.catalogue)).rstrip("\n"))
+        output.say(render(desired_by(checkout.catalogue)).rstrip("\n"))
         return ExitCode.DONE
     from daypass.adapters.vault.session import login_token
 
@@ -158,22 +157,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         from daypass.adapters.vault.neighbours import refuse_neighbours
 
         documents = documents_in_force(session, checkout, arguments.trust)
-        setup = _setup(documents.catalogue)
+        setup = desired_by(documents.catalogue)
         refuse_neighbours(session, setup, pruning=arguments.prune)
         act = _plan if arguments.plan else _apply
         return act(session, setup, documents, directory, arguments)
-
-
-def _setup(catalogue: Catalogue) -> Setup:
-    """What those documents ask of Vault. Raises DocumentError."""
-    from daypass.adapters.vault.setup import desired
-
-    return desired(
-        catalogue.settings,
-        catalogue.resources.values(),
-        catalogue.identities.values(),
-        catalogue.policies.values(),
-    )
 
 
 def _plan(
@@ -209,9 +196,7 @@ def _demand_proven(documents: Documents, accepted: str | None) -> None:
         UsageError: another commit is accepted than main's head.
     """
     commit = documents.commit
-    if accepted is not None and (
-        commit is None or len(accepted) < _LEAST or not commit.startswith(accepted)
-    ):
+    if accepted is not None and (commit is None or not vault_loss.is_named(commit, accepted)):
         raise UsageError(
             f"{accepted} is not the commit that would be laid in: that is {commit or 'none yet'}",
             remedy="Look at `daypass vault apply --plan`, and name the head of main that it tells.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from daypass.cli.proven_documents import Documents
     from daypass.model.catalogue import Catalogue
 
-_WIDTH: Final = 80
 _INDENT: Final = " " * 11
 _LEVELS: Final = {"advice": "notice", "not tried": "warning"}  # of annotations
 _COLOURS: Final = {"advice": "yellow", "not tried": "yellow", "tried": "green"}
@@ -58,17 +56,12 @@ def _findings(session: Session, documents: Documents, *, trying: bool) -> Iterat
     from daypass.adapters.vault.doctor import examine
     from daypass.adapters.vault.engines import Engines
     from daypass.adapters.vault.neighbours import examine_neighbours
-    from daypass.adapters.vault.setup import desired
+    from daypass.adapters.vault.setup import desired_by
     from daypass.adapters.vault.trials import try_roles
     from daypass.cli.control_repository import examine_control
 
     catalogue = documents.proven or documents.catalogue
-    setup = desired(
-        catalogue.settings,
-        catalogue.resources.values(),
-        catalogue.identities.values(),
-        catalogue.policies.values(),
-    )
+    setup = desired_by(catalogue)
     yield from _proof(documents)
     if (control := examine_control(setup.settings)) is not None:
         yield control
@@ -141,12 +134,7 @@ def _show(item: Found, *, annotate: bool) -> None:
         output.say(f"::{level} title=daypass: {item.state}::{output.escape_command(text)}")
         return
     mark = output.styled(f"{item.state!s:<10}", _COLOURS.get(str(item.state), "red"))
-    lines = textwrap.wrap(
-        output.printable(told),
-        _WIDTH - len(_INDENT),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = output.wrapped(output.printable(told), output.WIDTH - len(_INDENT))
     output.say(f"{mark} {lines[0]}")
     for line in lines[1:]:
         output.say(_INDENT + line)

@@ -112,6 +112,11 @@ def reopened(
     return None if key.may_sign(raw) else key.version_of(fingerprint(raw))
 
 
+def is_named(commit: str, word: str) -> bool:
+    """Whether a word of an operator names that commit, by enough digits."""
+    return len(word) >= _LEAST and commit.startswith(word)
+
+
 def _demand(looked: MainAndMemory, commit: str) -> Restored:
     """What is lost, if it is what the operator names."""
     found = looked.restored
@@ -120,7 +125,7 @@ def _demand(looked: MainAndMemory, commit: str) -> Restored:
             "nothing is lost: main and Vault know of each other's newest state",
             remedy="There is nothing to accept. Run `daypass plan` to see what is left to do.",
         )
-    if len(commit) < _LEAST or not found.commit.startswith(commit):
+    if not is_named(found.commit, commit):
         raise UsageError(
             f"{commit} is not what is lost: that is {found.commit}",
             remedy=f"Look at the alarm, and run `daypass vault accept-loss {found.commit}` if it "

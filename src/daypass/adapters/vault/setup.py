@@ -26,6 +26,7 @@ from daypass.model.resource import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from daypass.model.catalogue import Catalogue
     from daypass.model.identity import Identity
     from daypass.model.instant import Duration
     from daypass.model.policy import AccessPolicy
@@ -80,6 +81,16 @@ class Setup:
     settings: Settings
     roles: tuple[TieredRole, ...]
     steps: tuple[Step, ...]
+
+
+def desired_by(catalogue: Catalogue) -> Setup:
+    """What those documents ask of Vault. Raises DocumentError, as `desired` does."""
+    return desired(
+        catalogue.settings,
+        catalogue.resources.values(),
+        catalogue.identities.values(),
+        catalogue.policies.values(),
+    )
 
 
 def desired(
