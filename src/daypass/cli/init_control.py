@@ -24,6 +24,7 @@ from daypass.errors import GitError, UsageError
 from daypass.model.names import PIN_VARIABLE, RELEASE_PATH, SETTINGS_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from daypass.model.settings import ControlSettings, Settings
@@ -93,7 +94,8 @@ def control_part(
     _assert_checkout(directory, root, settings.github.server_url, control)
     vault = settings.vault
     pin = init_files.digest(root, RELEASE_PATH)
-    known = _pins(directory)
+    there = _there(directory)
+    known = _pins(there, directory)
     pins = known if pin in known else (*known, pin)
     if len(pins) > MAX_PINS:
         raise UsageError(
@@ -103,7 +105,7 @@ def control_part(
         )
     authorities = init_files.digest(root, vault.ca_file) if vault.ca_file else ""
     files = control_workflows(control, Literals(pins, vault.address, vault.audience, authorities))
-    _stop_at_changes(_changes(directory, files), directory, replace=replace)
+    _stop_at_changes(_changes(there, files), directory, replace=replace)
     return ControlPart(directory, control.repository, files, pins, known)
 
 
@@ -153,9 +155,9 @@ def _there(directory: Path) -> dict[str, bytes]:
     }
 
 
-def _pins(directory: Path) -> tuple[str, ...]:
+def _pins(there: Mapping[str, bytes], directory: Path) -> tuple[str, ...]:
     """The pins that are valid there. Raises UsageError if the two files say different ones."""
-    said = {path: pins_of(content) for path, content in _there(directory).items()}
+    said = {path: pins_of(content) for path, content in there.items()}
     if len(set(said.values())) > 1:
         raise UsageError(
             f"{' and '.join(said)} in {directory} do not name the same releases",
@@ -164,10 +166,10 @@ def _pins(directory: Path) -> tuple[str, ...]:
     return next(iter(said.values()), ())
 
 
-def _changes(directory: Path, files: dict[str, bytes]) -> list[Change]:
+def _changes(there: Mapping[str, bytes], files: Mapping[str, bytes]) -> list[Change]:
     """What the files there say otherwise, except for releases, which are added only."""
     found = []
-    for path, content in _there(directory).items():
+    for path, content in there.items():
         before, after = literals_of(content), literals_of(files[path])
         found += [
             Change(name, before.get(name), value)

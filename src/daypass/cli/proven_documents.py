@@ -8,7 +8,7 @@ doctors act by the documents of main's head, once Vault is set up, and prove the
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -109,14 +109,6 @@ class _NoForge:
         raise ForgeRefusedError(_UNASKED, remedy="Log in: `gh auth login`, or set GH_TOKEN.")
 
 
-@dataclass(slots=True)
-class _Main:
-    """main, as fetched; why it could not be."""
-
-    head: str
-    faults: list[str] = field(default_factory=list)
-
-
 def documents_in_force(
     session: Session, checkout: Checkout, revision: str | None = None
 ) -> Documents:
@@ -137,18 +129,18 @@ def documents_in_force(
     if trusted is None:
         return Documents(checkout.catalogue, _grants(checkout.entries))
     with wiring.person_repository(checkout.root, settings) as repository:
-        main = _fetched(repository, settings)
+        head, fault = _fetched(repository, settings)
         if revision is not None:
-            trusted = _part_of_main(repository, revision, main.head)
-        catalogue = catalogue_of(repository, main.head)
-        found = _prove(session, repository, main, trusted, catalogue)
-        entries = repository.entries(main.head, "access")
+            trusted = _part_of_main(repository, revision, head)
+        catalogue = catalogue_of(repository, head)
+        found = _prove(session, repository, head, trusted, catalogue)
+        entries = repository.entries(head, "access")
     chosen = Documents(
         catalogue,
         _grants(entries),
-        main.head,
+        head,
         trusted,
-        "; ".join((*main.faults, *found.unproven)),
+        "; ".join(filter(None, (fault, *found.unproven))),
         found.rulings[0] if found.rulings else None,
         _differing(checkout.entries, entries),
     )
@@ -194,15 +186,16 @@ def _noted_before(session: Session, checkout: Checkout) -> str | None:
     return None
 
 
-def _fetched(repository: GitRepository, settings: Settings) -> _Main:
+def _fetched(repository: GitRepository, settings: Settings) -> tuple[str, str]:
+    """The head of main; and why main could not be fetched, empty where it could."""
     try:
-        return _Main(repository.fetch())
+        return repository.fetch(), ""
     except DaypassError as error:
         why = f"main could not be fetched, so it is not known where it is: {error.message}"
     try:
-        return _Main(repository.head(), [why])
+        return repository.head(), why
     except GitError:
-        return _Main(repository.resolve(f"refs/heads/{settings.github.default_branch}"), [why])
+        return repository.resolve(f"refs/heads/{settings.github.default_branch}"), why
 
 
 def _part_of_main(repository: GitRepository, revision: str, head: str) -> str:
@@ -218,7 +211,7 @@ def _part_of_main(repository: GitRepository, revision: str, head: str) -> str:
 def _prove(
     session: Session,
     repository: GitRepository,
-    main: _Main,
+    head: str,
     trusted: str,
     catalogue: Catalogue,
 ) -> Foundation:
@@ -229,7 +222,7 @@ def _prove(
     from daypass.ledger.key_versions import KeyVersions
     from daypass.lifecycle.context import Answers
 
-    if trusted == main.head:
+    if trusted == head:
         return Foundation((), (catalogue,))
     try:
         settings = settings_at(repository, trusted, repository.directory)
@@ -243,7 +236,7 @@ def _prove(
             if token is not None:
                 forge = stack.enter_context(GitHubForge.as_user(settings.github, token))
             answers, now = Answers(forge), session.now()
-            return prove_to_head(proving, answers, main.head, catalogue, now)
+            return prove_to_head(proving, answers, head, catalogue, now)
     except DaypassError as error:
         return Foundation((f"it is not known who brought it: {error.message}",))
 
