@@ -15,8 +15,7 @@ from daypass.errors import EvidenceError
 from daypass.ledger import sshsig
 from daypass.ledger.allowed_signers import AllowedSigner, Signers, list_at, parse_allowed_signers
 from daypass.ledger.commitobject import parse_commit
-from daypass.ledger.succession import handover_of, is_of_handover, predecessors, read_links
-from daypass.ledger.trailers import parse_message
+from daypass.ledger.succession import is_of_handover, predecessors, read_links, signed_handover
 from daypass.ledger.trust import Trust
 from daypass.model.event import EventKind
 from daypass.model.names import ALLOWED_SIGNERS_PATH
@@ -49,8 +48,7 @@ class Line(Protocol):
 class _Version(NamedTuple):
     """The list as one commit leaves it, or why it cannot be read."""
 
-    data: bytes  # empty: it was removed, or something else took its place
-    signers: tuple[AllowedSigner, ...]
+    signers: tuple[AllowedSigner, ...]  # none: it was removed, or something else took its place
     error: EvidenceError | None
 
 
@@ -101,18 +99,19 @@ class _Reading:
         parsed = parse_commit(commit.raw)
         key = self._signed_by(parsed)
         if version is not None and version.error is None:
-            self._trust.read_file(commit.sha, version.data, endorsed=key is not None)
+            self._trust.read_list(commit.sha, version.signers, endorsed=key is not None)
             self._newest = version.signers
         if key is not None and is_of_handover(commit):
-            self._hand_over(commit.sha, parsed, key)
+            self._hand_over(commit, key)
 
     def signers(self, listed: Mapping[bytes, AllowedSigner]) -> Signers:
         """The keys that count after all that was taken; `listed`: all keys that ever were."""
         found = list(self._trust.counting())
+        counting = {item.key for item in found}
         others = {
             key: signer
             for key, signer in listed.items()
-            if not self._trust.was_dropped(key) and all(key != item.key for item in found)
+            if not self._trust.was_dropped(key) and key not in counting
         }
         if self._named:
             found += [
@@ -137,19 +136,13 @@ class _Reading:
             return None
         return key if self._trust.objection(key, parsed.committed_at) is None else None
 
-    def _hand_over(self, sha: str, parsed: ParsedCommit, key: bytes) -> None:
-        try:
-            chained = parse_message(parsed.message)
-        except ValueError:
+    def _hand_over(self, commit: RawCommit, key: bytes) -> None:
+        said = signed_handover(commit)
+        if said is None or said[0] is not EventKind.KEY_ENDORSED:
             return
-        event = None if chained is None else chained.event
-        handover = None if event is None else handover_of(event)
-        if event is None or handover is None or event.kind is not EventKind.KEY_ENDORSED:
-            return
-        if handover.before != sshsig.fingerprint(key):
-            return
-        if self._trust.hand_over(key, handover.after, sha) is None:
-            self._until[key] = parsed.committed_at or 0
+        _, handover, _, at = said
+        if self._trust.hand_over(key, handover.after, commit.sha) is None:
+            self._until[key] = at
 
 
 def _versions(line: Line, head: str) -> dict[str, _Version]:
@@ -161,9 +154,9 @@ def _versions(line: Line, head: str) -> dict[str, _Version]:
 
 def _read(data: bytes) -> _Version:
     try:
-        return _Version(data, parse_allowed_signers(data), None)
+        return _Version(parse_allowed_signers(data), None)
     except EvidenceError as error:
-        return _Version(data, (), error)
+        return _Version((), error)
 
 
 def _marked(line: Line, head: str, versions: Mapping[str, _Version]) -> list[RawCommit]:

@@ -102,7 +102,7 @@ def read_links(commits: Iterable[RawCommit]) -> list[Link]:
     found: list[Link] = []
     opened: Link | None = None
     for commit in commits:
-        seen = _signed_handover(commit) if is_of_handover(commit) else None
+        seen = signed_handover(commit) if is_of_handover(commit) else None
         if seen is None:
             continue
         kind, handover, previous, at = seen
@@ -155,7 +155,7 @@ def is_of_handover(commit: RawCommit) -> bool:
     return any(mark in commit.raw for mark in _MARKS)
 
 
-def _signed_handover(
+def signed_handover(
     commit: RawCommit,
 ) -> tuple[EventKind, Handover, str | None, int] | None:
     """What a commit says of a handover, if the key that must say so has signed it."""

@@ -50,7 +50,11 @@ class Trust:
         `endorsed` says that the commit carries a signature that counted before it. Raises
         EvidenceError when the file cannot be read; then nothing has changed.
         """
-        listed = _by_key(parse_allowed_signers(data))
+        self.read_list(commit, parse_allowed_signers(data), endorsed=endorsed)
+
+    def read_list(self, commit: str, signers: Iterable[AllowedSigner], *, endorsed: bool) -> None:
+        """The same, of a list that has been read already."""
+        listed = _by_key(signers)
         counting = dict(self._counting)
         if endorsed or (self._first and not self._named):
             counting = dict(listed)
