@@ -7,19 +7,21 @@ said where it is, and what is left the next run goes on with.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.preview import Merge, Preview, preview_trees
+from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
 from daypass.lifecycle.turns import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from daypass.lifecycle.context import Ports
+    from daypass.lifecycle.forecast import Standing
     from daypass.lifecycle.inquiry import Inquiry
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
@@ -80,9 +82,10 @@ class OpenPlans:
         main = self.ports.repository.fetch()
         catalogue = catalogue_of(self.ports.repository, main)
         groups = Answers(self.ports.forge).groups(catalogue)
+        standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         for item in chosen:
             try:
-                preview = self._preview(item.number, main, catalogue, groups)
+                preview = self._preview(item.number, main, catalogue, groups, standing)
                 if preview is None or not preview.is_about_access:
                     continue
                 text = messages.plan(preview.forecasts, preview.ends, preview.wrong)
@@ -94,14 +97,18 @@ class OpenPlans:
                 yield self._failed(item.number, _bug(failure))
 
     def _preview(
-        self, number: int, main: str, catalogue: Catalogue, groups: GroupDirectory
+        self,
+        number: int,
+        main: str,
+        catalogue: Catalogue,
+        groups: GroupDirectory,
+        standing: Callable[[], Standing],
     ) -> Preview | None:
         pull_request = self.ports.forge.pull_request(number)
         if pull_request.complete and not _touches_requests(pull_request):
             return None
-        return preview_of(
-            self.ports.repository, pull_request, main, catalogue, groups, self.now, self.inquiry
-        )
+        repository, now, inquiry = self.ports.repository, self.now, self.inquiry
+        return preview_of(repository, pull_request, main, catalogue, groups, now, inquiry, standing)
 
     def _failed(self, number: int, error: DaypassError) -> Planned:
         """Say on the pull request why there is no plan, unless the next run may well have one."""
@@ -127,8 +134,12 @@ def preview_of(
     groups: GroupDirectory,
     now: Instant,
     inquiry: Inquiry | None = None,
+    standing: Callable[[], Standing] | None = None,
 ) -> Preview:
-    """Plans the merge of one pull request. Raises what the ports raise."""
+    """Plans the merge of one pull request. Raises what the ports raise.
+
+    `standing`: that of `main`, where several share it; read only when it is needed.
+    """
     head = pull_request.head_sha
     repository.fetch_pull_request(pull_request.number, head)
     return preview_trees(
@@ -139,6 +150,7 @@ def preview_of(
         groups=groups,
         pull_request=pull_request,
         inquiry=inquiry,
+        standing=standing,
     )
 
 

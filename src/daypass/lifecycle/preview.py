@@ -16,7 +16,7 @@ from daypass.lifecycle.past import past_at
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
@@ -92,15 +92,16 @@ def preview_trees(
     groups: GroupDirectory,
     pull_request: PullRequest | None = None,
     inquiry: Inquiry | None = None,
+    standing: Callable[[], Standing] | None = None,
 ) -> Preview:
-    """The plan of one merge."""
+    """The plan of one merge. `standing`: that of `merge.main`, where several merges share it."""
     before = _requests(repository, merge.ancestor)
     after = _requests(repository, merge.head)
     new = sorted(path for path in after if path not in before)
     most = catalogue.settings.limits.requests_per_pull_request
     added = {path: after[path] for path in new[:most]}
-    standing = standing_at(repository, merge.main, catalogue, now)
-    live = standing.live
+    there = standing() if standing else standing_at(repository, merge.main, catalogue, now)
+    live = there.live
     deleted = sorted(path for path in before if path not in after)
     ends = tuple(
         live[name] for name in (path.split("/")[-1][:-5] for path in deleted) if name in live
@@ -111,7 +112,7 @@ def preview_trees(
         catalogue,
         groups,
         pull_request,
-        standing,
+        there,
         now,
         inquiry or Inquiry(),
         {grant.id for grant in ends},
