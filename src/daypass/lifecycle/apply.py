@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, LimitError
@@ -375,16 +374,15 @@ class _Pass:
     def _record(self, seen: Observation, coming: Iterator[Coming]) -> Recording | None:
         """Write and push everything of this pass; None if there was nothing."""
         self._head = seen.world.head
-        first = next((item for item in coming if not isinstance(item, PushNow)), None)
-        if first is None:
-            return None
         recording = chronicle.write(
             self.ports,
-            chain((first,), coming),
+            coming,
             head=seen.world.head,
             # Noted before the push: what is to be reported once.
             before_push=lambda: seen_once.note(self.ports, self.outcome),
         )
+        if recording is None:
+            return None
         # When a race was lost, what the winner brought has not been looked at yet.
         self._head = recording.head if recording.base == seen.world.head else ""
         return recording

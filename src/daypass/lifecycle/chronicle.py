@@ -8,6 +8,7 @@ count (the epoch), so that a run sees when Vault was restored from a backup.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from daypass.ledger import compose, history
@@ -71,18 +72,23 @@ def write(
     *,
     head: str,
     before_push: Callable[[], None] = lambda: None,
-) -> Recording:
+) -> Recording | None:
     """Write and push all of these, as they come, on top of `head`; note the newest event in Vault.
 
+    None where none comes: a run that writes nothing is not counted as one that writes.
     They are pushed in lots, each after `before_push` was called. Raises what the ports raise, and
     PushRaceError when every try for a lot lost: the lots before it are on main then.
     """
+    coming = iter(happenings)
+    first = next((item for item in coming if not isinstance(item, recorder.PushNow)), None)
+    if first is None:
+        return None
     memory = count_writing_run(ports.registry)
     recording = recorder.record(
         ports.repository,
         ports.signer,
         LedgerChain(ports, memory.epoch, memory.floor),
-        happenings,
+        chain((first,), coming),
         ports.issuer.now(),
         head=head,
         before_push=before_push,

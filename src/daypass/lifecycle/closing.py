@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -76,9 +75,8 @@ class Closings:
         asking = [item for item in waiting if item not in self._looked]
         if asking:
             coming = self._untold(self._events(asking, now), head, note.commit)
-            first = next((item for item in coming if not isinstance(item, PushNow)), None)
-            if first is not None:
-                recording = chronicle.write(self.ports, chain((first,), coming), head=head)
+            recording = chronicle.write(self.ports, coming, head=head)
+            if recording is not None:
                 self._tell(recording)
                 if recording.dropped:
                     return  # main was tampered with meanwhile: the next run looks again

@@ -6,9 +6,9 @@ difference to what is known of it.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
+from daypass.documents.blob import blob_id
 from daypass.model.names import BOT_FOLDERS, FOLDERS
 from daypass.model.tree import FOLDER
 
@@ -49,7 +49,7 @@ class RecordedTree:
             for other in tuple(self._in_the_way_of(path)):
                 self._take_away(other)
                 changes[other] = None
-            blob = _blob_id(content)
+            blob = blob_id(content)
             if self._beside(path).get(path) != blob:
                 self._beside(path)[path] = blob
                 changes[path] = content
@@ -112,9 +112,3 @@ def _above(path: str) -> Iterator[str]:
 
 def _leads_to_ours(path: str) -> bool:
     return any(f"{folder}/".startswith(f"{path}/") for folder in FOLDERS)
-
-
-def _blob_id(content: bytes) -> str:
-    # git's own name for these bytes; not a signature of anything
-    header = f"blob {len(content)}\0".encode()
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
