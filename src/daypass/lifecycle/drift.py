@@ -9,12 +9,10 @@ GitHub was down: that is told apart, and written down.
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import TemporaryError, VaultRefusedError
-from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.offline import OfflineUse, is_offline
@@ -86,12 +84,11 @@ def find_strangers(ports: Ports, seen: Observation, repository_id: int) -> Stran
         return Strangers((), ())
     known = {grant.accessor for grant in world.grants.values()}
     unknown = [digest for digest in sorted(seen.accessors) if digest not in known]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        states = tuple(
-            pool.map(lambda digest: ports.issuer.lookup(seen.accessors[digest]), unknown)
-        )
+    states = ports.issuer.states(seen.accessors[digest] for digest in unknown)
     found = {
-        digest: state for digest, state in zip(unknown, states, strict=True) if state is not None
+        digest: states[seen.accessors[digest]]
+        for digest in unknown
+        if seen.accessors[digest] in states
     }
     taken = {
         digest: use

@@ -138,10 +138,8 @@ class _SecondTokens:
             return cls(under_way, found)
         others = [accessor for digest, accessor in accessors.items() if digest not in known]
         try:
-            with ThreadPoolExecutor(WORKERS) as pool:
-                for state in pool.map(issuer.lookup, others):
-                    if state is not None:
-                        found[state.meta.get(GRANT_MARK, "")].append(state.accessor)
+            for accessor, state in issuer.states(others).items():
+                found[state.meta.get(GRANT_MARK, "")].append(accessor)
         except DaypassError as error:
             return cls(under_way, {}, error.message)
         return cls(under_way, found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daypass.errors import ConflictError, DaypassError
-from daypass.lifecycle.marks import GRANT_MARK, marks
+from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK, marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.timing import left_at
 from daypass.lifecycle.world import accessor_digest
@@ -102,6 +102,11 @@ class Granted:
         return cls(Grant.from_document(slot.data["record"]), slot)
 
     @property
+    def accessor(self) -> str:
+        """The accessor of its token."""
+        return str(self.slot.data["accessor"])
+
+    @property
     def ciphertext(self) -> str:
         """The armoured delivery."""
         return str(self.slot.data["ciphertext"])
@@ -157,22 +162,31 @@ def grant(
     except DaypassError:
         issuer.revoke(minted.accessor)
         raise
-    if order.slot is not None:
-        end_strays(issuer, grant_id, minted.accessor)
     return Granted(record, slot, first=order.slot is None)
 
 
-def end_strays(issuer: Issuer, grant_id: str, accessor: str) -> None:
-    """End what a killed run minted for this id and did not get to remember.
+def end_strays(issuer: Issuer, ours: Mapping[str, str], repository_id: int) -> None:
+    """Ends what killed runs minted for these grants, and did not get to remember.
 
-    The slot is ours, so no other token of this id is anybody's any more. Nobody could open it, and
-    what is missed here is found as an orphan by the next run.
+    Their slots are ours, so no other token of theirs has a holder. What is missed here is found as
+    an orphan by the next run.
+
+    Call it while this run mints nothing: Vault revokes a token that is looked up in the moment
+    between its creation and that of its lease, and a delivery would be dead before it is posted.
+
+    Args:
+        issuer: Vault.
+        ours: grant id → the accessor of its token.
+        repository_id: of the governed repository; another one may use the same ids.
     """
+    if not ours:
+        return
+    mark = str(repository_id)
     with suppress(DaypassError):
-        for other in issuer.live_accessors() - {accessor}:
-            state = issuer.lookup(other)
-            if state is not None and state.meta.get(GRANT_MARK) == grant_id:
-                issuer.revoke(other)
+        others = issuer.live_accessors() - frozenset(ours.values())
+        for accessor, state in issuer.states(others).items():
+            if state.meta.get(GRANT_MARK) in ours and state.meta.get(REPOSITORY_MARK) == mark:
+                issuer.revoke(accessor)
 
 
 def wrap_seconds(issue: IssueMode, claim_window: int, seconds: int) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.ownership import is_own
 from daypass.lifecycle.world import accessor_digest
@@ -31,12 +29,10 @@ def look(issuer: Issuer, roles: Container[str], repository_id: int) -> Held:
 
     Raises VaultUnavailableError; VaultRefusedError if the token at hand may not list or look up.
     """
-    accessors = sorted(issuer.live_accessors())
-    with ThreadPoolExecutor(WORKERS) as pool:
-        states = tuple(pool.map(issuer.lookup, accessors))
+    states = issuer.states(sorted(issuer.live_accessors()))
     tokens = {
         accessor_digest(accessor): state.meta.get(GRANT_MARK, "?")
-        for accessor, state in zip(accessors, states, strict=True)
-        if state is not None and is_own(state, roles, repository_id)
+        for accessor, state in states.items()
+        if is_own(state, roles, repository_id)
     }
     return Held(issuer.now(), tokens)

@@ -41,6 +41,8 @@ class Issuing:
     minted: dict[str, Granted] = field(default_factory=dict)
     refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
     left: int = 0  # requests that the next pass goes on with
+    _taken_over: dict[str, str] = field(default_factory=dict)  # grant id → accessor: a killed run
+    # had begun on them, and may have minted
 
     def run(
         self, seen: Observation, plan: Plan, answers: Answers
@@ -66,6 +68,7 @@ class Issuing:
                 item = future.result()
                 if item is not None:
                     yield item
+        granting.end_strays(self.ports.issuer, self._taken_over, self.settings.github.repository_id)
 
     def _submit(
         self, pool: ThreadPoolExecutor, judge: Judge, action: Action
@@ -174,6 +177,8 @@ class Issuing:
         if granted is None:
             return None
         self.minted[granted.grant.id] = granted
+        if order.slot is not None:
+            self._taken_over[granted.grant.id] = granted.accessor
         return happening.issued(granted.grant, self.ports.run)
 
     def refuse(self, refusal: Refusal, slot: Slot | None) -> Happening:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from daypass.lifecycle.notes import NoteBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from daypass.lifecycle.leases import OverdueLease
     from daypass.lifecycle.offline import OfflineNotes
@@ -98,6 +98,9 @@ class Issuer(Protocol):
 
     def live_accessors(self) -> frozenset[str]:
         """The accessors of all live tokens (of the namespace)."""
+
+    def states(self, accessors: Iterable[str]) -> Mapping[str, TokenState]:
+        """The live tokens behind listed accessors, of whatever owner, by accessor."""
 
     def overdue_leases(self, mount: str, role: str) -> tuple[OverdueLease, ...]:
         """Leases of that role that should be gone and are not, irrevocable ones included."""

@@ -72,7 +72,7 @@ def redeliver(
         ports.issuer.revoke(minted.accessor)
         raise
     if slot.state is SlotState.RESERVED:  # a killed run began this, and may have minted
-        end_strays(ports.issuer, grant.id, minted.accessor)
+        end_strays(ports.issuer, {grant.id: minted.accessor}, repository_id)
     return granted
 
 

@@ -18,6 +18,8 @@ from daypass.model.instant import Instant
 from support.evidence_bot import a_grant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.offline import OfflineUse
 
 NOW = Instant.parse("2026-11-23T09:10:00Z")
@@ -49,6 +51,10 @@ class Vault:
         if self.refuses:
             raise VaultRefusedError("no", remedy="None.")
         return self.tokens.get(accessor)
+
+    def states(self, accessors: Iterable[str]) -> dict[str, TokenState]:
+        found = {accessor: self.lookup(accessor) for accessor in accessors}
+        return {accessor: state for accessor, state in found.items() if state is not None}
 
     def read(self, _grant_id: str) -> None:
         return None

@@ -17,6 +17,8 @@ from daypass.model.instant import Instant
 from daypass.model.resource import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.drift import Orphan
 
 NOW = Instant.parse("2026-11-23T09:10:00Z")
@@ -53,6 +55,9 @@ class Vault:
 
     def lookup(self, _accessor: str) -> TokenState:
         return self.token
+
+    def states(self, accessors: Iterable[str]) -> dict[str, TokenState]:
+        return dict.fromkeys(accessors, self.token)
 
     def read(self, grant_id: str) -> Slot | None:
         self.read_ids.append(grant_id)

@@ -22,6 +22,8 @@ from daypass.model.resource import IssueMode
 from daypass.model.target import Login, TargetReport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.ports import Slot
     from daypass.model.grant import Grant
 
@@ -71,6 +73,10 @@ class FakeVault:
             return None
         meta = {GRANT_MARK: self.tokens[accessor]}
         return TokenState(accessor, a_grant().not_after, meta)
+
+    def states(self, accessors: Iterable[str]) -> dict[str, TokenState]:
+        found = (self.lookup(accessor) for accessor in accessors)
+        return {state.accessor: state for state in found if state is not None}
 
     def overdue_leases(self, mount: str, role: str) -> tuple[OverdueLease, ...]:
         assert (mount, role) == TARGET_ROLE

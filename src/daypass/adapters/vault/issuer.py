@@ -15,6 +15,8 @@ from daypass.lifecycle.leases import OverdueLease
 from daypass.lifecycle.ports import Minted, TokenState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.adapters.vault.client import Answer
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.ports import MintOrder
@@ -25,6 +27,7 @@ _GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)
 _NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _POLL: Final = 0.1  # seconds
 _LOOKING: Final = 8  # threads
+_CREATION: Final = 0.2  # seconds that Vault may take to store a token and its lease
 # The second while a token is just ending (tried): its accessor is still there, and it is not.
 _NO_TOKEN: Final = ("invalid accessor", "token not found")
 # Meanwhile a look at it is "permission denied", as if the bot had no right to look: ask again.
@@ -54,6 +57,7 @@ class VaultIssuer:
         self._session = session
         self._patience = patience
         self._caps = Caps(session)
+        self._listed_at = 0.0
 
     def now(self) -> Instant:
         """Vault's time, in whole seconds rounded down. Raises VaultUnavailableError."""
@@ -111,7 +115,24 @@ class VaultIssuer:
     def live_accessors(self) -> frozenset[str]:
         """The accessors of all live tokens (of the namespace), in one request."""
         answer = self._session.call("LIST", "auth/token/accessors", accept=_NOT_FOUND)
+        self._listed_at = time.monotonic()
         return frozenset(answer.keys)
+
+    def states(self, accessors: Iterable[str]) -> dict[str, TokenState]:
+        """The tokens behind accessors that were listed, by accessor; one that is gone is left out.
+
+        Vault revokes a token that is looked up between its creation and that of its lease (tried):
+        a delivery, or a log-in of any other user, would be dead on arrival. So none is looked up
+        sooner after the list than a creation may take.
+
+        Raises VaultUnavailableError, VaultRefusedError.
+        """
+        names = tuple(accessors)
+        if names:
+            time.sleep(max(0.0, self._listed_at + _CREATION - time.monotonic()))
+        with ThreadPoolExecutor(_LOOKING) as pool:
+            found = tuple(pool.map(self.lookup, names))
+        return {state.accessor: state for state in found if state is not None}
 
     def overdue_leases(self, mount: str, role: str) -> tuple[OverdueLease, ...]:
         """Leases of that role that should be gone and are not, irrevocable ones included.
