@@ -16,6 +16,7 @@ from daypass.model import postgresql, postgresql_look
 from daypass.model.secret import Secret
 from daypass.model.target import TargetReport
 from daypass.sandbox.bao_client import BaoClient
+from support.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from daypass.sandbox.postgres import Postgres
 
 VERSIONS = (13, 14, 15, 16, 17, 18)
-_SESSIONS: dict[tuple[int, str], psycopg.Connection[Any]] = {}
+_SESSIONS: dict[tuple[int, str], Session] = {}
 _PROGRAMS = Path(__file__).resolve().parents[2] / ".venv" / "postgres" / "node_modules"
 
 
@@ -61,9 +62,9 @@ class Holder:
     password: Secret
     lease: str
 
-    def session(self, database: str = "orders", options: str = "") -> psycopg.Connection[Any]:
+    def session(self, database: str = "orders", options: str = "") -> Session:
         """An open session of the holder; autocommitting."""
-        return psycopg.connect(
+        return Session.connect(
             **self.target.where(database),
             user=self.name,
             password=self.password.reveal(),
@@ -126,12 +127,12 @@ class Target:
             "connect_timeout": 10,
         }
 
-    def superuser(self, database: str = "orders") -> psycopg.Connection[Any]:
+    def superuser(self, database: str = "orders") -> Session:
         """A session that may do everything, kept for the next call; autocommitting."""
         held = _SESSIONS.get((self.postgres.port, database))
         if held is None or held.closed:
             login = {"user": "postgres", "password": self.postgres.admin_password.reveal()}
-            held = psycopg.connect(**self.where(database), **login, autocommit=True)
+            held = Session.connect(**self.where(database), **login, autocommit=True)
             _SESSIONS[self.postgres.port, database] = held
         return held
 

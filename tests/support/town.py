@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-
 from daypass.model.instant import Instant
 from daypass.sandbox.organisation import request
 from support import acting
+from support.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,9 +165,9 @@ class Town:
         found = asked.who.comments(asked.number)
         return [item["body"] for item in found if f"daypass:{marker}:{asked.id}" in item["body"]]
 
-    def log_in(self, credential: dict[str, str]) -> psycopg.Connection[Any]:
+    def log_in(self, credential: dict[str, str]) -> Session:
         """A session at PostgreSQL with what was claimed."""
-        return psycopg.connect(
+        return Session.connect(
             host=self.box.postgres.host,
             port=self.box.postgres.port,
             dbname=self.box.postgres.database,
