@@ -31,17 +31,16 @@ def ending(house: House) -> tuple[str, float]:
 def test_the_moment_of_its_end_is_no_failure(what: str, bot: Session, house: House) -> None:
     issuer = VaultIssuer(bot)
 
-    def watch(made: tuple[str, float]) -> int:
+    def watch(made: tuple[str, float]) -> None:
         accessor, end = made
         time.sleep(max(0.0, end - 0.01 - time.monotonic()))
-        asked = 0
-        while time.monotonic() < end + 0.2:
+        is_over = False
+        while not is_over:  # once at least, however late this thread comes
+            is_over = time.monotonic() >= end + 0.2
             (issuer.lookup if what == "lookup" else issuer.revoke)(accessor)
-            asked += 1
         while issuer.lookup(accessor) is not None:  # a burst of ends takes Vault a moment
             assert time.monotonic() < end + 60
-        return asked
 
     with ThreadPoolExecutor(_TOKENS) as pool:
         made = list(pool.map(lambda _: ending(house), range(_TOKENS)))
-        assert all(pool.map(watch, made))
+        list(pool.map(watch, made))

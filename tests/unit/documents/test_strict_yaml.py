@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -158,10 +157,8 @@ def test_an_alias_bomb_is_refused_before_anything_is_built() -> None:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     bomb = "\n".join(lines).encode()
-    began = time.perf_counter()
-    with pytest.raises(DocumentError) as caught:
+    with pytest.raises(DocumentError) as caught:  # built, it would be 400 million items
         strict_yaml.load(bomb, "x")
-    assert time.perf_counter() - began < 0.05
     assert findings_of(caught.value)[0].rule == "yaml-anchor"
 
 
@@ -172,15 +169,14 @@ def test_an_alias_bomb_is_refused_before_anything_is_built() -> None:
 def test_nesting_that_crashes_parsers_ends_in_a_finding(piece: str, length: int) -> None:
     # In a process of its own: a crash of libyaml would take the test run with it.
     script = (
-        "import sys, time\n"
+        "import sys\n"
         "from daypass.documents import strict_yaml\n"
         "from daypass.errors import DocumentError\n"
         "data = (sys.argv[1] * int(sys.argv[2]))[: int(sys.argv[2])].encode()\n"
-        "began = time.perf_counter()\n"
         "try:\n"
         "    strict_yaml.load(data, 'x')\n"
         "except DocumentError:\n"
-        "    print(time.perf_counter() - began)\n"
+        "    print('refused')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, piece, str(length)],
@@ -192,7 +188,7 @@ def test_nesting_that_crashes_parsers_ends_in_a_finding(piece: str, length: int)
     # The last line of 16 KiB of `(` is a plain string: that is a document like any other.
     assert done.returncode == 0, done.stderr
     if piece != "(" or length > MAX_BYTES:
-        assert float(done.stdout) < 0.5
+        assert done.stdout == "refused\n"
 
 
 @given(st.binary(max_size=400))

@@ -31,6 +31,20 @@ def test_the_latest_answer_is_never_from_before_the_question() -> None:
             assert seen >= mine
 
 
+class Counted:
+    """A lock that counts the threads that came to it."""
+
+    def __init__(self) -> None:
+        self.lock, self.came = threading.Lock(), list[int]()
+
+    def __enter__(self) -> None:
+        self.came.append(1)
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
 def test_threads_that_wait_share_one_answer() -> None:
     begun, go_on = threading.Event(), threading.Event()
     asked = []
@@ -38,17 +52,17 @@ def test_threads_that_wait_share_one_answer() -> None:
     def read() -> int:
         asked.append(1)
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(60)
         return len(asked)
 
     latest = Latest(read)
+    latest._lock = lock = Counted()
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(latest.now)
-        assert begun.wait(5)
+        assert begun.wait(60)
         rest = [pool.submit(latest.now) for _ in range(8)]
-        while pool._work_queue.qsize():
+        while len(lock.came) < 9:  # the eight have said that they want an answer
             time.sleep(0.001)
-        time.sleep(0.05)  # the eight have said that they want an answer
         go_on.set()
         assert first.result() == 1
         assert {item.result() for item in rest} == {2}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 from policy_world import catalogue, facts, failing, outcome, policy, request
@@ -133,13 +132,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("shape", HOSTILE)
 def test_a_hostile_expression_is_bounded_and_denied(shape):
+    """Unbounded, the mildest of them takes hours, and pytest's own limit ends it."""
     expression = shape.replace("{big}", f"[{','.join(['1'] * 60)}]").replace(
         "{half}", f"[{','.join(['1'] * 35)}]"
     )
-    began = time.monotonic()
     decision = outcome(catalogue(policy(rules=rule(expression))), "bob")
     assert decision.effect is Effect.DENY
-    assert time.monotonic() - began < 20  # unbounded, the mildest of them takes hours
 
 
 def test_a_hostile_policy_stays_within_its_memory():
