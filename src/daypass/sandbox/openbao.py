@@ -97,10 +97,7 @@ class OpenBao:
 
     def restart(self) -> None:
         """Start again on the same storage and port; it unseals itself. Stops it first."""
-        self.stop()
-        self._write_key(self._key)
-        self._launch()
-        self._await(_READY)
+        self._start_again(self._key, _READY)
 
     def seal(self) -> None:
         """Seal the server. It answers 503 until `restart`.
@@ -108,10 +105,7 @@ class OpenBao:
         It starts again with a key that opens nothing: a server that holds its key has been seen to
         unseal itself after `sys/seal`, at once or seconds later.
         """
-        self.stop()
-        self._write_key(secrets.token_bytes(_KEY_BYTES))
-        self._launch()
-        self._await(_SEALED)
+        self._start_again(secrets.token_bytes(_KEY_BYTES), _SEALED)
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +123,7 @@ class OpenBao:
         raft = self.directory / "raft"
         raft.mkdir(mode=0o700)
         self._key_file.touch(mode=0o600)
-        self._write_key(self._key)
+        self._key_file.write_bytes(self._key)
         self._config.write_text(
             "\n".join(
                 (
@@ -161,8 +155,11 @@ class OpenBao:
             )
         )
 
-    def _write_key(self, key: bytes) -> None:
+    def _start_again(self, key: bytes, status: int) -> None:
+        self.stop()
         self._key_file.write_bytes(key)
+        self._launch()
+        self._await(status)
 
     def _launch(self) -> None:
         try:
