@@ -24,6 +24,7 @@ class ContextServer(ThreadingHTTPServer):
         self.body = b"{}"
         self.headers: dict[str, str] = {}
         self.drip = 0.0  # seconds between the bytes of the body
+        self.dripped = 0  # bytes that were sent so
         self.announce: int | None = None  # Content-Length, when it is a lie
         self.asked: list[tuple[str, dict[str, str]]] = []
 
@@ -56,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(server.body)
             return
         for byte in server.body:
+            server.dripped += 1
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             time.sleep(server.drip)

@@ -222,11 +222,12 @@ def test_an_answer_that_is_cut_off_is_unknown(server, tmp_path):
 
 
 def test_slow_bytes_do_not_hold_a_run_up(server, tmp_path):
-    """Each byte comes in time, and all of them would take ten minutes: pytest ends that."""
+    """Each byte comes in time, and all of them would take ten minutes."""
     server.drip = 0.2
     server.body = b" " * 3000 + server.body
     given = inquiry(tmp_path)
     assert ask(given, posture(server)).status == Status.UNKNOWN
+    assert server.dripped < 300  # a minute's
     assert given.faults == {"posture": "the context source posture: it is too slow"}
 
 

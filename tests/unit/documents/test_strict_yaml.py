@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -157,8 +158,10 @@ def test_an_alias_bomb_is_refused_before_anything_is_built() -> None:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     bomb = "\n".join(lines).encode()
-    with pytest.raises(DocumentError) as caught:  # built, it would be 400 million items
+    began = time.process_time()
+    with pytest.raises(DocumentError) as caught:
         strict_yaml.load(bomb, "x")
+    assert time.process_time() - began < 0.05
     assert findings_of(caught.value)[0].rule == "yaml-anchor"
 
 
@@ -169,14 +172,15 @@ def test_an_alias_bomb_is_refused_before_anything_is_built() -> None:
 def test_nesting_that_crashes_parsers_ends_in_a_finding(piece: str, length: int) -> None:
     # In a process of its own: a crash of libyaml would take the test run with it.
     script = (
-        "import sys\n"
+        "import sys, time\n"
         "from daypass.documents import strict_yaml\n"
         "from daypass.errors import DocumentError\n"
         "data = (sys.argv[1] * int(sys.argv[2]))[: int(sys.argv[2])].encode()\n"
+        "began = time.process_time()\n"
         "try:\n"
         "    strict_yaml.load(data, 'x')\n"
         "except DocumentError:\n"
-        "    print('refused')\n"
+        "    print(time.process_time() - began)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, piece, str(length)],
@@ -188,7 +192,7 @@ def test_nesting_that_crashes_parsers_ends_in_a_finding(piece: str, length: int)
     # The last line of 16 KiB of `(` is a plain string: that is a document like any other.
     assert done.returncode == 0, done.stderr
     if piece != "(" or length > MAX_BYTES:
-        assert done.stdout == "refused\n"
+        assert float(done.stdout) < 0.5
 
 
 @given(st.binary(max_size=400))

@@ -35,7 +35,8 @@ class Counted:
     """A lock that counts the threads that came to it."""
 
     def __init__(self) -> None:
-        self.lock, self.came = threading.Lock(), list[int]()
+        self.lock = threading.Lock()
+        self.came: list[int] = []
 
     def __enter__(self) -> None:
         self.came.append(1)
