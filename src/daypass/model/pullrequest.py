@@ -77,7 +77,15 @@ class PullRequestCommit:
     sha: str
     author: Account | None
     committer: Account | None
-    co_authors: tuple[str, ...] = ()  # e-mail addresses named in `Co-authored-by` trailers
+    co_authors: tuple[str, ...] = ()  # e-mail addresses named in `Co-authored-by` lines
+
+
+@dataclass(frozen=True, slots=True)
+class CoAuthor:
+    """A co-author of some commit that GitHub knows. `address` is in lower case."""
+
+    address: str
+    account_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,10 @@ class PullRequest:
     is_too_large: bool = False  # past GitHub's limits: to ask again later cannot help
     base_changed_at: Instant | None = None  # when it was last aimed at another branch
     dismissals: tuple[Dismissal, ...] = ()  # of every review whose state is DISMISSED
+    # Those named by an address that says no account; addresses that GitHub does not know are left
+    # out.
+    co_authors: tuple[CoAuthor, ...] = ()
+    co_authors_unknown_because: str = ""  # why GitHub did not say who they are; empty when it did
 
 
 @dataclass(frozen=True, slots=True)

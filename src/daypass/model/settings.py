@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.model.co_authors import same_address
 from daypass.model.context import ContextSource
 from daypass.model.instant import Duration
 
@@ -127,6 +128,8 @@ class Settings:
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
     teams: Mapping[str, int] | None = None  # slug → GitHub's id; None: teams are not pinned yet
     limits: LimitSettings = LimitSettings(REQUESTS_PER_PULL_REQUEST)
+    # Addresses in lower case, of tools that commit messages may name as co-authors.
+    machine_co_authors: frozenset[str] = frozenset()
 
     def counts_team(self, slug: str) -> bool:
         """Whether members of that team count: once teams are pinned, only pinned ones do."""
@@ -165,6 +168,7 @@ class Settings:
             },
             teams=dict(spec["teams"]) if "teams" in spec else None,
             limits=_limits(spec.get("limits", {})),
+            machine_co_authors=frozenset(map(same_address, spec.get("machineCoAuthors", ()))),
         )
 
 

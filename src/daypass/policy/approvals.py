@@ -7,13 +7,13 @@ word of an independent person on exactly these bytes, given in time.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
 from daypass.policy.dismissals import Dismissers, Objection
+from daypass.policy.hands import UnknownHandError, hands_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from daypass.model.exception import PolicyException
     from daypass.model.identity import Identity
     from daypass.model.instant import Instant
-    from daypass.model.pullrequest import Account, PullRequest, Review
+    from daypass.model.pullrequest import PullRequest, Review
     from daypass.model.resource import Resource
     from daypass.policy.groups import GroupDirectory
 
-# GitHub's own account that commits what people merge and edit in the browser. It is no person:
-# who did it stands as the commit's author and as the actor of the push.
-WEB_FLOW_ID: Final = 19864447
 _VERDICTS: Final = frozenset(
     {ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED}
 )
@@ -43,8 +40,6 @@ _STILL_NO: Final = {
     ),
     Objection.UNKNOWN: ("dismissed", "it was dismissed, and whether by an owner is not known"),
 }
-_NOREPLY: Final = re.compile(r"([1-9][0-9]{0,18})\+[^@\s]+@users\.noreply\.([a-z0-9.-]+)")
-_SERVER: Final = re.compile(r"https?://([a-z0-9.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,8 @@ class ApprovalCount:
     counted: tuple[Approval, ...] = ()  # by account id
     refused: tuple[RefusedReview, ...] = ()
     fault: str | None = None
+    fault_remedy: str = ""  # how the pull request's author mends it; empty where there is none
+    fault_may_pass: bool = False  # GitHub may tell later what it does not tell now
     blocked_by: tuple[int, ...] = ()  # accounts whose request for changes stands
     unsettled: tuple[int, ...] = ()  # accounts whose dismissed one may stand: that is not known
     excluded: Mapping[int, str] | None = None  # accounts whose approval never counts here, and why
@@ -105,6 +102,31 @@ def count_reviews(
 ) -> ApprovalCount:
     """Count the approvals of a pull request that changes what decisions rest on."""
     return _count(pull_request, {}, None, catalogue, groups, now)
+
+
+def excluded_among(
+    asked: Iterable[int], count: ApprovalCount, pull_request: PullRequest, catalogue: Catalogue
+) -> tuple[str, ...]:
+    """Tell which of the accounts asked for approval cannot give it, each with the reason.
+
+    The author of the pull request is left out: that one's own approval is not expected.
+    """
+    author = pull_request.author.id if pull_request.author is not None else None
+    excluded = count.excluded or {}
+    return tuple(
+        sorted(
+            f"{name_of(account_id, catalogue)} cannot approve: the same account is "
+            f"{excluded[account_id]}"
+            for account_id in set(asked) & excluded.keys()
+            if account_id != author
+        )
+    )
+
+
+def name_of(account_id: int, catalogue: Catalogue) -> str:
+    """The name of the identity that has the account, or the account's number, for people."""
+    identity = catalogue.identity_of(account_id)
+    return identity.name if identity is not None else f"account {account_id}"
 
 
 def askers(subject: Identity, catalogue: Catalogue) -> frozenset[int]:
@@ -158,10 +180,13 @@ def _count(
     now: Instant,
     owners: tuple[str, ...] = (),
 ) -> ApprovalCount:
+    remedy, may_pass = "", False
     try:
-        hands = _hands(pull_request, frozenset(parties), _host(catalogue))
-    except _UnknownHandError as error:
-        hands, fault = {}, fault or str(error)
+        hands = hands_of(pull_request, frozenset(parties), catalogue.settings)
+    except UnknownHandError as error:
+        if fault is None:
+            fault, remedy, may_pass = str(error), error.remedy, error.may_pass
+        hands = {}
     excluded = {**hands, **parties}
     counted: list[Approval] = []
     refused: list[RefusedReview] = []
@@ -184,63 +209,12 @@ def _count(
         counted=() if fault else tuple(sorted(counted, key=lambda item: item.account_id)),
         refused=tuple(refused),
         fault=fault,
+        fault_remedy=remedy,
+        fault_may_pass=may_pass,
         blocked_by=tuple(sorted(blocked[Objection.STANDS])),
         unsettled=tuple(sorted(blocked[Objection.UNKNOWN])),
         excluded=excluded,
     )
-
-
-class _UnknownHandError(Exception):
-    """Somebody had a hand in the pull request, and nobody can say who. Never leaves this module."""
-
-
-def _hands(pull_request: PullRequest, parties: frozenset[int], host: str) -> dict[int, str]:
-    """Everybody who opened, wrote, committed or pushed any of it."""
-    if not pull_request.complete:
-        raise _UnknownHandError(
-            "GitHub does not tell the whole of the pull request"
-            + (f": {pull_request.incomplete_because}" if pull_request.incomplete_because else "")
-        )
-    hands: dict[int, str] = {}
-    for account, what in _touches(pull_request):
-        if account is None:
-            raise _UnknownHandError(f"{what} belongs to no GitHub account")
-        if account.type is not AccountType.USER and account.id not in parties:
-            # Whoever made the bot act may be the one who approves.
-            raise _UnknownHandError(
-                f"{what} is account {account.id}, which is no person and not the subject"
-            )
-        hands.setdefault(account.id, what)
-    for commit in pull_request.commits:
-        for address in commit.co_authors:
-            match = _NOREPLY.fullmatch(address.strip().lower())
-            if match is None or match[2] != host:
-                raise _UnknownHandError(
-                    f"a co-author of commit {commit.sha[:12]} belongs to no GitHub account"
-                )
-            hands.setdefault(int(match[1]), f"a co-author of commit {commit.sha[:12]}")
-    return hands
-
-
-def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str]]:
-    yield pull_request.author, "the author of the pull request"
-    for commit in pull_request.commits:
-        yield commit.author, f"the author of commit {commit.sha[:12]}"
-        if commit.committer is None or commit.committer.id != WEB_FLOW_ID:
-            yield commit.committer, f"the committer of commit {commit.sha[:12]}"
-    for push in pull_request.pushes:
-        yield push.actor, f"the one who pushed {push.after[:12]}"
-    if not any(commit.sha == pull_request.head_sha for commit in pull_request.commits):
-        yield None, f"the author of the head {pull_request.head_sha[:12]}"
-    if not any(push.after == pull_request.head_sha for push in pull_request.pushes):
-        # Commit e-mails can be forged. Without GitHub's own word on who pushed the head, an
-        # approver could have written it in somebody else's name.
-        yield None, f"the one who pushed the head {pull_request.head_sha[:12]}"
-
-
-def _host(catalogue: Catalogue) -> str:
-    match = _SERVER.match(catalogue.settings.github.server_url.lower())
-    return match[1] if match else ""
 
 
 def _in_time(review: Review, pull_request: PullRequest, now: Instant) -> bool:
@@ -304,10 +278,6 @@ def _identity_problem(account_id: int, catalogue: Catalogue) -> tuple[str, str] 
         if identity.github_id == account_id and not identity.is_active:
             return "not-active", f"{identity.name} is {identity.status}"
     return None
-
-
-def _role(what: str) -> str:
-    return f"behind {what}" if what.startswith(("the pu", "the push")) else what
 
 
 def _can_block(

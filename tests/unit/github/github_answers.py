@@ -18,6 +18,7 @@ SETTINGS = GitHubSettings(
     api_url=API,
     server_url="https://github.test",
 )
+GRAPHQL = "https://github.test:443/api/graphql"
 REPO = f"{API}/repos/acme/access"
 HEAD, BASE, FIRST, MERGE = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 NOTHING = "0" * 40
@@ -50,6 +51,16 @@ def commit(message: str = "Ask", **over: Any) -> dict[str, Any]:
     author = user(11, "alice")
     body = {"sha": HEAD, "commit": {"message": message}, "author": author, "committer": author}
     return body | over
+
+
+def authors(accounts: dict[str, int], commits: int = 1) -> dict[str, Any]:
+    """GraphQL's answer for the authors of commits: address → account; alice@… is nobody's."""
+    nodes = [{"email": "alice@example.org", "user": None}]
+    nodes += [
+        {"email": email, "user": {"databaseId": number}} for email, number in accounts.items()
+    ]
+    shown = {f"c{number}": {"authors": {"nodes": nodes}} for number in range(commits)}
+    return {"data": {"repository": shown}}
 
 
 def changed(**over: Any) -> dict[str, Any]:

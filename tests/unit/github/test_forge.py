@@ -11,7 +11,7 @@ import github_answers as answers
 import pytest
 import requests
 import responses
-from github_answers import API, BASE, FIRST, HEAD, MERGE, NOTHING, REPO, SETTINGS
+from github_answers import API, BASE, FIRST, GRAPHQL, HEAD, MERGE, NOTHING, REPO, SETTINGS
 
 from daypass.adapters.github import forge as forge_module
 from daypass.adapters.github import pulls, wire
@@ -19,7 +19,7 @@ from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
-from daypass.model.pullrequest import Account, AccountType, ReviewState
+from daypass.model.pullrequest import Account, AccountType, CoAuthor, ReviewState
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -52,19 +52,23 @@ def serve(github: responses.RequestsMock, **over: Any) -> None:
         github.get(f"{REPO}/activity", **over["activity"])
     else:
         github.get(f"{REPO}/activity", json=[answers.activity()])
+    if "authors" in over:
+        github.post(GRAPHQL, json=over["authors"])
 
 
 def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
     github: responses.RequestsMock, forge: GitHubForge
 ) -> None:
     message = "Ask\n\nCo-authored-by: Eve <eve@example.org>\nco-authored-by: F <f@example.org>\n"
-    serve(github, commits=[answers.commit(message, author=None, committer={})])
+    commits = [answers.commit(message, author=None, committer={})]
+    serve(github, commits=commits, authors=answers.authors({"eve@example.org": 12}))
     got = forge.pull_request(3)
     assert got.complete
     assert got.author == Account(11, "alice", AccountType.USER)
     assert got.commits[0].author is None
     assert got.commits[0].committer is None
     assert got.commits[0].co_authors == ("eve@example.org", "f@example.org")
+    assert got.co_authors == (CoAuthor("eve@example.org", 12),)
     assert got.reviews[0].commit == HEAD
     assert got.pushes[0].actor == got.author
     assert got.merged_at == Instant.parse(answers.MERGED)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _AGAIN: Final = "Nothing is lost: run the command again once GitHub answers (githubstatus.com)."
+_REFUSALS: Final = frozenset({"FORBIDDEN", "NOT_FOUND", "INSUFFICIENT_SCOPES"})  # of GraphQL
 _PERMISSION = re.compile(r"[a-z_]+=(read|write|admin)([,;] ?[a-z_]+=(read|write|admin))*")
 # The first pattern that fits the path names what is probably missing when GitHub says 403 or 404.
 _NEEDED: Final = (
@@ -24,6 +25,7 @@ _NEEDED: Final = (
     (re.compile(r"/teams/"), "the App's organization permission `Members: read`"),
     (re.compile(r"/comments"), "the App's permission `Pull requests: write`"),
     (re.compile(r"/pulls"), "the App's permissions `Pull requests: read` and `Contents: read`"),
+    (re.compile(r"/graphql$"), "the App's permission `Contents: read`"),
     (re.compile(r"/activity$"), "the App's permission `Contents: read`"),
     (re.compile(r""), "the App's permissions"),
 )
@@ -45,6 +47,27 @@ def refusal(
     if status >= _SERVER_ERROR:
         return ForgeUnavailableError(what, remedy=_AGAIN)
     return ForgeRefusedError(what, remedy=_refused_remedy(path, status, headers))
+
+
+def graphql_errors(errors: Any) -> DaypassError:
+    """The error for a GraphQL answer that names errors: GitHub sends these with status 200.
+
+    Only their types are told, which are words of GitHub's own; messages can quote the query.
+    """
+    found = errors if isinstance(errors, list) else []
+    types = {str(item.get("type")) for item in found if isinstance(item, dict)}
+    if types and types <= _REFUSALS:
+        return ForgeRefusedError(
+            f"GitHub answered {' and '.join(sorted(types))} to POST /graphql",
+            remedy=_refused_remedy("/graphql", 403, {}),
+        )
+    if "RATE_LIMITED" in types:
+        return ForgeUnavailableError(
+            "GitHub limits the rate of GraphQL requests",
+            remedy="Run the command again in an hour at the latest; the scheduled run does so by "
+            "itself.",
+        )
+    return ForgeUnavailableError("GitHub answered an error to POST /graphql", remedy=_AGAIN)
 
 
 def unreachable(verb: str, path: str, error: BaseException) -> DaypassError:

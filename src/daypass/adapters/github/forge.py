@@ -112,7 +112,7 @@ class GitHubForge:
 
     def pull_request(self, number: int) -> PullRequest:
         """One pull request, with all that approvals are counted on."""
-        return pulls.fetch(self._transport, self._settings.full_name, number)
+        return pulls.fetch(self._transport, self._settings, number)
 
     def account(self, account_id: int) -> Account | None:
         """An account by its numeric id, with its login of today; None when it is gone."""

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.github import wire
+from daypass.adapters.github.co_authors import find_co_authors
 from daypass.adapters.github.pushes import PushRecord, Span, pushes_of
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.pullrequest import PullRequest, ReviewState
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from daypass.adapters.github.transport import Transport
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import Dismissal, Review
+    from daypass.model.settings import GitHubSettings
 
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
 _MOST_COMMITS: Final = 250
@@ -27,13 +29,16 @@ _BASE_CHANGES: Final = frozenset({"base_ref_changed", "automatic_base_change_suc
 _MOST_ACTIVITIES: Final = 2000
 
 
-def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
+def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRequest:
     """Ask GitHub for a pull request, its files, commits, reviews, pushes and changes of base.
+
+    Also for the accounts of co-authors, where a commit names any that no number tells.
 
     Raises:
         ForgeUnavailableError: GitHub does not answer, or does not tell yet who dismissed a review.
         ForgeRefusedError: GitHub refuses.
     """
+    repository = settings.full_name
     path = f"/repos/{repository}/pulls/{number}"
     pull = transport.get(path)
     limit = wire.read(_past_limits, pull)
@@ -41,6 +46,7 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
     asked = transport.pages if not limit else _no_pages
     files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
     commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
+    co_authors = find_co_authors(transport, settings, commits)
     merged_at = wire.read(lambda value: wire.optional(wire.instant, value["merged_at"]), pull)
     listed, many_reviews = _some(asked(f"{path}/reviews"), "submitted_at", merged_at, "reviews")
     reviews = wire.read_all(wire.review, listed)
@@ -78,6 +84,8 @@ def fetch(transport: Transport, repository: str, number: int) -> PullRequest:
             is_too_large=bool(too_large),
             base_changed_at=max(base_changes, default=None),
             dismissals=dismissals,
+            co_authors=co_authors.known,
+            co_authors_unknown_because=co_authors.unknown_because,
         )
 
     return wire.read(pull_request, pull)

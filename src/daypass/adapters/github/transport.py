@@ -1,4 +1,4 @@
-"""HTTP to GitHub's REST API: JSON in, JSON out, every failure a DaypassError.
+"""HTTP to GitHub's APIs: JSON in, JSON out, every failure a DaypassError.
 
 A client of PyGithub keeps the request under way in its connection (`request`, then `getresponse`),
 so two threads on one would read each other's answers. Here each call has a client of its own for as
@@ -31,6 +31,7 @@ _TIMEOUT: Final = 20  # seconds, for connecting and for each read
 PER_PAGE: Final = 100
 _KEPT_ALIVE: Final = 16  # connections: more than the threads of a run
 _REDIRECTION: Final = 300
+_GRAPHQL: Final = "/graphql"
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
 # Only what cannot have been carried out is tried again: any connection that never came about, and
 # GETs that failed. A POST that was answered 502 may have been done. Never sleep as long as a server
@@ -97,6 +98,21 @@ class Transport:
         """Send once; never again after an answer, or the lack of one."""
         return self._call("POST", path, body=body)[1]
 
+    def graphql(self, query: str, variables: Mapping[str, str]) -> Any:
+        """The data that answers a GraphQL query. Whatever GitHub leaves out of it is an error.
+
+        It is at `/graphql` beside the REST API, at GitHub Enterprise Server too.
+        """
+        body = {"query": query, "variables": dict(variables)}
+        answer = self._call("POST", _GRAPHQL, body=body)[1]
+        if not isinstance(answer, dict):
+            raise failure.unexpected("POST /graphql gave no object")
+        if answer.get("errors"):
+            raise failure.graphql_errors(answer["errors"])
+        if not isinstance(answer.get("data"), dict):
+            raise failure.unexpected("POST /graphql gave no data")
+        return answer["data"]
+
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send once; never again after an answer, or the lack of one."""
         return self._call("PUT", path, body=body)[1]
@@ -121,8 +137,9 @@ class Transport:
         shown = path.partition("?")[0]
         with self._client() as client:
             try:
+                place = client.requester.graphql_url if path == _GRAPHQL else path
                 status, headers, text = client.requester.requestJson(
-                    verb, path, dict(parameters or {}), input=None if body is None else dict(body)
+                    verb, place, dict(parameters or {}), input=None if body is None else dict(body)
                 )
             except DaypassError:
                 raise  # the installation token could not be had: it says why itself

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from daypass.adapters.github import failure
+from daypass.model.co_authors import co_authors_of
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import (
     Account,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
-_CO_AUTHOR: Final = re.compile(r"\s*co-authored-by\s*:(.*)", re.IGNORECASE)
-_ADDRESS: Final = re.compile(r".*<([^<>]+)>\s*")
 # The account at github.com that deleted ones are shown as. Whoever it was may have another one.
 _GHOST: Final = (10137, "ghost")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
@@ -126,16 +125,8 @@ def commit(value: Any) -> PullRequestCommit:
         sha=sha(value["sha"]),
         author=account(value["author"]),
         committer=account(value["committer"]),
-        co_authors=tuple(
-            _address(found[1]) for found in map(_CO_AUTHOR.fullmatch, message.splitlines()) if found
-        ),
+        co_authors=co_authors_of(message),
     )
-
-
-def _address(text: str) -> str:
-    """The address of a co-author; what has none stays as it is, and belongs to no account."""
-    found = _ADDRESS.fullmatch(text)
-    return (found[1] if found else text).strip()
 
 
 def changed_file(value: Any) -> ChangedFile:

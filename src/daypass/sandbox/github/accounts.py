@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 WEB_FLOW: Final = "web-flow"  # GitHub's own account, the committer of merges made on the web
-_NOREPLY: Final = re.compile(r"([0-9]+)\+[^@]*@users\.noreply\.github\.com")
+# At github.com, and at this server, which calls itself by its address.
+_NOREPLY: Final = re.compile(
+    r"(?:([0-9]+)\+)?([^@+]*)@users\.noreply\.(?:github\.com|127\.0\.0\.1)", re.IGNORECASE
+)
+# Accounts of before have a noreply address without their number.
+_NUMBERED_SINCE: Final = "2017-07-18"
+LONG_AGO: Final = "2015-03-02T09:00:00Z"
 
 
 class Clock:
@@ -115,11 +121,11 @@ class Directory:
         name: str | None = None,
         emails: Iterable[str] = (),
         keys: Iterable[str] = (),
+        created_at: str | None = None,
     ) -> Account:
-        """Open an account; `keys` are OpenSSH public key lines."""
-        account = Account(
-            self.new_id(), login, type_, name, self._clock.stamp(), emails=set(emails)
-        )
+        """Open an account, now unless said otherwise; `keys` are OpenSSH public key lines."""
+        opened = created_at or self._clock.stamp()
+        account = Account(self.new_id(), login, type_, name, opened, emails=set(emails))
         self._accounts[account.id] = account
         for line in keys:
             self.add_key(account, line)
@@ -161,10 +167,18 @@ class Directory:
 
     def by_email(self, email: str) -> Account | None:
         """The account that a commit's e-mail address belongs to; None if to nobody."""
+        wanted = email.lower()
+        for item in self._living():
+            if wanted in {address.lower() for address in item.emails}:
+                return item
         noreply = _NOREPLY.fullmatch(email)
-        if noreply is not None:
+        if noreply is None:
+            return None
+        if noreply[1] is not None:
             return self.by_id(int(noreply[1]))
-        return next((item for item in self._living() if email in item.emails), None)
+        account = self.by_login(noreply[2])
+        is_old = account is not None and account.created_at < _NUMBERED_SINCE
+        return account if is_old else None
 
     def issue(self, credential: Credential, prefix: str) -> Secret:
         """A new token for that credential; only its digest is kept."""

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from daypass.sandbox.github.accounts import Account, Clock, Credential, Directory, Team
+from daypass.sandbox.github.accounts import LONG_AGO, Account, Clock, Credential, Directory, Team
 from daypass.sandbox.github.actions import Issuer, Run, RunCredentials
 from daypass.sandbox.github.app import App
 from daypass.sandbox.github.git_store import NOTHING, GitStore
@@ -45,10 +45,17 @@ class Hub:
     def add_member(
         self, login: str, *, name: str | None = None, keys: Iterable[str] = ()
     ) -> Account:
-        """A person of the organisation, with `<login>@<organisation>.example` as e-mail address."""
+        """A person of the organisation, with `<login>@<organisation>.example` as e-mail address.
+
+        The account is an old one, which `<login>@users.noreply.github.com` belongs to as well.
+        """
         email = f"{login}@{self.organisation.login}.example"
         account = self.directory.add(
-            login, name=name or login.capitalize(), emails=[email], keys=keys
+            login,
+            name=name or login.capitalize(),
+            emails=[email],
+            keys=keys,
+            created_at=LONG_AGO,
         )
         for repository in self._repositories.values():
             if repository.owner is self.organisation:

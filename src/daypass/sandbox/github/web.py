@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from daypass.errors import SandboxError
 from daypass.sandbox.github import (
     git_http,
+    graphql,
     guards_api,
     issues_api,
     people_api,
@@ -158,6 +159,8 @@ class _Exchange:
                 return _whole(Answer(self._oidc(path.removeprefix(_OIDC), query)))
             if path.startswith(f"{_API}/") or path == _API:
                 return _whole(self._api(method, path.removeprefix(_API), query, body))
+            if path == graphql.PATH and method == "POST":
+                return _whole(Answer(graphql.answer(self._hub, self._credential(), _parse(body))))
             given = git_http.serve(
                 self._hub, method, path, query, self._headers, body, self._credential()
             )

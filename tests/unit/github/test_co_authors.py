@@ -1,0 +1,129 @@
+"""Which accounts co-authors have, as GitHub's GraphQL API tells it; and what it does not tell."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import github_answers as answers
+import pytest
+import responses
+from github_answers import GRAPHQL, REPO, SETTINGS
+
+from daypass.adapters.github.forge import GitHubForge
+from daypass.errors import ForgeUnavailableError
+from daypass.model.pullrequest import CoAuthor, PullRequest
+from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CANARY = "canary-in-a-message"
+BY_MAIL = "Ask\n\nCo-authored-by: Eve <Eve@Example.org>\n"
+
+
+@pytest.fixture
+def github() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+def fetched(github: responses.RequestsMock, *messages: str, **told: Any) -> PullRequest:
+    path = f"{REPO}/pulls/3"
+    commits = [answers.commit(text, sha=f"{n:040x}") for n, text in enumerate(messages)]
+    github.get(path, json=answers.pull(commits=len(commits), merged_at=None))
+    github.get(f"{path}/files", json=[answers.changed()])
+    github.get(f"{path}/commits", json=commits)
+    github.get(f"{path}/reviews", json=[])
+    github.get(f"{REPO}/issues/3/events", json=[])
+    github.get(f"{REPO}/activity", json=[answers.activity()])
+    if told:
+        github.post(GRAPHQL, **told)
+    with GitHubForge.as_user(SETTINGS, Secret("user-token")) as forge:
+        return forge.pull_request(3)
+
+
+def questions(github: responses.RequestsMock) -> list[dict[str, Any]]:
+    bodies = (call.request.body for call in github.calls if call.request.method == "POST")
+    return [json.loads(body or b"") for body in bodies]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Ask",
+        "Ask\n\nSigned-off-by: Eve <eve@example.org>\n",
+        "Ask\n\nCo-authored-by: Eve <12+eve@users.noreply.github.test>\n",
+    ],
+)
+def test_github_is_asked_nothing_more_where_a_number_tells(
+    github: responses.RequestsMock, message: str
+) -> None:
+    """No answer is prepared: a question would fail."""
+    got = fetched(github, message)
+    assert (got.co_authors, got.co_authors_unknown_because) == ((), "")
+
+
+def test_one_question_asks_for_the_commits_that_need_it(github: responses.RequestsMock) -> None:
+    told = answers.authors({"EVE@example.org": 12, "alice@work.example": 11}, commits=2)
+    got = fetched(github, BY_MAIL, "Ask", BY_MAIL, json=told)
+    assert got.co_authors == (CoAuthor("eve@example.org", 12),)
+    (question,) = questions(github)
+    assert question["variables"] == {"owner": "acme", "name": "access"}
+    assert f'c0: object(oid: "{0:040x}")' in question["query"]
+    assert f'c1: object(oid: "{2:040x}")' in question["query"]
+    assert f"{1:040x}" not in question["query"]
+    assert "example.org" not in question["query"]
+
+
+def test_many_commits_are_asked_for_part_by_part(github: responses.RequestsMock) -> None:
+    told = answers.authors({"eve@example.org": 12})
+    assert fetched(github, *[BY_MAIL] * 120, json=told).co_authors
+    assert [item["query"].count("object(") for item in questions(github)] == [50, 50, 20]
+
+
+def test_an_account_that_is_gone_is_unknown(github: responses.RequestsMock) -> None:
+    got = fetched(github, BY_MAIL, json=answers.authors({}))
+    assert (got.co_authors, got.co_authors_unknown_because) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"status": 403}, "GitHub answered 403"),
+        ({"status": 404}, "GitHub answered 404"),
+        (
+            {"json": {"data": None, "errors": [{"type": "FORBIDDEN", "message": CANARY}]}},
+            "GitHub answered FORBIDDEN to POST /graphql",
+        ),
+        ({"json": {"data": {"repository": {"c0": None}}}}, "does not show one of the commits yet"),
+    ],
+)
+def test_what_github_refuses_to_tell_is_not_known(
+    github: responses.RequestsMock, told: dict[str, Any], why: str
+) -> None:
+    """Neither as if there were no account: that would be a refusal for good."""
+    got = fetched(github, BY_MAIL, **told)
+    assert got.co_authors == ()
+    assert why in got.co_authors_unknown_because
+    assert CANARY not in got.co_authors_unknown_because
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": 502},
+        {"status": 403, "headers": {"Retry-After": "60"}},
+        {"json": {"errors": [{"type": "RATE_LIMITED", "message": CANARY}]}},
+        {"json": {"data": {}, "errors": [{"message": CANARY}]}},
+        {"json": {"data": {"repository": None}}},
+        {"json": {"data": {"repository": {"c0": {"authors": {"nodes": [{}]}}}}}},
+        {"json": {"data": None}},
+        {"json": []},
+        {"body": "<html>"},
+    ],
+)
+def test_an_outage_is_told_as_one(github: responses.RequestsMock, told: dict[str, Any]) -> None:
+    with pytest.raises(ForgeUnavailableError) as caught:
+        fetched(github, BY_MAIL, **told)
+    assert CANARY not in f"{caught.value.message} {caught.value.remedy}"
