@@ -338,6 +338,14 @@ class WorkTree:
         told = _git(self.root, "config", "--type=bool", "--default=true", "core.fileMode")
         return told.strip() == b"true"
 
+    def ask(self, *words: str) -> bytes | None:
+        """What a git command prints here; None when it fails, as for a name that is not there."""
+        otherwise = GitError("git was asked in vain", remedy="Run `git status` here.")
+        try:
+            return _git(self.root, "-c", "log.showSignature=false", *words, otherwise=otherwise)
+        except GitError:
+            return None
+
     def _records(self, *words: str) -> Iterator[str]:
         """What git prints with -z, record by record."""
         for record in _git(self.root, *words).split(b"\0")[:-1]:

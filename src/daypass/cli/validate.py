@@ -12,6 +12,7 @@ from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
 from daypass.cli.at_root import not_at_the_root
+from daypass.cli.commit_authors import with_co_authors
 from daypass.documents import formats
 from daypass.documents.finding import Report
 from daypass.documents.problem import Problem
@@ -68,6 +69,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     report = baseline.judge(tree) if baseline is not None else None
     if report is None:
         report = _judge(tree, arguments)
+    if not arguments.paths:
+        base = tree.merge_base(arguments.base) if arguments.base is not None else None
+        report = with_co_authors(report, tree, base)
     if arguments.online:
         report = _ask_github(tree, report)
     _show(report, arguments.format)

@@ -49,7 +49,7 @@ class Changes:
     @property
     def touches_foundation(self) -> bool:
         """Whether something changes that decisions rest on."""
-        return any(_is_foundation(path) for path in self.paths)
+        return any(is_foundation(path) for path in self.paths)
 
 
 def changes(base: Iterable[TreeEntry], head: Iterable[TreeEntry]) -> Changes:
@@ -152,7 +152,7 @@ def _check_mixed(changed: Changes) -> Iterator[Finding]:
     if requests and emergency:
         yield _mixed(emergency[0], "break-glass requests", "requests", requests)
     if (requests or emergency) and others:
-        foundation = any(_is_foundation(path) for path in others)
+        foundation = any(is_foundation(path) for path in others)
         what = "what decisions rest on" if foundation else "other files"
         yield _mixed((requests or emergency)[0], "requests", what, others)
 
@@ -194,5 +194,11 @@ def _unit(path: str) -> str:
     return "/".join(parts[:2]) if parts[0] == "access" else parts[0]
 
 
-def _is_foundation(path: str) -> bool:
+def is_governed(path: str) -> bool:
+    """Whether approvals are counted for a change of that file: a request, or the foundation."""
+    return path.startswith((REQUESTS, BREAK_GLASS)) or is_foundation(path)
+
+
+def is_foundation(path: str) -> bool:
+    """Whether decisions rest on that file: policies, resources, identities, settings, workflows."""
     return any(path == part or path.startswith(f"{part}/") for part in FOUNDATION_PATHS)

@@ -100,6 +100,20 @@ TREE_RULES: Final = (
         "M access/allowed_signers  # without the line of last month's key",
     ),
     Rule(
+        "change-co-author",
+        "Commits name co-authors by addresses that GitHub knows, or that the settings list as "
+        "machines': else an approver could be one of them, and no approval counts. A notice where "
+        "only GitHub can tell.",
+        "Co-authored-by: Bob <4711+bob@users.noreply.github.com>",
+        "Co-authored-by: Bob",
+    ),
+    Rule(
+        "settings-co-author",
+        "No address that GitHub gives to people's accounts is listed as a machine's.",
+        "machineCoAuthors: [noreply@assistant.example]",
+        "machineCoAuthors: [4711+bob@users.noreply.github.com]",
+    ),
+    Rule(
         "signers-unreadable",
         "Each line of the allowed signers can be read: a list with a slip changes nothing.",
         'daypass@example.com namespaces="git" ssh-ed25519 AAAA…',

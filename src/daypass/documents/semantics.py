@@ -167,10 +167,21 @@ def _check_dates(model: Model) -> Iterator[Problem]:
         )
 
 
+def _check_settings(model: Model) -> Iterator[Problem]:
+    settings = cast("Settings", model)
+    if settings.machine_co_authors:
+        from daypass.documents.commit_authors import (  # noqa: PLC0415  -- few settings list any
+            check_machine_co_authors,
+        )
+
+        yield from check_machine_co_authors(settings)
+
+
 _CHECKS: Final[Mapping[Kind, Callable[[Model], Iterator[Problem]]]] = {
     Kind.RESOURCE: _check_tiers,
     Kind.ACCESS_REQUEST: _check_request,
     Kind.BREAK_GLASS_REQUEST: _check_drill,
     Kind.GRANT: _check_times,
     Kind.POLICY_EXCEPTION: _check_dates,
+    Kind.SETTINGS: _check_settings,
 }

@@ -285,11 +285,20 @@ BROKEN += [
         {SETTINGS_PATH: SETTINGS.replace('"team:dba"', "alice") + "  teams: {other: 7}\n"},
     ),
 ]
+BROKEN += [
+    (
+        "settings-co-author",
+        f"{SETTINGS_PATH}:13:21",
+        {SETTINGS_PATH: f"{SETTINGS}  machineCoAuthors: [{address}]\n"},
+    )
+    for address in ("4711+bob@users.noreply.github.com", "Bob@Users.NoReply.GitHub.com")
+]
 ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} | {
     "tree-mode",
     "team-by-slug",  # a notice
     "break-glass-roles",  # a notice
     "team-renamed",  # GitHub is asked
+    "change-co-author",  # of commits, not of documents
     "change-number",
     "change-retention",
     "change-signers",
