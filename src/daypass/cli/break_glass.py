@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             path=break_glass_path(request_id),
             content=content,
             message=title,
-            author=proposing.author_of(myself),
+            author=proposing.author_of(myself, settings.github.server_url),
         )
         push(
             directory,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.cli import wiring
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DeniedError
+from daypass.model.co_authors import noreply_host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +53,9 @@ def new_id(*parts: str) -> str:
     return "-".join(parts)[: _LONGEST_ID - len(tail) - 1].rstrip("-") + f"-{tail}"
 
 
-def author_of(myself: Account | None) -> tuple[str, str]:
+def author_of(myself: Account | None, server_url: str) -> tuple[str, str]:
     """Name and address of the commit: GitHub's own, which ties it to the account."""
+    host = noreply_host(server_url)
     if myself is None:
-        return "unknown", "unknown@users.noreply.github.com"
-    return myself.login, f"{myself.id}+{myself.login}@users.noreply.github.com"
+        return "unknown", f"unknown@users.noreply.{host}"
+    return myself.login, f"{myself.id}+{myself.login}@users.noreply.{host}"

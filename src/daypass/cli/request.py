@@ -93,7 +93,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             path = _write(directory, request.id, content)
             _show(arguments, foreseen, path, None)
             return ExitCode.DONE
-        proposal = _proposal(request, content, myself)
+        author = proposing.author_of(myself, settings.github.server_url)
+        proposal = _proposal(request, content, author)
         token = person_token(settings.github.server_url)
         push(directory, wiring.REMOTE, token, proposal, onto=head, when=machine_now())
         asked = asker.propose(proposal.branch, proposal.message, _body(request))
@@ -208,13 +209,13 @@ def _write(directory: Path, request_id: str, content: bytes) -> Path:
     return path
 
 
-def _proposal(request: AccessRequest, content: bytes, myself: Account | None) -> Proposal:
+def _proposal(request: AccessRequest, content: bytes, author: tuple[str, str]) -> Proposal:
     return Proposal(
         branch=_BRANCH + request.id,
         path=request_path(request.id),
         content=content,
         message=f"Access: {request.access} on {request.resource} for {request.subject}",
-        author=proposing.author_of(myself),
+        author=author,
     )
 
 
