@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, wiring
+from daypass.cli.plan_foundation import show_foundation
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle import messages
@@ -229,11 +230,14 @@ def _show(preview: Preview, form: str) -> ExitCode:
                 "forecasts": [item.to_json() for item in preview.forecasts],
                 "ends": [grant.id for grant in preview.ends],
                 "wrong": list(preview.wrong),
+                "foundation": preview.foundation.to_json() if preview.foundation else None,
             }
         )
         return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
     for line in preview.wrong:
         output.say(output.styled("wrong     ", "red") + output.printable(line))
+    if preview.foundation is not None:
+        show_foundation(preview.foundation, annotate=form == "github")
     for item in preview.forecasts:
         show_forecast(item, annotate=form == "github")
     for grant in preview.ends:
@@ -241,7 +245,9 @@ def _show(preview: Preview, form: str) -> ExitCode:
     if not preview.is_about_access:
         output.say("this change neither asks for access nor ends any")
     if form == "github" and preview.is_about_access:
-        _summarise(messages.plan(preview.forecasts, preview.ends, preview.wrong))
+        _summarise(
+            messages.plan(preview.forecasts, preview.ends, preview.wrong, preview.foundation)
+        )
     return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
 
 
@@ -257,6 +263,8 @@ def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
     _show_against(item, annotate=annotate)
     for need in item.still_needed:
         output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
+    for line in item.cannot_approve:
+        output.say(f"  out       {output.printable(line)}")
     if item.already:
         output.say(f"  approved  by {', '.join(item.already)}")
     for who in item.beside:

@@ -14,8 +14,8 @@ from daypass.model.decision import Effect, Enforcement, RuleOutcome
 from daypass.model.event import Reason
 from daypass.model.grant import Lane
 from daypass.model.resource import IssueMode, token_role_name
-from daypass.policy.approvals import count_approvals
-from daypass.policy.approvers import asked_for
+from daypass.policy.approvals import count_approvals, excluded_among
+from daypass.policy.approvers import asked_for, resource_needs
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
 from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide, describe_bound, describe_requirements
@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 # Rules whose answer changes as people approve: until then they are what is still needed, and
 # everything else that does not hold would deny.
 _PROVABLE: Final = "approvals-provable"
+_RESOURCE: Final = "resource-approvers"
 _OF_APPROVAL: Final = frozenset(
-    {_PROVABLE, "resource-approvers", "two-approvers", "approvals", "requester-may-ask"}
+    {_PROVABLE, _RESOURCE, "two-approvers", "approvals", "requester-may-ask"}
 )
 
 
@@ -60,6 +61,7 @@ class Forecast:
     unknown: tuple[RuleOutcome, ...]  # what rests on answers that were not asked for here
     still_needed: tuple[str, ...]
     already: tuple[str, ...]
+    cannot_approve: tuple[str, ...]  # members of the groups asked, who are out, each with why
     refused_reviews: tuple[RefusedReview, ...]
     beside: tuple[str, ...]  # approved, and nobody asked for the word of any of their groups
     warnings: tuple[RuleOutcome, ...]  # of policies that are being tried
@@ -85,6 +87,7 @@ class Forecast:
             "wouldDeny": [item.to_json() for item in self.would_deny],
             "unknownHere": [item.to_json() for item in self.unknown],
             "stillNeeded": list(self.still_needed),
+            "cannotApprove": list(self.cannot_approve),
             "approved": list(self.already),
             "approvedUnasked": list(self.beside),
             "reviewsThatDoNotCount": [
@@ -140,6 +143,10 @@ def forecast(
     needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
     unknown = tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts))
+    hopeless = _hopeless(facts, decision, count)
+    if count is not None and count.fault is not None and not hopeless:
+        unknown += tuple(item for item in decision.reasons if item.rule == _PROVABLE)
+    against += hopeless
     return Forecast(
         request=request,
         decision=decision,
@@ -149,7 +156,10 @@ def forecast(
             dict.fromkeys(
                 (*(str(need) for need in needs if need.missing), *_objections(facts, decision))
             )
-        ),
+        )
+        if not hopeless
+        else (),
+        cannot_approve=_out(facts, needs, count, pull_request, catalogue),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
         beside=_beside(facts, needs),
@@ -174,6 +184,50 @@ def _counted(
     resource = catalogue.resources.get(asked.request.resource)
     exceptions = asked.exceptions(catalogue)
     return count_approvals(pull_request, subject, catalogue, groups, now, exceptions, resource)
+
+
+def _hopeless(
+    facts: DecisionInput, decision: Decision, count: ApprovalCount | None
+) -> list[RuleOutcome]:
+    """Why no approval can help: who wrote it is not known, or everybody asked for is out."""
+    if count is None:
+        return []
+    if count.fault is not None:
+        found = [item for item in decision.reasons if item.rule == _PROVABLE]
+        text = f". {count.fault_remedy}" if count.fault_remedy else ""
+        lasts = not count.fault_may_pass
+        return [replace(item, message=item.message + text) for item in found if lasts]
+    # A policy leaves several ways open; what the resource asks for, it asks for by itself.
+    lost = [
+        need
+        for need in resource_needs(facts)
+        if need.all_known and need.missing > len(need.candidates)
+    ]
+    why = "nobody who could approve is left"
+    return [
+        RuleOutcome(BUILT_IN, _RESOURCE, Effect.DENY, Enforcement.ENFORCE, f"{why}: {need}")
+        for need in lost
+    ]
+
+
+def _out(
+    facts: DecisionInput,
+    needs: Sequence[Need],
+    count: ApprovalCount | None,
+    pull_request: PullRequest | None,
+    catalogue: Catalogue,
+) -> tuple[str, ...]:
+    """The members of the groups asked who cannot approve: by what they did, or are."""
+    if count is None or pull_request is None:
+        return ()
+    names = {name for need in needs if need.missing for name in need.groups}
+    asked = (
+        member.account_id
+        for name in names & facts.groups.keys()
+        for member in facts.groups[name].members
+        if member.account_id is not None
+    )
+    return excluded_among(asked, count, pull_request, catalogue)
 
 
 def _objections(facts: DecisionInput, decision: Decision) -> tuple[str, ...]:

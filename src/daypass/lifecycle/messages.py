@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from daypass.lifecycle.forecast import Forecast
+    from daypass.lifecycle.foundation_forecast import FoundationForecast
     from daypass.lifecycle.happening import Refusal
     from daypass.model.grant import Grant
+    from daypass.policy.approvals import RefusedReview
 
 _LONGEST: Final = 60_000  # characters of a comment, of GitHub's 65,536
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
@@ -143,11 +145,16 @@ def plan_marker() -> str:
 
 
 def plan(
-    forecasts: Sequence[Forecast], ends: Sequence[Grant] = (), wrong: Sequence[str] = ()
+    forecasts: Sequence[Forecast],
+    ends: Sequence[Grant] = (),
+    wrong: Sequence[str] = (),
+    foundation: FoundationForecast | None = None,
 ) -> str:
     """The plan of a pull request: what merging will do, who can approve, and who has."""
     parts = ["### What merging this will do", ""]
     parts += [f"- {escape(line)}" for line in wrong]
+    if foundation is not None:
+        parts += _plan_of_foundation(foundation)
     for item in forecasts:
         parts += _plan_of(item)
     parts += [
@@ -188,18 +195,44 @@ def _plan_of(item: Forecast) -> list[str]:
     ]
     lines += [f"- :grey_question: not known here: {escape(why.message)}" for why in item.unknown]
     lines += [f"- approval: {escape(need)}" for need in item.still_needed]
+    lines += [f"- {escape(line)}" for line in item.cannot_approve]
     if item.already:
         lines.append(f"- approved by: {escape(', '.join(item.already))}")
     lines += [
         f"- does not count: {escape(who)} approved, and is in no group whose word is needed"
         for who in item.beside
     ]
-    lines += [
-        f"- does not count: the review of {escape(review.login or 'a deleted account')}: "
-        f"{escape(review.why)}"
-        for review in item.refused_reviews
-    ]
+    lines += _uncounted(item.refused_reviews)
     lines += [f"- :warning: {escape(why.policy)}: {escape(why.message)}" for why in item.warnings]
     if not (item.would_deny or item.unknown or item.still_needed):
         lines.append("- ready: nothing more is needed")
     return [*lines, ""]
+
+
+def _plan_of_foundation(found: FoundationForecast) -> list[str]:
+    warning = (
+        "This changes what decisions rest on. Merged without the approvals of its owners, it stops "
+        "daypass: nothing is granted any more until an operator looks."
+    )
+    lines = ["#### Policies, resources, identities, settings, workflows", "", warning, ""]
+    lines += [
+        f"- :no_entry: merging this would freeze daypass: {escape(why)}"
+        for why in found.would_freeze
+    ]
+    lines += [f"- :grey_question: not known here: {escape(why)}" for why in found.unknown]
+    lines += [f"- approval: {escape(need)}" for need in found.still_needed]
+    lines += [f"- {escape(line)}" for line in found.cannot_approve]
+    if found.approved:
+        lines.append(f"- approved by: {escape(', '.join(found.approved))}")
+    lines += _uncounted(found.refused_reviews)
+    if found.is_ready:
+        lines.append("- ready: nothing more is needed")
+    return [*lines, ""]
+
+
+def _uncounted(reviews: Sequence[RefusedReview]) -> list[str]:
+    return [
+        f"- does not count: the review of {escape(review.login or 'a deleted account')}: "
+        f"{escape(review.why)}"
+        for review in reviews
+    ]

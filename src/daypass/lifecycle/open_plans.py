@@ -6,7 +6,7 @@ said where it is, and what is left the next run goes on with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
+from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_foundation
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
 from daypass.lifecycle.turns import take_turns
 
@@ -75,7 +76,9 @@ class OpenPlans:
         return chosen, f"{len(rest)}{' and more' if listed.is_cut else ''}"
 
     def run(self, chosen: Sequence[OpenPullRequest]) -> Iterator[Planned]:
-        """Plans each that asks for access or ends any. One that fails does not hide the others.
+        """Plans each that asks for access, ends any, or changes what decisions rest on.
+
+        One that fails does not hide the others.
 
         Raises what reading main raises.
         """
@@ -88,7 +91,9 @@ class OpenPlans:
                 preview = self._preview(item.number, main, catalogue, groups, standing)
                 if preview is None or not preview.is_about_access:
                     continue
-                text = messages.plan(preview.forecasts, preview.ends, preview.wrong)
+                text = messages.plan(
+                    preview.forecasts, preview.ends, preview.wrong, preview.foundation
+                )
                 error = self._say(item.number, text)
                 yield Planned(item.number, preview, error, is_ours=error is not None)
             except DaypassError as failure:
@@ -105,7 +110,8 @@ class OpenPlans:
         standing: Callable[[], Standing],
     ) -> Preview | None:
         pull_request = self.ports.forge.pull_request(number)
-        if pull_request.complete and not _touches_requests(pull_request):
+        counts = _touches_requests(pull_request) or touches_foundation(pull_request)
+        if pull_request.complete and not counts:
             return None
         repository, now, inquiry = self.ports.repository, self.now, self.inquiry
         return preview_of(repository, pull_request, main, catalogue, groups, now, inquiry, standing)
@@ -142,9 +148,10 @@ def preview_of(
     """
     head = pull_request.head_sha
     repository.fetch_pull_request(pull_request.number, head)
-    return preview_trees(
+    ancestor = repository.merge_base(main, head)
+    preview = preview_trees(
         repository,
-        Merge(main, repository.merge_base(main, head), head),
+        Merge(main, ancestor, head),
         catalogue,
         now,
         groups=groups,
@@ -152,6 +159,10 @@ def preview_of(
         inquiry=inquiry,
         standing=standing,
     )
+    if not touches_foundation(pull_request):
+        return preview
+    found = forecast_foundation(repository, ancestor, pull_request, catalogue, groups, now)
+    return replace(preview, foundation=found)
 
 
 def _touches_requests(pull_request: PullRequest) -> bool:

@@ -18,6 +18,7 @@ from daypass.policy.groups import resolve_groups
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
+    from daypass.lifecycle.foundation_forecast import FoundationForecast
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
@@ -35,16 +36,18 @@ class Preview:
     forecasts: tuple[Forecast, ...]
     ends: tuple[Grant, ...]  # live grants whose request it deletes
     wrong: tuple[str, ...]
+    foundation: FoundationForecast | None = None  # None: it changes nothing that decisions rest on
 
     @property
     def is_about_access(self) -> bool:
         """Whether there is anything to say."""
-        return bool(self.forecasts or self.ends or self.wrong)
+        return bool(self.forecasts or self.ends or self.wrong or self.foundation)
 
     @property
     def is_denied(self) -> bool:
-        """Whether some of it could only end in a denial."""
-        return bool(self.wrong) or any(item.is_denied for item in self.forecasts)
+        """Whether some of it could only end in a denial, or would freeze daypass."""
+        freezes = self.foundation is not None and bool(self.foundation.would_freeze)
+        return bool(self.wrong) or freezes or any(item.is_denied for item in self.forecasts)
 
 
 class Merge(NamedTuple):

@@ -5,7 +5,7 @@ Asked for every request, and for every commit that touches what decisions rest o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.policy.approvals import count_reviews
@@ -120,12 +120,19 @@ class FoundationProof:
     owners: tuple[Approval, ...] = ()  # those of them that were asked for
 
 
+@dataclass(frozen=True, slots=True)
+class FoundationFault(ProvenanceFault):
+    """Why a change of what decisions rest on is not proven."""
+
+    approvals: ApprovalCount = field(kw_only=True)
+
+
 def prove_foundation(
     pull_request: PullRequest,
     catalogue: Catalogue,
     groups: GroupDirectory,
     now: Instant,
-) -> FoundationProof | ProvenanceFault:
+) -> FoundationProof | FoundationFault:
     """Whether a pull request that touches the foundation was approved by its owners.
 
     `settings.foundation_at_least` different members of `settings.foundation_owners` must have
@@ -142,33 +149,38 @@ def prove_foundation(
     owners = [groups.group(name) for name in settings.foundation_owners]
     count = count_reviews(pull_request, catalogue, groups, now)
     name = f"#{pull_request.number}"
+    counted = tuple(
+        item for item in count.counted if any(item.account_id in group.accounts for group in owners)
+    )
+    refused = _foundation_fault(name, count)
+    if refused is None and len(counted) >= wanted:
+        return FoundationProof(pull_request.number, count, counted)
+    asked = " or ".join(settings.foundation_owners) or "nobody (the settings name no owners)"
+    if refused is None and not all(group.known for group in owners):
+        refused = "unknown-group", f"{name}: who belongs to {asked} cannot be had from GitHub"
+    few = (
+        f"{name} changes what decisions rest on: it needs {wanted} approval(s) of {asked}, "
+        f"and has {len(counted)}"
+    )
+    code, why = refused or ("not-approved", few)
+    return FoundationFault(code, why, approvals=count)
+
+
+def _foundation_fault(name: str, count: ApprovalCount) -> tuple[str, str] | None:
+    """What keeps any approval from proving it: a code and a sentence; None: nothing does."""
     if count.fault is not None:
-        return ProvenanceFault("unprovable", f"{name} cannot be judged: {count.fault}")
+        return "unprovable", f"{name} cannot be judged: {count.fault}"
     if count.blocked_by:
         accounts = ", ".join(map(str, count.blocked_by))
-        return ProvenanceFault("changes-requested", f"{name}: account {accounts} asks for changes")
+        return "changes-requested", f"{name}: account {accounts} asks for changes"
     if count.unsettled:
         accounts = ", ".join(map(str, count.unsettled))
-        return ProvenanceFault(
-            "unknown-group",
+        why = (
             f"{name}: whether an owner dismissed the request for changes of account {accounts} "
-            "cannot be had from GitHub",
+            "cannot be had from GitHub"
         )
-    counted = [
-        item for item in count.counted if any(item.account_id in group.accounts for group in owners)
-    ]
-    if len(counted) >= wanted:
-        return FoundationProof(pull_request.number, count, tuple(counted))
-    asked = " or ".join(settings.foundation_owners) or "nobody (the settings name no owners)"
-    if not all(group.known for group in owners):
-        return ProvenanceFault(
-            "unknown-group", f"{name}: who belongs to {asked} cannot be had from GitHub"
-        )
-    return ProvenanceFault(
-        "not-approved",
-        f"{name} changes what decisions rest on: it needs {wanted} approval(s) of {asked}, "
-        f"and has {len(counted)}",
-    )
+        return "unknown-group", why
+    return None
 
 
 def _merged_here(pull_request: PullRequest, github: GitHubSettings) -> bool:
