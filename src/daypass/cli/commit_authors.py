@@ -20,16 +20,16 @@ _MOST: Final = "250"  # commits, of which GitHub lists no more
 _LINE: Final = b"co-authored-by"
 
 
-def with_co_authors(report: Report, tree: WorkTree, base: str | None) -> Report:
+def with_co_authors(report: Report, tree: WorkTree, revision: str | None) -> Report:
     """The report with what is wrong, or may be, with the co-authors that new commits name.
 
     Args:
         report: what validation found of the documents.
         tree: the work tree.
-        base: the commit where the branch begins; None for where it left the remote's main branch,
-            if the clone says that.
+        revision: what the branch is to be merged into; None for the remote's main branch, if the
+            clone says which that is.
     """
-    since = base or _REMOTE_HEAD
+    since = revision or _REMOTE_HEAD
     commits = _new_commits(tree, since)
     path = _governed_path(tree, since) if commits else None
     if path is None:
@@ -48,10 +48,12 @@ def with_co_authors(report: Report, tree: WorkTree, base: str | None) -> Report:
 
 
 def _new_commits(tree: WorkTree, since: str) -> list[NewCommit]:
-    """The commits that HEAD has and `since` has not, if any of them names a co-author."""
+    """The commits that HEAD has and `since` has not, if one of them names a co-author."""
     from daypass.documents.commit_authors import NewCommit
 
-    told = tree.ask("log", "-z", f"-n{_MOST}", "--format=%H%n%B", f"{since}..HEAD", "--")
+    told = tree.ask(
+        "log", "-z", f"-n{_MOST}", "--format=%H%n%B", "--end-of-options", f"{since}..HEAD", "--"
+    )
     if told is None or _LINE not in told.lower():
         return []
     records = (item.partition("\n") for item in told.decode("utf-8", "replace").split("\0"))
@@ -60,7 +62,9 @@ def _new_commits(tree: WorkTree, since: str) -> list[NewCommit]:
 
 def _governed_path(tree: WorkTree, since: str) -> str | None:
     """The first file that these commits change and daypass judges approvals for."""
-    told = tree.ask("diff", "--name-only", "-z", "--no-renames", f"{since}...HEAD", "--")
+    told = tree.ask(
+        "diff", "--name-only", "-z", "--no-renames", "--end-of-options", f"{since}...HEAD", "--"
+    )
     paths = (told or b"").decode("utf-8", "surrogateescape").split("\0")
     return next((path for path in sorted(paths) if is_governed(path)), None)
 

@@ -70,8 +70,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if report is None:
         report = _judge(tree, arguments)
     if not arguments.paths:
-        base = tree.merge_base(arguments.base) if arguments.base is not None else None
-        report = with_co_authors(report, tree, base)
+        report = with_co_authors(report, tree, arguments.base)
     if arguments.online:
         report = _ask_github(tree, report)
     _show(report, arguments.format)

@@ -52,7 +52,7 @@ def check_co_authors(
 
     Args:
         commits: those that the branch adds to its base.
-        settings: those of the base, which rule until the merge.
+        settings: those of the branch that it is to be merged into, which rule until the merge.
         path: of a governed file that the branch changes; findings are shown there.
     """
     host = noreply_host(settings.github.server_url)
