@@ -144,7 +144,7 @@ def forecast(
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
     unknown = tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts))
     hopeless = _hopeless(facts, decision, count)
-    if count is not None and count.fault is not None and not hopeless:
+    if count is not None and count.fault_may_pass:
         unknown += tuple(item for item in decision.reasons if item.rule == _PROVABLE)
     against += hopeless
     return Forecast(
@@ -152,13 +152,7 @@ def forecast(
         decision=decision,
         would_deny=(*_untimely(request, now), *(item for item in against if item not in unknown)),
         unknown=unknown,
-        still_needed=tuple(
-            dict.fromkeys(
-                (*(str(need) for need in needs if need.missing), *_objections(facts, decision))
-            )
-        )
-        if not hopeless
-        else (),
+        still_needed=() if hopeless else _still_needed(needs, facts, decision),
         cannot_approve=_out(facts, needs, count, pull_request, catalogue),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
         refused_reviews=count.refused if count else (),
@@ -184,6 +178,14 @@ def _counted(
     resource = catalogue.resources.get(asked.request.resource)
     exceptions = asked.exceptions(catalogue)
     return count_approvals(pull_request, subject, catalogue, groups, now, exceptions, resource)
+
+
+def _still_needed(
+    needs: Sequence[Need], facts: DecisionInput, decision: Decision
+) -> tuple[str, ...]:
+    """The approvals that are missing, and the requests for changes that stand."""
+    missing = (str(need) for need in needs if need.missing)
+    return tuple(dict.fromkeys((*missing, *_objections(facts, decision))))
 
 
 def _hopeless(

@@ -24,7 +24,8 @@ _REWRITE: Final = (
     "Write the commit anew under an address of your GitHub account (`git config user.email`; then "
     "`git commit --amend --reset-author`, or `git rebase -i` for an older one), and push it"
 )
-CO_AUTHOR_REMEDY: Final = (
+_OPEN_ANEW: Final = "Push the change to a new branch, and open another pull request"
+_CO_AUTHOR_REMEDY: Final = (
     "Take the line out (`git commit --amend`, or `git rebase -i` for an older commit) and push; or "
     "name an address that GitHub knows. An assistant's address goes into `machineCoAuthors` of "
     "access/daypass.yaml, by a pull request of its own"
@@ -64,9 +65,9 @@ def hands_of(
             may_pass=not pull_request.is_too_large,
         )
     hands: dict[int, str] = {}
-    for account, what in _touches(pull_request):
+    for account, what, remedy in _touches(pull_request):
         if account is None:
-            raise UnknownHandError(f"{what} belongs to no GitHub account", _REWRITE)
+            raise UnknownHandError(f"{what} belongs to no GitHub account", remedy)
         if account.type is not AccountType.USER and account.id not in parties:
             # Whoever made the bot act may be the one who approves.
             raise UnknownHandError(
@@ -99,17 +100,18 @@ def _co_authors(
             if pull_request.co_authors_unknown_because:
                 why = pull_request.co_authors_unknown_because
                 raise UnknownHandError(f"who {what} is, is not known: {why}", may_pass=True)
-            raise UnknownHandError(f"{what} belongs to no GitHub account", CO_AUTHOR_REMEDY)
+            raise UnknownHandError(f"{what} belongs to no GitHub account", _CO_AUTHOR_REMEDY)
 
 
-def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str]]:
-    yield pull_request.author, "the author of the pull request"
+def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str, str]]:
+    """Each account, what it did, and how that is mended where the account is not known."""
+    yield pull_request.author, "the author of the pull request", _OPEN_ANEW
     for commit in pull_request.commits:
-        yield commit.author, f"the author of commit {commit.sha[:12]}"
+        yield commit.author, f"the author of commit {commit.sha[:12]}", _REWRITE
         if commit.committer is None or commit.committer.id != WEB_FLOW_ID:
-            yield commit.committer, f"the committer of commit {commit.sha[:12]}"
+            yield commit.committer, f"the committer of commit {commit.sha[:12]}", _REWRITE
     for push in pull_request.pushes:
-        yield push.actor, f"the one who pushed {push.after[:12]}"
+        yield push.actor, f"the one who pushed {push.after[:12]}", _OPEN_ANEW
 
 
 def _require_head(pull_request: PullRequest) -> None:
