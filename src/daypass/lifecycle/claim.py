@@ -11,22 +11,25 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
+from daypass.documents.nearby import suggestion
 from daypass.documents.records import load_grant
 from daypass.errors import ClaimError, DocumentError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.counting_signers import counting_signers
-from daypass.ledger.history import find_events
+from daypass.ledger.history import begins_life, find_events
 from daypass.ledger.records import compare
 from daypass.lifecycle.messages import delivery_marker
 from daypass.model.canonical import digest_bytes
-from daypass.model.event import EventKind
+from daypass.model.event import CLOSES, OF_PULL_REQUEST, EventKind
 from daypass.model.grant import Grant
 from daypass.model.names import (
     ALLOWED_SIGNERS_PATH,
     SETTINGS_PATH,
+    break_glass_path,
     grant_path,
     is_name,
     request_path,
@@ -98,8 +101,14 @@ def look_up(grant_id: str, repository: Repository, fingerprints: Sequence[str]) 
     events = find_events(repository.walk(head), signers, [grant_id])[grant_id]
     on_main = _blob_at(repository, head, grant_path(grant_id))
     if on_main is None:
-        asked = _blob_at(repository, head, request_path(grant_id)) is not None
-        raise _no_grant(grant_id, events, asked=asked)
+        events = [item for item in events if item.event.kind not in OF_PULL_REQUEST] or events
+        if events and not any(map(_is_over, events)):
+            raise _forged(grant_id, "it is gone, and no event says that the grant has ended")
+        asked = any(
+            _blob_at(repository, head, path(grant_id)) is not None
+            for path in (request_path, break_glass_path)
+        )
+        raise _no_grant(grant_id, events, asked=asked) or _unknown(grant_id, repository, head)
     return _proven(grant_id, repository, on_main, events)
 
 
@@ -112,6 +121,22 @@ def record_on_main(grant_id: str, repository: Repository) -> Grant | None:
     except DocumentError:
         return None
     return grant if grant is not None and grant.id == grant_id else None
+
+
+def record_as_issued(grant_id: str, repository: Repository) -> Grant | None:
+    """The grant by its record in the newest signed commit that delivered it.
+
+    For a record that is gone from main, or was spoilt there. None where no event brought it.
+    """
+    head, path = repository.head(), grant_path(grant_id)
+    try:
+        signers = _trusted(repository, head, ())
+        events = find_events(repository.walk(head), signers, [grant_id])[grant_id]
+        delivered = next((item for item in events if item.event.kind in _DELIVERIES), None)
+        data = _read(repository, delivered.commit, path) if delivered is not None else None
+        return None if data is None else load_grant(path, data)
+    except (EvidenceError, DocumentError):
+        return None
 
 
 def find_ciphertext(grant: Grant, comments: Iterable[Comment], app_user_id: int) -> str:
@@ -164,10 +189,11 @@ def _trusted(repository: Repository, head: str, fingerprints: Sequence[str]) -> 
     )
 
 
-def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) -> ClaimError:
-    """Why there is no record on main."""
-    if events:
-        last = events[0].event
+def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) -> ClaimError | None:
+    """Why there is no record on main; None where main knows nothing of that id."""
+    if events and not (asked and events[0].event.kind in OF_PULL_REQUEST):
+        # What came after its end, a review for example, does not say when that was.
+        last = next(item.event for item in events if _is_over(item))
         when = last.first("Daypass-Ended-At") or "see `daypass audit log`"
         return ClaimError(
             f"grant {grant_id} has ended: {last.kind} ({when})",
@@ -180,8 +206,29 @@ def _no_grant(grant_id: str, events: Sequence[RecordedEvent], *, asked: bool) ->
             remedy="The run of access-apply that issues it is under way, or failed: look at its "
             "log. The pull request gets a comment either way.",
         )
+    return None
+
+
+def _is_over(recorded: RecordedEvent) -> bool:
+    """Whether that event says that the id gives nothing (any more)."""
+    kind = recorded.event.kind
+    return (
+        kind in CLOSES
+        or kind in OF_PULL_REQUEST
+        or (kind is EventKind.DENIED and begins_life(recorded))
+    )
+
+
+def _unknown(grant_id: str, repository: Repository, head: str) -> UnknownGrantError:
+    """Main knows nothing of it: a slip of the keyboard, or not merged yet."""
+    folders = ("access/grants", "access/requests", "access/break-glass")
+    known = {
+        PurePosixPath(entry.path).stem
+        for folder in folders
+        for entry in repository.entries(head, folder)
+    }
     return UnknownGrantError(
-        f"main knows no grant and no request {grant_id}",
+        f"main knows no grant and no request {grant_id}{suggestion(grant_id, sorted(known))}",
         remedy="Check the id (`daypass status` lists what is live) and whether the pull request "
         "is merged.",
     )

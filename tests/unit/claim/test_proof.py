@@ -9,10 +9,16 @@ import pytest
 from claim_world import APP, ARMORED, World, a_grant
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from daypass.errors import ClaimError, EvidenceError, UsageError
+from daypass.errors import ClaimError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.compose import compose
 from daypass.ledger.record import grant_trailers
-from daypass.lifecycle.claim import Claimable, find_ciphertext, look_up, record_on_main
+from daypass.lifecycle.claim import (
+    Claimable,
+    find_ciphertext,
+    look_up,
+    record_as_issued,
+    record_on_main,
+)
 from daypass.lifecycle.messages import delivery, delivery_marker
 from daypass.model.event import Event, EventKind
 from daypass.model.instant import Instant
@@ -62,6 +68,43 @@ def test_an_unknown_an_unissued_and_an_ended_one_are_told_apart(world: World) ->
     world.end(GRANT)
     with pytest.raises(ClaimError, match="has ended: expired"):
         claim(world)
+
+
+def test_a_slip_of_the_keyboard_is_told_with_what_is_nearest(world: World) -> None:
+    world.issue(GRANT)
+    with pytest.raises(UnknownGrantError, match=f"did you mean `{GRANT.id}`"):
+        claim(world, grant_id=GRANT.id[:-1])
+
+
+def test_a_review_after_the_end_is_not_the_end(world: World) -> None:
+    world.issue(GRANT)
+    world.end(GRANT)
+    world.record(EventKind.REVIEWED, GRANT)
+    with pytest.raises(ClaimError, match="has ended: expired"):
+        claim(world)
+
+
+def test_a_pull_request_that_was_closed_is_not_the_one_that_was_merged(world: World) -> None:
+    world.record(EventKind.REJECTED, GRANT)
+    with pytest.raises(ClaimError, match="has ended: rejected"):
+        claim(world)
+    world.files[request_path(GRANT.id)] = b"asked"
+    world.commit("Ask")
+    with pytest.raises(ClaimError, match="merged, and not yet issued"):
+        claim(world)
+
+
+def test_a_record_that_is_gone_is_no_end(world: World) -> None:
+    """It is found where the bot put it, so that its end can be asked for."""
+    world.issue(GRANT)
+    del world.files[grant_path(GRANT.id)]
+    world.commit("Innocent change")
+    with pytest.raises(EvidenceError, match="no event says that the grant has ended"):
+        claim(world)
+    repository = cast("Repository", world)
+    assert record_on_main(GRANT.id, repository) is None
+    assert record_as_issued(GRANT.id, repository) == GRANT
+    assert record_as_issued("another", repository) is None
 
 
 def test_a_grant_that_is_being_ended_is_not_handed_out(world: World) -> None:
