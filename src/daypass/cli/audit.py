@@ -19,16 +19,18 @@ from daypass.cli import (
     output,
 )
 from daypass.cli.audit_words import open_clone
+from daypass.cli.known_names import demand_id, is_asked, unknown_id
 from daypass.errors import EvidenceError, ExitCode, UsageError
-from daypass.model.names import ALLOWED_SIGNERS_PATH, is_name
+from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from daypass.adapters.git import GitRepository
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.ports import CommitObject
+    from daypass.model.event import RecordedEvent
 
 
 class _SubVerb(NamedTuple):
@@ -141,20 +143,19 @@ def _log(repository: GitRepository, head: str, arguments: argparse.Namespace) ->
     from daypass.report.log import log_json, log_table
 
     grant: str | None = arguments.grant
-    if grant is not None and not is_name(grant):
-        raise UsageError(
-            f"{output.printable(grant)} is no grant id",
-            remedy="An id is the name of its request file, without `.yaml`.",
-        )
+    if grant is not None:
+        demand_id(grant)
     signers = _signers(repository, head)
-    events = (
-        event
-        for event in read_chained(_walk(repository, head, arguments.since), signers)
-        if grant is None or event.event.grant == grant
+    events: Iterable[RecordedEvent] = read_chained(
+        _walk(repository, head, arguments.since), signers
     )
     # Nothing here makes cycles: looking for them while all of history is read costs a tenth.
     gc.disable()
     try:
+        if grant is not None:
+            events = [event for event in events if event.event.grant == grant]
+            if not events:
+                _demand_known(repository, head, grant, signers)
         if arguments.format == "json":
             output.say_json([log_json(event) for event in events])
         else:
@@ -163,6 +164,25 @@ def _log(repository: GitRepository, head: str, arguments: argparse.Namespace) ->
     finally:
         gc.enable()
     return ExitCode.DONE
+
+
+def _demand_known(repository: GitRepository, head: str, grant: str, signers: Signers) -> None:
+    """Say of an id without an event what there is of it instead; raise UsageError for nothing."""
+    from daypass.ledger.history import find_events
+
+    if find_events(repository.walk(head), signers, [grant])[grant]:
+        output.note(f"{grant}: its events are older than that")
+    elif is_asked(repository, head, grant):
+        output.note(f"{grant} is a request of this history, and no event of it is recorded yet")
+    else:
+        raise unknown_id(
+            repository,
+            head,
+            grant,
+            f"no event up to {head[:12]} is of the grant {grant}, and no request has that id",
+            remedy="`daypass audit log` lists all events, `daypass status` what is live. What was "
+            "recorded since this clone was fetched, `git pull` brings.",
+        )
 
 
 def _walk(repository: GitRepository, head: str, since: str | None) -> Iterator[CommitObject]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from daypass.cli import output
 from daypass.cli.awaiting import add_wait
+from daypass.cli.known_names import demand_id, unknown_id
 from daypass.errors import ExitCode, UsageError
-from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     import argparse
@@ -114,16 +114,15 @@ def read_account(
             "there is no log to read",
             remedy="Name one with --vault-log FILE, with --postgres-log FILE, or both.",
         )
-    if not is_name(words.grant):
-        raise UsageError(
-            f"{output.printable(words.grant)} is no id",
-            remedy="An id is the name of its request file, without `.yaml`.",
-        )
+    demand_id(words.grant)
     settings = wiring.read_settings(wiring.directory_of(words.directory))
     events = find_events(repository.walk(head), signers, [words.grant])[words.grant]
     wanted = Wanted.of(reversed(events), settings.github.repository_id)
     if wanted is None:
-        raise UsageError(
+        raise unknown_id(
+            repository,
+            head,
+            words.grant,
             f"{words.grant} was never granted, by the evidence up to {head}",
             remedy="`daypass audit log` lists what was.",
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from daypass import __version__
 from daypass.cli import output
 from daypass.cli.audit_words import add_outside, check_outside, instant_of, judged
+from daypass.documents.nearby import suggestion
 from daypass.errors import DocumentError, ExitCode, UsageError
 from daypass.model.names import SETTINGS_PATH
 
@@ -113,7 +114,8 @@ def _check(words: argparse.Namespace, format_: str) -> None:
 
     if words.question is not None and words.question not in QUESTIONS:
         raise UsageError(
-            f"there is no question {output.printable(words.question)}",
+            f"there is no question {output.printable(words.question)}"
+            f"{suggestion(words.question, QUESTIONS)}",
             remedy=f"One of: {', '.join(QUESTIONS)}.",
         )
     if format_ == "csv" and not (words.question or words.controls or words.output):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daypass.cli import output
-from daypass.errors import ExitCode, UsageError
-from daypass.model.names import is_name
+from daypass.cli.known_names import demand_id, unknown_id
+from daypass.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
@@ -35,14 +35,13 @@ def run(
     from daypass.report.dossier import read_dossier
     from daypass.report.formats import dossier_page
 
-    if not is_name(words.grant):
-        raise UsageError(
-            f"{output.printable(words.grant)} is no id",
-            remedy="An id is the name of its request file, without `.yaml`.",
-        )
+    demand_id(words.grant)
     dossier = read_dossier(repository, head, words.grant, signers)
     if dossier is None:
-        raise UsageError(
+        raise unknown_id(
+            repository,
+            head,
+            words.grant,
             f"there is no request {words.grant} in this history, and no event of one",
             remedy="`daypass audit log` lists the ids. A request that was never merged is a pull "
             "request only.",

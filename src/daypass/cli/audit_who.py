@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from daypass.cli import output
 from daypass.cli.audit_words import instant_of
-from daypass.errors import ExitCode, UsageError
+from daypass.cli.known_names import FOLDERS, demand_name, unknown
+from daypass.errors import ExitCode
 from daypass.ledger.commitobject import parse_commit
 from daypass.model.instant import Instant
-from daypass.model.names import is_name
 from daypass.report.holders import Holders, holder_json, holders_table, told_until
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from daypass.adapters.git import GitRepository
     from daypass.ledger.allowed_signers import Signers
     from daypass.report.story import GrantStory
-
-_FOLDERS = {"resource": "access/resources", "subject": "access/identities"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +41,10 @@ def run(
         UsageError: a time that cannot be read; a name that neither evidence nor head knows, so that
             a slip of the keyboard does not read as "nobody".
     """
-    for flag in _FOLDERS:
-        _demand_name(flag, getattr(words, flag))
+    for flag in FOLDERS:
+        name = getattr(words, flag)
+        if name is not None:
+            demand_name(flag, name)
     head_at = Instant.from_seconds(parse_commit(next(repository.walk(head)).raw).committed_at or 0)
     head_at = told_until(repository.walk(head), signers, head_at)
     asked_at = instant_of("--at", words.at)
@@ -94,27 +94,10 @@ def _show(
         output.note(f"the evidence at hand ends at {head_at}; what came later is not in it")
 
 
-def _demand_name(flag: str, name: str | None) -> None:
-    if name is not None and not is_name(name):
-        raise UsageError(
-            f"--{flag} {output.printable(name)} is no name",
-            remedy=f"It is the name of a file in {_FOLDERS[flag]}/, without `.yaml`.",
-        )
-
-
 def _demand_known(repository: GitRepository, head: str, words: argparse.Namespace) -> None:
     """Refuse a name that is not there at the head either."""
-    from daypass.documents.nearby import suggestion
-
-    for flag, folder in _FOLDERS.items():
+    for flag, folder in FOLDERS.items():
         name = getattr(words, flag)
-        if name is None or repository.entries(head, f"{folder}/{name}.yaml"):
-            continue
-        known = (
-            entry.path.rpartition("/")[2].removesuffix(".yaml")
-            for entry in repository.entries(head, folder)
-        )
-        raise UsageError(
-            f"no event names the {flag} {name}, and {folder}/ has none{suggestion(name, known)}",
-            remedy=f"Name one of {folder}/, or one that `daypass audit log` shows.",
-        )
+        if name is not None and not repository.entries(head, f"{folder}/{name}.yaml"):
+            why = f"no event names the {flag} {name}, and {folder}/ has none"
+            raise unknown(repository, head, flag, name, why)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, wiring
+from daypass.cli import known_names, output, wiring
 from daypass.documents.records import load_grant, load_obligation
 from daypass.documents.repository import load_asked
 from daypass.errors import DaypassError, DocumentError, ExitCode
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Container, Iterable, Iterator
 
+    from daypass.adapters.git import GitRepository
     from daypass.lifecycle.ports import Repository
     from daypass.model.grant import Grant, Lane
     from daypass.model.instant import Instant
@@ -41,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Read the grant records of main, and show them."""
+    """Read the grant records of main, and show them.
+
+    Raises:
+        UsageError: a subject or a resource that neither main nor its history knows.
+    """
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
     with wiring.person_repository(directory, settings) as repository:
@@ -51,6 +56,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         requests = tuple(_requests(repository, commit, {grant.id for grant in grants}))
         now = machine_now()
         forgotten, unknown = _forgotten(repository, commit, now)
+        _demand_known(repository, commit, arguments, (*grants, *owed, *forgotten))
 
     def is_meant(item: Grant | Obligation | AccessRequest | StillUsable) -> bool:
         return arguments.subject in (None, item.subject) and arguments.resource in (
@@ -58,13 +64,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             item.resource,
         )
 
-    if arguments.format == "openmetrics":
-        output.say(openmetrics(grants, awaited(requests, now), owed, now).rstrip("\n"))
-        return ExitCode.DONE
-    rows = holdings(filter(is_meant, grants), now)
+    grants = tuple(filter(is_meant, grants))
     owed = tuple(filter(is_meant, owed))
-    forgotten = tuple(filter(is_meant, forgotten))
     waiting = awaited((item for item in requests if is_meant(item[0])), now)
+    if arguments.format == "openmetrics":
+        output.say(openmetrics(grants, waiting, owed, now).rstrip("\n"))
+        return ExitCode.DONE
+    rows = holdings(grants, now)
+    forgotten = tuple(filter(is_meant, forgotten))
     if arguments.format == "json":
         output.say_json(
             [
@@ -83,6 +90,19 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if unknown is not None:
             output.say(f"not known: what a restored Vault forgot. {unknown.message}")
     return ExitCode.DONE
+
+
+def _demand_known(
+    repository: GitRepository,
+    commit: str,
+    arguments: argparse.Namespace,
+    held: Iterable[Grant | Obligation | StillUsable],
+) -> None:
+    for flag in known_names.FOLDERS:
+        name = getattr(arguments, flag)
+        if name is not None:
+            also = {getattr(item, flag) for item in held}
+            known_names.demand_known(repository, commit, flag, name, also=also)
 
 
 def _forgotten(

@@ -8,14 +8,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST = 80  # nobody misspells a name into something longer
+_ALIKE = 0.6  # of difflib's ratio: above it, a person meant that word
 
 
 def suggestion(word: Any, known: Iterable[str]) -> str:
     """`; did you mean `x`?` for the known word that is nearest, or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean `{near}`?" if near is not None else ""
+
+
+def nearest(word: Any, known: Iterable[str], *, alike: float = _ALIKE) -> str | None:
+    """The known word that is nearest, if it is `alike` (0: in any case; 1: the same)."""
     if not isinstance(word, str) or len(word) > _LONGEST:
-        return ""
+        return None
     import difflib  # noqa: PLC0415  -- only a document that is wrong needs it
 
     by_fold = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
-    return f"; did you mean `{by_fold[near[0]]}`?" if near else ""
+    near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=alike)
+    return by_fold[near[0]] if near else None

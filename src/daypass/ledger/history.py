@@ -16,6 +16,7 @@ from daypass.ledger import sshsig
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.trailers import parse_message
 from daypass.model.event import EventKind, Reason, RecordedEvent
+from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -159,6 +160,12 @@ def _names_one(raw: bytes, grants: set[str]) -> bool:
     Looking costs a hundredth of checking a signature, and most events are of other grants.
     """
     return any(name.decode("ascii", "replace") in grants for name in _NAMED.findall(raw))
+
+
+def named_grants(walk: Iterable[RawCommit]) -> frozenset[str]:
+    """Every id that a commit names as an event does, signed or not: to guess what was meant."""
+    names = (name for commit in walk for name in _NAMED.findall(commit.raw))
+    return frozenset(name for word in names if is_name(name := word.decode("ascii", "replace")))
 
 
 def newest_accessors(

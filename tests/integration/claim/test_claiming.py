@@ -381,6 +381,9 @@ def test_status_shows_who_holds_what(box: Box) -> None:
     assert "alice-status" in done.stdout
     assert done.stdout.rstrip().endswith("active")
     assert box.daypass("status", "--local").stdout == "nobody holds anything\n"
-    assert box.daypass("status", "--subject", "bob").stdout == "nobody holds anything\n"
+    assert "alice-status" in box.daypass("status", "--subject", "alice").stdout
+    unknown = box.daypass("status", "--subject", "bob")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there is no subject bob" in unknown.stderr
     [row] = json.loads(box.daypass("status", "--format", "json").stdout)
     assert (row["grant"], row["state"], row["access"]) == ("alice-status", "active", "read")

@@ -230,3 +230,11 @@ def test_an_open_emergency_that_cannot_be_read_does_not_hide_the_others(
     assert run.code == 5, run.said
     assert answers(run)[seen.id] == "noted"
     assert f"#{hidden.number} may begin" in run.said
+
+
+def test_an_id_that_a_run_is_to_act_on_alone_is_known_or_named(commands: Commands) -> None:
+    done = commands.town.apply("schedule", "--only", "before-ti")
+    assert done.code == 2, done.said
+    assert "main has no request and no grant of that id" in done.stderr
+    assert "did you mean `before-it`?" in done.stderr
+    assert commands.town.apply("schedule", "--only", "before-it").code == 0
