@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
+from daypass.cli.explain_refusal import REMEDY, explain_refusal, since
+from daypass.documents.nearby import suggestion
 from daypass.documents.repository import catalogue_of
 from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
@@ -65,6 +67,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
+def _rule_names() -> list[str]:
+    from daypass.documents.rules import RULES as DOCUMENT_RULES
+    from daypass.policy.rules import CONDITIONS, DESCRIBED
+
+    return [*DESCRIBED, *CONDITIONS, *DOCUMENT_RULES]
+
+
 def _rule(name: str) -> dict[str, str] | None:
     from daypass.documents.rules import RULES as DOCUMENT_RULES
     from daypass.policy.rules import CONDITIONS, DESCRIBED
@@ -100,12 +109,11 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
             _show_rule(_policy_rule(repository, head, what), form)
             return ExitCode.DONE
         if not is_name(what):
-            raise UsageError(f"{what!r} is neither an id nor a rule", remedy=_REMEDY)
+            raise UsageError(f"{what!r} is neither an id nor a rule", remedy=REMEDY)
         recorded = recorded_decision(repository, head, what)
         if recorded is None:
-            raise UsageError(
-                f"{what} is no rule, and no decision on it is recorded at HEAD", remedy=_REMEDY
-            )
+            return explain_refusal(repository, head, what, form, _rule_names())
+        then = since(repository, head, what, recorded.commit)
         policies = policies_at(repository, head if today else recorded.commit)
     decision = decide(recorded.facts, policies)
     notes = differences(recorded, decision, today=today)
@@ -117,18 +125,15 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
                 "input": recorded.facts.to_json(),
                 "decision": decision.to_json(),
                 "beforeTheMerge": recorded.beside,
+                "then": then.to_json() if then is not None else None,
                 "differences": notes,
             }
         )
     else:
         _show_decision(what, recorded, decision, policies, notes)
+        if then is not None:
+            output.say(f"  then      {then.text}")
     return ExitCode.EVIDENCE if notes and not today else ExitCode.DONE
-
-
-_REMEDY: Final = (
-    "Give the id of a request that was merged and decided, or the name of a rule as `validate` "
-    "and `plan` print it. What merging a request would do, `daypass plan` says."
-)
 
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:
@@ -138,7 +143,13 @@ def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, s
     rule = next((item for item in policy.rules if item.name == rule_name), None) if policy else None
     told = _rule(rule_name) if rule is None else None
     if policy is None or (rule is None and told is None):
-        raise UsageError(f"there is no rule {name} at HEAD", remedy=_REMEDY)
+        known = (
+            f"{each.name}/{item}"
+            for each in catalogue.policies.values()
+            for item in (*(rule.name for rule in each.rules), *_rule_names())
+        )
+        near = suggestion(name, known)
+        raise UsageError(f"there is no rule {name} at HEAD{near}", remedy=REMEDY)
     about = {"rule": name, "enforcement": str(policy.enforcement), "policy": policy.description}
     if rule is None:
         return {**(told or {}), **about}

@@ -1,4 +1,4 @@
-"""Replay: a recorded decision, made once more from what git holds.
+"""Replay: a recorded decision, made once more from what git holds; or what refused without one.
 
 The input stands in the grant's record, or in the message of the denial; the policies are those of
 the commit that recorded it. Whether that evidence is genuine, `ledger.verify` says.
@@ -7,16 +7,18 @@ the commit that recorded it. Whether that evidence is genuine, `ledger.verify` s
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DocumentError, PermanentError
+from daypass.errors import DocumentError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.counting_signers import counting_signers
-from daypass.ledger.history import is_signed
+from daypass.ledger.history import find_events, is_signed
 from daypass.ledger.trailers import parse_message
+from daypass.model.event import OF_PULL_REQUEST, EventKind
 from daypass.model.names import ALLOWED_SIGNERS_PATH, break_glass_path, grant_path, request_path
 from daypass.policy.compiled import compile_rules
 from daypass.policy.input import DecisionInput
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
     from daypass.ledger.allowed_signers import Signers
     from daypass.ledger.commitobject import RawCommit
     from daypass.model.decision import Decision
+    from daypass.model.event import Event
     from daypass.model.tree import TreeEntry
     from daypass.policy.compiled import CompiledPolicies
 
+_INPUT: Final = "    {"  # of a decision, in a message
+_REFUSES: Final = OF_PULL_REQUEST | {EventKind.DENIED, EventKind.LAPSED}
 _BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
 
 
@@ -62,11 +67,20 @@ class Recorded:
     signed: bool | None = None  # by a key of access/allowed_signers; None: there are none
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that ended a request before it came to a decision."""
+
+    event: Event
+    commit: str
+    why: tuple[str, ...]  # lines for people
+    signed: bool | None  # as of a decision
+
+
 def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | None:
     """The decision on that request; None if none is recorded up to `head`.
 
     Raises:
-        PermanentError: it was refused before it came to a decision.
         DocumentError: what is recorded cannot be read.
     """
     signers = counting_signers(library, head)
@@ -74,6 +88,31 @@ def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | 
     if found is None or signers is None:
         return found
     return replace(found, signed=_is_signed(library, found.commit, signers))
+
+
+def refusal_of(library: Library, head: str, grant_id: str) -> Refusal | None:
+    """What refused that request without a decision, by the newest such event up to `head`."""
+    signers = counting_signers(library, head)
+    for commit, event, text in _refusals(library, head, grant_id, signers):
+        if event.kind not in _REFUSES:
+            continue
+        _title, _blank, rest = text.rstrip("\n").partition("\n\n")
+        body = rest.rpartition("\n\n")[0]
+        why = tuple(line for line in body.split("\n") if line and not line.startswith(_INPUT))
+        signed = _is_signed(library, commit, signers) if signers is not None else None
+        return Refusal(event, commit, why, signed)
+    return None
+
+
+def unsigned(commit: str, *, signed: bool | None) -> list[str]:
+    """The note of what no key signed; none where it is signed, or where no keys are listed."""
+    if signed is not False:
+        return []
+    note = (
+        f"no key of {ALLOWED_SIGNERS_PATH} signed {commit[:12]}: anybody can have written what is "
+        "shown. Run `daypass audit verify`"
+    )
+    return [note]
 
 
 def policies_at(library: Library, commit: str) -> CompiledPolicies:
@@ -87,11 +126,7 @@ def differences(recorded: Recorded, decision: Decision, *, today: bool) -> list[
     notes = []
     if decision.input_digest != recorded.input_digest:
         notes.append("the recorded input is not the one whose digest was recorded")
-    if recorded.signed is False:
-        notes.append(
-            f"no key of {ALLOWED_SIGNERS_PATH} signed {recorded.commit[:12]}: anybody can have "
-            "written what is shown. Run `daypass audit verify`"
-        )
+    notes += unsigned(recorded.commit, signed=recorded.signed)
     if not today and not recorded.beside and str(decision.effect) != recorded.effect:
         notes.append(f"decided again it is {decision.effect}, and {recorded.effect} was recorded")
     if not today and decision.policy_digest != recorded.policy_digest:
@@ -134,25 +169,38 @@ def _granted(
 
 
 def _denied(library: Library, head: str, grant_id: str, signers: Signers | None) -> Recorded | None:
-    paths = [request_path(grant_id), break_glass_path(grant_id)]
-    for commit in _newest_first(library, head, paths, signers):
-        message = next(iter(library.walk(commit))).raw.partition(b"\n\n")[2]
-        event = parse_message(message)
-        if event is None or event.event.grant != grant_id:
-            continue
-        lines = [line for line in message.decode().split("\n") if line.startswith("    {")]
-        decided = event.event.first("Daypass-Decision")
+    for commit, event, text in _refusals(library, head, grant_id, signers):
+        lines = [line for line in text.split("\n") if line.startswith(_INPUT)]
+        decided = event.first("Daypass-Decision")
         if not lines or decided is None:
-            raise PermanentError(
-                f"{grant_id} was refused before it came to a decision",
-                remedy=f"`git show {commit[:12]}` says why.",
-            )
+            continue
         facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
-        policy_digest = event.event.first("Daypass-Policy") or ""
-        beside = next((line[2:] for line in message.decode().split("\n") if _BESIDE in line), "")
+        policy_digest = event.first("Daypass-Policy") or ""
+        beside = next((line[2:] for line in text.split("\n") if _BESIDE in line), "")
         effect, _space, input_digest = decided.partition(" ")
         return Recorded(facts, commit, input_digest, policy_digest, effect, beside)
     return None
+
+
+def _refusals(
+    library: Library, head: str, grant_id: str, signers: Signers | None
+) -> Iterator[tuple[str, Event, str]]:
+    """What refused that id, with its commit and message: what is signed first, the newest first.
+
+    A request that main never had leaves no trace in its tree: an emergency that was denied while
+    its pull request was open, or one that was closed. Its event alone tells of it.
+    """
+    paths = [request_path(grant_id), break_glass_path(grant_id)]
+    commits = _newest_first(library, head, paths, signers)
+    if signers is not None:
+        events = find_events(library.walk(head), signers, [grant_id])[grant_id]
+        commits = [*dict.fromkeys((*(event.commit for event in events), *commits))]
+    for commit in commits:
+        message = next(iter(library.walk(commit))).raw.partition(b"\n\n")[2]
+        with suppress(ValueError):  # somebody's words, made to look like an event's
+            found = parse_message(message)
+            if found is not None and found.event.grant == grant_id:
+                yield commit, found.event, message.decode("utf-8", "replace")
 
 
 def _read(value: Any, where: str) -> DecisionInput:
