@@ -142,5 +142,9 @@ class UnknownGrantError(ClaimError):
     """Main knows nothing of that id: no grant, no request, no event."""
 
 
+class UnfetchedGrantError(UnknownGrantError):
+    """The same of main as this clone last had it: main could not be fetched."""
+
+
 class SandboxError(PermanentError):
     """A server of the organisation in a box did not start or did not stop."""

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.cli.awaiting import add_wait
+from daypass.cli.main_at_hand import fault_of_documents, settings_to_end_by
 from daypass.errors import (
+    DaypassError,
     DeniedError,
+    DocumentError,
     EvidenceError,
     ExitCode,
     ForgeUnavailableError,
+    GitError,
     IndeterminateError,
+    UnfetchedGrantError,
+    UnknownGrantError,
 )
 from daypass.lifecycle.answers import Result, command_marker, plain, result_of
-from daypass.lifecycle.claim import Unproven, look_up, record_on_main
+from daypass.lifecycle.claim import (
+    Claimable,
+    Unproven,
+    look_up,
+    record_as_issued,
+    record_on_main,
+)
 from daypass.lifecycle.commands import Command, write_comment
 from daypass.lifecycle.messages import escape
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from daypass.adapters.git import GitRepository
-    from daypass.lifecycle.claim import Claimable
+    from daypass.model.grant import Grant
     from daypass.model.intent import IntentKind
     from daypass.model.pullrequest import Comment
     from daypass.model.settings import Settings
@@ -54,43 +65,73 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
 
     Raises what `look_up` raises.
     """
-    with _opened(arguments, fetch=fetch) as (repository, _here):
-        return look_up(arguments.grant, repository, arguments.fingerprint)
-
-
-def find_to_end(arguments: argparse.Namespace) -> Claimable | Unproven:
-    """The live grant, to ask for its end: by its record on main where the evidence does not hold.
-
-    An end must not wait until the evidence is mended: it opens no secret.
-
-    Raises what `look_up` raises.
-    """
-    with _opened(arguments, fetch=True) as (repository, here):
-        try:
-            return look_up(arguments.grant, repository, arguments.fingerprint)
-        except EvidenceError as error:
-            grant = record_on_main(arguments.grant, repository)
-            if grant is None:
-                raise
-            output.note(f"warning: {error.message}. {error.remedy}")
-            output.note(f"  The end of {grant.id} is asked for all the same")
-            return Unproven(grant, here)
-
-
-@contextmanager
-def _opened(
-    arguments: argparse.Namespace, *, fetch: bool
-) -> Iterator[tuple[GitRepository, Settings]]:
-    """The clone, and the settings of its work tree."""
     directory = wiring.directory_of(arguments.directory)
     here = wiring.read_settings(directory)
     with wiring.person_repository(directory, here) as repository:
         if fetch:
-            try:
-                repository.fetch()
-            except ForgeUnavailableError as error:
-                output.note(f"{error.message}: going by what this clone holds")
-        yield repository, here
+            _fetch(repository, ForgeUnavailableError)
+        return look_up(arguments.grant, repository, arguments.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class ToEnd:
+    """A grant whose end is asked for."""
+
+    claimable: Claimable | Unproven
+    whole: bool  # whether main was fetched, and its documents load where that was looked at
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the evidence of main as it is now says that this grant is live, and what it is.
+
+        Only then is it worth a question: an end must not wait until main is mended.
+        """
+        return self.whole and isinstance(self.claimable, Claimable)
+
+
+def find_to_end(arguments: argparse.Namespace, *, with_documents: bool = False) -> ToEnd:
+    """The live grant, to ask for its end: by its record on main where the evidence does not hold.
+
+    An end must not wait until the evidence, the settings or the clone are mended: it opens no
+    secret.
+
+    Raises what `look_up` raises.
+    """
+    directory = wiring.directory_of(arguments.directory)
+    here = settings_to_end_by(directory)
+    with wiring.person_repository(directory, here) as repository:
+        fetched = _fetch(repository, DaypassError)
+        try:
+            found = look_up(arguments.grant, repository, arguments.fingerprint)
+        except UnknownGrantError as error:
+            if fetched:
+                raise
+            raise UnfetchedGrantError(error.message, remedy=error.remedy) from None
+        except (EvidenceError, GitError, DocumentError) as error:
+            grant = _recorded(arguments.grant, repository)
+            if grant is None:
+                raise
+            output.note(f"warning: {error.message}. {error.remedy}")
+            output.note(f"  The end of {grant.id} is asked for all the same")
+            return ToEnd(Unproven(grant, here), fetched)
+        fault = fault_of_documents(repository, repository.head()) if with_documents else None
+        if fault is not None:
+            output.note(output.printable(f"warning: {fault}"))
+        return ToEnd(found, fetched and fault is None)
+
+
+def _recorded(grant_id: str, repository: GitRepository) -> Grant | None:
+    return record_on_main(grant_id, repository) or record_as_issued(grant_id, repository)
+
+
+def _fetch(repository: GitRepository, passed_over: type[DaypassError]) -> bool:
+    """Whether main was fetched; without it the clone serves as it is."""
+    try:
+        repository.fetch()
+    except passed_over as error:
+        output.note(f"{error.message}: going by what this clone holds")
+        return False
+    return True
 
 
 def ask(
@@ -106,8 +147,15 @@ def ask(
         DeniedError: daypass says that this is not this person's to say, or comes too late.
         IndeterminateError: it did not answer in time.
     """
+    if claimable.grant.is_offline and kind.ends:
+        # What was taken offline has no pull request to say it on.
+        return dispatch_end(arguments, claimable.settings, claimable.grant.id)
     if claimable.grant.is_offline:
-        return _dispatch(arguments, kind, claimable)
+        raise DeniedError(
+            f"{claimable.grant.id} was taken offline: nothing was delivered that could be "
+            "delivered again",
+            remedy="Take it anew, with `daypass break-glass`.",
+        )
     command = Command(kind, claimable.grant.id)
     return say(arguments, claimable.settings, claimable.grant.asked_in, command, reason)
 
@@ -147,23 +195,19 @@ def say(
     return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE
 
 
-def _dispatch(
-    arguments: argparse.Namespace, kind: IntentKind, claimable: Claimable | Unproven
-) -> ExitCode:
-    """Say it in a dispatched run: what was taken offline has no pull request to say it on."""
-    grant, settings = claimable.grant, claimable.settings
-    if not kind.ends:
-        raise DeniedError(
-            f"{grant.id} was taken offline: nothing was delivered that could be delivered again",
-            remedy="Take it anew, with `daypass break-glass`.",
-        )
+def dispatch_end(arguments: argparse.Namespace, settings: Settings, grant_id: str) -> ExitCode:
+    """Ask for an end in a dispatched run, which reads main for itself.
+
+    Raises:
+        ForgeRefusedError, ForgeUnavailableError: it could not be dispatched.
+    """
     with wiring.person_asking(settings) as asker:
-        asker.dispatch(COMMANDS_WORKFLOW, {"command": f"revoke {grant.id}"})
+        asker.dispatch(COMMANDS_WORKFLOW, {"command": f"revoke {grant_id}"})
     where = f"{settings.github.server_url}/{settings.github.full_name}/actions"
     if arguments.format == "json":
-        output.say_json({"grant": grant.id, "asked": where, "answer": None, "result": None})
+        output.say_json({"grant": grant_id, "asked": where, "answer": None, "result": None})
     else:
-        output.say(f"asked for the end of {grant.id}: the run of access-commands says what came")
+        output.say(f"asked for the end of {grant_id}: the run of access-commands says what came")
         output.note(where)
     return ExitCode.DONE
 

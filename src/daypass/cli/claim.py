@@ -129,7 +129,8 @@ def _speak(arguments: argparse.Namespace) -> ExitCode:
             remedy=f"Leave the rest out: `daypass claim {arguments.grant} --not-me`.",
         )
     if arguments.not_me:
-        return asking.ask(arguments, IntentKind.NOT_ME, asking.find_to_end(arguments))
+        found = asking.find_to_end(arguments)
+        return asking.ask(arguments, IntentKind.NOT_ME, found.claimable)
     claimable = asking.find(arguments)
     return ExitCode.DONE if say_claimed(claimable, write_was_me) else ExitCode.FAILED
 

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     known = _known_here(arguments)
     ended = known is not None and _end_own(arguments, known.grant.id, known.settings)
     try:
-        claimable = asking.find_to_end(arguments)
+        claimable = asking.find_to_end(arguments).claimable
     except UnknownGrantError:
         # Taken offline, and not written down yet.
         if ended or _end_unknown(arguments):

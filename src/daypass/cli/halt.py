@@ -1,22 +1,40 @@
-"""`daypass halt`: end many grants at once, in an emergency. For the owners of the foundation."""
+"""`daypass halt`: end many grants at once, in an emergency. For the owners of the foundation.
+
+It shows what main says that it ends. Where a person looks on it asks; a job, and anybody while main
+cannot be read, is not kept waiting: the run that obeys reads main for itself.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from daypass.cli import output, wiring
+from daypass.adapters.clock import machine_now
+from daypass.cli import confirmation, known_names, output, wiring
 from daypass.cli.asking import COMMANDS_WORKFLOW
+from daypass.cli.github_down import naming_the_operator
+from daypass.cli.main_at_hand import look_at_main, settings_to_end_by
 from daypass.errors import ExitCode
 from daypass.lifecycle.commands import Aim, halt_of
 from daypass.model.identity import IdentityType
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from daypass.cli.main_at_hand import MainAtHand
+    from daypass.lifecycle.commands import Halt
+    from daypass.model.settings import Settings
+
+_SHOWN = 20  # grants, before a question; --dry-run shows all
+_OF = {Aim.TYPE: "type", Aim.SUBJECT: "subject", Aim.RESOURCE: "resource"}
+_OPEN = "Emergencies that it is aimed at, and that are open, are refused too."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags: exactly one aim."""
     output.add_format(parser)
+    confirmation.add_arguments(parser)
     aim = parser.add_mutually_exclusive_group(required=True)
     aim.add_argument(
         "--type", choices=[str(item) for item in IdentityType], help="whose subjects are of a type"
@@ -26,12 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Dispatch access-commands with the word; its run checks whose word it is."""
+    """Dispatch access-commands with the word; its run checks who may say it.
+
+    Raises:
+        UsageError: neither main nor its history knows that subject or resource.
+        PermanentError: the person at the terminal did not say yes.
+    """
     aim = next(item for item in Aim if getattr(arguments, item) is not None)
     halt = halt_of(aim, getattr(arguments, aim))
-    settings = wiring.read_settings(wiring.directory_of(arguments.directory))
+    directory = wiring.directory_of(arguments.directory)
+    settings = settings_to_end_by(directory)
+    if arguments.dry_run:
+        _show_dry(arguments, halt, _look(directory, settings, halt))
+        return ExitCode.DONE
     with wiring.person_asking(settings) as asker:
-        asker.dispatch(COMMANDS_WORKFLOW, {"command": str(halt)})
+        main = _look(directory, settings, halt)
+        _show(halt, main, output.note, _SHOWN)
+        if not main.faults:
+            confirmation.confirm(arguments, f"Go on with {halt}?")
+        with naming_the_operator(main.aimed_at(halt)[0]):
+            asker.dispatch(COMMANDS_WORKFLOW, {"command": str(halt)})
     github = settings.github
     where = f"{github.server_url}/{github.full_name}/actions/workflows/{COMMANDS_WORKFLOW}"
     if arguments.format == "json":
@@ -40,3 +72,59 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         output.say(f"asked: {halt}")
         output.note(f"its run says what it ended: {where}; so does `daypass status`")
     return ExitCode.DONE
+
+
+def _look(directory: Path, settings: Settings, halt: Halt) -> MainAtHand:
+    """What main says now. Raises UsageError if it can be read, and does not know that name."""
+    with wiring.person_repository(directory, settings) as repository:
+        main = look_at_main(repository)
+        if halt.aim is not Aim.TYPE and main.head is not None and not main.faults:
+            aim = str(halt.aim)
+            held = {getattr(item, aim) for item in (*main.grants.values(), *main.waiting.values())}
+            known_names.demand_known(repository, main.head, aim, halt.name, also=held)
+    return main
+
+
+def _show(halt: Halt, main: MainAtHand, say: Callable[[str], None], most: int | None) -> None:
+    """What it ends, by main; and why that may not be all."""
+    now = machine_now()
+    grants, waiting = main.aimed_at(halt)
+    if grants:
+        say(f"{halt} ends {_counted(len(grants), 'live grant')}:")
+        for line in confirmation.ends_lines(grants[:most], now):
+            say(line)
+    if waiting:
+        say(f"{halt} refuses {_counted(len(waiting), 'request')} that main holds, not issued yet:")
+        for line in confirmation.refused_lines(waiting[:most]):
+            say(line)
+    over = max((len(items[most:]) for items in (grants, waiting) if most is not None), default=0)
+    if over:
+        say("  …and more: `--dry-run` shows all of them")
+    if not grants and not waiting:
+        say(f"{halt}: main has no live grant and no request of that {_OF[halt.aim]}")
+    say(_OPEN)
+    for fault in main.faults:
+        output.note(output.printable(f"warning: {fault}"))
+    if main.faults:
+        output.note("so this may not be all. The run of access-commands reads main for itself")
+
+
+def _show_dry(arguments: argparse.Namespace, halt: Halt, main: MainAtHand) -> None:
+    if arguments.format != "json":
+        _show(halt, main, output.say, None)
+        output.say("dry run: nothing was asked for")
+        return
+    grants, waiting = main.aimed_at(halt)
+    output.say_json(
+        {
+            "command": str(halt),
+            "dryRun": True,
+            "ends": confirmation.ends_json(grants),
+            "refuses": [asked.id for asked in waiting],
+            "unknown": main.faults,
+        }
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -13,7 +13,7 @@ from daypass.adapters.git.repository import GitRepository
 from daypass.cli.at_root import not_at_the_root
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
-from daypass.cli.settings_in_force import Ways, in_force, settings_at
+from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
 from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
 from daypass.model.names import SETTINGS_PATH
@@ -65,6 +65,12 @@ def read_settings(directory: Path) -> Settings:
             if other is None:
                 raise
             raise not_at_the_root(other) from None
+
+
+def newest_settings(directory: Path) -> Settings:
+    """The newest settings up to HEAD that load. Raises what HEAD's raise when none do."""
+    with _any_branch(directory) as repository:
+        return next(versions(repository, directory))
 
 
 def _any_branch(directory: Path) -> GitRepository:

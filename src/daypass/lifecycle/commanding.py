@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.errors import DaypassError
 from daypass.lifecycle.answers import Answer, Result, answer_body, command_marker, result_of
 from daypass.lifecycle.authority import Word, word_on, word_on_halt
-from daypass.lifecycle.commands import Aim, Command, Halt, read_comment
+from daypass.lifecycle.commands import Command, Halt, read_comment
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.ended_already import ended_already
 from daypass.lifecycle.ending_early import carry_out, end_many
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from daypass.lifecycle.standing import Desk, Main
-    from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import Comment
-    from daypass.model.request import AccessRequest
 
 # A run of apply that is under way can record a grant that a halt did not see: it looks again.
 _LOOKS: Final = 3
@@ -171,8 +169,8 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
         # First what is about to begin: a run that issues one of them ends it in its next pass.
         waiting = [
             name
-            for name, asked in waiting_requests(desk, main).items()
-            if name not in refused and _is_aimed_at(halt, asked, main.catalogue)
+            for name, asked in waiting_requests(desk.repository, main.head, main.grants).items()
+            if name not in refused and halt.is_aimed_at(asked, main.catalogue.identities)
         ]
         refused |= _refuse(desk, waiting, account_id, main)
         aimed = [
@@ -180,7 +178,7 @@ def _halt(desk: Desk, halt: Halt, account_id: int) -> tuple[Answer, ...]:
             for name, grant in sorted(main.grants.items())
             if name not in done
             and grant.not_after > main.now
-            and _is_aimed_at(halt, grant, main.catalogue)
+            and halt.is_aimed_at(grant, main.catalogue.identities)
         ]
         done |= {answer.grant_id or "": answer for answer in _end(desk, aimed, account_id, main)}
         emergencies, failed = _refuse_emergencies(desk, halt, account_id, main)
@@ -199,7 +197,11 @@ def _refuse_emergencies(
     except DaypassError as error:
         why = f"an emergency that is open may begin, for GitHub did not tell: {error.message}"
         return {}, (Answer(None, IntentKind.HALT, Result.REFUSED, why),)
-    aimed = [name for name, asked in waiting.items() if _is_aimed_at(halt, asked, main.catalogue)]
+    aimed = [
+        name
+        for name, asked in waiting.items()
+        if halt.is_aimed_at(asked, main.catalogue.identities)
+    ]
     failed = (
         f"the emergency of #{number} may begin, for what it asks for is not known: {error.message}"
         for number, error in unknown.items()
@@ -220,19 +222,6 @@ def _refuse(desk: Desk, names: Sequence[str], account_id: int, main: Main) -> di
         why = f"it could not be noted in Vault: {error.message}"
         return {name: Answer(name, kind, Result.REFUSED, why) for name in names}
     return {name: Answer(name, kind, Result.NOTED) for name in names}
-
-
-def _is_aimed_at(halt: Halt, grant: Grant | AccessRequest, catalogue: Catalogue) -> bool:
-    if halt.aim is Aim.RESOURCE:
-        return grant.resource == halt.name
-    if halt.aim is Aim.SUBJECT:
-        return grant.subject == halt.name
-    # Today's type or the one it was given as: who was renamed from an agent must not slip through.
-    today = catalogue.identities.get(grant.subject)
-    then = grant.decision_input.get("subject") if isinstance(grant, Grant) else None
-    return (today is not None and today.type == halt.name) or (
-        isinstance(then, dict) and then.get("type") == halt.name
-    )
 
 
 def _end(desk: Desk, aimed: Sequence[Grant], account_id: int, main: Main) -> Iterator[Answer]:

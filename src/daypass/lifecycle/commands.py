@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import UsageError
+from daypass.model.grant import Grant
 from daypass.model.identity import IdentityType
 from daypass.model.intent import IntentKind, Usage
 from daypass.model.names import NAME_PATTERN, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daypass.model.identity import Identity
+    from daypass.model.request import AccessRequest
 
 # The whole first line. `\Z` is `fullmatch`'s; a line ends with a line feed and with nothing else
 # that Unicode calls one, so that nobody sees one line where this sees two.
@@ -60,6 +67,20 @@ class Halt:
 
     def __str__(self) -> str:
         return f"halt --{self.aim} {self.name}"
+
+    def is_aimed_at(self, item: Grant | AccessRequest, identities: Mapping[str, Identity]) -> bool:
+        """Whether it ends that grant, or refuses that request, by the identities of today."""
+        if self.aim is Aim.RESOURCE:
+            return item.resource == self.name
+        if self.aim is Aim.SUBJECT:
+            return item.subject == self.name
+        # Today's type or the one it was given as: who was renamed from an agent must not slip
+        # through.
+        today = identities.get(item.subject)
+        then = item.decision_input.get("subject") if isinstance(item, Grant) else None
+        return (today is not None and today.type == self.name) or (
+            isinstance(then, dict) and then.get("type") == self.name
+        )
 
 
 def read_comment(body: str) -> Command | None:

@@ -17,7 +17,7 @@ from daypass.model.grant import LANES, Grant
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.ports import Forge, Issuer, Registry, Repository
@@ -64,19 +64,21 @@ def look(desk: Desk, only: str | None = None) -> Main:
     )
 
 
-def waiting_requests(desk: Desk, main: Main) -> dict[str, AccessRequest]:
+def waiting_requests(
+    repository: Repository, head: str, granted: Container[str]
+) -> dict[str, AccessRequest]:
     """What is merged and has no grant yet, by id. What cannot be read is refused anyway."""
     found = {}
     for folder, lane in LANES.items():
         entries = {
             name: entry
-            for entry in desk.repository.entries(main.head, folder)
+            for entry in repository.entries(head, folder)
             if entry.path == f"{folder}/{(name := PurePosixPath(entry.path).stem)}.yaml"
             and is_name(name)
-            and name not in main.grants
+            and name not in granted
             and entry.is_file
         }
-        contents = desk.repository.blobs(sorted({entry.blob for entry in entries.values()}))
+        contents = repository.blobs(sorted({entry.blob for entry in entries.values()}))
         for name, entry in entries.items():
             with suppress(DocumentError):
                 found[name] = load_asked(entry.path, contents[entry.blob], lane)

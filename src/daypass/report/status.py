@@ -83,8 +83,8 @@ class Holding:
             grant.subject,
             grant.resource,
             grant.access,
-            _minute(grant.not_before),
-            _minute(grant.not_after),
+            minute(grant.not_before),
+            minute(grant.not_after),
             time_left(self.left),
             self.state_text,
         )
@@ -144,7 +144,7 @@ class Awaited:
         asked = self.request
         what = f"{asked.id}: {asked.subject}, {asked.access} on {asked.resource}, {asked.duration}"
         if self.state == "scheduled" and asked.not_before is not None:
-            return f"scheduled for {_minute(asked.not_before)}  {what}"
+            return f"scheduled for {minute(asked.not_before)}  {what}"
         return f"waiting for the next run  {what}"
 
 
@@ -180,11 +180,11 @@ def render_owed(
         where = f"{item.incident}, pull request #{item.pull_request}"
         if item.is_overdue(now):
             yield alarm(
-                f"review overdue since {_minute(item.due)}  {what} ({where}): "
+                f"review overdue since {minute(item.due)}  {what} ({where}): "
                 f"{item.subject} receives nothing until it is given"
             )
         else:
-            yield f"review due until {_minute(item.due)}  {what} ({where})"
+            yield f"review due until {minute(item.due)}  {what} ({where})"
 
 
 def time_left(seconds: float) -> str:
@@ -199,6 +199,6 @@ def time_left(seconds: float) -> str:
     return f"{whole // _MINUTE}m" if whole >= _MINUTE else f"{whole}s"
 
 
-def _minute(instant: Instant) -> str:
+def minute(instant: Instant) -> str:
     """`2026-11-22 10:15Z`: seconds are in the JSON."""
     return f"{str(instant)[:16].replace('T', ' ')}Z"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from command_runs import grant_all
 
-from support import acting
+from support import acting, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,12 @@ def watched(commands: Commands) -> Iterator[Commands]:
 
 def say(commands: Commands, who: str, *words: str, **more: str) -> Done:
     return acting.daypass(commands.box.person(who), *words, **more)
+
+
+def asked(commands: Commands) -> tuple[int, int]:
+    """How many comments and dispatched runs there are."""
+    repository = commands.box.repository
+    return len(repository.comments), len(repository.dispatches)
 
 
 def token_file(commands: Commands, who: str, name: str) -> Path:
@@ -149,15 +155,19 @@ def test_an_end_is_asked_for_where_the_evidence_does_not_hold(
         (("halt", "--type", "robots"), 2),
         (("halt", "--subject", "../x"), 2),
         (("halt", "--subject", "alice", "--resource", "orders-db"), 2),
+        (("halt", "--subject", "nobody"), 2),
+        (("halt", "--subject", "alise", "--yes"), 2),
+        (("halt", "--resource", "order-db"), 2),
+        (("revoke", "v-hald", "--yes"), 1),
     ],
 )
 def test_words_that_cannot_be_meant_ask_for_nothing(
     words: tuple[str, ...], code: int, commands: Commands, granted: dict[str, Asked]
 ) -> None:
-    before = len(commands.box.repository.comments)
+    before = asked(commands)
     done = say(commands, "alice", *words)
     assert done.code == code, done.said
-    assert len(commands.box.repository.comments) == before
+    assert asked(commands) == before
     assert granted
 
 
@@ -167,6 +177,93 @@ def test_a_person_without_a_token_is_told_how_to_get_one(
     done = say(commands, "alice", "halt", "--type", "agent", GH_TOKEN="", GITHUB_TOKEN="")
     assert done.code == 1
     assert "gh auth login" in done.stderr
+    assert granted
+
+
+HALT = ("halt", "--subject", "alice")
+REVOKE = ("revoke", "v-halt", "--wait", "0")
+
+
+@pytest.mark.parametrize(("who", "words"), [("carol", HALT), ("bob", REVOKE)])
+@pytest.mark.parametrize("keys", [b"\n", terminal.END_OF_INPUT, terminal.INTERRUPT])
+def test_at_a_terminal_nothing_but_yes_ends_what_is_shown(
+    commands: Commands, granted: dict[str, Asked], who: str, words: tuple[str, ...], keys: bytes
+) -> None:
+    before = asked(commands)
+    done = terminal.type_daypass(commands.box.person(who), *words, keys=keys)
+    assert done.code == (130 if keys == terminal.INTERRUPT else 1), done.said
+    assert "v-halt\n    alice: read on orders-db, until 20" in done.said
+    assert "[y/N]" in done.said
+    assert asked(commands) == before
+    assert granted
+
+
+@pytest.mark.parametrize(("who", "words"), [("carol", HALT), ("bob", REVOKE)])
+def test_a_dry_run_shows_and_asks_for_nothing(
+    commands: Commands, granted: dict[str, Asked], who: str, words: tuple[str, ...]
+) -> None:
+    before = asked(commands)
+    done = say(commands, who, *words, "--dry-run", GH_TOKEN="")
+    assert done.code == 0, done.said
+    assert "v-halt\n    alice: read on orders-db, until 20" in done.stdout
+    found = say(commands, who, *words, "--dry-run", "--format", "json").json()
+    assert "v-halt" in {item["grant"] for item in found["ends"]}
+    assert asked(commands) == before
+    assert commands.town.live_tokens("v-halt")
+    assert granted
+
+
+@pytest.mark.parametrize(("who", "words"), [("carol", HALT), ("bob", REVOKE)])
+def test_yes_at_a_terminal_asks_and_so_does_a_job_at_once(
+    commands: Commands, granted: dict[str, Asked], who: str, words: tuple[str, ...]
+) -> None:
+    before = sum(asked(commands))
+    done = terminal.type_daypass(commands.box.person(who), *words, keys=b"y\n")
+    assert done.code == 0, done.said
+    assert sum(asked(commands)) == before + 1
+    piped = say(commands, who, *words)
+    assert piped.code == 0, piped.said
+    assert "[y/N]" not in piped.said
+    assert "v-halt\n    alice: read on orders-db, until 20" in piped.stderr
+    assert sum(asked(commands)) == before + 2
+    assert granted
+
+
+def test_while_main_cannot_be_read_nobody_is_asked(
+    commands: Commands, granted: dict[str, Asked], tmp_path: Path
+) -> None:
+    """Documents, settings, the record itself, or the remote: an emergency stop acts on each."""
+    carol = commands.box.person("carol")
+    carol.git("pull", "-q", "--ff-only")
+    origin = carol.git("remote", "get-url", "origin").strip()
+    spoilt = (
+        (("access/identities/dave.yaml",), (HALT, REVOKE)),
+        (("access/daypass.yaml", "access/grants/v-halt.json"), (HALT, REVOKE)),
+        ((), (("revoke", "newer-than-the-clone", "--wait", "0"),)),
+    )
+    try:
+        for number, (paths, all_words) in enumerate(spoilt):
+            remote = str(tmp_path / f"{number}.git")
+            carol.git("remote", "set-url", "origin", remote)
+            if paths:  # else there is nothing there
+                for path in paths:
+                    (carol.clone / path).write_text("nonsense: [")
+                carol.git("commit", "-q", "-a", "-m", "Spoil it")
+                carol.git("init", "-q", "--bare", remote)
+                carol.git("push", "-q", "origin", "HEAD:main")
+            for words in all_words:
+                count = sum(asked(commands))
+                done = terminal.type_daypass(carol, *words)
+                assert done.code == 0, done.said
+                assert "warning: " in done.said
+                assert sum(asked(commands)) == count + 1, words
+        assert commands.box.repository.dispatches[-1].inputs == {
+            "command": "revoke newer-than-the-clone"
+        }
+    finally:
+        carol.git("remote", "set-url", "origin", origin)
+        carol.git("fetch", "-q")
+        carol.git("reset", "-q", "--hard", "origin/main")
     assert granted
 
 
