@@ -164,6 +164,19 @@ def test_it_is_refused_before_it_is_merged(
     assert not town.is_owed(taken)
 
 
+def test_what_was_refused_before_its_merge_is_explained(town: Village) -> None:
+    """Its request is nowhere on main: its event is."""
+    auditor = town.box.person("dave")
+    auditor.git("pull", "-q", "--ff-only")
+    told = acting.daypass(auditor, "explain", "no-policy")
+    assert told.code == 0, told.said
+    assert "deny at" in told.stdout
+    assert "no permit policy that is in force is about this request" in told.stdout
+    missing = acting.daypass(auditor, "explain", "no-polcy")
+    assert missing.code == 2
+    assert "did you mean `no-policy`?" in missing.stderr
+
+
 def test_a_pull_request_that_mixes_lanes_is_turned_away(town: Village) -> None:
     beside = {"routine": request("beside"), "policy": {"access/policies/x.yaml": b"x"}}
     for name, files in beside.items():
@@ -245,6 +258,13 @@ def test_an_id_is_used_once_in_either_lane(town: Village) -> None:
 def owed(town: Village) -> Emergency:
     """One that is over, and not reviewed; carol was too early."""
     taken = town.granted("bob")
+    said = len(taken.who.comments(taken.number))
+    early = town.review(taken, "carol")
+    assert early.code == 4
+    ends = town.record(taken.id)["notAfter"]
+    assert f"a review counts from {ends} on" in early.stderr
+    assert early.stdout == ""
+    assert len(taken.who.comments(taken.number)) == said
     town.box.person("carol").comment(taken.number, f"/review {taken.id}\n\nLooks fine already")
     town.end(taken)
     return taken

@@ -116,6 +116,13 @@ def alices(town: Island) -> Taken:
     try:
         with pytest.raises(SandboxError):
             town.box.person("alice").api("GET", "/user")
+        asked = ("break-glass", "orders-db", "read", *SAID, "--duration", "20m")
+        down = acting.daypass(town.box.person("alice"), *asked)
+        assert down.code == 1
+        assert (
+            "daypass break-glass --offline orders-db read --incident INC-7 --reason 'Checkout is "
+            "down — and GitHub' --duration 20m -- COMMAND" in down.stderr
+        )
         return town.seize("alice")
     finally:
         town.join()

@@ -9,6 +9,7 @@ from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
 from daypass.cli import offline, output, proposing, wiring
+from daypass.cli.github_down import naming_the_way
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
-    with wiring.person_asking(settings) as asker:
+    with naming_the_way(settings, asked), wiring.person_asking(settings) as asker:
         myself = asker.myself()
         catalogue, head = proposing.main_of(directory, settings)
         subject = proposing.identity_of(myself, catalogue, _NO_IDENTITY)

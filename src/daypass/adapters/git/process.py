@@ -116,7 +116,9 @@ class Git:
         settings: Sequence[tuple[str, str]] = (),
         lazy: bool = True,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run to the end and return what happened. Raises GitError if it cannot run or hangs.
+        """Run to the end and return what happened.
+
+        Raises GitError if it cannot run, ForgeUnavailableError if the remote keeps it waiting.
 
         In a partial clone git fetches what it misses, one by one, unless it is not to be `lazy`
         (which git heeds from 2.39.4 on).
@@ -134,7 +136,7 @@ class Git:
         except FileNotFoundError as error:
             raise _not_installed() from error
         except subprocess.TimeoutExpired as error:
-            raise GitError(
+            raise ForgeUnavailableError(
                 f"`git {words[0]}` did not end within {_TIMEOUT_SECONDS} s",
                 remedy="Check the connection to the remote, then run the command again.",
             ) from error
