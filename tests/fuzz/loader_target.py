@@ -14,6 +14,7 @@ from daypass.documents.document import read_document
 from daypass.documents.finding import Finding
 from daypass.documents.records import load_grant
 from daypass.errors import DocumentError
+from daypass.model.visible import is_visible
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -74,7 +75,9 @@ def _check(error: DocumentError, path: str) -> None:
         assert finding.path == path
         assert finding.message
         assert finding.remedy
-        assert finding.message.isprintable(), "an error carries a character that nobody can see"
+        assert all(map(is_visible, finding.message)), (
+            "an error carries a character that nobody can see"
+        )
 
 
 def _hang(_: int, __: FrameType | None) -> NoReturn:

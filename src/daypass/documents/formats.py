@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.visible import as_escape, shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -118,9 +120,7 @@ def _escaped(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    return "".join(
-        char if char == "\n" or char.isprintable() else f"\\u{ord(char):04x}" for char in text
-    )
+    return shown(text, as_escape)
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,12 +7,13 @@ import unicodedata
 from typing import Final
 
 from daypass.documents.finding import Finding, document_error
+from daypass.model.visible import HIDDEN, is_visible
 
 MAX_BYTES: Final = 16 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _PLAIN_ASCII: Final = b"\n" + bytes(range(0x20, 0x7F))
-# They show nothing, or nothing of their own, though Unicode calls them printable: fillers, blanks,
-# joiners and variation selectors (in which whole sentences can be hidden).
+# They show nothing, or nothing of their own, though Unicode counts them as letters and marks:
+# fillers, blanks, joiners and variation selectors (in which whole sentences can be hidden).
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
@@ -78,13 +79,12 @@ def _decode_utf8(data: bytes, path: str) -> str:
 
 def unseen(text: str) -> tuple[int, str] | None:
     """The index of the first character that a reader cannot see, and its name; None if all show."""
-    hidden = _UNSEEN.search(text)
-    if hidden is None and text.replace("\n", "").isprintable():
+    if _UNSEEN.search(text) is None and HIDDEN.search(text.replace("\n", "")) is None:
         return None
     index, char = next(
         (index, char)
         for index, char in enumerate(text)
-        if char != "\n" and (not char.isprintable() or _UNSEEN.match(char))
+        if char != "\n" and (not is_visible(char) or _UNSEEN.match(char))
     )
     return index, f"U+{ord(char):04X} {unicodedata.name(char, _control_name(char))}"
 

@@ -6,6 +6,8 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.model.visible import HIDDEN
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,10 +26,7 @@ _TYPES: Final = {
 def shown(value: Any) -> str:
     """A value in backticks, cut to what fits a line; what nobody can see is shown as its escape."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if not text.isprintable():
-        text = "".join(
-            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-        )
+    text = HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     return f"`{text[:_LONGEST]}…`" if len(text) > _LONGEST else f"`{text}`"
 
 

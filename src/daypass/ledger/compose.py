@@ -16,6 +16,7 @@ from daypass.ledger.trailers import (
     parse_message,
     trailer_lines,
 )
+from daypass.model.visible import as_escape, shown
 
 if TYPE_CHECKING:
     from daypass.model.event import Event
@@ -73,11 +74,9 @@ def reverted_commit(message: bytes) -> str | None:
 
 def safe_text(text: str) -> str:
     """Text with every character that does not print written as an escape; line feeds stay."""
-    return "".join(
-        char
-        if char == "\n" or char.isprintable()
-        else (f"\\x{ord(char):02x}" if ord(char) < 0x80 else f"\\u{ord(char):04x}")  # noqa: PLR2004  -- ASCII
-        for char in text.replace("\r\n", "\n")
+    return shown(
+        text.replace("\r\n", "\n"),
+        lambda char: f"\\x{ord(char):02x}" if char.isascii() else as_escape(char),
     )
 
 

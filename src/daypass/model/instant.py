@@ -13,9 +13,11 @@ from functools import lru_cache, total_ordering
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
+# Of `fromisoformat` each release of Python accepts more: an hour 24, offsets of 99 minutes.
+_CLOCK: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}:[0-5][0-9])(?:\.([0-9]{{1,9}}))?"
+    rf"(Z|[+-]{_CLOCK})"
 )
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 # The end of the year 9999 in UTC: nothing later can be written down again as it was read.

@@ -37,3 +37,20 @@ def test_what_can_be_read_comes_back_as_it_was(text: str) -> None:
     except ValueError:
         return
     assert Instant.parse(str(instant)) == instant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23T24:00:00Z",
+        "2026-11-23T23:60:00Z",
+        "2026-11-23T23:59:60Z",
+        "2026-11-23T10:00:00+24:00",
+        "2026-11-23T10:00:00+00:60",
+        "2026-11-23T10:00:00-01:99",
+        "\u0662026-11-23T10:00:00Z",
+    ],
+)
+def test_no_release_of_python_decides_what_a_time_is(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an RFC 3339 time"):
+        Instant.parse(text)

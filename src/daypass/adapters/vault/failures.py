@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import requests.exceptions
 
 from daypass.errors import DaypassError, VaultRefusedError, VaultUnavailableError
+from daypass.model.visible import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,5 +120,5 @@ def _unavailable(
 def quoted(texts: Sequence[str]) -> str:
     """Vault's own words on one line, bounded, without control characters."""
     line = "; ".join(" ".join(text.split()) for text in texts)
-    plain = "".join(char if char.isprintable() else "?" for char in line)
+    plain = HIDDEN.sub("?", line)
     return plain if len(plain) <= _QUOTE_LIMIT else plain[: _QUOTE_LIMIT - 1] + "…"
