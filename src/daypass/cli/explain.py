@@ -7,6 +7,7 @@ says.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
@@ -15,8 +16,10 @@ from daypass.documents.nearby import suggestion
 from daypass.documents.repository import catalogue_of
 from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
+from daypass.model.instant import Instant
 from daypass.model.names import is_name
 from daypass.policy.decide import decide, describe_requirements
+from daypass.policy.zone import with_zones, zones_facts
 from daypass.report.replay import differences, policies_at, recorded_decision
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from daypass.adapters.git.repository import GitRepository
     from daypass.model.decision import Decision
     from daypass.policy.decide import CompiledPolicies
+    from daypass.policy.input import DecisionInput
     from daypass.report.replay import Recorded
 
 _MARKS: Final = {
@@ -115,7 +119,7 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
             return explain_refusal(repository, head, what, form, _rule_names())
         then = since(repository, head, what, recorded.commit)
         policies = policies_at(repository, head if today else recorded.commit)
-    decision = decide(recorded.facts, policies)
+    decision = _decide(recorded.facts, policies) if today else decide(recorded.facts, policies)
     notes = differences(recorded, decision, today=today)
     if form == "json":
         output.say_json(
@@ -134,6 +138,13 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
         if then is not None:
             output.say(f"  then      {then.text}")
     return ExitCode.EVIDENCE if notes and not today else ExitCode.DONE
+
+
+def _decide(facts: DecisionInput, policies: CompiledPolicies) -> Decision:
+    """Decide what was recorded by other policies, with the time zones that those name."""
+    ruling = (item.policy for item in policies.policies)
+    zones = with_zones(facts.zones, zones_facts(ruling, Instant.parse(facts.now)))
+    return decide(replace(facts, zones=zones), policies, recorded=facts.to_json())
 
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from daypass.model.names import ALLOWED_SIGNERS_PATH, KEEPS, SETTINGS_PATH, Kind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from daypass.adapters.result_cache import NoCache, ResultCache
     from daypass.documents.document import Document
@@ -268,23 +268,28 @@ def _examine(document: Document) -> list[Problem]:
         )
         for name, why in check_expressions(policy)
     ]
-    zone = policy.limits.times and _zone_problem(policy.limits.times.time_zone)
-    if zone:
-        problems.append(
-            Problem(
-                ("spec", "limits", "times", "timeZone"),
-                "policy-time-zone",
-                zone,
-                "Write a name of the IANA database, such as Europe/Zurich.",
-            )
-        )
-    return problems
+    return [*problems, *_of_zones(policy)]
 
 
-def _zone_problem(name: str) -> str:
-    from daypass.policy.zone import zone_problem
+def _of_zones(policy: AccessPolicy) -> Iterator[Problem]:
+    """Time zones that the database does not know: it is the same wherever daypass is installed."""
+    from daypass.model.zone_database import database_version
+    from daypass.policy.expression_zones import zones_named
+    from daypass.policy.zone import zone_error, zone_problem
 
-    return zone_problem(name)
+    named: list[tuple[tuple[str | int, ...], str]] = []
+    if policy.limits.times is not None:
+        named.append((("spec", "limits", "times", "timeZone"), policy.limits.times.time_zone))
+    for index, rule in enumerate(policy.rules):
+        names = sorted(zones_named(rule.expression))
+        named.extend((("spec", "rules", index, "expression"), name) for name in names)
+    if named and not database_version():
+        raise zone_error(sorted({name for _, name in named}))  # no fault of the documents
+    for place, name in named:
+        problem = zone_problem(name)
+        if problem:
+            remedy = "Write a name of the IANA database, such as Europe/Zurich."
+            yield Problem(place, "policy-time-zone", problem, remedy)
 
 
 def _chosen(tree: WorkTree, paths: Sequence[str]) -> Callable[[str], bool]:

@@ -224,7 +224,8 @@ VALUE_RULES: Final = (
     ),
     Rule(
         "policy-time-zone",
-        "A time zone exists: hours in an unknown one are never now.",
+        "A time zone is one of the database that daypass is installed with, the Python package "
+        "tzdata: what depends on another is never decided.",
         "timeZone: Europe/Zurich",
         "timeZone: Europe/Zurik",
     ),

@@ -11,6 +11,7 @@ from daypass.policy.approvers import asked_for
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.strictest import strictest
+from daypass.policy.zone import unknown_zones, zone_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,9 @@ def decide_merged(
         head: main's documents.
         base: those of the commit before the merge; None when they are the same.
         around: what a run knows at the moment of the decision, by those documents.
+
+    Raises:
+        PermanentError: it rests on a time zone that this installation does not know: it waits.
     """
     now = _by(head, asked, pull_request, around)
     if base is None:
@@ -98,10 +102,14 @@ def _by(
         else None
     )
     facts = build_input(asked, ruling.catalogue, count, surroundings)
+    decision = decide(facts, ruling.policies)
+    missing = unknown_zones(decision, facts, ruling.policies)
+    if missing:
+        raise zone_error(missing)
     needs = describe_requirements(facts, ruling.policies)
     wanted = {item.review_id for item in asked_for(facts, needs)}
     return Decided(
         facts,
-        decide(facts, ruling.policies),
+        decision,
         tuple(item for item in (count.counted if count else ()) if item.review_id in wanted),
     )

@@ -24,6 +24,7 @@ from daypass.policy.rules import BUILT_IN
 from daypass.policy.rules.renewal import RENEWAL
 from daypass.policy.rules.target import NOT_FAR_AHEAD, too_far_ahead
 from daypass.policy.verdict import words
+from daypass.policy.zone import missing_zones
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from daypass.policy.approvals import ApprovalCount, RefusedReview
     from daypass.policy.approvers import Need
     from daypass.policy.bounds import Bound
+    from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
     from daypass.policy.input import DecisionInput
 
@@ -142,7 +144,8 @@ def forecast(
     decision = decide(facts, policies)
     needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
-    unknown = tuple(item for item in against if _is_unknown(item, pull_request, inquiry, facts))
+    told = (pull_request, inquiry, facts, policies)
+    unknown = tuple(item for item in against if _is_unknown(item, *told))
     hopeless = _hopeless(facts, decision, count)
     if count is not None and count.fault_may_pass:
         unknown += tuple(item for item in decision.reasons if item.rule == _PROVABLE)
@@ -296,16 +299,21 @@ def _untimely(request: AccessRequest, now: Instant) -> Iterator[RuleOutcome]:
 
 
 def _is_unknown(
-    item: RuleOutcome, pull_request: PullRequest | None, inquiry: Inquiry, facts: DecisionInput
+    item: RuleOutcome,
+    pull_request: PullRequest | None,
+    inquiry: Inquiry,
+    facts: DecisionInput,
+    policies: CompiledPolicies,
 ) -> bool:
     """Whether it rests on an answer that was not asked for here, and will be at the merge.
 
-    A grant that has ended is found in the evidence, which is read when its renewal is decided.
+    A grant that has ended is found in the evidence, which is read when its renewal is decided. For
+    a time zone that is not known here the request waits.
     """
     if item.effect is not Effect.INDETERMINATE:
         return False
     unasked = pull_request is None or (inquiry.reader is None and bool(facts.context))
-    return unasked or item.rule == RENEWAL
+    return unasked or item.rule == RENEWAL or bool(missing_zones(item, facts, policies))
 
 
 def _what(request: AccessRequest, catalogue: Catalogue, decision: Decision) -> str:

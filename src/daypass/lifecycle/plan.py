@@ -52,6 +52,7 @@ class Judged:
     policy_digest: str
     decision_input: str  # canonical JSON
     why: tuple[str, ...]
+    zones: tuple[str, ...] = ()  # time zones that this installation does not know: it cannot end
 
 
 @dataclass(frozen=True, slots=True)

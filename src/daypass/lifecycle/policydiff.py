@@ -31,6 +31,7 @@ from daypass.policy.gather import context_facts, exceptions_facts, resource_fact
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
 from daypass.policy.verdict import words
+from daypass.policy.zone import with_zones, zones_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -191,6 +192,7 @@ class _Side:
                 resource=resource_facts(resource, facts.request.access) if resource else None,
                 subject=subject if identity is not None else None,
                 context=context_facts(around, catalogue),
+                zones=with_zones(facts.zones, zones_facts(catalogue.policies.values(), around.now)),
                 exceptions=_as_if_begun(exceptions_facts(excepted, catalogue), facts)
                 if asked.lane == Lane.ROUTINE
                 else (),
@@ -247,6 +249,7 @@ def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
                 request=replace(facts.request, issued_at=str(grant.not_before)),
                 history=HistoryFacts(Status.KNOWN),
                 rests_on=grant.exceptions,
+                zones={},  # those of its issue: they may have changed since
             )
         yield _Recorded(grant.id, "live", None, facts)
 

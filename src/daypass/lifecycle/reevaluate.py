@@ -20,6 +20,7 @@ from daypass.model.resource import Sensitivity
 from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.live import LiveInputs
+from daypass.policy.zone import unknown_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,6 +100,8 @@ def reevaluate(
         since = standing[grant.id] = doubts.get(grant.id, str(world.now))
         why = "; ".join(judged.why)
         alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {why}"
+        if judged.zones:
+            continue  # a fault of this installation, which it does not outlive
         if world.now.since(Instant.parse(since)) >= _grace(grant, catalogue):
             ends.append(_end(world, grant, judged, Reason.UNKNOWN_CONTEXT))
     return Reevaluation(tuple(ends), standing, alarms)
@@ -110,9 +113,9 @@ def _strictest(
     """The hardest word on a grant, and the catalogue that it comes from; None when all permit it.
 
     An offboarding comes before any other denial, and a denial before what cannot be known. Of two
-    doubts the one with the shorter grace counts.
+    doubts the one with the shorter grace counts; one that waits for a time zone has none.
     """
-    found: list[tuple[tuple[bool, bool, int], Catalogue, Judged]] = []
+    found: list[tuple[tuple[bool, bool, bool, int], Catalogue, Judged]] = []
     for base in bases:
         context = inquiry.about(grant, base.catalogue, world.now)
         judged = _judge(grant, base.inputs, context, base.policies)
@@ -120,6 +123,7 @@ def _strictest(
             order = (
                 judged.effect != Effect.DENY,
                 _reason(grant, base.catalogue) is not Reason.OFFBOARDED,
+                bool(judged.zones),
                 _grace(grant, base.catalogue),
             )
             found.append((order, base.catalogue, judged))
@@ -150,6 +154,7 @@ def _judge(
         decision.policy_digest,
         canonical_json(facts.to_json()).decode(),
         tuple(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons),
+        unknown_zones(decision, facts, policies),
     )
 
 

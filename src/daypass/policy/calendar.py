@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from daypass.model.instant import Instant
 from daypass.model.policy import DAYS
 from daypass.policy.facts import Status
 from daypass.policy.match import counts_past_grant
 from daypass.policy.verdict import Verdict, failed, passed, unknown, words
-from daypass.policy.zone import zone_problem
+from daypass.policy.zone import offset_in, zone_problem
 
 if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy, Freeze, RollingWindow, Times
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
 
 def within_times(times: Times, facts: DecisionInput) -> Verdict:
     """Whether now is within the hours and days at which access may be issued."""
-    problem = zone_problem(times.time_zone)
-    if problem:
-        return unknown(problem)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=Instant.parse(facts.now).seconds)
-    local = moment.astimezone(ZoneInfo(times.time_zone))
+    offset = offset_in(facts, times.time_zone)
+    if offset is None:
+        why = zone_problem(times.time_zone)
+        return unknown(why or f"the input holds no offset of {times.time_zone}")
+    seconds = Instant.parse(facts.now).seconds + offset
+    local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     minute, today = local.hour * 60 + local.minute, DAYS[local.weekday()]
     yesterday = DAYS[(local.weekday() - 1) % 7]
     if times.start < times.end:

@@ -15,6 +15,7 @@ from daypass.policy.approvers import judge, stage_needs
 from daypass.policy.expressions import ExpressionError, activation, passes
 from daypass.policy.facts import Stage, Status
 from daypass.policy.verdict import Verdict, failed, passed, unknown
+from daypass.policy.zone import offset_in, zone_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -159,6 +160,9 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
         return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
     if expression.reads_approvals and not variables.approvals_known:
         return "approvals are not known here"
+    for name in sorted(expression.zones):
+        if offset_in(facts, name) is None:
+            return zone_problem(name) or f"the input holds no offset of {name}"
     if not expression.context_names:
         return None
     strict = facts.resource is None or Sensitivity(facts.resource.sensitivity).pins_recipients

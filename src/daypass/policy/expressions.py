@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 from cel_expr_python import cel
 
 from daypass.model.instant import NANOSECONDS, Instant
+from daypass.model.visible import HIDDEN
+from daypass.policy.expression_zones import LOCAL, NOW, ZONES, localised
+from daypass.policy.zone import offset_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +63,7 @@ class Expression:
     context_names: frozenset[str]
     reads_groups: bool
     reads_approvals: bool
+    zones: frozenset[str] = frozenset()  # that it names
 
     def tolerates(self, name: str) -> bool:
         """Whether it says itself what it does while that context is unknown, not in a remark."""
@@ -76,8 +80,36 @@ _TYPES: Final = {
     "approvals": cel.Type.List(cel.Type.DYN),
     "context": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     "now": cel.Type.TIMESTAMP,
+    NOW: cel.Type.TIMESTAMP,
+    ZONES: cel.Type.Map(cel.Type.STRING, cel.Type.INT),
 }
-_ENVIRONMENT: Final = cel.NewEnv(variables=_TYPES)
+
+
+def _local(moment: datetime, zone: str, now: datetime, offsets: Mapping[str, int]) -> datetime:
+    """The time that clocks of a zone show, as if it were UTC. At `now`, by the input."""
+    offset = offsets[zone] if moment == now and zone in offsets else offset_at(zone, moment)
+    if offset is None:
+        raise ValueError(f"the time zone {zone} was not found")
+    return moment + timedelta(seconds=offset)
+
+
+_ENVIRONMENT: Final = cel.NewEnv(
+    variables=_TYPES,
+    functions=[
+        cel.FunctionDecl(
+            LOCAL,
+            [
+                cel.Overload(
+                    f"{LOCAL}_at",
+                    cel.Type.TIMESTAMP,
+                    [cel.Type.TIMESTAMP, cel.Type.STRING, cel.Type.TIMESTAMP, _TYPES[ZONES]],
+                    is_member=True,
+                    impl=_local,
+                )
+            ],
+        )
+    ],
+)
 
 
 def compile_expression(text: str) -> Expression:
@@ -88,8 +120,9 @@ def compile_expression(text: str) -> Expression:
     """
     _check_cost(text)
     try:
-        program = _ENVIRONMENT.compile(text)
-    except RuntimeError as error:
+        compiled, zones = localised(text)
+        program = _ENVIRONMENT.compile(compiled)
+    except (RuntimeError, ValueError) as error:
         raise ExpressionError(_first_line(str(error))) from error
     if program.return_type() != cel.Type.BOOL:
         raise ExpressionError(
@@ -105,6 +138,7 @@ def compile_expression(text: str) -> Expression:
         context_names=frozenset(names),
         reads_groups=_may_read_groups(text),
         reads_approvals=_APPROVALS.search(text) is not None,
+        zones=zones,
     )
 
 
@@ -158,7 +192,13 @@ def activation(value: Mapping[str, Any]) -> Any:
         "context": value["context"],
     }
     _check_size(data)
-    return _ENVIRONMENT.Activation({**data, "now": _moment(value["now"])})
+    offsets = {
+        name: zone["offsetSeconds"]
+        for name, zone in value.get("zones", {}).items()
+        if zone["offsetSeconds"] is not None
+    }
+    now = _moment(value["now"])
+    return _ENVIRONMENT.Activation({**data, "now": now, NOW: now, ZONES: offsets})
 
 
 def passes(expression: Expression, variables: Any) -> bool:
@@ -245,4 +285,4 @@ def _quote(text: str) -> str:
 
 def _first_line(text: str) -> str:
     line = text.split("\n", 1)[0].split(" [", 1)[0]
-    return "".join(char if char.isprintable() else "?" for char in line)[:200]
+    return HIDDEN.sub("?", line)[:200]

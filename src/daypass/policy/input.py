@@ -6,7 +6,7 @@ the re-evaluation of a live grant. The canonical JSON of it is kept in the recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.canonical import digest
@@ -34,6 +34,7 @@ from daypass.policy.gather import (
     subject_facts,
     unknown_groups,
 )
+from daypass.policy.zone import ZoneFacts, zones_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,7 @@ class DecisionInput:
     context: Mapping[str, ContextFacts]
     exceptions: tuple[ExceptionFacts, ...] = ()  # of the routine lane only; none: not in the JSON
     rests_on: tuple[str, ...] = ()  # exceptions that a live grant's record names; none: as above
+    zones: Mapping[str, ZoneFacts] = field(default_factory=dict)  # of policies; none: as above
 
     def to_json(self) -> dict[str, Any]:
         """The input as JSON."""
@@ -84,7 +86,12 @@ class DecisionInput:
                 else {}
             ),
             **({"restsOn": list(self.rests_on)} if self.rests_on else {}),
+            **self._zones_json(),
         }
+
+    def _zones_json(self) -> dict[str, Any]:
+        zones = {name: zone.to_json() for name, zone in self.zones.items()}
+        return {"zones": zones} if zones else {}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -113,6 +120,9 @@ class DecisionInput:
                     ExceptionFacts.from_json(item) for item in value.get("exceptions", ())
                 ),
                 rests_on=tuple(value.get("restsOn", ())),
+                zones={
+                    name: ZoneFacts.from_json(item) for name, item in value.get("zones", {}).items()
+                },
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _no_input() from error
@@ -154,6 +164,7 @@ def build_input(
         history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),
         exceptions=exceptions_facts(asked.exceptions(catalogue), catalogue),
+        zones=zones_facts(catalogue.policies.values(), surroundings.now),
     )
 
 

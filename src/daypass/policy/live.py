@@ -22,6 +22,7 @@ from daypass.policy.gather import (
     unknown_groups,
 )
 from daypass.policy.input import DecisionInput, asked_in
+from daypass.policy.zone import ZoneFacts, zones_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,11 +54,13 @@ class LiveInputs:
     _approvers: dict[str, Mapping[str, GroupFacts]] = field(default_factory=dict)
     _unknown: tuple[str, ...] | None = None
     _time: str = ""
+    _zones: Mapping[str, ZoneFacts] = field(default_factory=dict)
     _excepted: frozenset[tuple[str, str, str]] = frozenset()
 
     def __post_init__(self) -> None:
-        """Write the time once, and what any exception is about."""
+        """Write the time once, as it is in each time zone, and what any exception is about."""
         self._time = str(self.now)
+        self._zones = zones_facts(self.catalogue.policies.values(), self.now)
         self._excepted = frozenset(item.about for item in self.catalogue.exceptions.values())
 
     def of(self, grant: Grant, context: Mapping[str, ContextFacts]) -> DecisionInput:
@@ -81,6 +84,7 @@ class LiveInputs:
             context=context_facts(Surroundings(self.now, context=context), self.catalogue),
             exceptions=self._exceptions_about(grant),
             rests_on=grant.exceptions,
+            zones=self._zones,
         )
 
     def _exceptions_about(self, grant: Grant) -> tuple[ExceptionFacts, ...]:

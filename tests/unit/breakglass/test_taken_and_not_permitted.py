@@ -13,8 +13,10 @@ from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.writing_down import WritingDown
+from daypass.model.decision import Effect
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
+from daypass.model.resource import Sensitivity
 from support.evidence_bot import a_grant
 
 NOW = Instant.parse("2026-11-23T09:10:00Z")
@@ -66,3 +68,21 @@ def test_who_is_named_no_more_keeps_nothing() -> None:
     assert vault.revoked == ["acc"]
     assert [(item.grant_id, item.kind) for item in vault.intents] == [("a1", IntentKind.REVOKE)]
     assert run.outcome.alarms
+
+
+@pytest.mark.parametrize("accessor", ["acc", None])
+def test_what_needs_a_time_zone_that_is_not_known_here_waits(
+    accessor: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long ago it was taken: it is this installation that cannot read the policies."""
+    effect, reasons = Effect.INDETERMINATE, ()
+    decision = SimpleNamespace(effect=effect, reasons=reasons)
+    monkeypatch.setattr(WritingDown, "_decide", lambda *_: (None, decision, True))
+    use = OfflineUse("a1", "e", "role", accessor, "sha256:x", NOW.plus(-30 * 86400), NOW, {})
+    resource = SimpleNamespace(sensitivity=Sensitivity.CRITICAL)
+    case = SimpleNamespace(use=use, role=SimpleNamespace(resource=resource))
+    vault = Vault()
+    run = writing(vault)
+    assert run._judge(cast("Any", case), cast("Any", None)) is None
+    assert vault.revoked == []
+    assert list(run.outcome.causes) == ["offline-doubt.a1"]

@@ -76,6 +76,27 @@ def test_a_grant_of_last_year_by_the_policies_of_then(house, capsys):
     assert today["decision"]["input"] == then["decision"]["input"]
 
 
+def test_today_a_policy_can_name_a_time_zone_that_was_not_recorded(house, capsys):
+    policy = house.path / "access/policies/replicas-read.yaml"
+    plain = policy.read_text()
+
+    def hours(zone: str) -> None:
+        limit = f'maxDuration: 8h\n    times: {{timeZone: {zone}, from: "00:00", to: "12:00"}}'
+        policy.write_text(plain.replace("maxDuration: 8h", limit))
+        house.commit(f"Hours of {zone}")
+
+    hours("Europe/Zurich")
+    assert list(house.record("carol").decision_input["zones"]) == ["Europe/Zurich"]
+    hours("Asia/Tokyo")
+    for words, effect in (((), "permit"), (("--today",), "deny")):
+        assert explain(house, ID, *words, "--format", "json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["differences"] == []
+        assert told["decision"]["effect"] == effect
+    (against,) = (item for item in told["decision"]["outcomes"] if item["effect"] == "deny")
+    assert against["message"].endswith("it is mon 19:00 in Asia/Tokyo")
+
+
 def test_a_record_that_was_changed_is_told(house, capsys):
     house.record("carol")
     path = house.path / "access/grants" / f"{ID}.json"

@@ -1,0 +1,303 @@
+"""Time zones: what of them is in a decision's input, and what becomes of one that is not known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from policy_world import (
+    MERGED,
+    NOW,
+    catalogue,
+    facts,
+    failing,
+    identity,
+    outcome,
+    policy,
+    pull_request,
+    request,
+    review,
+    rules_of,
+)
+from test_live import again, grant
+
+from daypass.errors import PermanentError
+from daypass.lifecycle.base import Ruling
+from daypass.lifecycle.deciding import decide_merged
+from daypass.lifecycle.inquiry import Inquiry
+from daypass.lifecycle.policydiff import _Side
+from daypass.lifecycle.reevaluate import reevaluate
+from daypass.lifecycle.world import World
+from daypass.model import zone_database
+from daypass.model.canonical import canonical_json
+from daypass.model.decision import Effect
+from daypass.model.grant import Lane
+from daypass.model.instant import Instant
+from daypass.model.zone_database import database_version, find_zone
+from daypass.policy import zone
+from daypass.policy.asked import Asked, Surroundings
+from daypass.policy.decide import decide
+from daypass.policy.expression_zones import localised
+from daypass.policy.expressions import ExpressionError, compile_expression
+from daypass.policy.groups import resolve_groups
+from daypass.policy.input import DecisionInput
+from daypass.policy.zone import ZoneFacts
+
+ZURICH = {"timeZone": "Europe/Zurich", "from": "07:00", "to": "18:00"}
+NOWHERE = {"timeZone": "Mars/Olympus", "from": "00:00", "to": "23:59"}
+ELEVEN = "now.getHours('Europe/Zurich') == 11"
+# As daypass 0.1.0 recorded it, before inputs held time zones.
+OLD = (
+    '{"approvals":{"blockedBy":[],"counted":[{"accountId":2,"at":"2026-11-23T09:50:00Z","commit":'
+    '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","groups":["dba"],"identity":"bob","reviewId":1002}]'
+    ',"excluded":[1],"fault":null,"status":"known"},"context":{},"groups":{"dba":{"members":[{'
+    '"accountId":2,"identity":"bob"},{"accountId":3,"identity":"carol"}],"status":"known"},'
+    '"orders-team":{"members":[{"accountId":4,"identity":"dave"},{"accountId":5,"identity":"erin"}]'
+    ',"status":"known"}},"history":{"grants":[],"holders":[],"renewed":null,"status":"known"},'
+    '"now":"2026-11-23T10:00:00Z","request":{"access":"read","device":null,"drill":false,'
+    '"durationSeconds":7200,"id":"alice-orders-1","issuedAt":null,"lane":"routine","notBefore":null'
+    ',"reasonLength":29,"renews":null,"resource":"orders-db","subject":"alice","ticket":null,'
+    '"workloadDeclared":false},"requester":{"accountId":1,"groups":[],"identity":"alice","invoker":'
+    'true,"overdue":[],"status":"active","type":"human"},"resource":{"approverGroups":["dba"],'
+    '"approversAtLeast":1,"approversOwner":false,"businessOwner":"orders-team","environment":'
+    '"production","labels":{},"level":{"engine":"database","issue":"on-merge","longestSeconds":'
+    '28800,"name":"read"},"levels":["read"],"lifecycleOwner":"dba","maxDurationSeconds":28800,'
+    '"name":"orders-db","recording":"none","sensitivity":"moderate","type":"database"},"stage":'
+    '"issue","subject":{"accountId":1,"authnMethod":null,"autonomy":null,"contractEnd":null,'
+    '"environment":null,"groups":[],"keysSharedWith":[],"labels":{},"name":"alice","overdue":[],'
+    '"owners":[],"pinnedRecipients":1,"sponsor":null,"status":"active","tools":[],"type":"human"},'
+    '"unknownGroups":[],"version":1}'
+)
+OLD_DIGEST = "sha256:e4bbb8f740f716470c673bdb202a1e685dd538dcaa15d58788365455fbb06e1e"
+
+
+def free(expression: str, **more: str) -> list[dict[str, str]]:
+    return [{"name": "free", "expression": expression, "message": "must hold", **more}]
+
+
+@pytest.fixture
+def no_database(monkeypatch):
+    """Another machine, of another year: nothing of today's database is there."""
+
+    def forget() -> None:
+        zone_database.find_zone.cache_clear()
+        zone_database._names.cache_clear()
+        monkeypatch.setattr(zone_database, "_data", lambda _path: None)
+
+    yield forget
+    monkeypatch.undo()
+    zone_database.find_zone.cache_clear()
+    zone_database._names.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        catalogue(policy(limits={"times": ZURICH})),
+        catalogue(policy(rules=free(ELEVEN))),
+        catalogue(policy(enforcement="audit", limits={"times": ZURICH})),
+    ],
+)
+def test_the_input_holds_the_offset_of_each_zone_that_a_policy_names(world):
+    given = facts(world, "bob").to_json()
+    expected = {"Europe/Zurich": {"offsetSeconds": 3600, "database": database_version()}}
+    assert given["zones"] == expected
+    summer = facts(world, "bob", now=Instant.parse("2026-07-01T10:00:00Z")).to_json()
+    assert summer["zones"]["Europe/Zurich"]["offsetSeconds"] == 7200
+
+
+def test_an_input_without_zones_has_the_bytes_of_before():
+    assert "zones" not in facts(catalogue(), "bob").to_json()
+
+
+def test_a_recorded_input_of_before_has_the_same_bytes_and_the_same_word():
+    read = DecisionInput.from_json(json.loads(OLD))
+    assert canonical_json(read.to_json()).decode() == OLD
+    assert read.digest == OLD_DIGEST
+    for spec, effect in (
+        ({"limits": {"times": ZURICH}, "rules": free(ELEVEN)}, Effect.PERMIT),
+        ({"limits": {"times": {**ZURICH, "from": "11:01"}}}, Effect.DENY),
+        ({"rules": free("now.getHours('Europe/Zurich') == 10")}, Effect.DENY),
+    ):
+        decision = decide(read, rules_of(catalogue(policy(**spec))), recorded=json.loads(OLD))
+        assert (decision.effect, decision.input_digest) == (effect, OLD_DIGEST)
+
+
+def test_a_recorded_decision_is_made_again_without_a_database(no_database):
+    world = catalogue(policy(limits={"times": ZURICH}, rules=free(ELEVEN)))
+    rules, recorded = rules_of(world), facts(world, "bob").to_json()
+    first = decide(DecisionInput.from_json(recorded), rules, recorded=recorded)
+    assert first.permitted
+    no_database()
+    assert decide(DecisionInput.from_json(recorded), rules, recorded=recorded) == first
+    assert DecisionInput.from_json(recorded).to_json() == recorded
+
+
+def test_the_recorded_offset_decides_and_not_the_database_of_today():
+    """As if a country had moved its clocks since."""
+    world = catalogue(policy(limits={"times": ZURICH}), policy("free", rules=free(ELEVEN)))
+    recorded = facts(world, "bob").to_json()
+    recorded["zones"]["Europe/Zurich"]["offsetSeconds"] = -10 * 3600
+    decision = decide(DecisionInput.from_json(recorded), rules_of(world), recorded=recorded)
+    assert failing(decision) == {"orders-read/times", "free/free"}
+
+
+@pytest.mark.parametrize("offset", ["3600", True, 1.5, 86400, -86400, [], {}])
+def test_an_offset_that_cannot_be_is_no_input(offset):
+    recorded = facts(catalogue(policy(limits={"times": ZURICH})), "bob").to_json()
+    recorded["zones"]["Europe/Zurich"]["offsetSeconds"] = offset
+    with pytest.raises(ValueError, match="offset"):
+        DecisionInput.from_json(recorded)
+
+
+@pytest.mark.parametrize("name", ["US/Pacific", "Asia/Calcutta", "EST5EDT", "UTC", "Etc/GMT+12"])
+def test_aliases_are_known(name):
+    assert find_zone(name) is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["europe/zurich", "localtime", "../zones", "/etc/localtime", "posixrules", "", "zones"]
+)
+def test_only_names_of_the_database_are_known(name):
+    assert find_zone(name) is None
+
+
+def test_what_the_environment_says_of_zones_is_not_asked(monkeypatch, tmp_path):
+    for variable, value in (("TZ", "Asia/Tokyo"), ("TZDIR", str(tmp_path))):
+        monkeypatch.setenv(variable, value)
+    world = catalogue(policy(rules=free("now.getHours('Asia/Kolkata') == 15")))
+    assert outcome(world, "bob").permitted
+    assert outcome(catalogue(policy(rules=free("now.getHours() == 10"))), "bob").permitted
+    machine = outcome(catalogue(policy(rules=free("now.getHours('localtime') == 19"))), "bob")
+    assert machine.effect is Effect.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    ("expression", "zones"),
+    [
+        (ELEVEN, {"Europe/Zurich"}),
+        ('now . getHours ( "Europe/Zurich" ) == 11', {"Europe/Zurich"}),
+        ("(now).getHours('Europe/Zurich') == 11", {"Europe/Zurich"}),
+        ("now.getDayOfWeek('Asia/Tokyo') == 1", {"Asia/Tokyo"}),
+        ("now.getDate('Pacific/Kiritimati') == 24", {"Pacific/Kiritimati"}),
+        ("now.getHours('+01:00') == 11 && now.getHours('') == 10", set()),
+        ("timestamp('2026-07-01T10:00:00Z').getHours('Europe/Zurich') == 12", {"Europe/Zurich"}),
+        ("(now + duration('1h')).getHours('UTC') == 11", {"UTC"}),
+        ('"now.getHours(\'X\')" == "now.getHours(\\\'X\\\')"', set()),
+        ("r'\\w' != 'x' && now.getHours('UTC') == 10 // now.getHours('X')", {"UTC"}),
+        ("[timestamp('2026-07-01T10:00:00Z')].all(now, now.getHours('Europe/Zurich') == 12)",
+         {"Europe/Zurich"}),
+    ],
+)  # fmt: skip
+def test_zones_in_expressions(expression, zones):
+    world = catalogue(policy(rules=free(expression)))
+    assert localised(expression)[1] == zones
+    assert outcome(world, "bob").permitted
+    assert set(facts(world, "bob").zones) == zones
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "now.getHours(request.device) == 10",
+        "now.getHours('Europe/' + 'Zurich') == 11",
+        "now.getHours(r'Europe/Zurich') == 11",
+        "now.getHours('Europe\\x2fZurich') == 11",
+        "now. // the hour\n getHours('Europe/Zurich') == 11",
+        "now.daypass_local('Europe/Zurich', now, daypass_zones).getHours() == 11",
+        "daypass_zones == {}",
+    ],
+)
+def test_a_zone_that_is_not_written_out_is_refused(expression):
+    with pytest.raises(ExpressionError, match=r"written out|reserved"):
+        compile_expression(expression)
+    assert outcome(catalogue(policy(rules=free(expression))), "bob").effect is Effect.DENY
+
+
+def test_a_recorded_question_is_put_to_policies_that_name_other_zones():
+    """As `plan --policy-diff` does: what was recorded counts, the rest is worked out."""
+    recorded = facts(catalogue(policy(limits={"times": ZURICH})), "bob")
+    shifted = replace(recorded, zones={"Europe/Zurich": ZoneFacts(-10 * 3600, "1999z")})
+    tokyo = {"timeZone": "Asia/Tokyo", "from": "19:00", "to": "19:01"}
+    for asked, effect in ((recorded, Effect.PERMIT), (shifted, Effect.DENY)):
+        world = catalogue(policy(limits={"times": tokyo}, rules=free(ELEVEN)))
+        side = _Side(world, rules_of(world), resolve_groups(world, {}))
+        decision = side.decide(asked)
+        assert decision.effect is effect
+        assert failing(decision) <= {"orders-read/free"}
+
+
+# A zone that is not known: the machine's error, which waits
+
+
+UNKNOWN = [{"limits": {"times": NOWHERE}}, {"rules": free("now.getHours('Mars/Olympus') == 1")}]
+
+
+def merged(world, approvers=("bob",)):
+    """The decision on a merged request, as an apply asks for it."""
+    groups = resolve_groups(world, {"contractors": frozenset()})
+    asked = Asked(request(), Lane.ROUTINE, pull_request().author)
+    pull = pull_request(*(review(name) for name in approvers))
+    ruling = Ruling("1" * 40, world, rules_of(world), groups)
+    return decide_merged(
+        asked, pull, ruling, None, lambda here: Surroundings(NOW, here.groups, (), held=())
+    )
+
+
+@pytest.mark.parametrize("spec", UNKNOWN)
+def test_a_request_that_needs_an_unknown_zone_waits(spec):
+    world = catalogue(policy(**spec))
+    assert outcome(world, "bob").effect is Effect.INDETERMINATE
+    with pytest.raises(PermanentError, match="Mars/Olympus was not found in tzdata 20") as error:
+        merged(world)
+    assert "lock" in error.value.remedy
+
+
+@pytest.mark.parametrize("spec", UNKNOWN)
+def test_an_unknown_zone_of_another_policy_holds_nothing_up(spec):
+    other = policy("other", match={"resources": {"names": ["another"]}}, **spec)
+    trial = policy("trial", enforcement="audit", effect="guard", **spec)
+    assert merged(catalogue(policy(), other, trial)).decision.permitted
+
+
+@pytest.mark.parametrize("spec", UNKNOWN)
+def test_what_is_denied_anyhow_does_not_wait(spec):
+    world = catalogue(policy(**spec), identities=(identity("alice", status="suspended"),))
+    assert merged(world).decision.effect is Effect.DENY
+
+
+def test_where_the_package_is_missing_the_error_says_so(no_database, monkeypatch):
+    no_database()
+    monkeypatch.setattr(zone, "database_version", lambda: "")
+    with pytest.raises(PermanentError, match="the Python package tzdata is not installed"):
+        merged(catalogue(policy(limits={"times": ZURICH})))
+
+
+def test_a_live_grant_is_never_ended_by_an_unknown_zone():
+    record = grant(catalogue(), "bob")
+    today = catalogue(policy(rules=free("now.getHours('Mars/Olympus') == 1")))
+    assert again(today, record).effect is Effect.INDETERMINATE
+    groups = resolve_groups(today, {"contractors": frozenset()})
+    observed = World(
+        now=MERGED,
+        head="1" * 40,
+        catalogue=today,
+        ruling=today,
+        tip=None,
+        requests={},
+        grants={record.id: record},
+        slots={},
+        intents={},
+        live=frozenset({record.accessor}),
+    )
+    long_ago = {record.id: str(MERGED.plus(-30 * 24 * 3600))}
+    found = reevaluate(observed, [(today, groups)], (), long_ago, Inquiry())
+    assert found.ends == ()
+    assert "Mars/Olympus" in found.alarms[record.id]
+    # What another catalogue cannot know for so long ends it all the same.
+    doubtful = catalogue(policy(rules=free("context.posture.value == 1")))
+    for rulings in ([today, doubtful], [doubtful, today]):
+        pairs = [(item, groups) for item in rulings]
+        found = reevaluate(observed, pairs, (), long_ago, Inquiry())
+        assert [action.grant_id for action in found.ends] == [record.id]
