@@ -1,7 +1,7 @@
 """What one run leaves for the next in the git folder, and what makes it believed.
 
-A file that is corrupt, of another owner, release, or set of schemas is not believed: then
-everything is read again, which is slower and nothing else.
+A file that is corrupt, of another owner, release, installation or set of schemas is not believed:
+then everything is read again, which is slower and nothing else.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import stat
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass import __version__
+from daypass.adapters.installation import installation
 from daypass.documents.resources import schemas_digest
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _JUDGES: Final = ("documents", "model", "policy")
 
 
 def read_sealed(path: Path) -> Any:
-    """The JSON value that a run of this very release left there; None if there is none."""
+    """The JSON value that a run of this very installation left there; None if there is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -59,23 +59,10 @@ def write_sealed(path: Path, value: Any) -> None:
 def _header(payload: bytes) -> dict[str, str]:
     return {
         "daypass": __version__,
-        "code": _code_stamp(),
+        "installation": installation(*_JUDGES),
         "schemas": schemas_digest(),
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
-
-
-@cache
-def _code_stamp() -> str:
-    """Differs when the code that judges differs: someone may be at work on daypass itself."""
-    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120  -- fast
-    stamp = hashlib.sha256()
-    for part in _JUDGES:
-        for folder, _, names in sorted(os.walk(f"{package}/{part}")):
-            for name in sorted(name for name in names if name.endswith(".py")):
-                told = os.stat(f"{folder}/{name}")  # noqa: PTH116  -- a third of pathlib's time
-                stamp.update(f"{name} {told.st_size} {told.st_mtime_ns}\n".encode())
-    return stamp.hexdigest()
 
 
 def _is_mine(told: os.stat_result) -> bool:

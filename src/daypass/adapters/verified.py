@@ -1,8 +1,8 @@
 """What was verified before, kept outside of every repository, so that only what is new is read.
 
 A file is believed only if it is this user's own, nobody else can write it, and it answers the same
-question: the same fingerprints and anchor, by the very code that asks now. Anything else is read
-anew, which is slower and nothing else.
+question: the same fingerprints and anchor, by the very installation that asks now. Anything else is
+read anew, which is slower and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass import __version__
+from daypass.adapters.installation import installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +38,7 @@ class Verified:
     """
 
     def __init__(self, fingerprints: Iterable[str], anchor: str | None) -> None:
-        self._question = json.dumps([__version__, _code_stamp(), sorted(set(fingerprints)), anchor])
+        self._question = json.dumps([installation(*_JUDGES), sorted(set(fingerprints)), anchor])
         self._folder = _folder()
         self._name = hashlib.sha256(self._question.encode()).hexdigest()
 
@@ -48,6 +48,8 @@ class Verified:
         There is one file for each history, named by its oldest commit: to look for that commit
         would be a walk through all of history, and to ask whether a head leads to another is none.
         """
+        if self._folder is None:
+            return None
         try:
             kept = sorted(self._folder.glob(f"{self._name}-*.json"), key=_age, reverse=True)
         except OSError:
@@ -78,6 +80,8 @@ class Verified:
 
     def remember(self, state: Mapping[str, Any]) -> None:
         """Write what is known now, at once or not at all. A full disk only costs time later."""
+        if self._folder is None:
+            return
         payload = json.dumps(state, separators=(",", ":")).encode()
         temporary: str | None = None
         try:
@@ -96,23 +100,18 @@ class Verified:
         return {"question": self._question, "head": head, "sha256": digest}
 
 
-def _folder() -> Path:
+def _folder() -> Path | None:
+    """Where it is kept; None for a user without a home, as in many containers."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    try:
+        root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return root / "daypass" / "verified"
 
 
 def _age(path: Path) -> int:
     return path.lstat().st_mtime_ns
-
-
-def _code_stamp() -> str:
-    package = Path(__file__).resolve().parents[1]
-    stamp = hashlib.sha256()
-    for file in sorted(file for part in _JUDGES for file in package.glob(f"{part}/**/*.py")):
-        told = file.stat()
-        stamp.update(f"{file.name} {told.st_size} {told.st_mtime_ns}\n".encode())
-    return stamp.hexdigest()
 
 
 def _is_mine(told: os.stat_result) -> bool:

@@ -421,3 +421,18 @@ def test_the_log_tells_what_is_new_since_a_head(bot: Bot) -> None:
     other = bot.git("commit-tree", "-m", "x", "HEAD^{tree}")
     done = daypass(bot, *words, other)
     assert (done.returncode, "does not lead through" in done.stderr) == (2, True)
+
+
+def test_where_there_is_no_home_nothing_is_remembered(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container runs as a user that its list of users does not have."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("daypass.adapters.verified.Path.home", no_home)
+    bot.issue("one")
+    assert judge(bot, remembers=True).faults == ()
+    assert judge(bot, remembers=True).faults == ()
