@@ -140,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _obey(list(argv))
     gc.set_threshold(_CYCLES_AFTER)
+    output.settle_encoding()
     code = _obey(sys.argv[1:])
     # As it ends the interpreter looks for cycles in all that was imported: 40 ms, for nobody.
     gc.freeze()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from daypass.errors import DaypassError, PermanentError
+from daypass.model.visible import as_escape, shown
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +28,17 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         help="text for people, json for programs, github for annotations and a step summary "
         "(default: text; github inside GitHub Actions)",
     )
+
+
+def settle_encoding() -> None:
+    """Write UTF-8 into files and pipes, whatever the locale, so that they are the same everywhere.
+
+    A terminal keeps its encoding; what that lacks is shown as an escape.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def styled(text: str, *styles: str, stream: TextIO | None = None) -> str:
@@ -92,9 +105,7 @@ def escape_command(text: str) -> str:
 
 def printable(text: str) -> str:
     """The text with control and bidirectional characters made visible; line feeds stay."""
-    return "".join(
-        char if char == "\n" or char.isprintable() else f"\\u{ord(char):04x}" for char in text
-    )
+    return shown(text, as_escape)
 
 
 def from_os_error(error: OSError) -> DaypassError:

@@ -55,6 +55,13 @@ _CONFIG: Final = (
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("log.showRoot", "true"),
+    # What a clone's own configuration can make of the lists that are read: recoded, cut, painted.
+    ("i18n.logOutputEncoding", "UTF-8"),
+    ("log.follow", "false"),
+    ("diff.orderFile", os.devnull),
+    ("diff.relative", "false"),
+    ("diff.ignoreSubmodules", "none"),
+    ("color.ui", "false"),
     ("log.showSignature", "false"),
     ("push.gpgSign", "false"),
     ("push.followTags", "false"),
