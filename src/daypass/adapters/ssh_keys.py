@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from daypass.adapters import key_files
+from daypass.adapters.key_files import UnfitKeyError
 from daypass.adapters.sealing import ssh_fingerprint
 from daypass.errors import SealingError
 from daypass.model.secret import Secret
@@ -26,10 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DEFAULT_NAMES: Final = ("id_ed25519", "id_rsa")
-_OPENSSH: Final = b"-----BEGIN OPENSSH PRIVATE KEY-----"
-_PEM: Final = b"-----BEGIN "
 _AGE_FILE: Final = (b"-----BEGIN AGE ENCRYPTED FILE-----", b"age-encryption.org/v1")
-_MAGIC: Final = b"openssh-key-v1\0"
+_ENCRYPTED_PKCS8: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _LARGEST: Final = 65536  # bytes; private keys are a few thousand
 _TRIES: Final = 3
 _TAG: Final = 4  # bytes of the public key's SHA-256 by which an age file names an SSH recipient
@@ -57,20 +57,22 @@ def open_sealed(
     if not paths:
         raise SealingError("there is neither ~/.ssh/id_ed25519 nor ~/.ssh/id_rsa", remedy=_REMEDY)
     tried: list[str] = []
+    remedies: list[str] = []
     for path in paths:
         try:
             identities = _identities(path, tags, ask_passphrase)
             plain = pyrage.decrypt(armored.encode("ascii", "replace"), identities)
             return Secret(plain.decode("ascii"))
-        except _UnfitError as error:
+        except UnfitKeyError as error:
             tried.append(f"{path}: {error}")
+            remedies.append(error.remedy or _REMEDY)
         except (pyrage.DecryptError, UnicodeDecodeError):
             tried.append(f"{path}: this key does not open it")
-    raise SealingError(f"the delivery cannot be opened ({'; '.join(tried)})", remedy=_REMEDY)
-
-
-class _UnfitError(Exception):
-    """Why one file cannot open the delivery; never leaves this module."""
+            remedies.append(_REMEDY)
+    raise SealingError(
+        f"the delivery cannot be opened ({'; '.join(tried)})",
+        remedy=" ".join(sorted(dict.fromkeys(remedies), key=_REMEDY.__eq__)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class _Passphrase:
                 return attempt(self.ask(self.path).reveal().encode())
             except ValueError:
                 continue
-        raise _UnfitError("the passphrase is wrong")
+        raise UnfitKeyError("the passphrase is wrong")
 
 
 def _default_keys() -> tuple[Path, ...]:
@@ -96,18 +98,19 @@ def _default_keys() -> tuple[Path, ...]:
 
 
 def _identities(path: Path, tags: frozenset[bytes], ask: Callable[[Path], Secret]) -> list[Any]:
-    """The pyrage identities in a file. Raises _UnfitError when it cannot fit this delivery."""
+    """The pyrage identities in a file. Raises UnfitKeyError when it cannot fit this delivery."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST).strip()
     except OSError as error:
-        raise _UnfitError(error.strerror or "cannot be read") from None
+        raise UnfitKeyError(error.strerror or "cannot be read") from None
     passphrase = _Passphrase(path, ask)
     if data.startswith(_AGE_FILE):
         return _age_identities(passphrase.unlock(lambda text: _age_decrypt(data, text)))
-    if data.startswith(_OPENSSH):
+    key_files.refuse_others(path, data)
+    if data.startswith(key_files.OPENSSH):
         return [_openssh_identity(data, tags, passphrase)]
-    if data.startswith(_PEM):
+    if data.startswith(key_files.PEM):
         return [_pem_identity(data, passphrase)]
     return _age_identities(data)
 
@@ -127,40 +130,53 @@ def _age_identities(data: bytes) -> list[Any]:
     except pyrage.IdentityError:
         found = []
     if not found:
-        raise _UnfitError("neither an OpenSSH private key nor an age identity")
+        raise UnfitKeyError("neither an OpenSSH private key nor an age identity")
     return found
 
 
 def _openssh_identity(data: bytes, tags: frozenset[bytes], passphrase: _Passphrase) -> Any:
-    blob = _public_blob(data)
-    if _tag(blob) not in tags:
-        raise _UnfitError(f"{ssh_fingerprint(blob)}, and it was not sealed to that key")
+    clear = key_files.read_openssh(data)
+    clear.refuse_type()
+    if _tag(clear.blob) not in tags:
+        raise UnfitKeyError(f"{ssh_fingerprint(clear.blob)}, and it was not sealed to that key")
     load = serialization.load_ssh_private_key
     try:
         try:
             key: object = load(data, None)
         except TypeError:  # it has a passphrase
             key = passphrase.unlock(lambda text: load(data, text))
-    except (ValueError, UnsupportedAlgorithm):
-        raise _UnfitError("the private key is broken, or of a kind that is not known") from None
+    except UnsupportedAlgorithm:
+        raise key_files.unknown_cipher(passphrase.path, clear.cipher) from None
+    except ValueError:
+        raise UnfitKeyError("the private key is broken") from None
     return _ssh_identity(key)
 
 
 def _pem_identity(data: bytes, passphrase: _Passphrase) -> Any:
-    load = serialization.load_pem_private_key
+    def load(text: bytes | None) -> object:
+        try:
+            return serialization.load_pem_private_key(data, text)
+        except ValueError as error:
+            # Any other ValueError than this one is a wrong passphrase.
+            if str(error).startswith("Unknown key encryption algorithm"):
+                raise key_files.unknown_pkcs8(passphrase.path) from None
+            raise
+
     try:
         try:
-            key: object = load(data, None)
+            key = load(None)
         except TypeError:
-            key = passphrase.unlock(lambda text: load(data, text))
+            key = passphrase.unlock(load)
     except (ValueError, UnsupportedAlgorithm):
-        raise _UnfitError("no private key of a kind that is known") from None
+        if data.startswith(_ENCRYPTED_PKCS8):
+            raise key_files.unknown_pkcs8(passphrase.path) from None
+        raise UnfitKeyError("no private key of a kind that is known") from None
     return _ssh_identity(key)
 
 
 def _ssh_identity(key: object) -> Any:
     if not isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
-        raise _UnfitError("age opens with ed25519 and RSA keys only")
+        raise UnfitKeyError("age opens with ed25519 and RSA keys only")
     plain = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.OpenSSH,
@@ -169,26 +185,7 @@ def _ssh_identity(key: object) -> Any:
     try:
         return pyrage.ssh.Identity.from_buffer(plain)
     except pyrage.IdentityError:
-        raise _UnfitError("age does not accept this key") from None
-
-
-def _public_blob(data: bytes) -> bytes:
-    """The public key in an OpenSSH private key file, which is never encrypted (PROTOCOL.key)."""
-    body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
-    try:
-        raw = base64.b64decode(body, validate=True)
-    except binascii.Error:
-        raise _UnfitError("the private key is broken") from None
-    at = len(_MAGIC)
-    field = b""
-    # The strings cipher, kdf and kdf options; a count; the public key.
-    for skip in (0, 0, 0, 4):
-        at += skip
-        end = at + 4 + int.from_bytes(raw[at : at + 4], "big")
-        field, at = raw[at + 4 : end], end
-    if not raw.startswith(_MAGIC) or at > len(raw) or not field:
-        raise _UnfitError("the private key is broken")
-    return field
+        raise UnfitKeyError("age does not accept this key") from None
 
 
 def _tag(blob: bytes) -> bytes:
