@@ -207,6 +207,7 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
     Raises what `bot` raises.
     """
     from daypass.adapters.github.asking import Asker
+    from daypass.adapters.github.refused import Speaker
     from daypass.adapters.oidc import facts_of, github_oidc
 
     tokens: list[Secret] = []
@@ -231,7 +232,7 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
         desk, token = stack.enter_context(_desk(directory, session, settings))
 
         def dispatch(workflow: str) -> None:
-            with Asker(settings.github, token()) as asker:
+            with Asker(settings.github, token(), Speaker.APP) as asker:
                 asker.dispatch(workflow, {})
 
         yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)

@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import github as pygithub
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -102,8 +101,7 @@ class Box:
         return AllowedSigner(EMAIL, self.signer.public_key()).fingerprint
 
     def api(self, account: Account) -> Transport:
-        token = self.github.token(account).reveal()
-        return Transport(self.github.api_url, pygithub.Auth.Token(token))
+        return Transport.as_person(self.github.api_url, self.github.token(account))
 
     def issue(self, grant_id: str, access: str = "read", *, wrap_ttl: int = 120) -> Grant:
         """Mint, seal to alice's key on GitHub, record, push, deliver."""

@@ -330,7 +330,7 @@ def test_a_get_that_failed_is_tried_again(
     [
         ({"status": 500}, ForgeUnavailableError, "answered 500"),
         ({"status": 401}, ForgeRefusedError, "gh auth login"),
-        ({"status": 404}, ForgeRefusedError, "Members: read"),
+        ({"status": 404}, ForgeRefusedError, "read:org"),
         ({"status": 307}, ForgeRefusedError, "answered 307"),
         (
             {"status": 403, "headers": {"X-Accepted-GitHub-Permissions": "members=read"}},
@@ -373,6 +373,98 @@ def test_each_failure_is_one_of_ours_and_carries_no_body(
     said = f"{caught.value} {caught.value.remedy}"
     assert words in said
     assert CANARY not in said + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why", "remedy"),
+    [
+        ({"status": 401}, "your token, from GH_TOKEN, is wrong, expired or revoked", "unset GH_"),
+        ({"status": 403}, "your token, from GH_TOKEN, may not do that", "lacks a permission"),
+        ({"status": 404}, "answered 404", "your token, from GH_TOKEN, may not see"),
+        (
+            {"status": 403, "headers": {"X-Accepted-GitHub-Permissions": "issues=write"}},
+            "your token, from GH_TOKEN, may not do that",
+            "lacks the permission `issues=write`",
+        ),
+        (
+            {"status": 403, "headers": {"X-Accepted-OAuth-Scopes": "public_repo, repo"}},
+            "your token, from GH_TOKEN, may not do that",
+            "lacks one of the scopes `public_repo, repo`",
+        ),
+        (
+            {"status": 403, "headers": {"X-GitHub-SSO": f"required; url=https://{CANARY}/"}},
+            "your token, from GH_TOKEN, may not do that",
+            "single sign-on",
+        ),
+    ],
+)
+def test_a_persons_token_is_theirs_to_mend_and_never_the_apps(
+    github: responses.RequestsMock,
+    forge: GitHubForge,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, Any],
+    why: str,
+    remedy: str,
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.setenv("GH_TOKEN", CANARY)
+    github.get(f"{REPO}/issues/3/comments", **answer)
+    with pytest.raises(ForgeRefusedError) as caught:
+        forge.comments(3)
+    assert why in caught.value.message
+    assert remedy in caught.value.remedy
+    assert "App" not in f"{caught.value} {caught.value.remedy}"
+    assert CANARY not in f"{caught.value} {caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "remedy"),
+    [
+        ({"GITHUB_TOKEN": "x"}, "`unset GITHUB_TOKEN; gh auth login`"),
+        ({"GH_TOKEN": "x", "GITHUB_ACTIONS": "true"}, "job's step a token that serves in GH_TOKEN"),
+        ({}, "Log in again: `gh auth login`"),
+    ],
+)
+def test_the_way_back_in_is_that_of_the_token_at_hand(
+    github: responses.RequestsMock,
+    forge: GitHubForge,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    remedy: str,
+) -> None:
+    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    github.get(f"{REPO}/issues/3/comments", status=401)
+    with pytest.raises(ForgeRefusedError) as caught:
+        forge.comments(3)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_the_app_is_refused_is_no_persons_matter(
+    github: responses.RequestsMock, status: int
+) -> None:
+    path = f"{API}/app/installations/{SETTINGS.installation_id}/access_tokens"
+    github.post(path, status=status)
+    with (
+        GitHubForge.as_app(SETTINGS, lambda _: "jwt", lambda: Instant.from_seconds(0)) as bot,
+        pytest.raises(ForgeRefusedError) as caught,
+    ):
+        bot.account(1)
+    assert "App" in caught.value.remedy
+    assert "gh auth login" not in caught.value.remedy
+
+
+def test_without_a_token_it_is_said_that_there_is_none(github: responses.RequestsMock) -> None:
+    github.get(f"{REPO}/issues/3/comments", status=404)
+    with (
+        GitHubForge.as_user(SETTINGS, None) as nobody,
+        pytest.raises(ForgeRefusedError) as caught,
+    ):
+        nobody.comments(3)
+    assert "There is no GitHub token" in caught.value.remedy
 
 
 def test_a_slug_that_would_change_the_path_is_refused(forge: GitHubForge) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Self
 
+import github
+
 from daypass.adapters.github import wire
+from daypass.adapters.github.refused import Speaker
 from daypass.adapters.github.transport import Transport
 
 if TYPE_CHECKING:
@@ -25,10 +28,13 @@ class Asker:
     Every method may raise ForgeUnavailableError and ForgeRefusedError; none writes twice.
     """
 
-    def __init__(self, settings: GitHubSettings, token: Secret) -> None:
-        """As whoever the token is of."""
+    def __init__(
+        self, settings: GitHubSettings, token: Secret, by: Speaker = Speaker.PERSON
+    ) -> None:
+        """As whoever the token is of: a person, or the App."""
         self._settings = settings
-        self._transport = Transport.as_person(settings.api_url, token)
+        auth = github.Auth.Token(token.reveal())
+        self._transport = Transport(settings.api_url, auth, by)
 
     def __enter__(self) -> Self:
         return self

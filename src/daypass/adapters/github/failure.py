@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.github import refused
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
 
@@ -15,26 +15,21 @@ if TYPE_CHECKING:
     from daypass.errors import DaypassError
 
 _TOO_MANY: Final = 429
+_FORBIDDEN: Final = 403
 _SERVER_ERROR: Final = 500
 _AGAIN: Final = "Nothing is lost: run the command again once GitHub answers (githubstatus.com)."
 _REFUSALS: Final = frozenset({"FORBIDDEN", "NOT_FOUND", "INSUFFICIENT_SCOPES"})  # of GraphQL
-_PERMISSION = re.compile(r"[a-z_]+=(read|write|admin)([,;] ?[a-z_]+=(read|write|admin))*")
-# The first pattern that fits the path names what is probably missing when GitHub says 403 or 404.
-_NEEDED: Final = (
-    (re.compile(r"/access_tokens$"), "the App's key and that the App is installed"),
-    (re.compile(r"/teams/"), "the App's organization permission `Members: read`"),
-    (re.compile(r"/comments"), "the App's permission `Pull requests: write`"),
-    (re.compile(r"/pulls"), "the App's permissions `Pull requests: read` and `Contents: read`"),
-    (re.compile(r"/graphql$"), "the App's permission `Contents: read`"),
-    (re.compile(r"/activity$"), "the App's permission `Contents: read`"),
-    (re.compile(r""), "the App's permissions"),
-)
 
 
 def refusal(
-    verb: str, path: str, status: int, headers: Mapping[str, str], body: str
+    verb: str,
+    path: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: str,
+    by: refused.Speaker = refused.Speaker.APP,
 ) -> DaypassError:
-    """The error for an answer that is no success.
+    """The error for an answer that is no success, given to the App or to a person.
 
     `headers` are in lower case. The body is looked at only to tell a rate limit from a refusal.
     """
@@ -46,10 +41,13 @@ def refusal(
         )
     if status >= _SERVER_ERROR:
         return ForgeUnavailableError(what, remedy=_AGAIN)
-    return ForgeRefusedError(what, remedy=_refused_remedy(path, status, headers))
+    return ForgeRefusedError(
+        what + refused.why_refused(status, by),
+        remedy=refused.remedy(path, status, headers, by),
+    )
 
 
-def graphql_errors(errors: Any) -> DaypassError:
+def graphql_errors(errors: Any, by: refused.Speaker = refused.Speaker.APP) -> DaypassError:
     """The error for a GraphQL answer that names errors: GitHub sends these with status 200.
 
     Only their types are told, which are words of GitHub's own; messages can quote the query.
@@ -58,8 +56,9 @@ def graphql_errors(errors: Any) -> DaypassError:
     types = {str(item.get("type")) for item in found if isinstance(item, dict)}
     if types and types <= _REFUSALS:
         return ForgeRefusedError(
-            f"GitHub answered {' and '.join(sorted(types))} to POST /graphql",
-            remedy=_refused_remedy("/graphql", 403, {}),
+            f"GitHub answered {' and '.join(sorted(types))} to POST /graphql"
+            + refused.why_refused(_FORBIDDEN, by),
+            remedy=refused.remedy("/graphql", _FORBIDDEN, {}, by),
         )
     if "RATE_LIMITED" in types:
         return ForgeUnavailableError(
@@ -88,24 +87,6 @@ def unexpected(what: str) -> DaypassError:
         f"GitHub's answer cannot be read: {what}",
         remedy="Check `github.apiUrl` in access/daypass.yaml and what stands between here and "
         "GitHub; then run the command again. Nothing was decided on that answer.",
-    )
-
-
-def _refused_remedy(path: str, status: int, headers: Mapping[str, str]) -> str:
-    if status == 401:  # noqa: PLR2004  -- HTTP's own number
-        return (
-            "The token is wrong or over. A person: `gh auth login`, or set GH_TOKEN. The bot: "
-            "check `github.appId` and that the transit key is the App's key."
-        )
-    accepted = headers.get("x-accepted-github-permissions", "")
-    if _PERMISSION.fullmatch(accepted):
-        needed = f"the permission `{accepted}`"
-    else:
-        needed = next(text for pattern, text in _NEEDED if pattern.search(path))
-    return (
-        f"Check {needed}, and owner and repository in access/daypass.yaml (GitHub says 404 for "
-        "what a token may not see). A person needs read access to the repository: `gh auth login`, "
-        "or GH_TOKEN."
     )
 
 

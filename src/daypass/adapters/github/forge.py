@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import github
 
 from daypass.adapters.github import pulls, teams, wire
+from daypass.adapters.github.refused import Speaker
 from daypass.adapters.github.sharing import Latest, Once
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import PER_PAGE, Transport
@@ -39,10 +40,12 @@ class GitHubForge:
     ForgeRefusedError. Close it, or use it in `with`.
     """
 
-    def __init__(self, settings: GitHubSettings, auth: github.Auth.Auth | None) -> None:
+    def __init__(
+        self, settings: GitHubSettings, auth: github.Auth.Auth | None, by: Speaker
+    ) -> None:
         self._settings = settings
         self._auth = auth
-        self._transport = Transport(settings.api_url, auth)
+        self._transport = Transport(settings.api_url, auth, by)
         self._once = Once()
 
     @classmethod
@@ -53,12 +56,14 @@ class GitHubForge:
         now: Callable[[], Instant],
     ) -> GitHubForge:
         """As the App: `sign` makes the App's JWT (RS256) of a payload, `now` is Vault's time."""
-        return cls(settings, InstallationAuth(settings, sign, now))
+        return cls(settings, InstallationAuth(settings, sign, now), Speaker.APP)
 
     @classmethod
     def as_user(cls, settings: GitHubSettings, token: Secret | None) -> GitHubForge:
         """As the person (or job) whose token it is; without one, as anybody on the internet."""
-        return cls(settings, None if token is None else github.Auth.Token(token.reveal()))
+        if token is None:
+            return cls(settings, None, Speaker.NOBODY)
+        return cls(settings, github.Auth.Token(token.reveal()), Speaker.PERSON)
 
     def __enter__(self) -> Self:
         return self

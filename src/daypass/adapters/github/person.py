@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from daypass.model.secret import Secret
 
-_VARIABLES: Final = ("GH_TOKEN", "GITHUB_TOKEN")
+VARIABLES: Final = ("GH_TOKEN", "GITHUB_TOKEN")
 _TIMEOUT: Final = 10  # seconds
 
 
 def person_token(server_url: str) -> Secret | None:
     """GH_TOKEN, else GITHUB_TOKEN, else what `gh auth token` says for that server, else None."""
-    for name in _VARIABLES:
+    for name in VARIABLES:
         value = os.environ.get(name, "").strip()
         if value:
             return Secret(value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import github
 
 from daypass.adapters.github import failure
+from daypass.adapters.github.refused import Speaker
 from daypass.adapters.github.transport import Transport
 from daypass.model.instant import Instant
 from daypass.model.secret import Secret
@@ -40,7 +41,9 @@ class InstallationAuth(github.Auth.Auth):
         self._settings = settings
         self._now = now
         self._transport = Transport(
-            settings.api_url, github.Auth.AppAuth(settings.app_id, sign_func=self._timed(sign))
+            settings.api_url,
+            github.Auth.AppAuth(settings.app_id, sign_func=self._timed(sign)),
+            Speaker.APP,
         )
         self._lock = threading.Lock()
         self._token: Secret | None = None

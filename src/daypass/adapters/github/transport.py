@@ -19,6 +19,7 @@ import urllib3
 
 from daypass.adapters.github import failure
 from daypass.adapters.github.connection import client_over
+from daypass.adapters.github.refused import Speaker
 from daypass.adapters.plain_http import PlainHttp
 from daypass.errors import DaypassError
 
@@ -49,16 +50,17 @@ _RETRY: Final = urllib3.Retry(
 class Transport:
     """A client for some threads. Close it (or use it in `with`) when done."""
 
-    def __init__(self, api_url: str, auth: github.Auth.Auth | None) -> None:
+    def __init__(self, api_url: str, auth: github.Auth.Auth | None, by: Speaker) -> None:
         self._api_url = api_url
         self._auth = auth
+        self._by = by
         self._http = PlainHttp(connections=_KEPT_ALIVE, retries=_RETRY, environment=True)
         self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
 
     @classmethod
     def as_person(cls, api_url: str, token: Secret) -> Self:
         """Ask as the account of that token."""
-        return cls(api_url, github.Auth.Token(token.reveal()))
+        return cls(api_url, github.Auth.Token(token.reveal()), Speaker.PERSON)
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +110,7 @@ class Transport:
         if not isinstance(answer, dict):
             raise failure.unexpected("POST /graphql gave no object")
         if answer.get("errors"):
-            raise failure.graphql_errors(answer["errors"])
+            raise failure.graphql_errors(answer["errors"], self._by)
         if not isinstance(answer.get("data"), dict):
             raise failure.unexpected("POST /graphql gave no data")
         return answer["data"]
@@ -147,7 +149,7 @@ class Transport:
                 raise failure.unreachable(verb, shown, error) from None
             except github.GithubException as error:
                 raise failure.refusal(
-                    verb, shown, error.status, _lower(error.headers), ""
+                    verb, shown, error.status, _lower(error.headers), "", self._by
                 ) from None
             except (RuntimeError, AssertionError) as error:
                 # PyGithub refuses redirects to another host or scheme with these.
@@ -155,7 +157,7 @@ class Transport:
         if absent and status in (404, 410):
             return headers, None
         if status >= _REDIRECTION:
-            raise failure.refusal(verb, shown, status, headers, text)
+            raise failure.refusal(verb, shown, status, headers, text, self._by)
         try:
             return headers, json.loads(text) if text else None
         except ValueError:
