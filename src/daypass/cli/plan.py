@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, wiring
+from daypass.cli.numbers import no_pull_request, positive
 from daypass.cli.plan_foundation import show_foundation
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DaypassError, ExitCode, UsageError
+from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, UsageError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_strangers
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--pr",
         metavar="N",
-        type=int,
+        type=positive,
         help="what merging this pull request would do, and who has "
         "approved it (reads GitHub with GH_TOKEN, GITHUB_TOKEN or `gh`)",
     )
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--last",
         metavar="N",
-        type=int,
+        type=positive,
         default=100,
         help="with --policy-diff: how many decisions of the past to look at (default: 100)",
     )
@@ -108,7 +109,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             wiring.person(settings) as forge,
             wiring.person_repository(directory, settings) as repository,
         ):
-            return _show(_of_pull_request(repository, forge, arguments.pr), arguments.format)
+            try:
+                preview = _of_pull_request(repository, forge, arguments.pr)
+            except ForgeRefusedError:
+                missing = no_pull_request(settings.github, arguments.pr)
+                if missing is not None:
+                    raise missing from None
+                raise
+            return _show(preview, arguments.format)
     with wiring.bot(directory) as (ports, settings):
         if arguments.open:
             can_write = partial(_can_write, directory)
