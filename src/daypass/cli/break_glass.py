@@ -10,6 +10,7 @@ from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
 from daypass.cli import offline, output, proposing, wiring
 from daypass.cli.github_down import naming_the_way
+from daypass.cli.remotes import governed_remote
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
@@ -105,7 +106,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
         push(
             directory,
-            wiring.REMOTE,
+            governed_remote(directory, settings.github),
             person_token(settings.github.server_url),
             proposal,
             onto=head,

@@ -9,6 +9,7 @@ from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
 from daypass.adapters.github.person import person_token
 from daypass.cli import output, plan, proposing, request_form, wiring
+from daypass.cli.remotes import governed_remote
 from daypass.documents.repository import check_request, load_request
 from daypass.documents.writing import written
 from daypass.errors import DeniedError, DocumentError, ExitCode, UsageError
@@ -96,7 +97,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         author = proposing.author_of(myself, settings.github.server_url)
         proposal = _proposal(request, content, author)
         token = person_token(settings.github.server_url)
-        push(directory, wiring.REMOTE, token, proposal, onto=head, when=machine_now())
+        remote = governed_remote(directory, settings.github)
+        push(directory, remote, token, proposal, onto=head, when=machine_now())
         asked = asker.propose(proposal.branch, proposal.message, _body(request))
     _show(arguments, foreseen, None, asked)
     return ExitCode.DONE

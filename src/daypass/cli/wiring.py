@@ -13,6 +13,7 @@ from daypass.adapters.git.repository import GitRepository
 from daypass.cli.at_root import not_at_the_root
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
+from daypass.cli.remotes import ORIGIN, governed_remote, if_denied, promisor_of
 from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
 from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
 
-REMOTE: Final = "origin"
+REMOTE: Final = ORIGIN
 # A job's own token, which only reads: a clone without old contents has the settings of HEAD alone.
 _CLONE_VARIABLE: Final = "DAYPASS_CLONE_TOKEN"
 _TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
@@ -78,8 +79,8 @@ def _any_branch(directory: Path) -> GitRepository:
     from daypass.model.secret import Secret
 
     text = os.environ.get(_CLONE_VARIABLE)
-    token = (lambda: Secret(text)) if text else None
-    return GitRepository(directory, remote=REMOTE, branch="main", author=("", ""), token=token)
+    remote, token = (REMOTE, lambda: Secret(text)) if text else promisor_of(directory)
+    return GitRepository(directory, remote=remote, branch="main", author=("", ""), token=token)
 
 
 def authorities(directory: Path, settings: Settings) -> Path:
@@ -94,15 +95,20 @@ def _committed(directory: Path, path: str) -> bytes | None:
 
 
 def open_repository(
-    directory: Path, settings: Settings, token: Callable[[], Secret] | None
+    directory: Path,
+    settings: Settings,
+    token: Callable[[], Secret] | None,
+    remote: str = REMOTE,
+    if_denied: str | None = None,
 ) -> GitRepository:
-    """The clone, with the remote and the author that the settings name."""
+    """The clone, with the branch and the author that the settings name."""
     return GitRepository(
         directory,
-        remote=REMOTE,
+        remote=remote,
         branch=settings.github.default_branch,
         author=(settings.evidence.name, settings.evidence.email),
         token=token,
+        if_denied=if_denied,
     )
 
 
@@ -354,7 +360,13 @@ def person_repository(directory: Path, settings: Settings) -> GitRepository:
     from daypass.adapters.github.person import person_token
 
     token = person_token(settings.github.server_url)
-    return open_repository(directory, settings, None if token is None else lambda: token)
+    return open_repository(
+        directory,
+        settings,
+        None if token is None else lambda: token,
+        governed_remote(directory, settings.github),
+        if_denied(token),
+    )
 
 
 @contextmanager

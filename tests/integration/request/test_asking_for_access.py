@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from support import acting
 from support.town import Asked, Town
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from daypass.sandbox.box import Box
     from support.acting import Done
 
@@ -92,6 +95,36 @@ def test_what_cannot_be_is_said_and_nothing_is_pushed(
     assert (done.code, "Traceback" in done.said) == (code, False), done.said
     assert why in done.stderr
     assert (branches(town), len(town.box.repository.pulls)) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-o", "upstream"), ("--filter=tree:0", "--no-checkout"), ("--filter=blob:none", "--sparse")],
+    ids=" ".join,
+)
+def test_any_clone_serves_whatever_its_remote_is_called_and_whatever_it_lacks(
+    town: Town, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    alice = town.box.person("alice")
+    clone = tmp_path / "clone"
+    alice.git("clone", "-q", *words, alice.git("remote", "get-url", "origin").strip(), str(clone))
+    # what is missing is fetched with GH_TOKEN: git itself has no log-in
+    theirs = acting.person_environment(alice)
+    mine = {name: text for name, text in theirs.items() if not name.startswith("GIT_CONFIG_")}
+    mine |= {"GIT_CONFIG_GLOBAL": os.devnull}
+    name = clone.parent.name.lower().replace("_", "-")[:40]
+    asked = ("request", "orders-db", "read", *WHY, "--id", f"alice-{name}")
+    for command in (("status",), ("audit", "log"), ("audit", "verify"), asked):
+        done = acting.run((*acting.DAYPASS, *command), mine, directory=clone)
+        assert done.code == 0, done.said
+    assert f"request/alice-{name}" in branches(town)
+
+
+def test_a_dead_token_is_the_persons_in_git_too(town: Town) -> None:
+    done = acting.daypass(town.box.person("alice"), "status", GH_TOKEN="ghp_dead")
+    assert done.code == 1
+    assert "Your token, from GH_TOKEN, is wrong, expired or revoked" in done.stderr
+    assert "App" not in done.stderr
 
 
 def test_without_a_token_it_says_how_to_log_in(town: Town) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shlex
 import subprocess
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError, GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from daypass.model.secret import Secret
@@ -25,7 +26,7 @@ _REMOTE: Final = frozenset({"fetch", "push"})
 # Variables that git and its transports need from outside. All else stays out: GIT_DIR and the like
 # redirect git, GIT_TRACE_CURL writes tokens into logs, GIT_ASKPASS asks.
 _PASSED: Final = frozenset(
-    {"PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    {"PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "SUDO_UID"}
     | {"GIT_SSL_CAINFO", "http_proxy", "https_proxy", "no_proxy", "all_proxy"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 )
@@ -77,10 +78,14 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _CONTROL = re.compile(r"[^\x20-\x7e]+")
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
 _NO_REPOSITORY: Final = re.compile(r"not a git repository|cannot change to")
+_NO_REMOTE: Final = re.compile(r"No such remote|'([^'/]+)' does not appear to be a git repository")
 _OWNERSHIP: Final = re.compile(r"dubious ownership")
+_NOT_OURS: Final = re.compile(r"dubious ownership in repository at '([ -&(-~]+)'")
+_SAFE: Final = "safe.directory"
+_SSH_KEY: Final = re.compile(r"Permission denied \([a-z,-]*publickey|Host key verification failed")
 _DENIED: Final = re.compile(
     r"Authentication failed|could not read (Username|Password)|error: 40[13]|Permission denied"
-    r"|Permission to \S+ denied"
+    r"|Permission to \S+ denied|Host key verification failed"
 )
 _UNREACHABLE: Final = re.compile(
     r"unable to access|Could not resolve|Could not read from remote|Connection (refused|timed out)"
@@ -88,13 +93,26 @@ _UNREACHABLE: Final = re.compile(
     r"|[Rr]edirect"
 )
 _NO_BRANCH: Final = re.compile(r"couldn't find remote ref")
+_ASKED: Final = re.compile(r"could not read (Username|Password)")
+_IF_DENIED: Final = (
+    "Check that the App is installed on the repository with contents: write, and that its token "
+    "has not expired."
+)
+_IF_SSH_DENIED: Final = (
+    "Over SSH: `ssh -T git@HOST`, with the remote's host, must greet you. Add your key to the "
+    "agent (`ssh-add`) and to your account, or let the remote be an https:// address."
+)
 
 
 class Git:
     """stock git in one repository, with nothing of the user's or the machine's configuration."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, if_denied: str = _IF_DENIED) -> None:
+        """Prepare; `if_denied` is the remedy when a remote refuses what is sent to it."""
         self.directory = directory
+        self._if_denied = if_denied
+        self._trusted: tuple[tuple[str, str], ...] | None = None  # as the user's git has it
+        self._lent: Callable[[], Sequence[tuple[str, str]]] = tuple
         if not directory.is_dir():
             raise _no_repository(directory)
 
@@ -104,13 +122,17 @@ class Git:
         `settings` are configuration for this call: not on its command line, where every process of
         the machine could read the token among it.
         """
-        settings = (*_CONFIG, *settings)
+        settings = (*_CONFIG, *(self._trusted or ()), *self._lent(), *settings)
         environment = {name: os.environ[name] for name in _PASSED & os.environ.keys()} | _FIXED
         environment["GIT_CONFIG_COUNT"] = str(len(settings))
         for number, (key, value) in enumerate(settings):
             environment[f"GIT_CONFIG_KEY_{number}"] = key
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
         return environment
+
+    def lend(self, settings: Callable[[], Sequence[tuple[str, str]]]) -> None:
+        """Give these to every call from now on: in a partial clone any of them may fetch."""
+        self._lent = settings
 
     def command(self, *words: str) -> list[str]:
         """The command line of a git command in this repository."""
@@ -153,6 +175,10 @@ class Git:
     ) -> bytes:
         """Run and return standard output. Raises the error that `explain` makes of a failure."""
         done = self.try_run(*words, data=data, settings=settings)
+        if done.returncode and self._trusted is None and _OWNERSHIP.search(_text(done.stderr)):
+            # The one thing that is taken of the user's own configuration: it cannot be elsewhere.
+            self._trusted = safe_directories()
+            done = self.try_run(*words, data=data, settings=settings)
         if done.returncode:
             raise self.explain(words[0], done.stderr)
         return done.stdout
@@ -166,36 +192,45 @@ class Git:
 
     def explain(self, what: str, stderr: bytes) -> DaypassError:
         """What git's complaint means, and what to do about it."""
-        text = stderr.decode("utf-8", "replace")
+        text = _text(stderr)
         if _FULL.search(text):
             return GitError(
                 f"`git {what}` found no space left on the disk",
                 remedy="Free space, then run the command again: nothing was left half done.",
             )
         if _OWNERSHIP.search(text):
-            return GitError(
-                f"{self.directory} belongs to another user, and git refuses to work in it",
-                remedy="Run as the owner of the clone, or give it to this user.",
-            )
+            return not_ours(self.directory, text)
         if _NO_REPOSITORY.search(text):
             return _no_repository(self.directory)
+        return self._of_remote(what, text) or GitError(
+            f"`git {what}` failed: {complaint(text)}",
+            remedy="Check `github.defaultBranch` in access/daypass.yaml, and the remote."
+            if _NO_BRANCH.search(text)
+            else "Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
+        )
+
+    def _of_remote(self, what: str, text: str) -> DaypassError | None:
+        """What a remote has to do with it; None if nothing."""
         if _DENIED.search(text):
+            why = complaint(text)
+            if _ASKED.search(why):  # git asks for a name when there is no token, or a bad one
+                why = "it was given no token that it takes"
             return ForgeRefusedError(
-                f"the remote refused `git {what}`: {complaint(text)}",
-                remedy="Check that the App is installed on the repository with contents: write, "
-                "and that its token has not expired.",
+                f"the remote refused `git {what}`: {why}",
+                remedy=_IF_SSH_DENIED if _SSH_KEY.search(text) else self._if_denied,
+            )
+        if (named := _NO_REMOTE.search(text)) is not None:
+            return GitError(
+                f"this clone has no remote `{named[1] or 'origin'}`",
+                remedy="Name the governed repository: `git remote add origin URL`; see which ones "
+                "there are with `git remote -v`.",
             )
         if _UNREACHABLE.search(text):
             return ForgeUnavailableError(
                 f"the remote cannot be reached by `git {what}`: {complaint(text)}",
                 remedy="Check the remote's address and the network, then run the command again.",
             )
-        return GitError(
-            f"`git {what}` failed: {complaint(text)}",
-            remedy="Check `github.defaultBranch` in access/daypass.yaml, and the remote."
-            if _NO_BRANCH.search(text)
-            else "Check the clone with `git fsck`; a fresh clone (fetch-depth: 0) is safe.",
-        )
+        return None
 
 
 class Conversation:
@@ -280,6 +315,37 @@ def authorisation(url: str, token: Secret) -> tuple[tuple[str, str], ...]:
     pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
     key = f"http.{url}.extraHeader"
     return ((key, ""), (key, f"Authorization: Basic {pair}"))
+
+
+def safe_directories() -> tuple[tuple[str, str], ...]:
+    """The repositories that the user has told git to trust, though they are another user's."""
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
+    values: list[str] = []
+    for scope in ("--system", "--global"):
+        done = subprocess.run(  # noqa: S603  -- fixed words
+            ["git", "config", scope, "--type=path", "--null", "--get-all", _SAFE],  # noqa: S607  -- the user's git
+            capture_output=True,
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        values += os.fsdecode(done.stdout).split("\0")[:-1]
+    return tuple((_SAFE, value) for value in values)
+
+
+def not_ours(directory: Path, text: str) -> GitError:
+    """The error of a repository of another user, of which git's complaint tells the path."""
+    named = _NOT_OURS.search(text)
+    path = named[1] if named is not None else str(directory)
+    return GitError(
+        f"{path} belongs to another user, and git refuses to work in it",
+        remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
+        f"`git config --global --add safe.directory {shlex.quote(path)}`.",
+    )
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace")
 
 
 def _not_installed() -> GitError:

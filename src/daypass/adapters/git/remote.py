@@ -51,6 +51,17 @@ class Remote:
         self._present: set[str] = set()
         self.tracking_ref = f"refs/remotes/{name}/{branch}"
 
+    def lend_token(self) -> None:
+        """Let every command of a partial clone fetch what it misses, with the token.
+
+        `prefetch` gets blobs all at once; what it cannot foresee, git fetches as it meets it: the
+        trees of a clone without trees, and a blob that one command needs.
+        """
+        if self._token is None or not self.is_partial():
+            return
+        if self._secrets("fetch"):  # asked once before it is lent: it asks git for the address
+            self._git.lend(lambda: self._secrets("fetch"))
+
     def fetch(self) -> None:
         """Fetch the branch into its tracking ref, also when it was rewritten: verify names that.
 

@@ -49,7 +49,8 @@ class GitRepository:
 
     `remote` is the name of a configured remote, `branch` the default branch; `author` is the name
     and e-mail address that evidence commits carry; `token` gives what the remote wants for each
-    fetch and push (None: nothing).
+    fetch and push (None: nothing); `if_denied` is the remedy when the remote refuses (None: the
+    App's).
     """
 
     def __init__(
@@ -60,8 +61,9 @@ class GitRepository:
         branch: str,
         author: tuple[str, str],
         token: Callable[[], Secret] | None,
+        if_denied: str | None = None,
     ) -> None:
-        self._git = Git(directory)
+        self._git = Git(directory, if_denied) if if_denied else Git(directory)
         answer = self._git.run(
             "rev-parse",
             "--is-shallow-repository",
@@ -79,6 +81,7 @@ class GitRepository:
             )
         self._shallow = shallow == "true"
         self._remote = Remote(self._git, remote, branch, token)
+        self._remote.lend_token()
         self._author = author
         self._reader = ObjectReader(self._git)
         self._recent = RecentLine(self._reader)
