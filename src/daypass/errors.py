@@ -98,6 +98,14 @@ class VaultRefusedError(PermanentError):
     """Vault refused a login or a call (400, 403, or a warning that means it was ignored)."""
 
 
+class VaultForbiddenError(VaultRefusedError):
+    """Vault answered 403: the token is dead, or its policies do not permit the call."""
+
+    def __init__(self, message: str, *, remedy: str, doing: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.doing = doing  # method and path
+
+
 class LimitError(PermanentError):
     """A plan would revoke more than one run may: nothing was touched."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.oidc import RunFacts
+    from daypass.adapters.vault.own_token import OwnToken
     from daypass.adapters.vault.session import Session
     from daypass.cli.settings_in_force import Reached
     from daypass.lifecycle.context import Ports
@@ -316,18 +317,20 @@ def _logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
         yield session, settings
 
 
-def operator_token() -> Secret:
+def operator_token() -> OwnToken:
     """The token that `bao` and `vault` would use: the environment's, else the one of a log-in.
 
     Raises UsageError if there is none.
     """
+    from daypass.adapters.vault.own_token import OwnToken
     from daypass.model.secret import Secret
 
     for name in _TOKEN_VARIABLES:
         if os.environ.get(name):
-            return Secret(os.environ[name].strip())
+            return OwnToken(Secret(os.environ[name].strip()), name)
     try:
-        return Secret((Path.home() / ".vault-token").read_text(encoding="ascii").strip())
+        text = (Path.home() / ".vault-token").read_text(encoding="ascii").strip()
+        return OwnToken(Secret(text), "~/.vault-token")
     except (OSError, ValueError, RuntimeError):
         raise UsageError(
             "there is no Vault token to act with",

@@ -401,6 +401,51 @@ def test_a_token_that_may_not_is_told(
         assert "CANARY" not in shown
 
 
+@pytest.mark.parametrize(
+    ("rights", "why", "remedy"),
+    [
+        (None, "your token, from VAULT_TOKEN (403): it is wrong, expired or revoked", "bao login"),
+        ({"policies": ["default"]}, "lives, and its policies (default) do not permit it", "`read`"),
+        ({"policies": ["x"], "no_default_policy": True}, "nor look itself up", "bao login"),
+    ],
+    ids=["revoked", "without the rights", "without even the policy default"],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("vault", "apply"),
+        ("vault", "apply", "--plan"),
+        ("vault", "doctor"),
+        ("vault", "doctor", "--try"),
+        ("vault", "rotate-evidence"),
+    ],
+    ids=" ".join,
+)
+def test_a_token_is_told_to_be_dead_or_to_lack_a_right(
+    repository: Path,
+    operators: OpenBao,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rights: dict[str, Any] | None,
+    why: str,
+    remedy: str,
+    words: tuple[str, ...],
+) -> None:
+    assert repository.is_dir()
+    made = operators.client.write("auth/token/create", {"ttl": "5m", **(rights or {})})
+    assert made is not None
+    token = made["auth"]["client_token"]
+    if rights is None:
+        operators.client.write("auth/token/revoke", {"token": token})
+    monkeypatch.setenv("VAULT_TOKEN", token)
+    assert main([*words]) == ExitCode.FAILED
+    shown = capsys.readouterr().err
+    assert why in shown
+    assert remedy in shown
+    assert f"unset VAULT_TOKEN; bao login -address={operators.address}" in shown
+    assert token not in shown
+
+
 def test_what_another_repository_has_in_this_vault_is_left_alone(
     repository: Path, operators: OpenBao, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import requests.exceptions
 
-from daypass.errors import DaypassError, VaultRefusedError, VaultUnavailableError
+from daypass.errors import (
+    DaypassError,
+    VaultForbiddenError,
+    VaultRefusedError,
+    VaultUnavailableError,
+)
 from daypass.model.visible import HIDDEN
 
 if TYPE_CHECKING:
@@ -71,8 +76,9 @@ def refused(
     if status >= _FIRST_SERVER_ERROR or status in _STANDBY:
         return _unavailable(address, doing, status, errors, reason)
     if status == HTTPStatus.FORBIDDEN:
-        return VaultRefusedError(
+        return VaultForbiddenError(
             f"Vault refused {doing} (403){reason}",
+            doing=doing,
             remedy="The token may not do that, or is no longer valid. `daypass vault doctor` "
             "compares the policies in Vault with what access/ asks for.",
         )

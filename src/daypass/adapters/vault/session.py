@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.adapters.vault.client import Answer, Client
-from daypass.errors import DaypassError, TemporaryError, VaultRefusedError
+from daypass.adapters.vault.own_token import OwnToken, explained
+from daypass.errors import (
+    DaypassError,
+    TemporaryError,
+    VaultForbiddenError,
+    VaultRefusedError,
+)
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -25,8 +32,20 @@ _LOGIN_REFUSED: Final = frozenset({400, 401, 403, 404})
 class Session:
     """A client that is logged in. Usable from several threads; one of them logs in again."""
 
-    def __init__(self, client: Client, login: Callable[[], tuple[Secret, int]] | None) -> None:
-        """Wrap a client; `login` returns a new token and its life in seconds (0: no end known)."""
+    def __init__(
+        self,
+        client: Client,
+        login: Callable[[], tuple[Secret, int]] | None,
+        explain: Callable[[VaultForbiddenError], VaultForbiddenError] | None = None,
+    ) -> None:
+        """Wrap a client.
+
+        Args:
+            client: the connection.
+            login: returns a new token and its life in seconds (0: no end known).
+            explain: tells what a 403 means to whom the token is of.
+        """
+        self._explain = explain
         self._client = client
         self._login = login
         self._lock = threading.Lock()
@@ -54,9 +73,14 @@ class Session:
     ) -> Answer:
         """`Client.call`, after making sure that the token lives long enough."""
         self.ensure_fresh()
-        return self._client.call(
-            method, path, body, token=token, wrap_ttl=wrap_ttl, accept=accept, quote=quote
-        )
+        try:
+            return self._client.call(
+                method, path, body, token=token, wrap_ttl=wrap_ttl, accept=accept, quote=quote
+            )
+        except VaultForbiddenError as error:
+            if self._explain is None or token is not None:
+                raise
+            raise self._explain(error) from error
 
     def now(self) -> Instant:
         """Vault's time. Raises VaultUnavailableError."""
@@ -111,17 +135,22 @@ class Session:
         self._ends = before + lifetime if lifetime else float("inf")
 
 
-def login_token(settings: VaultSettings, token: Secret, directory: Path | None = None) -> Session:
-    """A session with a token that somebody brings: an operator's, or a test's.
+def login_token(
+    settings: VaultSettings, token: Secret | OwnToken, directory: Path | None = None
+) -> Session:
+    """A session with a token that somebody brings: an operator's own, or a test's.
 
     Raises VaultRefusedError if it cannot be a token. It is checked by the first call.
     """
-    if not token.reveal():
+    secret = token.secret if isinstance(token, OwnToken) else token
+    if not secret.reveal():
         raise VaultRefusedError(
             "there is no Vault token",
             remedy="Log in (`bao login` or `vault login`), or set VAULT_TOKEN, and run it again.",
         )
-    return Session(Client(settings, token=token, directory=directory), None)
+    client = Client(settings, token=secret, directory=directory)
+    explain = partial(explained, client, settings, token) if isinstance(token, OwnToken) else None
+    return Session(client, None, explain)
 
 
 def login_jwt(
