@@ -261,6 +261,10 @@ def _type_remedy(found: Any, wanted: str | Sequence[str], hint: str) -> str:
         return f'Put it in quotes: "{str(found).lower()}".'
     if "integer" in wanted and isinstance(found, str) and found.isascii() and found.isdigit():
         return f"Write {found} without quotes."
+    if isinstance(found, str) and ("object" in wanted or "array" in wanted):
+        from daypass.documents.yaml_layout import text_hint  # noqa: PLC0415  -- rarely needed
+
+        return text_hint(found, of_list="array" in wanted) or hint
     return hint
 
 

@@ -102,11 +102,17 @@ def _refuse_unseen(text: str, path: str) -> None:
                 before.count("\n") + 1,
                 len(before.rpartition("\n")[2]) + 1,
                 "document-characters",
-                f"the character {name} cannot be seen by a reviewer",
+                _what(text[index], name),
                 _remedy(text[index]),
             )
         ]
     )
+
+
+def _what(char: str, name: str) -> str:
+    if char == "\t":
+        return "a TAB stands here: YAML is indented with spaces, and a reviewer sees no difference"
+    return f"the character {name} cannot be seen by a reviewer"
 
 
 def _remedy(char: str) -> str:

@@ -26,13 +26,6 @@ MAX_DEPTH: Final = 12
 _SCALAR: Final = events.ScalarEvent
 _MAPPING_END: Final = events.MappingEndEvent
 _MAX_FINDINGS: Final = 20
-_SYNTAX_REMEDIES: Final = (
-    ("mapping values are not allowed", "Put text that contains `: ` in quotes."),
-    ("cannot start any token", "Put text that begins with this character in quotes."),
-    ("could not find expected ':'", "Write `key: value`; check the indentation of this line."),
-    ("expected <block end>", "Check the indentation: it differs from that of the lines above."),
-    ("unexpected end of stream", "Close the quote or the bracket."),
-)
 
 
 class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
@@ -86,7 +79,7 @@ def load(data: bytes, path: str) -> Parsed:
             `findings` say where and what to do.
     """
     text = decode(data, path)
-    return _Builder(path, escapes="\\" in text).build(_Parser(text).get_event)
+    return _Builder(path, text).build(_Parser(text).get_event)
 
 
 def _event_of(marks: Any) -> Any:
@@ -96,9 +89,10 @@ def _event_of(marks: Any) -> Any:
 class _Builder:
     """Turns the events of one document into plain values, and refuses the rest of YAML."""
 
-    def __init__(self, path: str, *, escapes: bool) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self._path = path
-        self._escapes = escapes
+        self._text = text
+        self._escapes = "\\" in text
         self._findings: list[Finding] = []
 
     def build(self, get_event: Callable[[], Any]) -> Parsed:
@@ -244,11 +238,12 @@ class _Builder:
                 return resolve(text)
             except ScalarError as error:
                 merge = text == "<<"
+                remedy = error.remedy if text else self._of_missing(event) or error.remedy
                 self._refuse(
                     event,
                     "yaml-merge-key" if merge else error.rule,
                     "the merge key << is refused" if merge else error.message,
-                    "Write the keys out." if merge else error.remedy,
+                    "Write the keys out." if merge else remedy,
                 )
                 return None
         if self._escapes and (found := unseen(text)) is not None:
@@ -268,15 +263,18 @@ class _Builder:
         if len(self._findings) >= _MAX_FINDINGS:
             raise document_error(self._findings)
 
+    def _of_missing(self, event: Any) -> str:
+        from daypass.documents.yaml_faults import comment_hint  # noqa: PLC0415  -- rarely needed
+
+        return comment_hint(self._text, event.start_mark.line, event.start_mark.column)
+
     def _syntax_error(self, error: yaml.MarkedYAMLError) -> Exception:
-        mark = error.problem_mark or error.context_mark
-        problem = error.problem or error.context or "this is not YAML"
-        remedy = next(
-            (remedy for part, remedy in _SYNTAX_REMEDIES if part in problem),
-            "Correct the syntax here, or in the line above.",
-        )
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        from daypass.documents.yaml_faults import fault_of  # noqa: PLC0415  -- rarely needed
+
+        fault = fault_of(self._text, error)
         self._findings.append(
-            Finding(self._path, line, column, "yaml-syntax", f"not YAML: {problem}", remedy)
+            Finding(
+                self._path, fault.line, fault.column, "yaml-syntax", fault.message, fault.remedy
+            )
         )
         return document_error(self._findings)
