@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import known_names, output, wiring
+from daypass.cli import known_names, output, step_summary, wiring
 from daypass.errors import DaypassError, ExitCode
 from daypass.lifecycle.apply import Limits, apply
 from daypass.lifecycle.emergency import BRANCH_PREFIX, request_of
@@ -121,7 +120,7 @@ def _show(outcome: Outcome, *, annotate: bool) -> None:
     if not (outcome.lines or outcome.failures or outcome.alarms):
         output.say("nothing to do: main and Vault agree")
     if annotate:
-        _summarise(outcome)
+        step_summary.append(step_summary.of_apply(outcome))
 
 
 def _warn(what: str, text: str, *, annotate: bool) -> None:
@@ -129,19 +128,6 @@ def _warn(what: str, text: str, *, annotate: bool) -> None:
         output.say(f"::error title=daypass: {what}::{output.escape_command(text)}")
     else:
         output.say(output.styled(f"{what:<16}", "bold", "red") + " " + output.printable(text))
-
-
-def _summarise(outcome: Outcome) -> None:
-    """A table for the run's page on GitHub; it holds ids and codes, never what a person wrote."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
-    rows = [f"| {line.verb} | `{line.grant_id or '-'}` |" for line in outcome.lines]
-    rows += [f"| **failed** | `{grant_id}` |" for grant_id, _ in outcome.failures]
-    table = "\n".join(["### daypass apply", "", "| what | grant |", "|---|---|", *rows])
-    alarms = f"\n\n{len(outcome.alarms)} alarm(s): see the log." if outcome.alarms else ""
-    with open(path, "a", encoding="utf-8") as summary:  # noqa: PTH123  -- the runner names a path
-        summary.write(table + alarms + "\n")
 
 
 def _count(text: str) -> int:

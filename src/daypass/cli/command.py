@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.cli import output, wiring
+from daypass.cli import output, step_summary, wiring
 from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, UsageError
 from daypass.lifecycle.answers import Answer, Result
 from daypass.lifecycle.commanding import Said, obey_comment, obey_dispatch
@@ -143,17 +142,14 @@ def _show(form: str, answers: Sequence[Answer], followed: str) -> None:
 
 def _summarise(answers: Sequence[Answer]) -> None:
     """A table for the run's page on GitHub: ids and codes."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path and answers:
-        rows = [
-            f"| {answer.kind} | `{answer.grant_id or '-'}` | {answer.result} |"
-            for answer in answers
-        ]
-        table = "\n".join(
-            ["### daypass command", "", "| what | grant | result |", "|---|---|---|", *rows]
-        )
-        with open(path, "a", encoding="utf-8") as summary:  # noqa: PTH123  -- the runner names a path
-            summary.write(table + "\n")
+    if not answers:
+        step_summary.append("### daypass command\n\nNothing to do.\n")
+        return
+    rows = [
+        f"| {answer.kind} | `{answer.grant_id or '-'}` | {answer.result} |" for answer in answers
+    ]
+    table = ["### daypass command", "", "| what | grant | result |", "|---|---|---|", *rows]
+    step_summary.append("\n".join(table) + "\n")
 
 
 def _exit_code(answers: Sequence[Answer], *, dispatched: bool) -> ExitCode:

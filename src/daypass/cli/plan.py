@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, policydiff, wiring
+from daypass.cli import output, policydiff, step_summary, wiring
 from daypass.cli.numbers import no_pull_request, positive
 from daypass.cli.plan_foundation import show_foundation
 from daypass.documents.repository import catalogue_of
@@ -101,7 +100,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings = wiring.read_settings(directory)
         with wiring.open_repository(directory, settings, None) as repository:
             return policydiff.run(
-                repository, arguments.policy_diff, arguments.last, arguments.format, _summarise
+                repository,
+                arguments.policy_diff,
+                arguments.last,
+                arguments.format,
+                step_summary.append,
             )
     if arguments.pr is not None:
         settings = wiring.read_settings(directory)
@@ -253,7 +256,7 @@ def _show(preview: Preview, form: str) -> ExitCode:
     if not preview.is_about_access:
         output.say("this change neither asks for access nor ends any")
     if form == "github" and preview.is_about_access:
-        _summarise(
+        step_summary.append(
             messages.plan(preview.forecasts, preview.ends, preview.wrong, preview.foundation)
         )
     return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
@@ -353,10 +356,3 @@ def _show_work(work: _Work, form: str) -> ExitCode:
     if not (work.actions or work.orphans or work.offline or work.looks):
         output.say("nothing to do: main and Vault agree")
     return ExitCode.DONE
-
-
-def _summarise(text: str) -> None:
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with open(path, "a", encoding="utf-8") as summary:  # noqa: PTH123  -- the runner names it
-            summary.write(text)
