@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.worktree_refusals import refusal
 from daypass.documents.blob import blob_id
 from daypass.errors import GitError
 from daypass.model.names import SETTINGS_PATH
@@ -380,24 +380,4 @@ def _git(
     if otherwise is not None:
         raise otherwise
     said = done.stderr.decode("utf-8", "replace").strip().split("\n")[0].removeprefix("fatal: ")
-    if "not a git repository" in said:
-        raise GitError(
-            f"{folder} is not in a git repository",
-            remedy="Run this in a clone of the governed repository, or name one with -C DIR.",
-        )
-    if "dubious ownership" in said:
-        path = said.partition("'")[2].rpartition("'")[0] or str(folder)
-        raise GitError(
-            f"{path} belongs to another user, and git refuses to work in it",
-            remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
-            f"`git config --global --add safe.directory {shlex.quote(path)}`.",
-        )
-    if "could not read Username" in said or "Authentication failed" in said:
-        raise GitError(
-            f"this clone is partial, and git may not fetch what it lacks ({said})",
-            remedy="Let git log in as `gh` does (`gh auth login`, `gh auth setup-git`), or fetch "
-            "all of it once: `git fetch --refetch --no-filter`.",
-        )
-    raise GitError(
-        f"git {words[0]} failed: {said}", remedy="Run `git status` here, and mend what it says."
-    )
+    raise refusal(folder, words[0], said)

@@ -18,6 +18,7 @@ from daypass.cli import (
     audit_who,
     output,
 )
+from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.audit_words import open_clone
 from daypass.cli.known_names import demand_id, is_asked, unknown_id
 from daypass.errors import EvidenceError, ExitCode, UsageError
@@ -204,6 +205,7 @@ def _signers(repository: GitRepository, head: str) -> Signers:
 
     signers = counting_signers(repository, head)
     if signers is None:
+        refuse_elsewhere(repository, head)
         raise EvidenceError(
             f"there is no {ALLOWED_SIGNERS_PATH} up to {head}, so no commit counts as evidence",
             remedy="`daypass vault apply` prints the line of the evidence key; commit it there by "

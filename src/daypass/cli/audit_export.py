@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass import __version__
 from daypass.cli import audit_report, output
+from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.audit_words import add_outside, check_outside, instant_of, judged
-from daypass.errors import DocumentError, EvidenceError, ExitCode, UsageError
+from daypass.errors import EvidenceError, ExitCode, GitError, UsageError
 from daypass.model.canonical import canonical_json
 from daypass.model.event import EventKind
-from daypass.model.names import SETTINGS_PATH, grant_path
+from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
     import argparse
@@ -194,17 +195,13 @@ def _window(words: argparse.Namespace) -> Callable[[RecordedEvent], bool]:
 
 
 def _settings(repository: GitRepository, head: str) -> Settings:
-    from daypass.documents.document import read_document
-    from daypass.model.settings import Settings
+    from daypass.cli.settings_in_force import settings_at
 
-    entries = repository.entries(head, SETTINGS_PATH)
-    content = repository.blobs([entries[0].blob])[entries[0].blob] if entries else b""
-    model = read_document(SETTINGS_PATH, content).model
-    if not isinstance(model, Settings):
-        raise DocumentError(
-            f"{SETTINGS_PATH} is of another kind", remedy="Its kind must be Settings."
-        )
-    return model
+    try:
+        return settings_at(repository, head, repository.directory)
+    except GitError:
+        refuse_elsewhere(repository, head)
+        raise
 
 
 def _origin(settings: Settings) -> Origin:

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
-from daypass.errors import UsageError
+from daypass.cli.at_root import refuse_elsewhere
+from daypass.errors import EvidenceError, UsageError
 from daypass.model.instant import Instant
+from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
     import argparse
@@ -118,11 +120,33 @@ def judged(
             named_tags=named_tags,
             hire=lambda count: _hired(repository, count, mates),
         )
+    _demand_some(repository, report)
     for notice in report.notices[:_NOTICES]:
         output.note(f"note: {output.printable(notice)}")
     if len(report.notices) > _NOTICES:
         output.note(f"note: and {len(report.notices) - _NOTICES} more tags that are no anchors")
     return report
+
+
+def _demand_some(repository: GitRepository, report: Report) -> None:
+    """Raise where nothing was judged: an empty history, or one that is not a governed main's."""
+    from daypass.ledger.counting_signers import counting_signers
+
+    if report.events or report.faults:
+        return
+    if counting_signers(repository, report.head) is None:
+        refuse_elsewhere(repository, report.head)
+        raise EvidenceError(
+            f"nothing was verified: there is no event up to {report.head}, and no "
+            f"{ALLOWED_SIGNERS_PATH}, so no commit counts as evidence",
+            remedy="Run it in a clone of the governed repository, or name its main with "
+            "--revision. In a new set-up that file comes with the evidence key: `daypass vault "
+            "apply --write-signers`.",
+        )
+    output.note(
+        f"note: no event of daypass is in this history up to {report.head[:12]}: if access was "
+        "given already, this is not its main"
+    )
 
 
 def _hired(repository: GitRepository, count: int, mates: ExitStack) -> Workmate | None:

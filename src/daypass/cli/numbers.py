@@ -20,6 +20,13 @@ def positive(text: str) -> int:
     return int(digits)
 
 
+def at_least_zero(text: str) -> int:
+    """Read a number from 0 on, for `type=`. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!a} is no number from 0 on")
+    return int(text)
+
+
 def no_pull_request(settings: GitHubSettings, number: int) -> DaypassError | None:
     """Make the error of a number that is no pull request's; None if GitHub shows one.
 

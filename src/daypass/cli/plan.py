@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, step_summary, wiring
-from daypass.cli.numbers import no_pull_request, positive
+from daypass.cli.numbers import at_least_zero, no_pull_request, positive
 from daypass.cli.plan_foundation import show_foundation
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, UsageError
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--last",
         metavar="N",
-        type=positive,
+        type=at_least_zero,
         default=100,
         help="with --policy-diff: how many decisions of the past to look at (default: 100)",
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
+from daypass.cli.at_root import entries_at_root
 from daypass.documents.repository import load_catalogue
 from daypass.errors import ExitCode, UsageError
 from daypass.lifecycle.trying import CASES_FOLDER, try_cases
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Run all cases of the work tree against its policies."""
     tree = WorkTree.open(arguments.directory)
-    entries = tree.entries()
+    entries = entries_at_root(tree)
     read = tree.reader(entries)
     catalogue = load_catalogue(entries, tree.contents(entries))
     policies = compile_rules(catalogue)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from daypass.cli import wiring
+from daypass.cli.at_root import entries_at_root
 from daypass.cli.settings_in_force import settings_at, versions
 from daypass.documents.repository import CATALOGUE_PATHS, catalogue_of, is_part, load_catalogue
 from daypass.errors import DaypassError, ForgeRefusedError, GitError, UsageError, VaultRefusedError
@@ -50,7 +51,7 @@ class Checkout:
         from daypass.adapters.worktree import WorkTree
 
         tree = WorkTree.open(directory)
-        entries = tree.entries()
+        entries = entries_at_root(tree)
         return cls(tree.root, load_catalogue(entries, tree.contents(entries)), entries)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output, wiring
+from daypass.cli.at_root import entries_at_root
 from daypass.documents.pinning_teams import with_team_ids
 from daypass.documents.repository import load_catalogue
 from daypass.errors import ExitCode
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask GitHub about each team. Exit 3 if one is not as the settings pin it."""
     tree = WorkTree.open(arguments.directory)
-    entries = tree.entries()
+    entries = entries_at_root(tree)
     catalogue = load_catalogue(entries, tree.contents(entries))
     with wiring.person(catalogue.settings) as forge:
         states = look_at_teams(forge, catalogue)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
 from daypass.cli import output
-from daypass.cli.at_root import not_at_the_root
+from daypass.cli.at_root import entries_at_root
 from daypass.cli.commit_authors import with_co_authors
 from daypass.documents import formats
 from daypass.documents.finding import Report
@@ -74,6 +74,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.online:
         report = _ask_github(tree, report)
     _show(report, arguments.format)
+    if arguments.base is not None and not (report.documents or report.findings):
+        output.note(f"note: nothing that is judged has changed since {arguments.base}")
     return ExitCode.DOCUMENT if report.findings else ExitCode.DONE
 
 
@@ -100,8 +102,8 @@ def _judge_tree(
 ) -> Report:
     from daypass.documents.validation import validate
 
-    chosen = _chosen(tree, paths) if paths else None
-    entries = _entries(tree)
+    entries = entries_at_root(tree)
+    chosen = _chosen(tree, paths, entries) if paths else None
     read = tree.reader(entries)
     report = validate(entries, read, cache, examine=_examine, chosen=chosen)
     report = _with(report, _of_signers(entries, read, chosen))
@@ -167,16 +169,6 @@ def _of_signers(
     return []
 
 
-def _entries(tree: WorkTree) -> tuple[TreeEntry, ...]:
-    """List what is to be judged. Raises UsageError where it is not at the root."""
-    entries = tree.entries()
-    if all(entry.path != SETTINGS_PATH for entry in entries):
-        other = tree.settings_elsewhere()
-        if other is not None:
-            raise not_at_the_root(other)
-    return entries
-
-
 def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) -> Report:
     from daypass.documents.changes import changes, check_changes, check_number
     from daypass.documents.tree import check_faults, check_spellings
@@ -185,7 +177,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
     commit = tree.merge_base(revision)
     since = tree.changed_since(commit)
     changed = changes(since.before.values(), since.now.values())
-    entries = _entries(tree)
+    entries = entries_at_root(tree)
     read = tree.reader(entries)
     paths = set(changed.paths)
     findings = {*check_changes(changed), *check_spellings(since.odd)}
@@ -292,16 +284,29 @@ def _of_zones(policy: AccessPolicy) -> Iterator[Problem]:
             yield Problem(place, "policy-time-zone", problem, remedy)
 
 
-def _chosen(tree: WorkTree, paths: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a path in the tree is one of those that were named on the command line."""
+def _chosen(
+    tree: WorkTree, paths: Sequence[str], entries: Iterable[TreeEntry]
+) -> Callable[[str], bool]:
+    """Whether a path in the tree is one of those that were named on the command line.
+
+    Raises UsageError where there is nothing at one of them: it would pass for looked at.
+    """
     names = set()
+    known = {".", *(entry.path for entry in entries)}
+    known.update(str(folder) for path in (*known,) for folder in PurePosixPath(path).parents)
     for path in paths:
         place = Path(os.path.normpath(tree.root / tree.prefix / path))
         if not place.is_relative_to(tree.root):
             raise UsageError(
                 f"{path} lies outside of this repository", remedy=f"Name paths in {tree.root}."
             )
-        names.add(str(PurePosixPath(place.relative_to(tree.root))))
+        name = str(PurePosixPath(place.relative_to(tree.root)))
+        if name not in known:
+            raise UsageError(
+                f"no document lies at {path}",
+                remedy="Name files or folders in access/; ignored files are not judged.",
+            )
+        names.add(name)
     folders = tuple(f"{name}/" for name in names if name != ".")
     return lambda path: "." in names or path in names or path.startswith(folders)
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.repository import GitRepository
-from daypass.cli.at_root import not_at_the_root
+from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
 from daypass.cli.remotes import ORIGIN, governed_remote, if_denied, promisor_of
 from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
 from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
-from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,11 +61,8 @@ def read_settings(directory: Path) -> Settings:
         try:
             return settings_at(repository, head, directory)
         except GitError:
-            paths = (entry.path for entry in repository.entries(head, ""))
-            other = next((path for path in paths if path.endswith(f"/{SETTINGS_PATH}")), None)
-            if other is None:
-                raise
-            raise not_at_the_root(other) from None
+            refuse_elsewhere(repository, head)
+            raise
 
 
 def newest_settings(directory: Path) -> Settings:
@@ -177,7 +173,11 @@ def _logged_in_by_proven(
         lambda desk: Answers(desk.forge),
     )
     with _any_branch(directory) as repository:
-        return in_force(repository, directory, ways, stack)
+        try:
+            return in_force(repository, directory, ways, stack)
+        except GitError:
+            refuse_elsewhere(repository, repository.resolve("HEAD"))
+            raise
 
 
 @contextmanager
