@@ -66,6 +66,9 @@ def _flow(reading: Reading) -> Fault | None:
     if "flow" in reading.context and reading.began is not None:
         line, column = reading.began
         mark = reading.text(line)[column : column + 1]
+        if mark not in _CLOSING:  # an entry is missing: the bracket is somewhere before it
+            line, column = _open_bracket(reading) or (line, column)
+            mark = reading.text(line)[column : column + 1] or "bracket"
         return reading.fault(
             f"the {mark} of line {line + 1}, column {column + 1}, is not closed, or a comma is "
             "missing here",
@@ -76,6 +79,19 @@ def _flow(reading: Reading) -> Fault | None:
     if char in ("]", "}"):
         return reading.fault(f"this {char} closes nothing", "Delete it.")
     return None
+
+
+def _open_bracket(reading: Reading) -> tuple[int, int] | None:
+    """The last bracket before the place that nothing closes."""
+    opened: list[tuple[int, int]] = []
+    for number in range(min(reading.line + 1, len(reading.lines))):
+        end = reading.column if number == reading.line else None
+        for column, char in enumerate(reading.text(number)[:end]):
+            if char in _CLOSING:
+                opened.append((number, column))
+            elif char in _CLOSING.values() and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def _quote(reading: Reading) -> Fault | None:

@@ -85,6 +85,10 @@ MISTAKES: Final = {
         "  groups: [a, b\n  access: read\n",
         *(6, 9, "the [ of line 5, column 11, is not closed", "Close it with ], or put a comma"),
     ),
+    "a bracket open at the end": (
+        "  groups: [\n",
+        *(6, 1, "the [ of line 5, column 11, is not closed", "Close it with ], or put a comma"),
+    ),
     "a bracket too many": ("  groups: [a]]\n", 5, 14, "this ] closes nothing", "Delete it."),
     "a character that begins nothing": ("  by: @bob\n", 5, 7, "`@` cannot begin a", "in quotes"),
     "a backslash": (
