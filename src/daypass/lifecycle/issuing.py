@@ -11,7 +11,7 @@ from daypass.lifecycle import granting, happening, queue, redelivering
 from daypass.lifecycle.claim_questions import note_before_again
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
-from daypass.lifecycle.judging import Judge, Verdict
+from daypass.lifecycle.judging import Judge
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.recipients import recipients_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from concurrent.futures import Future
 
+    from daypass.lifecycle.case import Verdict
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.happening import Happening, Refusal
     from daypass.lifecycle.observe import Observation

@@ -1,78 +1,42 @@
-"""Judging: from a request on main to an order, a refusal, or a wait. Asks; decides nothing itself.
-
-The proofs come before the decision: whose pull request brought these bytes, and whose approvals
-count. Then the decision point is asked, and its word is final.
-"""
+"""Judging: what a run's requests are judged with, asked for once. Each is a `Case`."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from daypass.documents.repository import (
-    check_break_glass,
-    check_request,
-    load_break_glass,
-    load_request,
-)
-from daypass.errors import DaypassError, DocumentError, PermanentError, SealingError
-from daypass.lifecycle.base import Bases, Ruling
-from daypass.lifecycle.deciding import Decided, decide_merged
-from daypass.lifecycle.emergency import fault_of_merged
-from daypass.lifecycle.granting import Order
+from daypass.documents.repository import load_request
+from daypass.errors import DaypassError, DocumentError, PermanentError
+from daypass.lifecycle.base import Bases
+from daypass.lifecycle.case import Bench, Case
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.recipients import Recipients
-from daypass.lifecycle.renewing import endings, find_renewed
-from daypass.lifecycle.timing import Late, Wait, untimely
-from daypass.model.canonical import canonical_json
-from daypass.model.decision import Effect
-from daypass.model.event import EventKind, Reason
-from daypass.model.grant import Lane
-from daypass.model.instant import Duration
-from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
+from daypass.lifecycle.renewing import endings
+from daypass.model.event import Reason
+from daypass.policy.asked import PastGrant
 from daypass.policy.compiled import compile_rules
-from daypass.policy.provenance import ProvenanceFault, outside, over_limit, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
+    from daypass.lifecycle.case import Verdict
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.plan import Plan
     from daypass.lifecycle.world import RequestFile, World
     from daypass.model.catalogue import Catalogue
-    from daypass.model.identity import Identity
-    from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
-    from daypass.policy.compiled import CompiledPolicies
-    from daypass.policy.groups import GroupDirectory
 
 _REQUESTS: Final = "access/requests/"
 
-Verdict: TypeAlias = Order | Refusal | Wait
-
 
 @dataclass(slots=True)
-class Judge:
-    """All that judging a run's requests needs, asked for once."""
-
-    ports: Ports
-    answers: Answers
-    world: World
-    catalogue: Catalogue
-    policies: CompiledPolicies
-    groups: GroupDirectory
-    commits: Mapping[str, str]  # path → the commit of main that brought the file
-    contents: Mapping[str, bytes]  # blob → the file
-    bases: Bases
-    recipients: Recipients
-    past: dict[str, list[PastGrant]] = field(default_factory=dict)  # by subject
-    ending: Mapping[str, str] = field(default_factory=dict)  # grants that this run ends, and why
-    _renewed: dict[str, Renewed] = field(default_factory=dict)
+class Judge(Bench):
+    """Judges a run's requests, each as a `Case`."""
 
     @classmethod
     def prepare(cls, ports: Ports, answers: Answers, world: World, plan: Plan) -> Judge | None:
@@ -129,19 +93,6 @@ class Judge:
         """The commit of main that brought what is to be judged."""
         return self.commits.get(action.request.path) if action.request is not None else None
 
-    def remember(self, subject: str, grant: PastGrant) -> None:
-        """A grant of this very run counts in the limits of the next decision."""
-        self.past.setdefault(subject, []).append(grant)
-
-    def renewed(self, grant_id: str | None) -> Renewed | None:
-        """The grant that a request continues; None if it continues none."""
-        if grant_id is None:
-            return None
-        if grant_id not in self._renewed:
-            found = find_renewed(self.ports, self.world, self.ending, grant_id)
-            self._renewed[grant_id] = found
-        return self._renewed[grant_id]
-
     def judge_open(
         self, file: RequestFile, pull_request: PullRequest, halted: Reason | None = None
     ) -> Refusal | None:
@@ -149,7 +100,7 @@ class Judge:
 
         `halted`: somebody ended it before it began.
         """
-        case = _Case(self, file, Action(Step.JUDGE, file.grant_id, file), pull_request=pull_request)
+        case = Case(self, file, Action(Step.JUDGE, file.grant_id, file), pull_request=pull_request)
         invalid = case.read()
         if halted is not None:
             return replace(case.refuse(halted, [_before_it_began(halted)]), merged=False)
@@ -166,7 +117,7 @@ class Judge:
             )
         if action.slot is not None and action.slot.state is SlotState.REFUSED and not action.reason:
             return Refusal.from_json(action.slot.data["refusal"])
-        case = _Case(self, file, action)
+        case = Case(self, file, action)
         if action.reason is Reason.ID_REUSED:
             with suppress(DaypassError):  # only so that the notice finds its pull request
                 case.find_pull_request()
@@ -182,216 +133,3 @@ class Judge:
 
 def _before_it_began(reason: Reason) -> str:
     return f"it was ended before it began: {reason}"
-
-
-@dataclass(slots=True)
-class _Case:
-    """One request on its way through the proofs."""
-
-    run: Judge
-    file: RequestFile
-    action: Action
-    request: AccessRequest | None = None
-    pull_request: PullRequest | None = None
-    drill: bool = False
-
-    def judge(self) -> Verdict:
-        fault = self.find_pull_request()
-        invalid = self.read()
-        if invalid:
-            return self.refuse(Reason.INVALID, invalid)
-        if fault is not None:
-            return self.refuse(Reason.UNPROVEN, [fault])
-        against = self.check_number() or self.check_time()
-        return against if against is not None else self.decide()
-
-    @property
-    def commit(self) -> str:
-        return self.run.commits[self.file.path]
-
-    def read(self) -> list[str]:
-        """Read the request as it lies on main; returns what is wrong with it."""
-        content = self.run.contents[self.file.blob]
-        try:
-            if self.file.lane is Lane.BREAK_GLASS:
-                emergency = load_break_glass(self.file.path, content)
-                self.request, self.drill = emergency.asked, emergency.drill
-                findings = check_break_glass(emergency, self.run.catalogue)
-            else:
-                self.request = load_request(self.file.path, content)
-                findings = check_request(self.request, self.run.catalogue)
-        except DocumentError as error:
-            return [error.message]
-        return [finding.message for finding in findings]
-
-    def find_pull_request(self) -> str | None:
-        """Prove where the file came from; returns why it is not proven."""
-        proof = prove(
-            self.run.answers.pull_requests_of(self.commit),
-            self.commit,
-            self.file.path,
-            self.file.blob,
-            self.run.catalogue.settings.github,
-        )
-        if isinstance(proof, ProvenanceFault):
-            return proof.why
-        self.pull_request = proof
-        if self.file.lane is Lane.BREAK_GLASS:
-            return fault_of_merged(proof, self.file, self.run.catalogue.settings.github)
-        other = outside(proof, _REQUESTS)
-        if other is not None:
-            return f"#{proof.number} changes more than requests ({other}): ask in one of its own"
-        return None
-
-    def check_number(self) -> Refusal | None:
-        """Refuse what its pull request asks for beyond the limit."""
-        if self.pull_request is None or self.file.lane is Lane.BREAK_GLASS:
-            return None
-        most = self.run.catalogue.settings.limits.requests_per_pull_request
-        why = over_limit(self.pull_request, _REQUESTS, self.file.path, most)
-        return self.refuse(Reason.TOO_MANY, [why]) if why is not None else None
-
-    def check_time(self) -> Refusal | Wait | None:
-        """Whether it comes too late, or too early."""
-        request, pull_request = self.request, self.pull_request
-        if request is None or pull_request is None or pull_request.merged_at is None:
-            return self.refuse(Reason.UNPROVEN, ["it was never merged"])
-        found = untimely(request, self.file.lane, pull_request.merged_at, self.run.world.now)
-        if isinstance(found, Late):
-            return self.refuse(found.reason, [found.why], kind=found.kind)
-        return found
-
-    def decide(self) -> Order | Refusal:
-        """Ask the decision point, and turn a permit into an order."""
-        decided = self.ask()
-        return decided if isinstance(decided, Refusal) else self.order(decided)
-
-    def ask(self) -> Refusal | Decided:
-        """Ask the decision point, with the approvals as they count now."""
-        run, request, pull_request = self.run, self.request, self.pull_request
-        if request is None or pull_request is None:
-            return self.refuse(Reason.UNPROVEN, ["it was never proven"])
-        asked = Asked(request, self.file.lane, pull_request.author, self.drill)
-        try:
-            base = run.bases.before(run.commits.get(self.file.path))
-        except DocumentError as error:
-            why = f"main's own documents were wrong when it was merged: {error.message}"
-            return self.refuse(Reason.INVALID, [why])
-        head = Ruling(run.world.head, run.catalogue, run.policies, run.groups)
-        decided = decide_merged(asked, pull_request, head, base, self.surroundings)
-        decision = decided.decision
-        if decision.permitted:
-            return decided
-        unknown = decision.effect is Effect.INDETERMINATE
-        return self.refuse(
-            Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
-            decided.why,
-            effect=str(decision.effect),
-            input_digest=decision.input_digest,
-            policy_digest=decision.policy_digest,
-            decision_input=canonical_json(decided.facts.to_json()).decode(),
-        )
-
-    def surroundings(self, ruling: Ruling) -> Surroundings:
-        """What this run knows, by those documents."""
-        run, request = self.run, self.request
-        if request is None:
-            return Surroundings(run.world.now, ruling.groups)
-        return Surroundings(
-            run.world.now,
-            ruling.groups,
-            tuple(run.past.get(request.subject, ())),
-            run.answers.inquiry.about(request, ruling.catalogue, run.world.now),
-            overdue=run.world.overdue,
-            held=tuple(
-                Held(grant.id, subject, grant.resource)
-                for subject, grants in run.past.items()
-                for grant in grants
-                if grant.live
-            ),
-            renewed=run.renewed(request.renews),
-        )
-
-    def order(self, decided: Decided) -> Order | Refusal:
-        """Turn a permit into an order, unless there is no key to deliver to."""
-        run, request, pull_request = self.run, self.request, self.pull_request
-        if request is None or pull_request is None:
-            return self.refuse(Reason.UNPROVEN, ["it was never proven"])
-        author, decision = pull_request.author, decided.decision
-        subject = run.catalogue.identities[request.subject]
-        resource = run.catalogue.resources[request.resource]
-        try:
-            recipients = run.recipients.of(subject, resource)
-        except SealingError as error:
-            return self.refuse(Reason.INVALID, [f"{error.message}. {error.remedy}"])
-        level = resource.levels[request.access]
-        tier = level.tier_for(Duration(decision.seconds))
-        if tier is None:
-            return self.refuse(
-                Reason.INVALID, [f"no tier of {level.name} lasts {request.duration}"]
-            )
-        self.count_this(subject, now=run.world.now, seconds=decision.seconds)
-        return Order(
-            file=self.file,
-            commit=self.commit,
-            request=request,
-            pull_request=pull_request,
-            requester=run.catalogue.identity_of(author.id) if author is not None else None,
-            subject=subject,
-            resource=resource,
-            level=level,
-            tier=tier,
-            decision=decision,
-            decision_input=decided.facts.to_json(),
-            approvals=decided.approvals,
-            recipients=recipients,
-            lane=self.file.lane,
-            base=decided.base,
-            slot=self.action.slot,
-        )
-
-    def count_this(self, subject: Identity, *, now: Instant, seconds: int) -> None:
-        request = self.request
-        if request is not None:
-            self.run.remember(
-                subject.name,
-                PastGrant(
-                    request.id,
-                    self.file.lane,
-                    request.resource,
-                    request.access,
-                    now,
-                    now.plus(seconds),
-                    live=True,
-                ),
-            )
-
-    def refuse(
-        self,
-        reason: Reason,
-        why: Sequence[str],
-        *,
-        kind: EventKind = EventKind.DENIED,
-        effect: str | None = None,
-        input_digest: str | None = None,
-        policy_digest: str | None = None,
-        decision_input: str = "",
-    ) -> Refusal:
-        request = self.request
-        return Refusal(
-            grant_id=self.file.grant_id,
-            blob=self.file.blob,
-            kind=kind,
-            reason=reason,
-            why=tuple(why) or ("no rule permits it",),
-            request_commit=self.run.commits.get(self.file.path),
-            pull_request=self.pull_request.number if self.pull_request else None,
-            resource=request.resource if request else None,
-            subject=request.subject if request else None,
-            access=request.access if request else None,
-            effect=effect,
-            input_digest=input_digest,
-            policy_digest=policy_digest,
-            decision_input=decision_input,
-            lane=self.file.lane,
-        )

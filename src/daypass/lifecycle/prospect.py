@@ -16,8 +16,8 @@ from daypass.policy.verdict import words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daypass.lifecycle.case import Verdict
     from daypass.lifecycle.context import Answers, Ports
-    from daypass.lifecycle.judging import Verdict
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.plan import Plan
 
