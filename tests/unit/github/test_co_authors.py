@@ -31,12 +31,14 @@ def github() -> Iterator[responses.RequestsMock]:
 def fetched(github: responses.RequestsMock, *messages: str, **told: Any) -> PullRequest:
     path = f"{REPO}/pulls/3"
     commits = [answers.commit(text, sha=f"{n:040x}") for n, text in enumerate(messages)]
-    github.get(path, json=answers.pull(commits=len(commits), merged_at=None))
+    head = commits[-1]["sha"]  # what is not among the commits would be asked for again
+    pull = answers.pull(commits=len(commits), merged_at=None)
+    github.get(path, json=pull | {"head": pull["head"] | {"sha": head}})
     github.get(f"{path}/files", json=[answers.changed()])
     github.get(f"{path}/commits", json=commits)
     github.get(f"{path}/reviews", json=[])
     github.get(f"{REPO}/issues/3/events", json=[])
-    github.get(f"{REPO}/activity", json=[answers.activity()])
+    github.get(f"{REPO}/activity", json=[answers.activity(after=head)])
     if told:
         github.post(GRAPHQL, **told)
     with GitHubForge.as_user(SETTINGS, Secret("user-token")) as forge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from daypass.adapters.github import forge as forge_module
 from daypass.adapters.github import pulls, wire
 from daypass.adapters.github.connection import Connection
 from daypass.adapters.github.forge import GitHubForge
+from daypass.adapters.github.sharing import Patience
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import Account, AccountType, CoAuthor, ReviewState
@@ -36,7 +38,8 @@ def github() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def forge() -> Iterator[GitHubForge]:
+def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubForge]:
+    monkeypatch.setattr("daypass.adapters.github.forge._UNTIL_GITHUB_KNOWS", (0.0, 0.0, 0.0))
     with GitHubForge.as_user(SETTINGS, Secret("user-token")) as made:
         yield made
 
@@ -95,10 +98,9 @@ def test_a_co_author_is_seen_however_the_line_is_written(line: str, address: str
 
 
 def test_a_merge_that_github_does_not_tell_of_yet_is_asked_for_again(
-    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+    github: responses.RequestsMock, forge: GitHubForge
 ) -> None:
     """Seen on github.com: for seconds after a merge nobody is said to have brought the commit."""
-    monkeypatch.setattr("daypass.adapters.github.forge._UNTIL_GITHUB_KNOWS", (0.0, 0.0, 0.0))
     serve(github)
     path = f"{REPO}/commits/{MERGE}/pulls"
     for listed in ([], [answers.pull(state="open", merged_at=None)], [answers.pull()]):
@@ -176,6 +178,54 @@ def test_what_cannot_be_had_whole_is_said(
     got = forge.pull_request(3)
     assert not got.complete
     assert why in got.incomplete_because
+
+
+def _asked(github: responses.RequestsMock, ending: str) -> int:
+    return len([call for call in github.calls if ending in str(call.request.url)])
+
+
+@pytest.mark.parametrize(
+    ("path", "lagging"),
+    [("pulls/3/commits", []), ("pulls/3/commits", [answers.commit(sha=BASE)]), ("activity", [])],
+)
+def test_answers_that_contradict_each_other_are_asked_for_again(
+    github: responses.RequestsMock, forge: GitHubForge, path: str, lagging: list[Any]
+) -> None:
+    """A replica that lags: too few commits, commits without the head, a push that is missing."""
+    github.get(re.compile(rf".*/{path}\b.*"), json=lagging)
+    serve(github)
+    got = forge.pull_request(3)
+    assert got.complete
+    assert [item.sha for item in got.commits] == [HEAD]
+    assert _asked(github, path) == 2
+
+
+def test_what_agrees_is_asked_for_once(github: responses.RequestsMock, forge: GitHubForge) -> None:
+    serve(github)
+    assert forge.pull_request(3).complete
+    assert len(github.calls) == 6
+
+
+def test_a_run_waits_so_long_in_all_and_no_longer(
+    github: responses.RequestsMock, forge: GitHubForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daypass.adapters.github.forge._UNTIL_GITHUB_KNOWS", (1.0, 1.0, 1.0))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    forge._patience = Patience(4.0)
+    serve(github, files=[])
+    for asked in (4, 6, 7):
+        assert not forge.pull_request(3).complete
+        assert _asked(github, "/files") == asked
+
+
+def test_one_answer_that_an_account_is_gone_is_not_taken_for_it(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{API}/user/11", status=404, json={"message": "Not Found"})
+    github.get(f"{API}/user/11", json=answers.user(11))
+    account = forge.account(11)
+    assert account is not None
+    assert account.id == 11
 
 
 def test_only_merged_ones_into_the_default_branch_of_this_repository_brought_a_commit(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import github
 
 from daypass.adapters.github import pulls, teams, wire
 from daypass.adapters.github.refused import Speaker
-from daypass.adapters.github.sharing import Latest, Once
+from daypass.adapters.github.sharing import Latest, Once, Patience
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import PER_PAGE, Transport
 from daypass.errors import ForgeRefusedError, IndeterminateError
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import Account, Comment, PullRequest, Team
     from daypass.model.settings import GitHubSettings
 
+T = TypeVar("T")
+
 _UNTIL_GITHUB_KNOWS: Final = (0.5, 1.0, 2.0)  # seconds between questions
+_PATIENCE: Final = 30.0  # seconds that a run waits in all for answers that contradict each other
 _MARKER: Final = re.compile(r"<!-- daypass:[a-z0-9:._-]+ -->")
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
 _MOST_OPEN: Final = 5000  # of the list of open pull requests, whose newest come first
@@ -47,6 +50,7 @@ class GitHubForge:
         self._auth = auth
         self._transport = Transport(settings.api_url, auth, by)
         self._once = Once()
+        self._patience = Patience(_PATIENCE)
 
     @classmethod
     def as_app(
@@ -116,8 +120,25 @@ class GitHubForge:
         return tuple(number for number in found if number is not None)
 
     def pull_request(self, number: int) -> PullRequest:
-        """One pull request, with all that approvals are counted on."""
-        return pulls.fetch(self._transport, self._settings, number)
+        """One pull request, with all that approvals are counted on.
+
+        Lists that contradict it, or each other, come from a replica that lags: it is asked for
+        again, a few times.
+        """
+        return self._until(
+            lambda: pulls.fetch(self._transport, self._settings, number),
+            lambda found: not pulls.contradicts_itself(found),
+        )
+
+    def _until(self, ask: Callable[[], T], is_good: Callable[[T], bool]) -> T:
+        """The first good answer, or the last one, within what a run waits in all."""
+        found = ask()
+        for pause in _UNTIL_GITHUB_KNOWS:
+            if is_good(found) or not self._patience.take(pause):
+                break
+            time.sleep(pause)
+            found = ask()
+        return found
 
     def account(self, account_id: int) -> Account | None:
         """An account by its numeric id, with its login of today; None when it is gone."""
@@ -317,7 +338,11 @@ class GitHubForge:
         return wire.read_all(wire.key, self._transport.pages(f"/users/{today.login}/keys"))
 
     def _account(self, account_id: int) -> Account | None:
-        return wire.read(wire.account, self._transport.find(f"/user/{account_id}"))
+        # A person's account is seldom gone, and one 404 would take its word from it for the run.
+        found = self._until(
+            lambda: self._transport.find(f"/user/{account_id}"), lambda value: value is not None
+        )
+        return wire.read(wire.account, found)
 
 
 def _sha(text: str) -> str:

@@ -91,6 +91,17 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
     return wire.read(pull_request, pull)
 
 
+def contradicts_itself(pull_request: PullRequest) -> bool:
+    """Whether what was told of it cannot all be so: a later answer may be whole.
+
+    What is too large, or came from a fork that is gone, stays as it is.
+    """
+    if pull_request.is_too_large or pull_request.head_repository_id is None:
+        return False
+    head = pull_request.head_sha
+    return not pull_request.complete or all(item.sha != head for item in pull_request.commits)
+
+
 def is_merged_into(branch: str, repository_id: int, value: Any) -> int | None:
     """The number of a listed pull request if it was merged into that branch, otherwise None."""
 

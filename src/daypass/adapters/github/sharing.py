@@ -11,6 +11,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Patience:
+    """The seconds that one run waits in all for GitHub to agree with itself. Threads share it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._lock = threading.Lock()
+
+    def take(self, seconds: float) -> bool:
+        """Whether so many seconds are left; they are used up then."""
+        with self._lock:
+            if self._left < seconds:
+                return False
+            self._left -= seconds
+            return True
+
+
 class Once:
     """Answers kept for a run. Threads that ask for the same thing at once wait for one answer."""
 
