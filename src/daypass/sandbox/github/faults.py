@@ -32,6 +32,7 @@ class Fault:
     times: int
     headers: Mapping[str, str]
     after: bool  # the call takes effect, and only its answer is lost
+    body: bytes | None = None  # what is answered; None: an error's message
 
 
 @dataclass(slots=True)

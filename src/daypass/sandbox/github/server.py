@@ -61,6 +61,7 @@ class GitHub(Hub):
         *,
         headers: Mapping[str, str] | None = None,
         after: bool = False,
+        body: bytes | None = None,
     ) -> None:
         """Answer the next requests that fit with `status`.
 
@@ -71,9 +72,10 @@ class GitHub(Hub):
             times: how many requests fail.
             headers: `Retry-After` and the like.
             after: let the call take effect, and lose only its answer.
+            body: what is answered; without it, the message of an error.
         """
         pattern = re.compile(path_regex)
-        self._web.faults.add(Fault(method, pattern, status, times, headers or {}, after))
+        self._web.faults.add(Fault(method, pattern, status, times, headers or {}, after, body))
 
     def limit_rate(self, times: int = 1, *, seconds: int = 60, secondary: bool = False) -> None:
         """Answer the next API requests as GitHub does when the rate limit is met.

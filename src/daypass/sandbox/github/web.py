@@ -236,7 +236,8 @@ class _Exchange:
 
 def _failed(fault: Fault) -> tuple[int, dict[str, str], bytes]:
     headers = {"Content-Type": "application/json; charset=utf-8", **fault.headers}
-    return fault.status, headers, _json({"message": "made to fail"})
+    body = _json({"message": "made to fail"}) if fault.body is None else fault.body
+    return fault.status, headers, body
 
 
 def _parse(body: bytes) -> Any:
