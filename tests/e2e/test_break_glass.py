@@ -217,7 +217,7 @@ def test_what_a_person_merged_is_refused_and_alarms(town: Village) -> None:
 
 def test_a_file_pushed_straight_to_main_is_refused(town: Village) -> None:
     town.push_straight(emergency("straight"))
-    done = town.apply()
+    done = town.refuse()
     assert done.code == 5
     assert town.events("straight") == ["denied"]
     assert town.live_tokens("straight") == []

@@ -166,7 +166,7 @@ def test_an_extension_leaves_what_it_continues_alone(crashes: Crashes, town: Tow
 def test_a_denial_is_recorded_once_and_told_once(crashes: Crashes, town: Town) -> None:
     sweep(
         town,
-        lambda word: town.grant(f"denied-{word}", duration="1h", approvers=()),
+        lambda word: town.grant(f"denied-{word}", duration="1h", approvers=("mallory",)),
         crashes.run,
         crashes.mend,
     )
@@ -324,7 +324,7 @@ def test_what_nobody_came_for_lapses_once(crashes: Crashes, town: Town, warm: Wa
 def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
     crashes: Crashes, town: Town
 ) -> None:
-    """A token behind its back, one that was used up, and a request pushed straight to main."""
+    """A token behind its back, one that was used up, and a request mixed with another change."""
     supply, since = crashes.supply("seen"), {}
 
     def begin(word: str) -> Asked:
@@ -339,7 +339,10 @@ def test_what_is_seen_once_is_recorded_and_told_whatever_becomes_of_the_run(
         role = "daypass-orders-db-read-1h"
         stray = {"policies": [role], "ttl": "1h", "explicit_max_ttl": "1h", "meta": meta}
         town.box.bao.client.write(f"auth/token/create/{role}", stray)
-        town.push_straight(request(f"straight-{word}", duration="1h"))
+        name = f"mixed-{word}"
+        files = {**request(name, duration="1h"), f"docs/{name}.md": b"Beside it.\n"}
+        alice = town.box.person("alice")
+        town.merge(Asked(name, alice.propose(name, files, "Two things"), alice))
         return asked
 
     def state(asked: Asked) -> Any:

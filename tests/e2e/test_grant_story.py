@@ -185,7 +185,12 @@ def refused(town: Town) -> dict[str, Asked]:
     done = town.apply()
     assert done.code == 0, done.said
     found = (none, outsider, own, older, half, no_ticket, after, late)
-    assert {line["grant"] for line in done.json()["done"]} == {item.id for item in found}
+    became = {line["grant"]: line["what"] for line in done.json()["done"]}
+    assert became.keys() == {item.id for item in found}
+    # That GitHub tells of no review at all may only be late.
+    assert [name for name, what in became.items() if what == "waiting"] == [none.id]
+    town.age_undecided()
+    assert town.apply().code == 0
     return {item.id: item for item in found}
 
 
@@ -228,10 +233,17 @@ def test_an_id_is_used_once(town: Town, refused: dict[str, Asked]) -> None:
 
 
 def test_a_request_pushed_straight_to_main_is_denied_and_alarms(town: Town) -> None:
+    """It alarms at the first look, and is denied once no pull request has come to light."""
     town.push_straight(request("straight"))
     done = town.apply()
     assert done.code == 5
-    assert "straight is not proven" in done.json()["alarms"][0]
+    assert "straight is not proven yet" in done.json()["alarms"][0]
+    assert town.events("straight") == []
+    assert town.live_tokens("straight") == []
+    town.age_undecided()
+    done = town.apply()
+    assert done.code == 5
+    assert "straight is not proven:" in done.json()["alarms"][0]
     assert "Daypass-Reason: unproven" in town.message("straight", "denied")
     assert town.live_tokens("straight") == []
 

@@ -87,6 +87,24 @@ class Town:
     def apply(self, event: str = "push", *words: str) -> Done:
         return acting.apply(self.box, event, *words)
 
+    def age_undecided(self, seconds: int = 3600) -> None:
+        """What waits for an answer, if anything does, was met that much earlier, by the note."""
+        path = "daypass/data/daypass/notes/undecided"
+        client = self.box.bao.client
+        note = client.read(path)
+        if note is None:
+            return
+        rows = json.loads(note["data"]["data"]["requests"])
+        aged = {name: [row[0] - seconds, *row[1:]] for name, row in rows.items()}
+        client.write(path, {"data": {"requests": json.dumps(aged)}})
+
+    def refuse(self, event: str = "push") -> Done:
+        """A run that meets what it cannot decide, and one after the grace that refuses it."""
+        first = self.apply(event)
+        assert "waiting" in {line["what"] for line in first.json()["done"]}, first.said
+        self.age_undecided()
+        return self.apply(event)
+
     def claim(self, asked: Asked, *words: str) -> Done:
         return acting.daypass(asked.who, "claim", asked.id, *(words or ("--format", "json")))
 

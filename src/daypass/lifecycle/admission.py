@@ -18,12 +18,15 @@ from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.judging import Judge
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.turns import take_turns
+from daypass.lifecycle.undecided import Undecided, untold_hand
 from daypass.lifecycle.world import RequestFile
+from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.outcome import Outcome
+    from daypass.lifecycle.undecided_note import UndecidedRequests
     from daypass.lifecycle.world import World
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import PullRequest
@@ -40,6 +43,7 @@ class Admission:
     world: World
     catalogue: Catalogue
     outcome: Outcome
+    undecided: UndecidedRequests
     only: frozenset[str] | None = None
     merged: int = 0
     waiting: set[str] = field(default_factory=set)  # still open when this was done
@@ -60,7 +64,12 @@ class Admission:
             left = f"{max(len(turns) - PULL_REQUESTS, 0)}{more} open pull requests on break-glass/…"
             self.outcome.add("left", "", f"{left}: the next run goes on with them")
             self.is_sure = False
-        for number in turns[:PULL_REQUESTS]:
+        self._look(turns[:PULL_REQUESTS])
+        if self.undecided.is_read:
+            self.undecided.write(self.world.requests.keys(), self.world.now)
+
+    def _look(self, numbers: list[int]) -> None:
+        for number in numbers:
             try:
                 self._admit(self.ports.forge.pull_request(number))
             except DaypassError as error:
@@ -85,7 +94,9 @@ class Admission:
             return
         fault = fault_of(pull_request, github)
         grant_id = request_of(pull_request)
-        if fault is not None or grant_id is None:
+        if fault is not None and grant_id is not None and untold_hand(pull_request):
+            self._wait_for_hands(pull_request, grant_id, fault)
+        elif fault is not None or grant_id is None:
             self._turn_away(pull_request, fault or "it holds no emergency")
         elif self.only is None or grant_id in self.only:
             self._judge(pull_request, grant_id)
@@ -106,9 +117,15 @@ class Admission:
         if author is None or self.catalogue.identity_of(author.id) is None:
             self._turn_away(pull_request, "who opened it is no identity of this repository")
             return
-        refusal = self._decide(pull_request, grant_id)
-        if refusal is not None:
-            self.refused.append((refusal, None))
+        found = self._decide(pull_request, grant_id)
+        if isinstance(found, Undecided):
+            found = self._settle(pull_request, found)
+            if found is None:
+                return
+        else:
+            self.undecided.clear_open(pull_request.number)
+        if found is not None:
+            self.refused.append((found, None))
         elif self._merge(pull_request, grant_id):
             self.merged += 1
 
@@ -117,7 +134,31 @@ class Admission:
         walk = self.ports.repository.walk(self.world.head)
         return bool(history.find_events(walk, self.ports.signers, [grant_id])[grant_id])
 
-    def _decide(self, pull_request: PullRequest, grant_id: str) -> Refusal | None:
+    def _settle(self, pull_request: PullRequest, found: Undecided) -> Refusal | None:
+        """The refusal once an answer has been missing for long; None while it may still come."""
+        head = pull_request.head_sha
+        settled = self.undecided.settle(found, self.world.now, head=head)
+        if isinstance(settled, Refusal):
+            return settled
+        self.waiting.add(settled.refusal.grant_id)
+        return None
+
+    def _wait_for_hands(self, pull_request: PullRequest, grant_id: str, fault: str) -> None:
+        """Turn away what has an unknown hand in it only once that has stayed so."""
+        (changed,) = pull_request.files
+        refusal = Refusal(
+            grant_id,
+            changed.blob or "",
+            EventKind.DENIED,
+            Reason.UNPROVEN,
+            (fault,),
+            pull_request=pull_request.number,
+            merged=False,
+        )
+        if self._settle(pull_request, Undecided("untold", (fault,), refusal)) is not None:
+            self._turn_away(pull_request, fault)
+
+    def _decide(self, pull_request: PullRequest, grant_id: str) -> Refusal | Undecided | None:
         """Ask the decision point about the bytes that would be merged."""
         repository = self.ports.repository
         (changed,) = pull_request.files

@@ -29,18 +29,18 @@ from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.issuing import Issuing
 from daypass.lifecycle.key_handover import find_handover, find_lost
 from daypass.lifecycle.observe import Observation, observe
-from daypass.lifecycle.outcome import Outcome, writable
+from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.policy_changes import find_changes, note_changes
 from daypass.lifecycle.recorder import PushNow, note_unfit
 from daypass.lifecycle.recording_use import to_record
-from daypass.lifecycle.repairs import alarm_doubled, find_accepted_loss, find_repairs
+from daypass.lifecycle.repairs import alarm_frozen, find_accepted_loss, find_repairs
 from daypass.lifecycle.reviewing import Reviewing
 from daypass.lifecycle.standstill import stand_still
 from daypass.lifecycle.targets import Targets, explained, tell
+from daypass.lifecycle.undecided_note import UndecidedRequests
 from daypass.lifecycle.whole_plan import whole_plan
 from daypass.lifecycle.writing_down import WritingDown
-from daypass.model.canonical import digest_bytes
 from daypass.model.event import EventKind
 from daypass.model.names import is_name
 from daypass.model.postgresql import LOGIN_ID_LENGTH
@@ -77,9 +77,10 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     """
     outcome = Outcome()
     left = seen_once.recall(ports, outcome)
-    applying = _Pass(ports, settings, limits, outcome, left)
+    undecided = UndecidedRequests(ports.registry, ports.forge, outcome, settings.unknown_grace)
+    applying = _Pass(ports, settings, limits, outcome, undecided, left)
     for number in range(_PASSES):
-        applying = _Pass(ports, settings, limits, outcome, left, admits=number == 0)
+        applying = _Pass(ports, settings, limits, outcome, undecided, left, admits=number == 0)
         try:
             applying.run()
         except LimitError as error:
@@ -108,6 +109,7 @@ class _Pass:
     settings: Settings
     limits: Limits
     outcome: Outcome
+    undecided: UndecidedRequests
     left: frozenset[str] = frozenset()  # digests of orphans that a run before may have revoked
     admits: bool = True  # whether it looks at open emergencies: once a run, or grants would wait
     has_more: bool = False  # the next pass has to look at what this one did
@@ -135,7 +137,7 @@ class _Pass:
         strangers = self._strangers(seen)
         self._log_ins = explained(seen.world, strangers.offline)
         self._refuse_mass_revocation(plan, strangers)
-        self._alarm_frozen(seen)
+        alarm_frozen(seen, self.outcome)
         lost_key = None if seen.world.is_rolled_back else find_lost(self.ports, seen.world)
         if lost_key is not None:
             self.outcome.alarm("evidence-key", lost_key)
@@ -143,7 +145,7 @@ class _Pass:
             self._head, self.stands_still = seen.world.head, True
             stand_still(self.ports, seen, plan, self.outcome)
             return
-        issuing = Issuing(self.ports, self.settings, self.outcome)
+        issuing = Issuing(self.ports, self.settings, self.outcome, self.undecided)
         offline = WritingDown(self.ports, seen, answers, self.outcome, self.limits.only)
         aftermath = Aftermath(self.ports, self.outcome, issuing, self._ended, offline.taken)
         happenings = [
@@ -173,15 +175,6 @@ class _Pass:
             grace = self.settings.claim_grace
             self.has_more |= ask_holders(self.ports, answers, seen, plan, self.outcome, grace)
         aftermath.forget_intents(seen, None if seen.world.frozen else self._waiting)
-
-    def _alarm_frozen(self, seen: Observation) -> None:
-        for cause, text in seen.restored.items():
-            self.outcome.alarm(cause, text)
-        alarm_doubled(seen, self.outcome)
-        for reason in seen.world.frozen:
-            if reason not in seen.restored.values():
-                cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
-                self.outcome.alarm(cause, reason, standing=reason not in seen.misused)
 
     def _coming(
         self,
@@ -221,7 +214,8 @@ class _Pass:
             self._waiting = frozenset()
             return ()
         only = self.limits.only
-        admission = Admission(self.ports, answers, seen.world, catalogue, self.outcome, only)
+        undecided, world = self.undecided, seen.world
+        admission = Admission(self.ports, answers, world, catalogue, self.outcome, undecided, only)
         admission.run()
         self._waiting = frozenset(admission.waiting) if admission.is_sure else None
         self._merged = admission.merged > 0

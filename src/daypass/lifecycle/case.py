@@ -21,14 +21,17 @@ from daypass.lifecycle.deciding import Decided, decide_merged
 from daypass.lifecycle.emergency import fault_of_merged
 from daypass.lifecycle.granting import Order
 from daypass.lifecycle.happening import Refusal
+from daypass.lifecycle.recipients import NoKeysToldError
 from daypass.lifecycle.renewing import find_renewed
 from daypass.lifecycle.timing import Late, Wait, untimely
+from daypass.lifecycle.undecided import Undecided, untold, untold_hand
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
+from daypass.policy.facts import Status
 from daypass.policy.provenance import ProvenanceFault, outside, over_limit, prove
 
 if TYPE_CHECKING:
@@ -45,10 +48,14 @@ if TYPE_CHECKING:
     from daypass.model.request import AccessRequest
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
+    from daypass.policy.input import DecisionInput
 
 _REQUESTS: Final = "access/requests/"
 
-Verdict: TypeAlias = Order | Refusal | Wait
+# Faults of a proof that stay as they are; every other one may be an answer that is only late.
+_CERTAIN: Final = frozenset({"too-large", "mixed", "not-this-lane"})
+
+Verdict: TypeAlias = Order | Refusal | Wait | Undecided
 
 
 @dataclass(slots=True)
@@ -101,7 +108,7 @@ class Case:
         if invalid:
             return self.refuse(Reason.INVALID, invalid)
         if fault is not None:
-            return self.refuse(Reason.UNPROVEN, [fault])
+            return self.unproven(fault)
         against = self.check_number() or self.check_time()
         return against if against is not None else self.decide()
 
@@ -125,24 +132,38 @@ class Case:
             return [error.message]
         return [finding.message for finding in findings]
 
-    def find_pull_request(self) -> str | None:
+    def find_pull_request(self) -> ProvenanceFault | None:
         """Prove where the file came from; returns why it is not proven."""
-        proof = prove(
-            self.run.answers.pull_requests_of(self.commit),
-            self.commit,
-            self.file.path,
-            self.file.blob,
-            self.run.catalogue.settings.github,
-        )
+        github = self.run.catalogue.settings.github
+        brought = self.run.answers.pull_requests_of(self.commit)
+        proof = prove(brought, self.commit, self.file.path, self.file.blob, github)
         if isinstance(proof, ProvenanceFault):
-            return proof.why
+            self.pull_request = proof.pull_request
+            return proof
         self.pull_request = proof
         if self.file.lane is Lane.BREAK_GLASS:
-            return fault_of_merged(proof, self.file, self.run.catalogue.settings.github)
+            why = fault_of_merged(proof, self.file, github)
+            gone = proof.merged_by is None or untold_hand(proof)
+            return ProvenanceFault("untold" if gone else "not-this-lane", why) if why else None
         other = outside(proof, _REQUESTS)
         if other is not None:
-            return f"#{proof.number} changes more than requests ({other}): ask in one of its own"
+            why = f"#{proof.number} changes more than requests ({other}): ask in one of its own"
+            return ProvenanceFault("mixed", why)
         return None
+
+    def unproven(self, fault: ProvenanceFault) -> Verdict:
+        """What becomes of a request whose origin is not proven."""
+        refusal = self.refuse(Reason.UNPROVEN, [fault.why])
+        if fault.code in _CERTAIN:
+            return refusal
+        pull_request = self.pull_request
+        if pull_request is not None and pull_request.merged_at is not None:
+            found = self.check_time()
+            # Its bytes came from that pull request, as far as GitHub tells: it may wait for its
+            # time, and what is late is late, whatever is still told of it.
+            if fault.code != "other-bytes" and found is not None:
+                return found
+        return Undecided(fault.code, (fault.why,), refusal)
 
     def check_number(self) -> Refusal | None:
         """Refuse what its pull request asks for beyond the limit."""
@@ -162,12 +183,12 @@ class Case:
             return self.refuse(found.reason, [found.why], kind=found.kind)
         return found
 
-    def decide(self) -> Order | Refusal:
+    def decide(self) -> Order | Refusal | Undecided:
         """Ask the decision point, and turn a permit into an order."""
         decided = self.ask()
-        return decided if isinstance(decided, Refusal) else self.order(decided)
+        return self.order(decided) if isinstance(decided, Decided) else decided
 
-    def ask(self) -> Refusal | Decided:
+    def ask(self) -> Refusal | Undecided | Decided:
         """Ask the decision point, with the approvals as they count now."""
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
@@ -184,7 +205,7 @@ class Case:
         if decision.permitted:
             return decided
         unknown = decision.effect is Effect.INDETERMINATE
-        return self.refuse(
+        refusal = self.refuse(
             Reason.UNKNOWN_CONTEXT if unknown else Reason.POLICY,
             decided.why,
             effect=str(decision.effect),
@@ -192,6 +213,16 @@ class Case:
             policy_digest=decision.policy_digest,
             decision_input=canonical_json(decided.facts.to_json()).decode(),
         )
+        if unknown:
+            return Undecided("context", decided.why, refusal)
+        missing = untold(pull_request) or _empty_group(decided.facts)
+        if missing is not None and pull_request.author is not None:
+            # Who asks is told: then what is denied whoever approved is denied for good.
+            whoever = decide_merged(
+                asked, pull_request, head, base, self.surroundings, counts=False
+            )
+            missing = missing if whoever.decision.effect is not Effect.DENY else None
+        return Undecided("approvals", (missing,), refusal) if missing is not None else refusal
 
     def surroundings(self, ruling: Ruling) -> Surroundings:
         """What this run knows, by those documents."""
@@ -213,7 +244,7 @@ class Case:
             renewed=run.renewed(request.renews),
         )
 
-    def order(self, decided: Decided) -> Order | Refusal:
+    def order(self, decided: Decided) -> Order | Refusal | Undecided:
         """Turn a permit into an order, unless there is no key to deliver to."""
         run, request, pull_request = self.run, self.request, self.pull_request
         if request is None or pull_request is None:
@@ -224,7 +255,10 @@ class Case:
         try:
             recipients = run.recipients.of(subject, resource)
         except SealingError as error:
-            return self.refuse(Reason.INVALID, [f"{error.message}. {error.remedy}"])
+            why = f"{error.message}. {error.remedy}"
+            refusal = self.refuse(Reason.INVALID, [why])
+            late = isinstance(error, NoKeysToldError)
+            return Undecided("keys", (why,), refusal) if late else refusal
         level = resource.levels[request.access]
         tier = level.tier_for(Duration(decision.seconds))
         if tier is None:
@@ -298,3 +332,13 @@ class Case:
             decision_input=decision_input,
             lane=self.file.lane,
         )
+
+
+def _empty_group(facts: DecisionInput) -> str | None:
+    """That GitHub tells of no member of a group that approves: a list can come back empty."""
+    names = [
+        name
+        for name, group in facts.groups.items()
+        if group.status == Status.KNOWN and not group.members
+    ]
+    return f"GitHub tells of no member of {', '.join(names)}" if names else None

@@ -52,6 +52,8 @@ def decide_merged(
     head: Ruling,
     base: Ruling | None,
     around: Callable[[Ruling], Surroundings],
+    *,
+    counts: bool = True,
 ) -> Decided:
     """Decide by what rules now, and by what ruled before the merge where that differs.
 
@@ -61,14 +63,15 @@ def decide_merged(
         head: main's documents.
         base: those of the commit before the merge; None when they are the same.
         around: what a run knows at the moment of the decision, by those documents.
+        counts: False leaves open who approved: what is denied then, no approval changes.
 
     Raises:
         PermanentError: it rests on a time zone that this installation does not know: it waits.
     """
-    now = _by(head, asked, pull_request, around)
+    now = _by(head, asked, pull_request, around, counts=counts)
     if base is None:
         return now
-    before = _by(base, asked, pull_request, around)
+    before = _by(base, asked, pull_request, around, counts=counts)
     effect = str(before.decision.effect)
     digests = (before.decision.policy_digest, before.decision.input_digest)
     approvals = dict.fromkeys((*now.approvals, *before.approvals))
@@ -85,6 +88,8 @@ def _by(
     asked: Asked,
     pull_request: PullRequest,
     around: Callable[[Ruling], Surroundings],
+    *,
+    counts: bool,
 ) -> Decided:
     surroundings = around(ruling)
     subject = ruling.catalogue.identities.get(asked.request.subject)
@@ -98,7 +103,7 @@ def _by(
             asked.exceptions(ruling.catalogue),
             ruling.catalogue.resources.get(asked.request.resource),
         )
-        if subject is not None
+        if subject is not None and counts
         else None
     )
     facts = build_input(asked, ruling.catalogue, count, surroundings)

@@ -16,6 +16,7 @@ from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.recipients import recipients_of
 from daypass.lifecycle.timing import Wait
+from daypass.lifecycle.undecided import Undecided
 from daypass.model.event import Reason
 from daypass.model.names import grant_path
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.plan import Plan
+    from daypass.lifecycle.undecided_note import UndecidedRequests
     from daypass.model.settings import Settings
 
 
@@ -39,6 +41,7 @@ class Issuing:
     ports: Ports
     settings: Settings
     outcome: Outcome
+    undecided: UndecidedRequests
     minted: dict[str, Granted] = field(default_factory=dict)
     refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
     left: int = 0  # requests that the next pass goes on with
@@ -54,9 +57,12 @@ class Issuing:
         goes on beside the mints of the others. Close it, so that no mint is left under way.
         """
         yield from (*self._resume(seen, plan), *self._again(seen, plan))
-        plan, self.left = queue.narrow(plan, self.ports.repository)
+        self.undecided.recall()
+        waiting = seen.world.requests.keys() - seen.world.grants.keys()
+        plan, self.left = queue.narrow(plan, self.ports.repository, self.undecided.names)
         judge = Judge.prepare(self.ports, answers, seen.world, plan)
         if judge is None:
+            self.undecided.write(waiting, seen.world.now)
             return
         actions = plan.of(Step.JUDGE, Step.REFUSE)
         commits = (judge.commit_of(action) for action in actions)
@@ -65,6 +71,7 @@ class Issuing:
         with ThreadPoolExecutor(WORKERS) as pool:
             with answers.asking(commit for commit in commits if commit):
                 futures = [self._submit(pool, judge, action) for action in actions]
+            self.undecided.write(waiting, seen.world.now)
             for future in futures:
                 item = future.result()
                 if item is not None:
@@ -75,6 +82,10 @@ class Issuing:
         self, pool: ThreadPoolExecutor, judge: Judge, action: Action
     ) -> Future[Happening | None]:
         verdict = self._verdict(judge, action)
+        if isinstance(verdict, Undecided):
+            verdict = self.undecided.settle(verdict, judge.world.now)
+        elif verdict is not None:
+            self.undecided.clear(action.grant_id)
         if isinstance(verdict, Order):
             self.ports.registry.expect_pending(action.grant_id)
         return pool.submit(self._carry_out, action, verdict)
@@ -153,7 +164,7 @@ class Issuing:
     def _carry_out(self, action: Action, verdict: Verdict | None) -> Happening | None:
         """What is to be written about one request. Runs in a thread of its own."""
         try:
-            if verdict is None:
+            if verdict is None or isinstance(verdict, Undecided):
                 return None
             if isinstance(verdict, Order):
                 return self._grant(verdict)

@@ -16,6 +16,7 @@ from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.recipients import Recipients
 from daypass.lifecycle.renewing import endings
+from daypass.lifecycle.undecided import Undecided
 from daypass.model.event import Reason
 from daypass.policy.asked import PastGrant
 from daypass.policy.compiled import compile_rules
@@ -95,8 +96,8 @@ class Judge(Bench):
 
     def judge_open(
         self, file: RequestFile, pull_request: PullRequest, halted: Reason | None = None
-    ) -> Refusal | None:
-        """Why an emergency that is not merged yet is refused; None: it may be merged.
+    ) -> Refusal | Undecided | None:
+        """Why an emergency that is not merged yet is refused, or waits; None: it may be merged.
 
         `halted`: somebody ended it before it began.
         """
@@ -105,6 +106,8 @@ class Judge(Bench):
         if halted is not None:
             return replace(case.refuse(halted, [_before_it_began(halted)]), merged=False)
         verdict = case.refuse(Reason.INVALID, invalid) if invalid else case.ask()
+        if isinstance(verdict, Undecided):
+            return replace(verdict, refusal=replace(verdict.refusal, merged=False))
         return replace(verdict, merged=False) if isinstance(verdict, Refusal) else None
 
     def judge(self, action: Action) -> Verdict:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.foundation_forecast import FoundationForecast
     from daypass.lifecycle.happening import Refusal
+    from daypass.lifecycle.undecided import Undecided
     from daypass.model.grant import Grant
     from daypass.policy.approvals import RefusedReview
 
@@ -119,6 +120,44 @@ def refusal(refused: Refusal) -> str:
 
 The request was removed from main, and its id is spent: an approval that comes later changes
 nothing. To ask again, open a pull request with a new id.
+"""
+
+
+def undecided_marker(name: str) -> str:
+    """The first line of the one comment about a merged request that waits for an answer."""
+    return f"<!-- daypass:undecided:{name} -->"
+
+
+def undecided(found: Undecided) -> str:
+    """The comment about a merged request that waits for an answer: which, and until when."""
+    lines = "\n".join(f"- {escape(line)}" for line in found.missing)
+    until = found.until or "the grace of the settings is over"
+    return f"""\
+### Not decided yet: `{found.refusal.grant_id}`
+
+{fit(lines, f"`daypass plan` shows all of `{found.refusal.grant_id}`")}
+
+There is nothing to do on this pull request. Nothing is granted while this is so, and each run of
+access-apply asks again. The first run that finds it unchanged after {until}
+refuses the request, and says so here.
+"""
+
+
+def no_longer_undecided() -> str:
+    """What stands in its place once the request no longer waits."""
+    return """\
+### No longer waiting
+
+What was missing is there, or the request was taken back. What became of it stands beside this.
+"""
+
+
+def stayed_undecided() -> str:
+    """What stands in its place once the request is refused."""
+    return """\
+### No longer waiting
+
+What was missing stayed missing: the request is refused. Why stands beside this.
 """
 
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from daypass.errors import DaypassError
 from daypass.lifecycle.granting import Order
 from daypass.lifecycle.judging import Judge
+from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Step
 from daypass.lifecycle.timing import Wait
+from daypass.lifecycle.undecided import UNDECIDED, Undecided
+from daypass.lifecycle.undecided_note import UndecidedRequests
 from daypass.model.event import EventKind
 from daypass.policy.verdict import words
 
@@ -26,7 +29,10 @@ SCHEDULED = "scheduled"
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What would become of one request. `becomes`: an event's kind, `scheduled` or `unknown`."""
+    """What would become of one request.
+
+    `becomes`: an event's kind, `scheduled`, `waiting` (for an answer) or `unknown`.
+    """
 
     becomes: str
     why: tuple[str, ...]
@@ -43,9 +49,16 @@ def prospects(
     if judge is None:
         return {}
     found = {}
+    # A plan notes nothing: what is met here first waits from the first run of apply.
+    undecided = UndecidedRequests(
+        ports.registry, ports.forge, Outcome(), judge.catalogue.settings.unknown_grace
+    )
     for action in plan.of(Step.JUDGE, Step.REFUSE):
         try:
-            found[action.grant_id] = _of(judge.judge(action))
+            verdict = judge.judge(action)
+            if isinstance(verdict, Undecided):
+                verdict = undecided.settle(verdict, seen.world.now)
+            found[action.grant_id] = _of(verdict)
         except DaypassError as error:
             found[action.grant_id] = Prospect("unknown", (error.message,))
     return found
@@ -57,4 +70,6 @@ def _of(verdict: Verdict) -> Prospect:
         return Prospect(str(EventKind.ISSUED), (f"{what}, {words(verdict.seconds)}",))
     if isinstance(verdict, Wait):
         return Prospect(SCHEDULED, (verdict.why,))
+    if isinstance(verdict, Undecided):
+        return Prospect(UNDECIDED, (verdict.line,))
     return Prospect(str(verdict.kind), verdict.why)

@@ -16,7 +16,7 @@ from daypass.lifecycle.turns import take_turns
 from daypass.model.grant import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Repository
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 REQUESTS: Final = 500  # that a pass judges
 
 
-def narrow(plan: Plan, repository: Repository) -> tuple[Plan, int]:
+def narrow(plan: Plan, repository: Repository, waiting: Collection[str] = ()) -> tuple[Plan, int]:
     """Leaves so many requests in the plan as a pass may judge; and tells how many are left out.
+
+    `waiting` are ids that a pass has looked at and could not decide: they come after the others.
 
     Raises what the repository raises.
     """
@@ -35,7 +37,7 @@ def narrow(plan: Plan, repository: Repository) -> tuple[Plan, int]:
     files = {action.request.blob for action in asked if action.request is not None}
     contents = repository.blobs(sorted(files))
     turns = take_turns(asked, lambda action: _subject(action, contents))
-    turns.sort(key=lambda action: not _is_emergency(action))
+    turns.sort(key=lambda action: (not _is_emergency(action), action.grant_id in waiting))
     chosen = {action.grant_id for action in turns[:REQUESTS]}
     kept = (
         action

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from daypass.model.resource import Resource
 
 
+class NoKeysToldError(SealingError):
+    """GitHub tells of no key of an account, or of no such account. It may only be late."""
+
+
 @dataclass(slots=True)
 class Recipients:
     """The keys of a run's subjects: whether one of a subject's is usable is tried once."""
@@ -36,16 +40,18 @@ def recipients_of(
     """Pinned keys; where sensitivity allows, else those that GitHub holds. One is usable.
 
     Raises:
+        NoKeysToldError: there is none, and GitHub is where one could be.
         SealingError: there is none, or none that age can use; tried before anything is minted.
         ForgeUnavailableError, ForgeRefusedError: GitHub could not be asked.
     """
     pinned = resource.sensitivity.pins_recipients
     keys = subject.recipients
-    if not keys and not pinned and subject.github_id is not None:
+    asks = not keys and not pinned and subject.github_id is not None
+    if asks and subject.github_id is not None:
         account = forge.account(subject.github_id)
         keys = forge.ssh_keys(account) if account else ()
     if not keys:
-        raise SealingError(
+        raise (NoKeysToldError if asks else SealingError)(
             f"there is no key that a delivery to {subject.name} could be sealed to",
             remedy=f"Pin one under `recipients` in access/identities/{subject.name}.yaml"
             + ("" if pinned else ", or add an SSH key to the GitHub account"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle import happening
+from daypass.lifecycle.outcome import writable
 from daypass.lifecycle.restored import loss_accepted
+from daypass.model.canonical import digest_bytes
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
@@ -37,7 +39,18 @@ def find_accepted_loss(ports: Ports, seen: Observation) -> list[Happening]:
     return [loss_accepted(loss, ports.run)] if loss is not None else []
 
 
-def alarm_doubled(seen: Observation, outcome: Outcome) -> None:
+def alarm_frozen(seen: Observation, outcome: Outcome) -> None:
+    """Raises an alarm for each reason why nothing is granted."""
+    for cause, text in seen.restored.items():
+        outcome.alarm(cause, text)
+    _alarm_doubled(seen, outcome)
+    for reason in seen.world.frozen:
+        if reason not in seen.restored.values():
+            cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
+            outcome.alarm(cause, reason, standing=reason not in seen.misused)
+
+
+def _alarm_doubled(seen: Observation, outcome: Outcome) -> None:
     """Raises one alarm for all requests that main holds several times under one path."""
     if seen.doubled:
         more = len(seen.doubled) - _TOLD

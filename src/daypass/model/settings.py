@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A year that is audited, and the month in which that is done.
 DEFAULT_RETENTION: Final = Duration.parse("400d")
 DEFAULT_CLAIM_GRACE: Final = Duration.parse("15m")
+DEFAULT_UNKNOWN_GRACE: Final = Duration.parse("15m")
 REQUESTS_PER_PULL_REQUEST: Final = 25  # by default
 
 
@@ -123,6 +124,8 @@ class Settings:
     claim_window: Duration  # how long a delivery waits to be claimed, at the most
     # How long a holder has to say that they opened their delivery, once a run asks.
     claim_grace: Duration = DEFAULT_CLAIM_GRACE
+    # How long a merged request waits for an answer that is missing, before it is refused.
+    unknown_grace: Duration = DEFAULT_UNKNOWN_GRACE
     break_glass: BreakGlassSettings | None = None  # None: there is no emergency lane
     control: ControlSettings | None = None  # None: the small set-up, one repository
     context: Mapping[str, ContextSource] = field(default_factory=dict)  # sources by name
@@ -160,6 +163,7 @@ class Settings:
             foundation_at_least=foundation.get("atLeast", 1),
             claim_window=Duration.parse(spec.get("claimWindow", "1h")),
             claim_grace=Duration.parse(spec.get("claimGrace", str(DEFAULT_CLAIM_GRACE))),
+            unknown_grace=Duration.parse(spec.get("unknownGrace", str(DEFAULT_UNKNOWN_GRACE))),
             break_glass=_break_glass(spec["breakGlass"]) if "breakGlass" in spec else None,
             control=_control(spec["control"], spec["github"]) if "control" in spec else None,
             context={

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceFault:
-    """Why nothing may rest on it: a code, and a sentence for people."""
+    """Why nothing may rest on it: a code, and a sentence for people.
+
+    `pull_request` is one that claims to have brought it, which is where people are told.
+    """
 
     code: str
     why: str
+    pull_request: PullRequest | None = None
 
 
 def prove(
@@ -55,22 +59,28 @@ def prove(
         )
     whole = [item for item in merged if item.complete]
     if not whole:
+        # What is too large stays so; of the others, GitHub may tell the rest later.
+        part = next((item for item in merged if not item.is_too_large), merged[0])
         return ProvenanceFault(
-            "incomplete",
-            f"GitHub does not tell the whole of #{merged[0].number}: "
-            f"{merged[0].incomplete_because or 'a list was cut'}",
+            "too-large" if part.is_too_large else "incomplete",
+            f"GitHub does not tell the whole of #{part.number}: "
+            f"{part.incomplete_because or 'a list was cut'}",
+            part,
         )
     proven = [item for item in whole if _lists(item, path, blob)]
     if not proven:
         return ProvenanceFault(
             "other-bytes",
             f"{path} on {github.default_branch} is not the file of #{whole[0].number}",
+            whole[0],
         )
     exact = [item for item in proven if item.merge_commit_sha == commit] or proven
     if len({item.number for item in exact}) > 1:
         numbers = ", ".join(f"#{item.number}" for item in sorted(exact, key=lambda i: i.number))
         return ProvenanceFault(
-            "ambiguous", f"{numbers} all claim to have brought {path}; approvals of one only count"
+            "ambiguous",
+            f"{numbers} all claim to have brought {path}; approvals of one only count",
+            exact[0],
         )
     return exact[0]
 

@@ -78,6 +78,7 @@ def told(box: Box) -> dict[str, str]:
     box.person("bob").approve(number)
     box.person("bob").merge(number)
     refused = alice.propose("alice-unapproved", request("alice-unapproved"), "Access to orders-db")
+    box.person("mallory").approve(refused)
     box.person("bob").merge(refused)
     first = acting.apply(box)
     assert first.code == 0, first.said

@@ -21,7 +21,7 @@ def town(tmp_path_factory):
         town.grant("lives", duration="4h")
         town.grant("no-ticket", approvers=(), duration="1h")
         town.grant("too-long", duration="8h", approvers=())
-        assert town.apply().code == 0
+        assert town.refuse().code == 0
         assert town.events("no-ticket") == ["denied"]
         yield town
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from daypass.lifecycle import admission
 from daypass.lifecycle.admission import Admission
 from daypass.lifecycle.outcome import Outcome
+from daypass.lifecycle.undecided_note import UndecidedRequests
+from daypass.model.instant import Duration
 from daypass.model.pullrequest import OpenPart, OpenPullRequest
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ def opened(*items: tuple[int, int]) -> OpenPart:
     """Numbers and authors, as GitHub lists them."""
     branch, head = "break-glass/x", "a" * 40
     return OpenPart(tuple(OpenPullRequest(number, who, branch, head) for number, who in items))
+
+
+def undecided(outcome: Outcome) -> UndecidedRequests:
+    """Of a Vault that must not be asked: none of these waits for an answer."""
+    return UndecidedRequests(cast("Any", None), cast("Any", None), outcome, Duration(900))
 
 
 class Forge:
@@ -41,7 +48,7 @@ class Forge:
 def test_the_others_are_looked_at_and_a_person_is_called() -> None:
     forge, outcome, nothing = Forge(), Outcome(), cast("Any", None)
     ports = cast("Any", SimpleNamespace(forge=forge))
-    Admission(ports, nothing, nothing, nothing, outcome).run()
+    Admission(ports, nothing, nothing, nothing, outcome, undecided(outcome)).run()
     assert forge.seen == [7, 8]
     assert set(outcome.causes) == {"bug.pull-request-7", "bug.pull-request-8"}
     assert CANARY not in str(outcome.to_json())
@@ -55,7 +62,12 @@ def test_of_a_flood_a_run_looks_at_a_few_and_people_take_turns(
     monkeypatch.setattr(forge, "open_pull_requests", lambda _prefix: flood)
     monkeypatch.setattr(admission, "PULL_REQUESTS", 3)
     looked = Admission(
-        cast("Any", SimpleNamespace(forge=forge)), nothing, nothing, nothing, outcome
+        cast("Any", SimpleNamespace(forge=forge)),
+        nothing,
+        nothing,
+        nothing,
+        outcome,
+        undecided(outcome),
     )
     looked.run()
     assert forge.seen == [100, 7, 99]
@@ -98,7 +110,7 @@ def test_one_that_github_never_tells_the_whole_of_is_closed_and_calls_nobody() -
     github = SimpleNamespace(default_branch="main")
     catalogue = cast("Any", SimpleNamespace(settings=SimpleNamespace(github=github)))
     ports = cast("Any", SimpleNamespace(forge=forge))
-    looked = Admission(ports, nothing, nothing, catalogue, outcome)
+    looked = Admission(ports, nothing, nothing, catalogue, outcome, undecided(outcome))
     looked.run()
     assert forge.closed == [7]
     assert "more than 250 commits" in forge.said[0]

@@ -22,7 +22,8 @@ class Stumbling:
 
 def test_a_bug_in_judging_one_request_is_told_and_is_no_end_of_the_run() -> None:
     outcome = Outcome()
-    issuing = Issuing(cast("Any", SimpleNamespace()), cast("Any", SimpleNamespace()), outcome)
+    nothing = cast("Any", SimpleNamespace())
+    issuing = Issuing(nothing, nothing, outcome, nothing)
     verdict = issuing._verdict(cast("Any", Stumbling()), Action(Step.JUDGE, "bad-one"))
     assert verdict is None
     assert outcome.exit_code is ExitCode.PARTLY

@@ -14,6 +14,8 @@ from daypass.lifecycle.marks import GRANT_MARK, REPOSITORY_MARK
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.undecided_note import UndecidedRequests
+from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,6 +68,8 @@ class Slots:
     def add_pending(self, _grant_id: str) -> None: ...
 
     def expect_pending(self, _grant_id: str) -> None: ...
+
+    def read_note(self, _name: str) -> None: ...
 
 
 def order(action: Action) -> Order:
@@ -122,9 +126,11 @@ def test_strays_are_looked_for_once_nothing_is_being_minted(
             Action(Step.JUDGE, name, slot=Slot(name, 1, SlotState.RESERVED, {})) for name in begun
         )
     )
-    house = Issuing(cast("Any", ports), cast("Any", settings), Outcome())
+    outcome, registry = Outcome(), cast("Any", ports.registry)
+    undecided = UndecidedRequests(registry, cast("Any", None), outcome, Duration(900))
+    house = Issuing(cast("Any", ports), cast("Any", settings), outcome, undecided)
     answers = SimpleNamespace(asking=lambda _commits: nullcontext())
-    seen = SimpleNamespace(world=None)
+    seen = SimpleNamespace(world=SimpleNamespace(requests={}, grants={}, now=None))
     monkeypatch.setattr(issuing, "note_before_again", lambda *_words: None)
     done = list(house.run(cast("Any", seen), plan, cast("Any", answers)))
     assert set(done) == begun

@@ -61,6 +61,7 @@ def test_several_requests_in_one_pull_request():
         ({"base_ref": "release"}, "no-pull-request"),
         ({"base_repository_id": 999}, "no-pull-request"),
         ({"complete": False, "incomplete_because": "more than 250 commits"}, "incomplete"),
+        ({"complete": False, "is_too_large": True}, "too-large"),
         ({"files": ()}, "other-bytes"),
         ({"files": (ChangedFile(PATH, "added", "e" * 40),)}, "other-bytes"),
         ({"files": (ChangedFile(PATH, "removed", BLOB),)}, "other-bytes"),
