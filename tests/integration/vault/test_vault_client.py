@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from vault_house import House, order, settings_for
 
+from daypass.adapters.vault import client as client_module
 from daypass.adapters.vault.claim import wrapping_lookup
 from daypass.adapters.vault.client import Client
 from daypass.adapters.vault.issuer import VaultIssuer
@@ -141,8 +142,9 @@ ANSWERS: dict[str, tuple[int, bytes, type[DaypassError], str]] = {
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_every_failure_has_its_sentence_and_no_body(
-    name: str, impostor: Callable[..., Impostor]
+    name: str, impostor: Callable[..., Impostor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(client_module, "_PATIENCE", 0.2)
     status, body, kind, sentence = ANSWERS[name]
     server = impostor(status, body, Content_Type="application/json")
     vault = settings_for(server.url, "http://x").vault

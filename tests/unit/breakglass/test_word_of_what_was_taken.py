@@ -16,6 +16,7 @@ from daypass.lifecycle.ports import TokenState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.instant import Instant
 from support.evidence_bot import a_grant
+from support.vault_answers import entry, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,8 +110,8 @@ def test_a_note_with_an_absurd_length_stops_no_run(seconds: str) -> None:
 
     def call(verb: str, path: str, **_: Any) -> Any:
         if verb == "LIST":
-            return SimpleNamespace(keys=("bg-alice",) if ALICE in path else (f"{ALICE}/",))
-        return SimpleNamespace(data={"metadata": {"created_time": str(NOW)}, "data": data})
+            return listed("bg-alice" if ALICE in path else f"{ALICE}/")
+        return entry(data, created_time=str(NOW))
 
     (found,) = offline_notes(cast("Any", SimpleNamespace(call=call)), "kv").found
     assert found.seconds == 0

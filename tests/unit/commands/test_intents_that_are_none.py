@@ -10,6 +10,7 @@ import pytest
 from daypass.adapters.vault.intents import IntentList
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
+from support.vault_answers import entry, listed
 
 AT = "2026-11-23T09:10:00Z"
 GOOD = {"kind": "revoke", "accountId": 7, "at": AT}
@@ -22,8 +23,8 @@ def read(**entries: Any) -> list[Intent]:
 
     def call(verb: str, path: str, **_: Any) -> Any:
         if verb == "LIST":
-            return SimpleNamespace(keys=tuple(names))
-        return SimpleNamespace(data={"data": names[path.removeprefix("data/")]})
+            return listed(*names)
+        return entry(names[path.removeprefix("data/")])
 
     session = cast("Any", SimpleNamespace(call=call))
     return list(IntentList(session, data="data", metadata="metadata").read())

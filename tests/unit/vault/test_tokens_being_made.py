@@ -9,6 +9,7 @@ import pytest
 
 from daypass.adapters.vault import issuer as module
 from daypass.adapters.vault.issuer import VaultIssuer
+from support.vault_answers import answer, listed
 
 MAKING = 0.2  # seconds that Vault is given to store a token and its lease
 
@@ -26,13 +27,14 @@ class Vault:
         if method == "LIST":
             self.clock += self._request
             self.listed_at = self.clock
-            return SimpleNamespace(keys=("a1", "a2"))
+            return listed("a1", "a2")
         assert path == "auth/token/lookup-accessor"
         self.looked_at.append(self.clock)
         is_gone = body["accessor"] == "a2"
-        data = {"meta": None, "num_uses": 0, "expire_time": "2026-12-01T00:00:00Z"}
+        end = "2026-12-01T00:00:00Z"
+        data = {"accessor": body["accessor"], "meta": None, "num_uses": 0, "expire_time": end}
         errors = ("invalid accessor",) if is_gone else ()
-        return SimpleNamespace(status=403 if is_gone else 200, errors=errors, data=data)
+        return answer(403 if is_gone else 200, data, errors)
 
     def monotonic(self) -> float:
         return self.clock

@@ -16,11 +16,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from daypass.adapters.vault.kv import text
 from daypass.errors import UsageError, VaultRefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.steps import TransitKey
 
@@ -78,9 +80,7 @@ def read_app_key(path: Path) -> AppKey:
 
 def is_newest(session: Session, step: TransitKey, key: AppKey) -> bool:
     """Whether the newest version of the transit key is that very key."""
-    data = session.call("GET", step.path).data
-    newest = data["keys"][str(data["latest_version"])]
-    return _normal(newest["public_key"].encode()) == key.public_pem
+    return session.call("GET", step.path).read(_newest) == key.public_pem
 
 
 def import_key(session: Session, step: TransitKey, key: AppKey, *, first: bool) -> None:
@@ -88,8 +88,10 @@ def import_key(session: Session, step: TransitKey, key: AppKey, *, first: bool) 
 
     Raises VaultUnavailableError, VaultRefusedError.
     """
-    wrapping = session.call("GET", f"{step.mount}/wrapping_key").data["public_key"]
-    public = serialization.load_pem_public_key(str(wrapping).encode())
+    answer = session.call("GET", f"{step.mount}/wrapping_key")
+    public = answer.read(
+        lambda found: serialization.load_pem_public_key(text(found.data["public_key"]).encode())
+    )
     if not isinstance(public, rsa.RSAPublicKey):
         raise VaultRefusedError(
             f"the wrapping key of {step.mount}/ is not an RSA key",
@@ -103,6 +105,12 @@ def import_key(session: Session, step: TransitKey, key: AppKey, *, first: bool) 
     if first:
         body |= {"type": key.type, "exportable": False, "allow_rotation": False}
     session.call("POST", path, body).refuse_warnings(f"POST {path}")
+
+
+def _newest(answer: Answer) -> bytes:
+    """The public half of the newest version. Raises KeyError, TypeError, ValueError."""
+    newest = answer.data["keys"][str(answer.data["latest_version"])]
+    return _normal(text(newest["public_key"]).encode())
 
 
 def _pem(public: rsa.RSAPublicKey) -> bytes:

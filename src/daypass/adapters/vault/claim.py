@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.done_notes import NOTE_BODY, done_note_path
+from daypass.adapters.vault.kv import number, text
 from daypass.errors import ClaimError, DaypassError, DeliverySpentError, VaultRefusedError
 from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
@@ -19,7 +20,8 @@ from daypass.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from daypass.adapters.vault.client import Answer, Client
+    from daypass.adapters.vault.answer import Answer
+    from daypass.adapters.vault.client import Client
     from daypass.model.grant import Grant, Wrapping
 
 _REFUSED: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
@@ -58,9 +60,13 @@ def wrapping_lookup(client: Client, token: Secret) -> WrappingState | None:
     answer = client.call("POST", "sys/wrapping/lookup", body, token=Secret(""), accept=_REFUSED)
     if answer.errors:
         return None
+    return answer.read(_wrapping_state)
+
+
+def _wrapping_state(answer: Answer) -> WrappingState:
     data = answer.data
     return WrappingState(
-        str(data["creation_path"]), str(data["creation_time"]), int(data["creation_ttl"])
+        text(data["creation_path"]), text(data["creation_time"]), number(data["creation_ttl"])
     )
 
 
@@ -187,10 +193,12 @@ def _claim(
             f"grant {grant.id} gives nothing any more: it has ended, or its one use is spent",
             remedy=f"Look at `daypass status`. {_ALARM.format(id=grant.id)}",
         )
-    credential = unwrap(client, Secret(str(wrapped.wrap_info["token"])))
+    inner = wrapped.read(lambda found: Secret(text(found.wrap_info["token"])))
+    made_at = wrapped.read(lambda found: Instant.parse(text(found.wrap_info["creation_time"])))
+    credential = unwrap(client, inner)
     if credential is None:
         raise _unreadable(grant)
-    return _credential(credential, grant, Instant.parse(str(wrapped.wrap_info["creation_time"])))
+    return _credential(credential, grant, made_at)
 
 
 def _credential(answer: Answer, grant: Grant, made_at: Instant) -> Opened:

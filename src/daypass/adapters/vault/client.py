@@ -3,21 +3,24 @@
 hvac builds the requests; what it does by default and must not happen here is switched off: it
 reads VAULT_TOKEN or `~/.vault-token` when it is given no token, it sends `X-Vault-Token` along
 with a redirect to whatever host the answer names, and its errors carry the response's body.
-Nothing is retried here: a repeated token-create would be a second token.
+Nothing is sent again but what a rate limit has refused, which Vault has not carried out: a repeated
+token-create would be a second token.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import hvac.adapters
 import requests
 
+from daypass.adapters.rate_limit import RateLimit
 from daypass.adapters.vault import failures
+from daypass.adapters.vault.answer import read_failure, read_success
 from daypass.adapters.vault.plain_session import PlainSession
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 from daypass.model.instant import Instant
@@ -26,6 +29,7 @@ from daypass.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.model.settings import VaultSettings
 
 _TIMEOUTS: Final = (5.0, 60.0)  # seconds to connect, and to wait for the next byte
@@ -33,34 +37,12 @@ _POOL: Final = 16  # kept-alive connections: more than the threads of a run
 # What a token looks like in a header; anything else would reach an error message of `requests`.
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 _NO_TOKEN: Final = Secret("")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What Vault answered. `repr` shows the status only: the rest can hold a secret."""
-
-    status: int
-    data: Mapping[str, Any] = field(repr=False)
-    auth: Mapping[str, Any] = field(repr=False)
-    wrap_info: Mapping[str, Any] = field(repr=False)
-    warnings: tuple[str, ...] = field(repr=False)
-    errors: tuple[str, ...] = field(repr=False)
-    date: str | None = None  # the HTTP Date header: Vault's clock, in whole seconds
-    lease_id: str = ""
-    lease_seconds: int = 0  # how long the lease lasts; 0 without one
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The names that a LIST gave; none when there was nothing to list."""
-        return tuple(self.data.get("keys") or ())
-
-    def refuse_warnings(self, doing: str) -> None:
-        """Raise VaultRefusedError if Vault warned: it ignored, or cut, something it was told."""
-        if self.warnings:
-            raise VaultRefusedError(
-                f"Vault did not do all it was asked, {doing}: {failures.quoted(self.warnings)}",
-                remedy="Run `daypass vault doctor`: the set-up in Vault differs from access/.",
-            )
+# Seconds without any other answer than a rate limit, after which a run leaves it to the next one.
+_PATIENCE: Final = 30.0
+_LIMITED: Final = int(HTTPStatus.TOO_MANY_REQUESTS)
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+_FIRST_CLIENT_ERROR: Final = int(HTTPStatus.BAD_REQUEST)
+_FIRST_SERVER_ERROR: Final = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 class Client:
@@ -84,6 +66,7 @@ class Client:
         authorities = _authorities(settings.ca_file, directory or Path())
         session = PlainSession(connections=_POOL, verify=authorities)
         self._session = session
+        self._limit = RateLimit(_PATIENCE)
         self._adapter = hvac.adapters.RawAdapter(
             base_uri=self.address,
             token="",
@@ -137,24 +120,22 @@ class Client:
         if wrap_ttl is not None:
             arguments["wrap_ttl"] = f"{wrap_ttl}s"
         adapter = self._adapter if token is None else self._with(token)
-        doing = f"{method} {path}"
-        failure: VaultUnavailableError | None = None
-        response: Any = None
-        try:
-            response = adapter.request(method, f"/v1/{path}", raise_exception=False, **arguments)
-        except requests.exceptions.RequestException as error:
-            # Not chained: an exception of `requests` carries the request, token and all.
-            failure = failures.no_answer(self.address, error)
-        if failure is not None:
-            raise failure
-        answer = _answer(response)
-        if response.status_code < failures.FIRST_REDIRECT or response.status_code in accept:
-            if answer is None:
-                raise failures.not_vault(self.address)
+        response = self._send(adapter, method, path, arguments)
+        if response.status_code != _LIMITED:
+            self._limit.answered()
+        if response.status_code < failures.FIRST_REDIRECT:
+            return read_success(response, self.address, method, path)
+        answer = read_failure(response, self.address, method, path)
+        status = response.status_code
+        if answer is None and _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR:
+            if status != _LIMITED:
+                raise failures.not_vault(
+                    self.address, f"{method} {path}", f"its body is not that of Vault's {status}"
+                )
+        elif answer is not None and status in accept and (answer.errors or answer.is_absent):
             return answer
-        raise failures.refused(
-            self.address, doing, response.status_code, answer.errors if answer else (), quote=quote
-        )
+        errors = answer.errors if answer else ()
+        raise failures.refused(self.address, f"{method} {path}", status, errors, quote=quote)
 
     def now(self) -> Instant:
         """Vault's time, in whole seconds rounded down.
@@ -165,20 +146,33 @@ class Client:
         # Answered in the root namespace only, and to anybody: no token, no namespace.
         adapter = self._with(_NO_TOKEN)
         adapter.namespace = None
-        response: Any = None
-        failure: VaultUnavailableError | None = None
-        try:
-            response = adapter.request(
-                "GET",
-                "/v1/sys/health",
-                raise_exception=False,
-                params={"standbyok": "true", "perfstandbyok": "true"},
-            )
-        except requests.exceptions.RequestException as error:
-            failure = failures.no_answer(self.address, error)
-        if failure is not None:
-            raise failure
-        return _time_of(self.address, response)
+        parameters = {"params": {"standbyok": "true", "perfstandbyok": "true"}}
+        return _time_of(self.address, self._send(adapter, "GET", "sys/health", parameters))
+
+    def _send(self, adapter: Any, method: str, path: str, arguments: Mapping[str, Any]) -> Any:
+        """Send one request, and again what a rate limit has refused, as long as there is patience.
+
+        Raises VaultUnavailableError: no answer came.
+        """
+        tries = 0
+        while True:
+            failure: VaultUnavailableError | None = None
+            response: Any = None
+            try:
+                response = adapter.request(
+                    method, f"/v1/{path}", raise_exception=False, **arguments
+                )
+            except requests.exceptions.RequestException as error:
+                # Not chained: an exception of `requests` carries the request, token and all.
+                failure = failures.no_answer(self.address, error)
+            if failure is not None:
+                raise failure
+            if response.status_code != _LIMITED:
+                return response
+            asked = response.headers.get("Retry-After", "")
+            if not self._limit.wait(tries, float(asked) if _SECONDS.fullmatch(asked) else None):
+                return response
+            tries += 1
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -209,31 +203,6 @@ def _authorities(ca_file: str | None, directory: Path) -> str | bool:
     return str(path)
 
 
-def _answer(response: Any) -> Answer | None:
-    """The answer in a response; None if it is not one that Vault would give."""
-    date = response.headers.get("Date")
-    if not response.content:
-        return Answer(response.status_code, {}, {}, {}, (), (), date)
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    if not isinstance(body, dict):
-        return None
-    data = body.get("data")
-    return Answer(
-        status=response.status_code,
-        data=data if isinstance(data, dict) else {},
-        auth=body.get("auth") or {},
-        wrap_info=body.get("wrap_info") or {},
-        warnings=tuple(body.get("warnings") or ()),
-        errors=tuple(str(item) for item in body.get("errors") or ()),
-        date=date,
-        lease_id=str(body.get("lease_id") or ""),
-        lease_seconds=int(body.get("lease_duration") or 0),
-    )
-
-
 def _time_of(address: str, response: Any) -> Instant:
     """The time in an answer of `sys/health`, or the error that its status means."""
     status = response.status_code
@@ -243,9 +212,9 @@ def _time_of(address: str, response: Any) -> Instant:
         seconds = response.json()["server_time_utc"]
         if isinstance(seconds, int):
             return Instant.from_seconds(seconds)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass  # an older server, or a cache in between: HTTP's own header tells it too
     try:
         return Instant.from_seconds(parsedate_to_datetime(response.headers["Date"]).timestamp())
-    except (KeyError, ValueError):
-        raise failures.not_vault(address) from None
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise failures.not_vault(address, "GET sys/health", "it tells no time") from None

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault.differences import field_differences, policy_differences
+from daypass.adapters.vault.kv import text
 from daypass.adapters.vault.setup import PREFIX
 from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.model.resource import BREAK_GLASS_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
@@ -134,7 +136,7 @@ def removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superflu
 
 
 def _look_at_mount(session: Session, step: Mount) -> tuple[State, str]:
-    mounted = session.call("GET", step.table).data.get(f"{step.path}/")
+    mounted = session.call("GET", step.table).read(mounts_of).get(f"{step.path}/")
     if mounted is None:
         return State.MISSING, ""
     if mounted.get("type") != step.type:
@@ -145,12 +147,21 @@ def _look_at_mount(session: Session, step: Mount) -> tuple[State, str]:
     return State.SAME, ""
 
 
+def mounts_of(answer: Answer) -> Mapping[str, Any]:
+    """What is mounted, for `Answer.read`: never nothing. Raises TypeError, ValueError."""
+    if not all(isinstance(about, dict) for about in answer.data.values()):
+        raise TypeError("not a mount")
+    if not answer.data:
+        raise ValueError("no mount at all")
+    return answer.data
+
+
 def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
     answer = session.call("GET", step.path, accept=_NOT_FOUND)
-    data = answer.data
-    if not data.get("keys"):
+    if answer.is_absent:
         return State.MISSING, ""
-    if data.get("type") not in step.types:
+    data = answer.data
+    if answer.read(lambda found: text(found.data["type"])) not in step.types:
         return State.WRONG, f"it is of type {data.get('type')}, and not {step.types[0]}"
     if data.get("exportable") or data.get("allow_plaintext_backup"):
         return State.WRONG, "it can be exported, and may have been: make another one"
@@ -159,20 +170,27 @@ def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
 
 def _look_at_policy(session: Session, step: Policy) -> tuple[State, str]:
     answer = session.call("GET", step.path, accept=_NOT_FOUND)
-    text = answer.data.get("policy")
-    if not text:
+    if answer.is_absent:
         return State.MISSING, ""
-    if str(text).strip() != step.text.strip():
-        return State.DIFFERENT, policy_differences(str(text), step.text)
+    found = answer.read(lambda found: str(found.data["policy"]))
+    if found.strip() != step.text.strip():
+        return State.DIFFERENT, policy_differences(found, step.text)
     return State.SAME, ""
+
+
+def _fields(answer: Answer) -> Mapping[str, Any]:
+    """What a document holds: never nothing. Raises ValueError."""
+    if not answer.data:
+        raise ValueError("no field at all")
+    return answer.data
 
 
 def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
     # A JWT mount without settings answers 404; a mount that is not there yet answers 404 or 400.
     answer = session.call("GET", step.path, accept=_NOT_FOUND | _BAD_REQUEST)
-    if answer.errors or not answer.data:
+    if answer.errors or answer.is_absent:
         return State.MISSING, ""
-    differing = field_differences(answer.data, step.body)
+    differing = field_differences(answer.read(_fields), step.body)
     if differing:
         return State.DIFFERENT, "differs in " + ", ".join(differing)
     return State.SAME, ""

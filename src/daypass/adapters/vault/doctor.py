@@ -10,6 +10,7 @@ from daypass.adapters.vault.compare import Found, State, compare, superfluous
 from daypass.adapters.vault.engines import Engines
 from daypass.adapters.vault.engines import examine as examine_engines
 from daypass.adapters.vault.evidence_key import examine_versions
+from daypass.adapters.vault.issuer import irrevocable_leases
 from daypass.adapters.vault.look import look
 from daypass.adapters.vault.target_findings import judge
 from daypass.adapters.vault.transit import public_keys
@@ -113,7 +114,7 @@ def _targets(session: Session, engines: Engines, setup: Setup, grants: Ids) -> I
 def _irrevocable(session: Session) -> Found:
     """Vault gives up on a revocation after six tries: the credential then lives on unwatched."""
     title = "leases that Vault gave up revoking"
-    count = session.call("GET", "sys/leases/count?type=irrevocable").data.get("lease_count")
+    count = irrevocable_leases(session)
     if not count:
         return Found(title, State.SAME)
     return Found(

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.hcl import PathRule
+from daypass.adapters.vault.kv import text
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.model.instant import Instant
 
@@ -61,8 +62,9 @@ def read_done_note(session: Session, mount: str, accessor: str) -> Instant | Non
         return None
     path = done_note_path(mount, accessor)
     answer = session.call("GET", path, accept=_NOT_FOUND)
-    made = answer.data.get("created_time")
-    return Instant.parse(str(made)) if made else None
+    if answer.is_absent:
+        return None
+    return answer.read(lambda found: Instant.parse(text(found.data["created_time"])))
 
 
 def remove_done_note(session: Session, mount: str, accessor: str) -> None:

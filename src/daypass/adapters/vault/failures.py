@@ -53,11 +53,18 @@ def no_answer(address: str, error: requests.exceptions.RequestException) -> Vaul
     )
 
 
-def not_vault(address: str) -> VaultUnavailableError:
-    """Something answered that is not Vault."""
+def not_vault(address: str, doing: str, why: str) -> VaultUnavailableError:
+    """Something answered that is not Vault, or is not what Vault answers: it says nothing.
+
+    Args:
+        address: of Vault.
+        doing: method and path.
+        why: what is wrong with the answer; nothing of the answer itself.
+    """
     return VaultUnavailableError(
-        f"what answers at {address} does not speak as Vault does",
-        remedy="A proxy or a portal may stand in between; check `spec.vault.address`.",
+        f"what answers at {address} does not speak as Vault does: {doing} was answered, and {why}",
+        remedy="Look for a proxy, a portal or a cache in between, and check `spec.vault.address` "
+        "in access/daypass.yaml; then run the command again. Nothing was decided on that answer.",
     )
 
 

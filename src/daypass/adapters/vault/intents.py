@@ -13,6 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.kv import content_of, version_written
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import is_name
 
@@ -73,7 +74,8 @@ class IntentList:
         with self._guard:
             if self._single is not None:
                 self._single.add(intent.grant_id)
-        self._session.call("POST", f"{self._data}/{intent.grant_id}", {"data": intent.to_json()})
+        body = {"data": intent.to_json()}
+        self._session.call("POST", f"{self._data}/{intent.grant_id}", body).read(version_written)
 
     def write_many(self, intents: Sequence[Intent]) -> None:
         """Note many of one word, by one person, at one time: each ends its grant."""
@@ -81,7 +83,8 @@ class IntentList:
             some = intents[start : start + _MANY]
             ids = " ".join(intent.grant_id for intent in some)
             path = f"{self._data}/many-{secrets.token_hex(8)}"
-            self._session.call("POST", path, {"data": some[0].to_json() | {_GRANTS: ids}})
+            body = {"data": some[0].to_json() | {_GRANTS: ids}}
+            self._session.call("POST", path, body).read(version_written)
 
     def remove(self, grant_id: str) -> None:
         """It was carried out, or came too late. Idempotent.
@@ -99,9 +102,7 @@ class IntentList:
             self._session.call("DELETE", f"{self._metadata}/{name}")
 
     def _content(self, name: str) -> Mapping[str, Any] | None:
-        answer = self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND)
-        content = answer.data.get("data")
-        return content if isinstance(content, dict) else None
+        return content_of(self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND))
 
 
 def _read(name: str, content: Mapping[str, Any]) -> Intent | None:

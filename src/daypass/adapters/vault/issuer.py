@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures, minting
 from daypass.adapters.vault.caps import Caps
+from daypass.adapters.vault.kv import number
 from daypass.adapters.vault.look import look
 from daypass.errors import DaypassError, VaultRefusedError
 from daypass.lifecycle.leases import OverdueLease
 from daypass.lifecycle.ports import Minted, TokenState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from daypass.adapters.vault.client import Answer
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.ports import MintOrder
     from daypass.model.instant import Instant
@@ -40,7 +41,7 @@ def irrevocable_leases(session: Session) -> int:
     Raises VaultUnavailableError, VaultRefusedError.
     """
     answer = session.call("GET", "sys/leases/count?type=irrevocable")
-    return int(answer.data.get("lease_count") or 0)
+    return answer.read(lambda found: number(found.data["lease_count"]))
 
 
 class VaultIssuer:
@@ -75,12 +76,18 @@ class VaultIssuer:
         accessor = minting.accessor_of(order, created)
         try:
             wrapping = minting.wrapping_of(self._session, order, created)
-            return minting.verified(order, accessor, wrapping, self._look_up(accessor))
+            return self._verified(order, accessor, wrapping)
         except BaseException:
             self._undo(accessor)
             if created.wrap_info:  # the empty envelope too
                 self._undo(str(created.wrap_info.get("accessor")))
             raise
+
+    def _verified(self, order: MintOrder, accessor: str, wrapping: Mapping[str, Any]) -> Minted:
+        found = self._look_up(accessor)
+        if found is None:
+            raise minting.gone()
+        return found.read(lambda it: minting.verified(order, accessor, wrapping, it.data))
 
     def revoke(self, accessor: str) -> None:
         """Ask for the token and all that it leased to end. Confirms nothing. Idempotent.
@@ -98,19 +105,8 @@ class VaultIssuer:
 
         Raises VaultUnavailableError, VaultRefusedError.
         """
-        data = self._look_up(accessor)
-        if data is None:
-            return None
-        meta = data.get("meta") or {}
-        return TokenState(
-            accessor=accessor,
-            not_after=minting.expiry(data),
-            meta={str(key): str(value) for key, value in meta.items()},
-            uses_left=int(data.get("num_uses") or 0) or None,
-            not_before=minting.began(data),
-            token_role=minting.role_of(data),
-            entity_id=str(data.get("entity_id") or ""),
-        )
+        answer = self._look_up(accessor)
+        return None if answer is None else answer.read(_state)
 
     def live_accessors(self) -> frozenset[str]:
         """The accessors of all live tokens (of the namespace), in one request."""
@@ -181,7 +177,7 @@ class VaultIssuer:
         """
         return look(self._session, mount, role)
 
-    def _look_up(self, accessor: str) -> Any:
+    def _look_up(self, accessor: str) -> Answer | None:
         """Vault's record of a token; None when there is none."""
         path = "auth/token/lookup-accessor"
         answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
@@ -191,7 +187,8 @@ class VaultIssuer:
             time.sleep(pause)
             answer = self._session.call("POST", path, {"accessor": accessor}, accept=_GONE)
         if not answer.errors:
-            return answer.data
+            answer.read(lambda found: _is_of(accessor, found))
+            return answer
         self._refuse_unless(answer, _NO_TOKEN, f"POST {path}")
         return None
 
@@ -201,8 +198,8 @@ class VaultIssuer:
         answer = self._session.call("POST", path, {"lease_id": lease_id}, accept=_GONE)
         self._refuse_unless(answer, ("invalid lease",), f"POST {path}")
         # Whole seconds, rounded down: the last second of a lease counts as due, and is looked at
-        # again. No `ttl` in an answer without errors is no lease that daypass knows: due.
-        if answer.errors or int(answer.data.get("ttl") or 0) > 0:
+        # again.
+        if answer.errors or answer.read(lambda found: number(found.data["ttl"])) > 0:
             return None
         return OverdueLease(lease_id, minting.began(answer.data))
 
@@ -218,3 +215,23 @@ class VaultIssuer:
             self.revoke(accessor)
         except DaypassError:
             return
+
+
+def _is_of(accessor: str, answer: Answer) -> None:
+    """Raise KeyError, ValueError unless the record is that token's."""
+    if answer.data["accessor"] != accessor:
+        raise ValueError("another token's record")
+
+
+def _state(answer: Answer) -> TokenState:
+    """The token of a record. Raises KeyError, TypeError, ValueError."""
+    data = answer.data
+    return TokenState(
+        accessor=data["accessor"],
+        not_after=minting.expiry(data),
+        meta={str(key): str(value) for key, value in (data["meta"] or {}).items()},
+        uses_left=number(data["num_uses"]) or None,
+        not_before=minting.began(data),
+        token_role=minting.role_of(data),
+        entity_id=str(data.get("entity_id") or ""),
+    )

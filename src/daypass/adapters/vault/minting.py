@@ -17,7 +17,7 @@ from daypass.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from daypass.adapters.vault.client import Answer
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.ports import MintOrder
 
@@ -107,15 +107,14 @@ def wrapping_of(session: Session, order: MintOrder, created: Answer) -> Mapping[
 
 
 def verified(
-    order: MintOrder, accessor: str, wrapping: Mapping[str, Any], record: Mapping[str, Any] | None
+    order: MintOrder, accessor: str, wrapping: Mapping[str, Any], record: Mapping[str, Any]
 ) -> Minted:
     """What was minted, once Vault's own record of it says exactly what was ordered.
 
     For a token created inside a wrapping token this is the only look at it: the warnings of its
-    creation lie in the wrapping token too.
+    creation lie in the wrapping token too. Raises VaultRefusedError, and KeyError, TypeError or
+    ValueError for what is no record.
     """
-    if record is None:
-        raise _odd("the token is gone already")
     expected: dict[str, Any] = {
         "explicit_max_ttl": order.ttl,
         "creation_ttl": order.ttl,
@@ -144,8 +143,8 @@ def verified(
 
 
 def expiry(record: Mapping[str, Any]) -> Instant:
-    """When Vault ends that token; the year 9999 for one that has no end."""
-    text = record.get("expire_time")
+    """When Vault ends that token; the year 9999 for one that has no end. Raises KeyError."""
+    text = record["expire_time"]
     if text is None:
         return _NEVER
     try:
@@ -171,6 +170,11 @@ def role_of(record: Mapping[str, Any]) -> str | None:
         return None
     path = str(record.get("path") or "")
     return path.removeprefix(_CREATE) if path.startswith(_CREATE) else None
+
+
+def gone() -> VaultRefusedError:
+    """The error for a token that is gone before it was looked at."""
+    return _odd("the token is gone already")
 
 
 def _creation_path(order: MintOrder) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.vault.compare import Found, State, removable
+from daypass.adapters.vault.compare import Found, State, mounts_of, removable
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.adapters.vault.steps import Policy
 from daypass.documents.wording import first_of
@@ -151,7 +151,7 @@ def _find(session: Session, setup: Setup) -> list[Neighbour]:
 
 
 def _jwt_roles(session: Session) -> Iterator[tuple[str, Mapping[str, object]]]:
-    mounts = session.call("GET", "sys/auth").data
+    mounts = session.call("GET", "sys/auth").read(mounts_of)
     for mount, about in sorted(mounts.items()):
         if not isinstance(about, dict) or about.get("type") not in _TYPES:
             continue
@@ -164,7 +164,9 @@ def _jwt_roles(session: Session) -> Iterator[tuple[str, Mapping[str, object]]]:
 def _paths(session: Session, policy: str) -> frozenset[str]:
     """The paths that a policy names."""
     answer = session.call("GET", f"sys/policies/acl/{policy}", accept=_NOT_FOUND)
-    return frozenset(_PATH.findall(str(answer.data.get("policy") or "")))
+    if answer.is_absent:
+        return frozenset()
+    return frozenset(_PATH.findall(answer.read(lambda found: str(found.data["policy"]))))
 
 
 def _kv_mounts(paths: Iterable[str]) -> Iterator[str]:

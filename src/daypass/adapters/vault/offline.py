@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import minting
 from daypass.adapters.vault.claim import Opened
+from daypass.adapters.vault.kv import text, version_written
 from daypass.adapters.vault.offline_notes import done_path, note_body, note_path
 from daypass.errors import VaultRefusedError
 from daypass.model.instant import Instant
@@ -19,6 +20,7 @@ from daypass.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
 
 _FORBIDDEN: Final = frozenset({int(HTTPStatus.FORBIDDEN)})
@@ -59,16 +61,23 @@ def who_is_logged_in(session: Session) -> LogIn:
         VaultRefusedError: it is nobody's: a root token, or one that was made and not logged in for.
         VaultUnavailableError: Vault does not answer.
     """
-    data = session.call("GET", "auth/token/lookup-self").data
-    entity_id = str(data.get("entity_id") or "")
-    if not entity_id:
+    answer = session.call("GET", "auth/token/lookup-self")
+    log_in = answer.read(_log_in)
+    if not log_in.entity_id:
         raise VaultRefusedError(
             "this Vault token is nobody's: it has no entity",
             remedy="Log in as yourself (`bao login -method=…`). Whose log-in it was is what the "
             "evidence will rest on.",
         )
-    ends = data.get("expire_time")
-    return LogIn(entity_id, Instant.parse(str(ends)) if ends else None)
+    return log_in
+
+
+def _log_in(answer: Answer) -> LogIn:
+    """Who is logged in. Raises KeyError, TypeError, ValueError."""
+    ends = answer.data["expire_time"]
+    return LogIn(
+        str(answer.data["entity_id"] or ""), None if ends is None else Instant.parse(text(ends))
+    )
 
 
 def mint(session: Session, mount: str, order: OfflineOrder) -> OfflineToken:
@@ -102,7 +111,8 @@ def mint(session: Session, mount: str, order: OfflineOrder) -> OfflineToken:
     try:
         minting.refuse_odd(created, order.grant_id, order.seconds)
         note = note_body(accessor, order.token_role, order.seconds, order.meta)
-        session.call("POST", note_path(mount, entity_id, order.grant_id), note)
+        path = note_path(mount, entity_id, order.grant_id)
+        session.call("POST", path, note).read(version_written)
         return OfflineToken(own, Secret(accessor), session.now().plus(order.seconds))
     except BaseException:
         session.call("POST", "auth/token/revoke-self", token=own, accept=range(400, 600))
@@ -126,4 +136,4 @@ def leave_done(session: Session, mount: str, grant_id: str) -> None:
     """Leave word that it is needed no more. Raises VaultRefusedError, VaultUnavailableError."""
     entity_id = who_is_logged_in(session).entity_id
     body = {"data": {"done": "true"}, "options": {"cas": 0}}
-    session.call("POST", done_path(mount, entity_id, grant_id), body)
+    session.call("POST", done_path(mount, entity_id, grant_id), body).read(version_written)

@@ -10,6 +10,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.kv import content_of, text
 from daypass.lifecycle.offline import OfflineNote, OfflineNotes
 from daypass.model.instant import Instant
 from daypass.model.names import is_name
@@ -90,15 +91,17 @@ def _read(
     session: Session, mount: str, entity_id: str, name: str, *, done: bool
 ) -> OfflineNote | None:
     answer = session.call("GET", note_path(mount, entity_id, name), accept=_NOT_FOUND)
-    metadata, data = answer.data.get("metadata"), answer.data.get("data")
-    if metadata is None or not isinstance(data, dict):
+    data = content_of(answer)
+    if data is None:
         return None
     said = {str(key): str(value) for key, value in data.items()}
     seconds = said.pop("seconds", "")
     return OfflineNote(
         entity_id=entity_id,
         grant_id=name,
-        written_at=Instant.parse(str(metadata["created_time"])),
+        written_at=answer.read(
+            lambda found: Instant.parse(text(found.data["metadata"]["created_time"]))
+        ),
         accessor=said.pop("accessor", ""),
         token_role=said.pop("role", ""),
         seconds=int(seconds) if _SECONDS.fullmatch(seconds) else 0,

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.kv import content_of, version_written
+
 if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
 
@@ -50,8 +52,8 @@ class PendingList:
         left = {}
         for name in listed.keys:
             answer = self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND)
-            content = answer.data.get("data")
-            if isinstance(content, dict):
+            content = content_of(answer)
+            if content is not None:
                 left[name] = set(str(content.get(_IDS, name)).split())
         with self._guard:
             self._left = left
@@ -92,5 +94,5 @@ class PendingList:
             ids = set(entry.ids)
             self._left[entry.name] = ids
         body = {"data": {_IDS: " ".join(sorted(ids))}}
-        self._session.call("POST", f"{self._data}/{entry.name}", body)
+        self._session.call("POST", f"{self._data}/{entry.name}", body).read(version_written)
         entry.written = True

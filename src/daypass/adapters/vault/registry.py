@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import done_notes, failures
 from daypass.adapters.vault.intents import IntentList
+from daypass.adapters.vault.kv import content_of, version_of, version_written
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
 from daypass.errors import ConflictError, VaultRefusedError
@@ -17,7 +18,7 @@ from daypass.model.names import is_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from daypass.adapters.vault.client import Answer
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
     from daypass.lifecycle.offline import OfflineNotes
     from daypass.model.instant import Instant
@@ -56,22 +57,16 @@ class VaultRegistry:
         """
         path = self._path("data", "grants", grant_id)
         answer = self._session.call("GET", path, accept=_NOT_FOUND)
-        metadata = answer.data.get("metadata")
-        if metadata is None:
+        version, content = version_of(answer), content_of(answer)
+        if version == 0:
             return None
-        content = answer.data.get("data")
-        if not isinstance(content, dict) or content.keys() != {_STATE, _DATA}:
+        if content is None or content.keys() != {_STATE, _DATA}:
             raise VaultRefusedError(
                 f"the slot of grant {grant_id} in Vault was deleted or overwritten by somebody",
                 remedy="Only daypass writes there. Vault's audit log says who did it; undelete it "
                 f"(`bao kv undelete -mount={self._mount} {FOLDER}/grants/{grant_id}`).",
             )
-        return Slot(
-            grant_id,
-            int(metadata["version"]),
-            SlotState(content[_STATE]),
-            json.loads(content[_DATA]),
-        )
+        return answer.read(lambda found: _slot(grant_id, version, found.data["data"]))
 
     def write(self, grant_id: str, state: SlotState, data: Mapping[str, Any], version: int) -> Slot:
         """Compare-and-set: `version` is the one read before, 0 for "never written".
@@ -86,7 +81,7 @@ class VaultRegistry:
         answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
         if answer.errors:
             raise self._not_written(grant_id, answer, path)
-        return Slot(grant_id, int(answer.data["version"]), state, dict(data))
+        return Slot(grant_id, answer.read(version_written), state, dict(data))
 
     def pending(self) -> tuple[str, ...]:
         """Ids with work under way, sorted: a few, whatever the history."""
@@ -106,13 +101,13 @@ class VaultRegistry:
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         """A small note outside the slots: `heartbeat`, `tip`, `trust`. None: never written."""
-        answer = self._session.call("GET", self._path("data", "notes", name), accept=_NOT_FOUND)
-        content = answer.data.get("data")
-        return content if isinstance(content, dict) else None
+        path = self._path("data", "notes", name)
+        return content_of(self._session.call("GET", path, accept=_NOT_FOUND))
 
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""
-        self._session.call("POST", self._path("data", "notes", name), {"data": dict(data)})
+        path = self._path("data", "notes", name)
+        self._session.call("POST", path, {"data": dict(data)}).read(version_written)
 
     def update_note(
         self, name: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
@@ -124,15 +119,14 @@ class VaultRegistry:
         path = self._path("data", "notes", name)
         for _ in range(_TRIES):
             found = self._session.call("GET", path, accept=_NOT_FOUND)
-            content = found.data.get("data")
-            before = content if isinstance(content, dict) else None
+            before = content_of(found)
             after = dict(change(before))
             if after == before:
                 return after
-            version = int((found.data.get("metadata") or {}).get("version", 0))
-            body = {"data": after, "options": {"cas": version}}
+            body = {"data": after, "options": {"cas": version_of(found)}}
             answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
             if not answer.errors:
+                answer.read(version_written)
                 return after
             if "check-and-set" not in " ".join(answer.errors):
                 raise failures.refused(
@@ -198,6 +192,14 @@ class VaultRegistry:
             )
         error = failures.refused(self._session.client.address, f"POST {path}", answer.status, ())
         return VaultRefusedError(error.message, remedy=error.remedy)
+
+
+def _slot(grant_id: str, version: int, content: Mapping[str, Any]) -> Slot:
+    """A slot of what KV holds. Raises KeyError, TypeError, ValueError."""
+    data = json.loads(content[_DATA])
+    if not isinstance(data, dict):
+        raise TypeError("not an object")
+    return Slot(grant_id, version, SlotState(content[_STATE]), data)
 
 
 def _checked(name: str) -> str:

@@ -7,7 +7,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from daypass.adapters.vault.client import Answer, Client
+from daypass.adapters.vault.client import Client
+from daypass.adapters.vault.kv import number
 from daypass.adapters.vault.own_token import OwnToken, explained
 from daypass.errors import (
     DaypassError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.model.instant import Instant
     from daypass.model.settings import VaultSettings
 
@@ -178,7 +180,7 @@ def login_jwt(
         token = answer.auth.get("client_token")
         if not isinstance(token, str) or not token:
             raise _login_refused(settings, wanted, answer)
-        return Secret(token), int(answer.auth.get("lease_duration") or 0)
+        return Secret(token), answer.read(lambda found: number(found.auth["lease_duration"]))
 
     try:
         return Session(client, login)

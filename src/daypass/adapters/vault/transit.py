@@ -9,12 +9,14 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.kv import number, text
 from daypass.errors import VaultRefusedError
 from daypass.ledger.sshsig import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
 
 _SIGNATURE = re.compile(r"vault:v([1-9][0-9]*):([A-Za-z0-9+/]+=*)")
@@ -62,7 +64,7 @@ class TransitSigner:
         path = f"{self._mount}/sign/{self._key}"
         answer = self._session.call("POST", path, body)
         answer.refuse_warnings(f"POST {path}")
-        signature = _decoded(answer.data, version)
+        signature = _decoded(answer, version)
         if len(signature) != _SIGNATURE_BYTES:
             raise _wrong_key(self._key, "it is not of type ed25519")
         return signature
@@ -99,18 +101,23 @@ def public_keys(session: Session, mount: str, key: str) -> dict[int, bytes]:
 def read_versions(session: Session, mount: str, key: str) -> tuple[dict[int, bytes], int]:
     """The same, and the oldest version that may sign (0: all may). Raises what it raises."""
     answer = session.call("GET", f"{mount}/keys/{key}")
-    if answer.data.get("type") != "ed25519":
+    if answer.read(lambda found: text(found.data["type"])) != "ed25519":
         raise _wrong_key(key, "it is not of type ed25519")
-    versions: dict[int, bytes] = {}
-    for version, about in (answer.data.get("keys") or {}).items():
-        raw = base64.b64decode(about["public_key"])
-        if len(raw) != _KEY_BYTES:
-            raise _wrong_key(key, "its public key does not have 32 bytes")
-        versions[int(version)] = raw
-    if not versions:
-        raise _wrong_key(key, "it has no version")
-    floor = answer.data.get("min_encryption_version")
-    return dict(sorted(versions.items())), floor if isinstance(floor, int) else 0
+    versions, floor = answer.read(_versions)
+    if any(len(raw) != _KEY_BYTES for raw in versions.values()):
+        raise _wrong_key(key, "its public key does not have 32 bytes")
+    return versions, floor
+
+
+def _versions(answer: Answer) -> tuple[dict[int, bytes], int]:
+    """Public halves by version, and the oldest that may sign. Raises KeyError and its like."""
+    found = {
+        int(version): base64.b64decode(text(about["public_key"]), validate=True)
+        for version, about in answer.data["keys"].items()
+    }
+    if not found:
+        raise ValueError("a key without a version")
+    return dict(sorted(found.items())), number(answer.data["min_encryption_version"])
 
 
 def app_jwt_signer(session: Session, mount: str, key: str) -> Callable[[dict[str, Any]], str]:
@@ -133,7 +140,7 @@ def app_jwt_signer(session: Session, mount: str, key: str) -> Callable[[dict[str
         }
         answer = session.call("POST", path, body)
         answer.refuse_warnings(f"POST {path}")
-        return f"{signing_input}.{_base64url(_decoded(answer.data, None))}"
+        return f"{signing_input}.{_base64url(_decoded(answer, None))}"
 
     return sign
 
@@ -146,9 +153,9 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _decoded(data: Mapping[str, Any], version: int | None) -> bytes:
+def _decoded(answer: Answer, version: int | None) -> bytes:
     """The bytes of a `vault:v<version>:<base64>` signature, by the version that was asked for."""
-    match = _SIGNATURE.fullmatch(str(data.get("signature", "")))
+    match = _SIGNATURE.fullmatch(answer.read(lambda found: text(found.data["signature"])))
     try:
         if match is not None and version in (None, int(match[1])):
             return base64.b64decode(match[2], validate=True)
