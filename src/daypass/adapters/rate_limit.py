@@ -6,6 +6,7 @@ over in a second must fail no run; what lasts is the next run's.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -19,7 +20,7 @@ _SPREAD: Final = 0.25  # seconds, at the most, by which threads that wait for on
 class RateLimit:
     """The patience of one client with one server. Usable from several threads."""
 
-    def __init__(self, patience: float, total: float = float("inf")) -> None:
+    def __init__(self, patience: float, total: float = math.inf) -> None:
         """Start with all of it.
 
         Args:
@@ -63,6 +64,7 @@ class RateLimit:
                 self._since = now
             more = max(0.0, now + pause - max(now, self._until))
             if now + pause - self._since > self._patience or more > self._left:
+                self._since = -math.inf  # other calls do not begin anew, until one is answered
                 return False
             self._left -= more
             self._until = max(self._until, now + pause)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.github import refused
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOO_MANY: Final = 429
 _FORBIDDEN: Final = 403
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
 _SERVER_ERROR: Final = 500
 _AGAIN: Final = "Nothing is lost: run the command again once GitHub answers (githubstatus.com)."
 _REFUSALS: Final = frozenset({"FORBIDDEN", "NOT_FOUND", "INSUFFICIENT_SCOPES"})  # of GraphQL
@@ -67,6 +71,30 @@ def graphql_errors(errors: Any, by: refused.Speaker = refused.Speaker.APP) -> Da
             "itself.",
         )
     return ForgeUnavailableError("GitHub answered an error to POST /graphql", remedy=_AGAIN)
+
+
+def seconds_of_limit(status: int, headers: Mapping[str, str], body: str) -> float | None:
+    """For how many seconds a rate limit refuses requests like the one that was answered.
+
+    Infinite where GitHub does not say: it asks for a minute then, at the least.
+
+    Returns:
+        None for an answer that is no rate limit.
+    """
+    if not _is_rate_limit(status, headers, body):
+        return None
+    wait, reset, date = (
+        headers.get(name, "") for name in ("retry-after", "x-ratelimit-reset", "date")
+    )
+    if _SECONDS.fullmatch(wait):
+        return float(wait)
+    if headers.get("x-ratelimit-remaining") == "0" and _SECONDS.fullmatch(reset):
+        try:  # by GitHub's own clock: a runner's may be off
+            now = parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return math.inf
+        return max(0.0, float(reset) - now)
+    return math.inf
 
 
 def unreachable(verb: str, path: str, error: BaseException) -> DaypassError:

@@ -21,6 +21,7 @@ from daypass.adapters.github import failure
 from daypass.adapters.github.connection import client_over
 from daypass.adapters.github.refused import Speaker
 from daypass.adapters.plain_http import PlainHttp
+from daypass.adapters.rate_limit import RateLimit
 from daypass.errors import DaypassError
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ _REDIRECTION: Final = 300
 _GRAPHQL: Final = "/graphql"
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
 # Only what cannot have been carried out is tried again: any connection that never came about, and
-# GETs that failed. A POST that was answered 502 may have been done. Never sleep as long as a server
-# likes (Retry-After): a rate limit is told to the caller, whose next run is minutes away.
+# GETs that failed. A POST that was answered 502 may have been done. What a rate limit has refused
+# was not carried out: it is sent again where GitHub says that this is possible in seconds, and told
+# to the caller otherwise, whose next run is minutes away.
 _RETRY: Final = urllib3.Retry(
     total=3,
     backoff_factor=0.25,
@@ -45,6 +47,8 @@ _RETRY: Final = urllib3.Retry(
     respect_retry_after_header=False,
     raise_on_status=False,
 )
+_PATIENCE: Final = 20.0  # seconds: of one rate limit, without another answer
+_ALL_PATIENCE: Final = 60.0  # seconds: of all that a run meets
 
 
 class Transport:
@@ -55,6 +59,7 @@ class Transport:
         self._auth = auth
         self._by = by
         self._http = PlainHttp(connections=_KEPT_ALIVE, retries=_RETRY, environment=True)
+        self._limit = RateLimit(_PATIENCE, _ALL_PATIENCE)
         self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
 
     @classmethod
@@ -97,7 +102,7 @@ class Transport:
             url, here = (link[1] if link else None), {}
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send once; never again after an answer, or the lack of one."""
+        """Send once; again only what a rate limit has refused."""
         return self._call("POST", path, body=body)[1]
 
     def graphql(self, query: str, variables: Mapping[str, str]) -> Any:
@@ -116,7 +121,7 @@ class Transport:
         return answer["data"]
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send once; never again after an answer, or the lack of one."""
+        """Send once; again only what a rate limit has refused."""
         return self._call("PUT", path, body=body)[1]
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -137,10 +142,38 @@ class Transport:
         absent: bool = False,
     ) -> tuple[dict[str, str], Any]:
         shown = path.partition("?")[0]
+        tries = 0
+        while True:
+            status, headers, text = self._send(verb, path, parameters, body)
+            asked = failure.seconds_of_limit(status, headers, text)
+            if asked is None:
+                self._limit.answered()
+                break
+            if not self._limit.wait(tries, asked):
+                break
+            tries += 1
+        if absent and status in (404, 410):
+            return headers, None
+        if status >= _REDIRECTION:
+            raise failure.refusal(verb, shown, status, headers, text, self._by)
+        try:
+            return headers, json.loads(text) if text else None
+        except ValueError:
+            raise failure.unexpected(f"{verb} {shown} gave no JSON") from None
+
+    def _send(
+        self,
+        verb: str,
+        path: str,
+        parameters: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers and body of the answer. Raises DaypassError if none came."""
+        shown = path.partition("?")[0]
         with self._client() as client:
             try:
                 place = client.requester.graphql_url if path == _GRAPHQL else path
-                status, headers, text = client.requester.requestJson(
+                answer: tuple[int, dict[str, str], str] = client.requester.requestJson(
                     verb, place, dict(parameters or {}), input=None if body is None else dict(body)
                 )
             except DaypassError:
@@ -154,14 +187,7 @@ class Transport:
             except (RuntimeError, AssertionError) as error:
                 # PyGithub refuses redirects to another host or scheme with these.
                 raise failure.unreachable(verb, shown, error) from None
-        if absent and status in (404, 410):
-            return headers, None
-        if status >= _REDIRECTION:
-            raise failure.refusal(verb, shown, status, headers, text, self._by)
-        try:
-            return headers, json.loads(text) if text else None
-        except ValueError:
-            raise failure.unexpected(f"{verb} {shown} gave no JSON") from None
+            return answer
 
     @contextmanager
     def _client(self) -> Iterator[github.Github]:
