@@ -6,12 +6,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from daypass.sandbox.box import Box
-from daypass.sandbox.organisation import request
+from daypass.sandbox.organisation import request as a_request
 from support import acting
 from support.town import Asked, Town
 
@@ -152,6 +153,41 @@ def test_without_an_identity_the_bot_does_nothing(town: Town, words: tuple[str, 
         for name in ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
             del job.environment[name]
         speaks_clearly(job.daypass(*words), 1, "id-token")
+
+
+QUOTA = "sys/quotas/rate-limit/all"
+
+
+@pytest.fixture
+def quota(town: Town) -> Iterator[None]:
+    """Vault answers 25 requests a second."""
+    vault = town.box.bao.client
+    vault.write(QUOTA, {"rate": 25})
+    yield
+    while vault.status("sys/mounts") == 429:
+        time.sleep(0.1)
+    vault.delete(QUOTA)
+
+
+def test_the_rate_limits_of_vault_and_github_leave_nothing_to_the_next_run(
+    town: Town, request: pytest.FixtureRequest
+) -> None:
+    ends = [f"ends-{number:02d}" for number in range(12)]
+    alice = town.box.person("alice")
+    asked = {path: text for name in ends for path, text in a_request(name).items()}
+    town.merge(Asked("ends", alice.propose("ends", asked, "Twelve"), alice))
+    assert town.apply().code == 0
+    gone = {f"access/requests/{name}.yaml": None for name in ends}
+    town.box.person("carol").merge(alice.propose("gone", gone, "No longer needed"))
+    granted = town.grant("limited", duration="1h")
+    path = rf"/issues/{granted.number}/comments$"
+    town.box.github.fail_next("POST", path, 403, headers={"Retry-After": "1"})
+    request.getfixturevalue("quota")
+    done = town.apply()
+    assert done.code == 0, done.said
+    for name in ends:
+        assert town.events(name) == ["issued", "revoked"]
+    granted_once(town, granted)
 
 
 # GitHub.
@@ -501,7 +537,7 @@ def test_no_secret_stands_on_a_command_line(town: Town) -> None:
 
 def test_a_request_from_somebody_else_for_alice_is_refused(town: Town) -> None:
     mallory = town.box.person("mallory")
-    number = mallory.propose("not-mine", request("not-mine"), "For alice, honestly")
+    number = mallory.propose("not-mine", a_request("not-mine"), "For alice, honestly")
     town.merge(Asked("not-mine", number, mallory))
     assert town.apply().code == 0
     assert town.events("not-mine") == ["denied"]
