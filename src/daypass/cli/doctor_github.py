@@ -107,7 +107,7 @@ def _proven(checkout: Checkout) -> tuple[Catalogue, Finding]:
         return found.catalogue, Finding(_PROOF, State.SOUND, f"{title} are proven")
     compared = "what was proven before them" if found.proven else "them, all the same"
     why = f"{found.unproven}. This rests on {compared}"
-    mend = ("daypass vault apply --plan",)
+    mend = ("daypass vault apply --dry-run",)
     return found.proven or found.catalogue, Finding(_PROOF, State.UNPROVEN, title, why, mend)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, vault_loss, vault_rotate, wiring
 from daypass.cli.evidence_files import write_signers
-from daypass.errors import ExitCode, IndeterminateError, UsageError
+from daypass.errors import DaypassError, ExitCode, IndeterminateError, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def _add_apply_arguments(apply: argparse.ArgumentParser) -> None:
         help="import the GitHub App's private key from this file; delete the file afterwards",
     )
     apply.add_argument(
+        "--dry-run",
         "--plan",
+        dest="dry_run",
         action="store_true",
         help="show what would be laid in, changed and removed, and do none of it",
     )
@@ -107,7 +109,7 @@ def _add_apply_arguments(apply: argparse.ArgumentParser) -> None:
         "--accept-unproven",
         metavar="COMMIT",
         help="lay in what main holds at this commit, its head, although it is not proven that "
-        "owners of the foundation approved it; look at `--plan` first. It does not move the "
+        "owners of the foundation approved it; look at `--dry-run` first. It does not move the "
         "trusted commit",
     )
     apply.add_argument(
@@ -159,7 +161,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         documents = documents_in_force(session, checkout, arguments.trust)
         setup = desired_by(documents.catalogue)
         refuse_neighbours(session, setup, pruning=arguments.prune)
-        act = _plan if arguments.plan else _apply
+        act = _plan if arguments.dry_run else _apply
         return act(session, setup, documents, directory, arguments)
 
 
@@ -199,12 +201,12 @@ def _demand_proven(documents: Documents, accepted: str | None) -> None:
     if accepted is not None and (commit is None or not vault_loss.is_named(commit, accepted)):
         raise UsageError(
             f"{accepted} is not the commit that would be laid in: that is {commit or 'none yet'}",
-            remedy="Look at `daypass vault apply --plan`, and name the head of main that it tells.",
+            remedy="Look at `daypass vault apply --dry-run`, and name the head of main that it tells.",
         )
     if documents.unproven and accepted is None:
         raise IndeterminateError(
             f"main at {str(commit)[:12]} is not proven, and is not laid in: {documents.unproven}",
-            remedy="Look at what it would change: `daypass vault apply --plan`. If all of that is "
+            remedy="Look at what it would change: `daypass vault apply --dry-run`. If all of that is "
             f"meant, add `--accept-unproven {commit}`: it changes Vault, and not what is trusted.",
         )
 
@@ -249,8 +251,13 @@ def _apply(
         _note(documents)
         for item in removals(session, setup, pruning=arguments.prune):
             _show(str(item.outcome), item.title, item.detail)
-    tell(install(session, setup, key))
-    tell(prune(session, setup, everything=arguments.prune))
+    try:
+        tell(install(session, setup, key))
+        tell(prune(session, setup, everything=arguments.prune))
+    except DaypassError:
+        if arguments.format == "json":  # for people it is said already
+            output.say_json(_done(documents, changes))
+        raise
     _trust(session, setup, trusted, moved=arguments.trust is not None)
     lines = _signers(session, setup)
     if arguments.write_signers:
@@ -259,8 +266,7 @@ def _apply(
     if arguments.format == "json":
         output.say_json(
             {
-                "settings": _told(documents),
-                "changes": [_as_json(item) for item in changes],
+                **_done(documents, changes),
                 "evidence": {"fingerprint": fingerprint, "allowedSigners": lines},
                 "trusted": trusted,
             }
@@ -269,6 +275,11 @@ def _apply(
         _say_keys(setup, fingerprint, lines, trusted)
     left = any(change.outcome is Outcome.LEFT for change in changes)
     return ExitCode.PARTLY if left else ExitCode.DONE
+
+
+def _done(documents: Documents, changes: Iterable[Change]) -> dict[str, object]:
+    """For programs: what was done, by which settings."""
+    return {"settings": _told(documents), "changes": [_as_json(item) for item in changes]}
 
 
 def _to_trust(directory: Path, documents: Documents, revision: str | None) -> str:

@@ -84,7 +84,7 @@ def _proof(documents: Documents) -> Iterator[Found]:
         return
     compared = "what was proven before it" if documents.proven else "it, all the same"
     detail = f"{documents.unproven}. Vault is compared with {compared}"
-    yield Found(title, State.UNPROVEN, detail, ("daypass vault apply --plan",))
+    yield Found(title, State.UNPROVEN, detail, ("daypass vault apply --dry-run",))
 
 
 def _teams(catalogue: Catalogue) -> Iterator[Found]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 5  # levels in a message
 _RULE: Final = "break-glass-roles"
 _REMEDY: Final = (
-    "After the merge let an operator run `daypass vault apply`; `--plan` shows what it does."
+    "After the merge let an operator run `daypass vault apply`; `--dry-run` shows what it does."
 )
 
 

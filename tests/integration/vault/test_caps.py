@@ -10,7 +10,7 @@ import pytest
 from test_vault_minting import grant_of
 from vault_house import House, order
 
-from daypass.adapters.vault.bot_policy import bot_policy
+from daypass.adapters.vault.bot_policy import bot_policies
 from daypass.adapters.vault.claim import open_delivery
 from daypass.adapters.vault.client import Client
 from daypass.adapters.vault.issuer import VaultIssuer
@@ -128,7 +128,7 @@ def test_with_the_policy_of_an_older_release_nothing_is_minted(
     house: House, vault_server: OpenBao
 ) -> None:
     name = house.settings.vault.apply_role
-    text = bot_policy(house.settings, house.setup.roles)
+    text = bot_policies(house.settings, house.setup.roles)[name]
     older = text.replace('path "sys/mounts/database/tune"', 'path "sys/mounts/other/tune"')
     assert older != text
     vault_server.client.write(f"sys/policies/acl/{name}", {"policy": older})

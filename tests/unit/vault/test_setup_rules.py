@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypass.adapters.vault.bot_policy import bot_policy
+from daypass.adapters.vault.bot_policy import bot_policies
 from daypass.adapters.vault.render import render
 from daypass.adapters.vault.setup import desired
 from daypass.adapters.vault.steps import Document, Policy
@@ -207,8 +207,28 @@ def test_wrapping_is_enforced_where_it_must_be() -> None:
 
 
 def test_without_resources_the_bot_can_mint_and_revoke_nothing() -> None:
-    text = bot_policy(SETTINGS, ())
+    (text,) = bot_policies(SETTINGS, ()).values()
     assert "auth/token/create" not in text
+    assert "sys/leases" not in text
+
+
+def test_what_the_bot_may_do_is_in_policies_that_vault_can_keep() -> None:
+    many = [resource(f"database-{number}", level("read", "1h", "8h")) for number in range(1000)]
+    setup = desired(SETTINGS, many)
+    own = {
+        step.name: step.text
+        for step in setup.steps
+        if isinstance(step, Policy) and step.name.startswith("daypass-apply")
+    }
+    assert len(own) > 1
+    assert max(map(len, own.values())) < 1_000_000  # raft takes 1 MiB
+    (role,) = (step for step in setup.steps if step.title == "JWT role daypass-apply")
+    assert isinstance(role, Document)
+    assert role.body["token_policies"] == list(own)
+    (text,) = bot_policies(SETTINGS, ()).values()  # and with few resources it is one
+    for name in ("database-0", "database-999"):
+        mint = f'path "auth/token/create/daypass-{name}-read-8h"'
+        assert sum(mint in text for text in own.values()) == 1
     assert "sys/leases" not in text
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.caps import TUNE_OF_TOKENS, role_path, tune_path
 from daypass.adapters.vault.done_notes import leaving_rule, reading_rule
-from daypass.adapters.vault.hcl import PathRule, policy
+from daypass.adapters.vault.hcl import PathRule, parted, policy
 from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.model.grant import WATCH_SECONDS
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.setup import TieredRole
     from daypass.model.settings import Settings
+
+# Vault keeps each policy in one entry of its storage: of raft it takes 1 MiB.
+_LONGEST: Final = 700_000  # characters of one policy
+_VALUES: Final = 1000  # of a parameter in one rule
 
 
 def grant_policy(role: TieredRole, settings: Settings) -> str:
@@ -48,8 +52,11 @@ def grant_policy(role: TieredRole, settings: Settings) -> str:
     return policy(f"{role.name}: made by daypass from access/resources/{role.resource}.yaml", rules)
 
 
-def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
-    """The policy of `daypass apply`."""
+def bot_policies(settings: Settings, roles: Sequence[TieredRole]) -> dict[str, str]:
+    """The policies of `daypass apply`, by name: one, or several where one would be too long.
+
+    The first has the name of its role. Vault joins what the policies of a token say of one path.
+    """
     rules = [
         *(_mint(role, settings) for role in roles),
         *_tokens(),
@@ -59,9 +66,13 @@ def bot_policy(settings: Settings, roles: Sequence[TieredRole]) -> str:
         *_memory(settings.vault.kv_mount),
         *_keys(settings),
     ]
-    return policy(
-        f"{settings.vault.apply_role}: what `daypass apply` may do. Made by daypass.", rules
-    )
+    name = settings.vault.apply_role
+    return {
+        (part := name if number == 1 else f"{name}-{number}"): policy(
+            f"{part}: what `daypass apply` may do. Made by daypass.", some
+        )
+        for number, some in enumerate(parted(rules, _LONGEST), start=1)
+    }
 
 
 def commands_policy(settings: Settings) -> str:
@@ -153,23 +164,30 @@ def _leases(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
         return
     leases = [f"{path}/*" for path in paths]
     looks = sorted({f"{role.look_path}/*" for role in roles if role.look_path is not None})
-    yield PathRule(
-        "sys/leases/lookup",
-        ("update",),
-        why="confirm that a credential is gone",
-        required=("lease_id",),
-        allowed={"lease_id": leases},
-    )
-    yield PathRule(
-        "sys/leases/revoke",
-        ("update",),
-        why="repair a revocation that failed, and wait until it is done",
-        required=("lease_id", "sync"),
-        allowed={"lease_id": [*leases, *looks], "sync": [True]},
-    )
+    for some in _in_rules(leases):
+        yield PathRule(
+            "sys/leases/lookup",
+            ("update",),
+            why="confirm that a credential is gone",
+            required=("lease_id",),
+            allowed={"lease_id": some},
+        )
+    for some in _in_rules([*leases, *looks]):
+        yield PathRule(
+            "sys/leases/revoke",
+            ("update",),
+            why="repair a revocation that failed, and wait until it is done",
+            required=("lease_id", "sync"),
+            allowed={"lease_id": some, "sync": [True]},
+        )
     for path in paths:
         yield PathRule(f"sys/leases/lookup/{path}", ("list", "sudo"))
         yield PathRule(f"sys/leases/lookup/{path}/", ("list", "sudo"))
+
+
+def _in_rules(values: list[str]) -> Iterable[list[str]]:
+    """The values of a parameter, in rules that are not too long."""
+    return (values[start : start + _VALUES] for start in range(0, len(values), _VALUES))
 
 
 def _looks(roles: Sequence[TieredRole]) -> Iterable[PathRule]:

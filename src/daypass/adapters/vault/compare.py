@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.differences import field_differences, policy_differences
+from daypass.adapters.vault.in_flight import in_flight
 from daypass.adapters.vault.kv import text
 from daypass.adapters.vault.setup import PREFIX
-from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.adapters.vault.steps import POLICIES, ROLES, Document, Mount, Policy, Step, TransitKey
 from daypass.model.resource import BREAK_GLASS_PREFIX
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _ROLE: Final = "token role"
 _POLICY: Final = "policy"
 _BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
@@ -54,8 +56,32 @@ class Found:
     mend: tuple[str, ...] = ()  # commands and statements, each to be copied as it stands
 
 
-def look(session: Session, step: Step) -> Found:
-    """How one step stands in that Vault. Raises VaultUnavailableError, VaultRefusedError."""
+def listed(session: Session) -> frozenset[str]:
+    """The paths of all policies and token roles, in two requests.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    return frozenset(
+        f"{folder}/{name}"
+        for folder in (ROLES, POLICIES)
+        for name in session.call("LIST", folder, accept=NOT_FOUND).keys
+    )
+
+
+def look(session: Session, step: Step, there: frozenset[str] | None = None) -> Found:
+    """How one step stands in that Vault.
+
+    Args:
+        session: logged in as an operator who may read the set-up.
+        step: what is looked for.
+        there: what `listed` gave: a policy or a token role that is not in it is not asked for.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    is_listed = step.path.startswith((f"{ROLES}/", f"{POLICIES}/"))
+    # Vault keeps the names of policies in lower case.
+    if there is not None and is_listed and not {step.path, step.path.lower()} & there:
+        return Found(step.title, State.MISSING)
     if isinstance(step, Mount):
         seen = _look_at_mount(session, step)
     elif isinstance(step, TransitKey):
@@ -68,8 +94,11 @@ def look(session: Session, step: Step) -> Found:
 
 
 def compare(session: Session, setup: Setup) -> Iterator[Found]:
-    """Every step of the set-up, as it stands in that Vault; nothing is changed."""
-    return (look(session, step) for step in setup.steps)
+    """Every step of the set-up, as it stands in that Vault, in order; nothing is changed.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    return in_flight(partial(look, session, there=listed(session)), setup.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +135,7 @@ class Superfluous:
         if self.kind != _POLICY:
             return ""
         leases = f"sys/leases/lookup/auth/token/create/{self.name}/"
-        live = len(session.call("LIST", leases, accept=_NOT_FOUND).keys)
+        live = len(session.call("LIST", leases, accept=NOT_FOUND).keys)
         if not live:
             return ""
         tokens = "1 live token needs it" if live == 1 else f"{live} live tokens need it"
@@ -119,15 +148,13 @@ def superfluous(session: Session, setup: Setup) -> tuple[Superfluous, ...]:
     Token roles come first: what nothing can be minted through gains no new token.
     """
     wanted = {step.path for step in setup.steps}
-    found: list[Superfluous] = []
-    for kind, folder in ((_ROLE, "auth/token/roles"), (_POLICY, "sys/policies/acl")):
-        names = session.call("LIST", folder, accept=_NOT_FOUND).keys
-        found += [
-            Superfluous(kind, name, f"{folder}/{name}")
-            for name in sorted(names)
-            if name.startswith(PREFIX) and f"{folder}/{name}" not in wanted
-        ]
-    return tuple(found)
+    there = sorted(listed(session) - wanted)
+    return tuple(
+        Superfluous(kind, path.removeprefix(f"{folder}/"), path)
+        for kind, folder in ((_ROLE, ROLES), (_POLICY, POLICIES))
+        for path in there
+        if path.startswith(f"{folder}/{PREFIX}")
+    )
 
 
 def removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superfluous]:
@@ -157,7 +184,7 @@ def mounts_of(answer: Answer) -> Mapping[str, Any]:
 
 
 def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
-    answer = session.call("GET", step.path, accept=_NOT_FOUND)
+    answer = session.call("GET", step.path, accept=NOT_FOUND)
     if answer.is_absent:
         return State.MISSING, ""
     data = answer.data
@@ -169,7 +196,7 @@ def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
 
 
 def _look_at_policy(session: Session, step: Policy) -> tuple[State, str]:
-    answer = session.call("GET", step.path, accept=_NOT_FOUND)
+    answer = session.call("GET", step.path, accept=NOT_FOUND)
     if answer.is_absent:
         return State.MISSING, ""
     found = answer.read(lambda found: str(found.data["policy"]))
@@ -187,7 +214,7 @@ def _fields(answer: Answer) -> Mapping[str, Any]:
 
 def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
     # A JWT mount without settings answers 404; a mount that is not there yet answers 404 or 400.
-    answer = session.call("GET", step.path, accept=_NOT_FOUND | _BAD_REQUEST)
+    answer = session.call("GET", step.path, accept=NOT_FOUND | _BAD_REQUEST)
     if answer.errors or answer.is_absent:
         return State.MISSING, ""
     differing = field_differences(answer.read(_fields), step.body)

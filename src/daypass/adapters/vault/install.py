@@ -9,19 +9,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import app_key
-from daypass.adapters.vault.compare import State, compare, look, removable
-from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.adapters.vault.compare import State, compare, listed, look, removable
+from daypass.adapters.vault.in_flight import in_flight
+from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey, stages
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daypass.adapters.vault.app_key import AppKey
-    from daypass.adapters.vault.compare import Found
+    from daypass.adapters.vault.compare import Found, Superfluous
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
@@ -63,9 +66,11 @@ class Change:
 
 
 def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterator[Change]:
-    """Lay in what is missing or differs, one step after the other, telling what was done.
+    """Lay in what is missing or differs, one stage after the other, telling what was done.
 
-    What a change replaces is told before it is made.
+    A stage is looked at, what a change of it replaces is told, and then it is laid in: policies
+    before the roles that give them, and last of all what lets runs log in. When a request fails,
+    what was done is told, and no other is sent.
 
     Args:
         session: logged in as an operator who may do so.
@@ -75,21 +80,29 @@ def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterat
     Raises:
         VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
     """
-    for step in setup.steps:
-        found = look(session, step)
-        if isinstance(step, TransitKey) and step.imported:
-            yield _install_imported(session, step, found, key)
-        elif found.state is State.SAME:
-            yield Change(Outcome.UNCHANGED, found.title)
-        elif found.state is State.WRONG:
-            yield Change(Outcome.LEFT, found.title, found.detail)
-        elif found.state is State.MISSING:
-            _lay(session, step)
-            yield Change(Outcome.CREATED, found.title, found.detail)
-        else:
-            yield Change(Outcome.UPDATE, found.title, found.detail)
-            _lay(session, step)
-            yield Change(Outcome.UPDATED, found.title)
+    there = listed(session)
+    for stage in stages(setup.steps):
+        seen = tuple(in_flight(partial(look, session, there=there), stage))
+        for found in seen:
+            if found.state is State.DIFFERENT:
+                yield Change(Outcome.UPDATE, found.title, found.detail)
+        pairs = tuple(zip(stage, seen, strict=True))
+        yield from in_flight(partial(_bring_about, session, key), pairs)
+
+
+def _bring_about(session: Session, key: AppKey | None, pair: tuple[Step, Found]) -> Change:
+    """Lays one step in, where it has to be."""
+    step, found = pair
+    if isinstance(step, TransitKey) and step.imported:
+        return _install_imported(session, step, found, key)
+    if found.state is State.SAME:
+        return Change(Outcome.UNCHANGED, found.title)
+    if found.state is State.WRONG:
+        return Change(Outcome.LEFT, found.title, found.detail)
+    _lay(session, step)
+    if found.state is State.MISSING:
+        return Change(Outcome.CREATED, found.title, found.detail)
+    return Change(Outcome.UPDATED, found.title)
 
 
 def plan(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
@@ -110,9 +123,12 @@ def plan(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[C
 
 def removals(session: Session, setup: Setup, *, pruning: bool = False) -> Iterator[Change]:
     """What `prune` would remove now. As `plan`."""
-    for item in removable(session, setup, pruning=pruning):
+
+    def look_at(item: Superfluous) -> Change:
         kept = item.kept_by(session)
-        yield Change(Outcome.KEEP if kept else Outcome.REMOVE, item.title, kept or item.why)
+        return Change(Outcome.KEEP if kept else Outcome.REMOVE, item.title, kept or item.why)
+
+    yield from in_flight(look_at, removable(session, setup, pruning=pruning))
 
 
 def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterator[Change]:
@@ -128,11 +144,16 @@ def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterato
 
     Raises VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
     """
-    for item in removable(session, setup, pruning=everything):
+
+    def remove(item: Superfluous) -> Change:
         kept = item.kept_by(session)
         if not kept:
             session.call("DELETE", item.path)
-        yield Change(Outcome.KEPT if kept else Outcome.REMOVED, item.title, kept or item.why)
+        return Change(Outcome.KEPT if kept else Outcome.REMOVED, item.title, kept or item.why)
+
+    found = removable(session, setup, pruning=everything)
+    for _, items in groupby(found, key=lambda item: item.kind):
+        yield from in_flight(remove, tuple(items))
 
 
 def _lay(session: Session, step: Step) -> None:

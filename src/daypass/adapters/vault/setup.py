@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import bot_policy, offline_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
-from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
+from daypass.adapters.vault.steps import ROLES, Document, Mount, Policy, Step, TransitKey
 from daypass.errors import DocumentError
 from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
 from daypass.model.resource import (
@@ -114,6 +114,8 @@ def desired(
     roles = tuple(sorted(found, key=lambda role: role.name))
     vault = settings.vault
     minted = tuple(role for role in roles if not role.offline)
+    applying = bot_policy.bot_policies(settings, minted)
+    _refuse_taken(applying, roles)
     grant_policies = (Policy(role.name, bot_policy.grant_policy(role, settings)) for role in roles)
     return Setup(
         settings,
@@ -132,14 +134,22 @@ def desired(
             ),
             *grant_policies,
             *(_token_role(role) for role in roles),
-            Policy(vault.apply_role, bot_policy.bot_policy(settings, minted)),
+            *(Policy(name, text) for name, text in applying.items()),
             Policy(vault.commands_role, bot_policy.commands_policy(settings)),
             Policy(MONITOR_POLICY, bot_policy.monitor_policy(settings)),
             *_offline(settings, roles, identities),
             Mount("sys/auth", vault.jwt_mount, "jwt"),
             _jwt_config(settings),
-            _jwt_role(settings, vault.apply_role, RECONCILE_WORKFLOW, _APPLY_EVENTS),
-            _jwt_role(settings, vault.commands_role, COMMANDS_RUN_WORKFLOW, _COMMAND_EVENTS),
+            _jwt_role(
+                settings, vault.apply_role, RECONCILE_WORKFLOW, _APPLY_EVENTS, tuple(applying)
+            ),
+            _jwt_role(
+                settings,
+                vault.commands_role,
+                COMMANDS_RUN_WORKFLOW,
+                _COMMAND_EVENTS,
+                (vault.commands_role,),
+            ),
         ),
     )
 
@@ -210,6 +220,17 @@ def _offline(
     )
 
 
+def _refuse_taken(applying: Iterable[str], roles: Iterable[TieredRole]) -> None:
+    """Refuse a further policy of `daypass apply` that another one has the name of."""
+    taken = {role.name: f"the policy of {role.resource}, level {role.level}" for role in roles}
+    for name in applying:
+        if name in taken:
+            raise DocumentError(
+                f"{taken[name]} and a policy of `daypass apply` would both be {name} in Vault",
+                remedy="Rename the resource or the level: their rights would be one.",
+            )
+
+
 def _own_policies(settings: Settings) -> dict[str, str]:
     """The names that no grant's policy may have: what each of them is, for people."""
     vault = settings.vault
@@ -265,7 +286,7 @@ def _token_role(role: TieredRole) -> Document:
     """
     return Document(
         f"token role {role.name}",
-        f"auth/token/roles/{role.name}",
+        f"{ROLES}/{role.name}",
         {
             "allowed_policies": [role.name],
             "allowed_policies_glob": [],
@@ -297,7 +318,13 @@ def _jwt_config(settings: Settings) -> Document:
     )
 
 
-def _jwt_role(settings: Settings, name: str, workflow: str, events: tuple[str, ...]) -> Document:
+def _jwt_role(
+    settings: Settings,
+    name: str,
+    workflow: str,
+    events: tuple[str, ...],
+    policies: tuple[str, ...],
+) -> Document:
     """Exact strings, never globs: runs of this repository's default branch, in that workflow.
 
     The workflow is the control repository's. Where there is none it is this repository's own, and
@@ -326,7 +353,7 @@ def _jwt_role(settings: Settings, name: str, workflow: str, events: tuple[str, .
                 "event_name": list(events),
                 **own,
             },
-            "token_policies": [name],
+            "token_policies": list(policies),
             "token_ttl": LOGIN_SECONDS,
             "token_max_ttl": LOGIN_SECONDS,
             "token_explicit_max_ttl": LOGIN_SECONDS,

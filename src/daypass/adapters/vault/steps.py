@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Policy:
     @property
     def path(self) -> str:
         """Where it is written and read."""
-        return f"sys/policies/acl/{self.name}"
+        return f"{POLICIES}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,19 @@ class Document:
 
 
 Step = Mount | TransitKey | Policy | Document
+ROLES: Final = "auth/token/roles"
+POLICIES: Final = "sys/policies/acl"
+
+
+def stages(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
+    """The steps in their order, those together of which none needs another.
+
+    Policies that follow each other make a stage, and so do token roles; any other step is one.
+    """
+    for _, stage in groupby(steps, key=_family):
+        yield tuple(stage)
+
+
+def _family(step: Step) -> str:
+    folder = step.path.rpartition("/")[0]
+    return folder if folder in (ROLES, POLICIES) else f"{type(step).__name__} {step.path}"

@@ -1,0 +1,71 @@
+"""Several requests at once: told in order, and none begun after the first that fails."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from daypass.adapters.vault.in_flight import in_flight
+
+
+def test_eight_are_under_way_at_once_and_told_in_order() -> None:
+    together = threading.Barrier(8)
+
+    def act(number: int) -> int:
+        together.wait(timeout=30)
+        return number * 2
+
+    assert list(in_flight(act, range(24))) == [number * 2 for number in range(24)]
+
+
+def test_nothing_is_begun_after_a_failure_and_what_was_done_is_told() -> None:
+    begun = []
+    failing = threading.Barrier(8)
+
+    def act(number: int) -> int:
+        begun.append(number)
+        if number < 8:
+            failing.wait(timeout=30)  # all eight are under way
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    told: list[int] = []
+    with pytest.raises(ValueError, match="3"):
+        told.extend(in_flight(act, range(1000)))  # keeps what came before
+    assert sorted(begun) == sorted([*told, 3])
+    assert {0, 1, 2, 4, 5, 6, 7} <= set(told)
+    assert len(begun) < 1000
+
+
+def test_of_several_failures_the_first_in_order_is_raised() -> None:
+    all_under_way = threading.Barrier(8)
+
+    def act(number: int) -> int:
+        all_under_way.wait(timeout=30)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match=r"^0$"):
+        list(in_flight(act, range(8)))
+
+
+def test_a_caller_that_stops_begins_no_other() -> None:
+    begun = []
+    go_on = threading.Event()
+
+    def act(number: int) -> int:
+        begun.append(number)
+        if number:
+            go_on.wait(timeout=30)
+        return number
+
+    found = in_flight(act, range(1000))
+    assert next(found) == 0
+    threading.Timer(0.05, go_on.set).start()
+    found.close()  # as an interrupt does
+    assert len(begun) <= 9
+
+
+def test_there_may_be_nothing_to_do() -> None:
+    assert list(in_flight(str, ())) == []
