@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MEASURES = (
     *("expiry", "ends", "target", "done", "delivery", "batch", "live", "reverts", "foreign"),
+    "vault_apply",
     *("validate", "decide", "hostile", "history", "verify", "report", "faults"),
 )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from daypass.sandbox.box import Box
     from daypass.sandbox.person import Person
 
-RESOURCES: Final = 500
+RESOURCES: Final = 5000
 AT_ONCE: Final = 8
 GOAL: Final = 2.0
 _NAME: Final = "daypass-many"

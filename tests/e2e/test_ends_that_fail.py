@@ -127,6 +127,11 @@ def test_a_user_who_owns_a_table_is_not_called_revoked_until_it_is_gone(
     (lease,) = alarms - {"revoke-failed.owns-a-table"}
     assert lease.startswith("overdue-leases.")
 
+    told = monitor(town)
+    assert told.code == 1, told.said
+    assert f"wrong  revoke-failed.{owner.id}: " in told.stdout
+    assert "irrevocable" not in told.said  # Vault itself goes on trying
+
     first = status(town, "text").splitlines()[1]
     assert "revoke-failed: it may still work since" in first
     rows = {row["grant"]: row for row in json.loads(status(town, "json"))}

@@ -8,6 +8,7 @@ import pytest
 
 from daypass.model.names import FOUNDATION_PATHS
 from daypass.sandbox.box import Box
+from support import acting
 from support.town import Asked, Town
 
 if TYPE_CHECKING:
@@ -99,6 +100,22 @@ def ended(town: Town, name: str, reason: str) -> None:
     assert town.events(name) == ["issued", "revoked"]
     assert f"Daypass-Reason: {reason}\n" in town.message(name, "revoked")
     assert town.live_tokens(name) == []
+
+
+def test_the_doctor_fails_while_main_is_frozen(town: Town) -> None:
+    made = town.box.bao.client.write("auth/token/create", {"policies": ["daypass-monitor"]})
+    token = made["auth"]["client_token"]
+
+    def doctor() -> acting.Done:
+        return acting.daypass(town.box.person("carol"), "doctor", "runs", BAO_TOKEN=token)
+
+    assert doctor().code == 0
+    town.push_straight({POLICY: BROKEN})
+    assert town.apply().code == 5
+    done = doctor()
+    assert done.code == 1, done.said
+    assert "wrong  frozen." in done.stdout
+    assert "came by no pull request" in done.stdout or POLICY in done.stdout
 
 
 UNPROVEN: dict[str, dict[str, bytes | None]] = {

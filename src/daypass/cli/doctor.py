@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.cli import doctor_github, output, wiring
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle.failed_run import FAILED_RUN
-from daypass.lifecycle.heartbeat import AT_ONCE, HEARTBEAT_NOTE, Heartbeat, usable_of
+from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, is_told_at_once, usable_of
 from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs
         now = session.now()
         stuck = irrevocable_leases(session)
     beat = Heartbeat.from_note(note) if note else None
-    return _Runs(beat, usable_of(note, now), stuck, _wrong(beat, now, limit, stuck))
+    usable = usable_of(note, now)
+    return _Runs(beat, usable, stuck, _wrong(beat, now, limit, stuck, usable))
 
 
 def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | None:
@@ -167,7 +168,7 @@ def _say(
         output.say_json(found)
         return
     if runs is not None:
-        _show(runs.beat, runs.wrong, runs.usable)
+        _show(runs.beat, runs.wrong)
     if unseen:
         doctor_github.show_unseen(unseen)
     if examined is not None:
@@ -178,7 +179,13 @@ def _say(
         )
 
 
-def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) -> list[str]:
+def _wrong(
+    beat: Heartbeat | None,
+    now: Instant,
+    limit: Duration,
+    stuck: int,
+    usable: Sequence[StillUsable],
+) -> list[str]:
     """What is wrong, a line each."""
     wrong = []
     good = beat.good_at if beat else None
@@ -195,26 +202,26 @@ def _wrong(beat: Heartbeat | None, now: Instant, limit: Duration, stuck: int) ->
     wrong += [
         output.printable(f"{cause}: {said.get(cause, 'look at the issue of that name')}")
         for cause in looks
-        if cause in AT_ONCE
+        if is_told_at_once(cause)
     ]
+    wrong += [output.printable(item.text) for item in usable]
     if stuck:
         wrong.append(f"{stuck} lease(s) are irrevocable: Vault has given up ending them")
     return wrong
 
 
-def _show(beat: Heartbeat | None, wrong: Sequence[str], usable: Sequence[StillUsable]) -> None:
+def _show(beat: Heartbeat | None, wrong: Sequence[str]) -> None:
     for line in wrong:
         output.say(output.styled("wrong  ", "bold", "red") + line)
-    if not wrong and beat is not None:
-        is_well = not (beat.looks or beat.died or usable)
+    if beat is None:
+        return
+    if not wrong:
+        is_well = not (beat.looks or beat.died)
         begin, end = ("well", "nothing is stuck") if is_well else ("alive", "there is to look at:")
         output.say(f"{begin}: the last good run was at {beat.good_at}, and {end}")
-        for cause in beat.looks:
+    for cause in beat.looks:
+        if not is_told_at_once(cause) and cause != FAILED_RUN:
             output.say(f"look     {output.printable(cause)}")
-        if beat.died:
-            ended = (
-                f"the last run, at {beat.at}, ended early, and the next tries again: {beat.died}"
-            )
-            output.say(f"look     {output.printable(ended)}")
-    for item in usable:
-        output.say(output.styled("look     ", "bold", "red") + output.printable(item.text))
+    if beat.died and FAILED_RUN not in beat.looks:
+        ended = f"the last run, at {beat.at}, ended early, and the next tries again: {beat.died}"
+        output.say(f"look     {output.printable(ended)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -201,13 +202,15 @@ def _demand_proven(documents: Documents, accepted: str | None) -> None:
     if accepted is not None and (commit is None or not vault_loss.is_named(commit, accepted)):
         raise UsageError(
             f"{accepted} is not the commit that would be laid in: that is {commit or 'none yet'}",
-            remedy="Look at `daypass vault apply --dry-run`, and name the head of main that it tells.",
+            remedy="Look at `daypass vault apply --dry-run`, and name the head of main that it "
+            "tells.",
         )
     if documents.unproven and accepted is None:
         raise IndeterminateError(
             f"main at {str(commit)[:12]} is not proven, and is not laid in: {documents.unproven}",
-            remedy="Look at what it would change: `daypass vault apply --dry-run`. If all of that is "
-            f"meant, add `--accept-unproven {commit}`: it changes Vault, and not what is trusted.",
+            remedy="Look at what it would change: `daypass vault apply --dry-run`. If all of that "
+            f"is meant, add `--accept-unproven {commit}`: it changes Vault, and not what is "
+            "trusted.",
         )
 
 
@@ -238,26 +241,12 @@ def _apply(
     key = read_app_key(arguments.app_key_file) if arguments.app_key_file else None
     _demand_proven(documents, arguments.accept_unproven)
     trusted = _to_trust(directory, documents, arguments.trust)
-    changes: list[Change] = []
-
-    def tell(steps: Iterable[Change]) -> None:
-        for change in steps:
-            if arguments.format != "json":
-                _show(str(change.outcome), change.title, change.detail)
-            if change.outcome is not Outcome.UPDATE:  # announced only
-                changes.append(change)
-
     if arguments.format != "json":
         _note(documents)
         for item in removals(session, setup, pruning=arguments.prune):
             _show(str(item.outcome), item.title, item.detail)
-    try:
-        tell(install(session, setup, key))
-        tell(prune(session, setup, everything=arguments.prune))
-    except DaypassError:
-        if arguments.format == "json":  # for people it is said already
-            output.say_json(_done(documents, changes))
-        raise
+    steps = chain(install(session, setup, key), prune(session, setup, everything=arguments.prune))
+    changes = _tell(steps, documents, arguments.format)
     _trust(session, setup, trusted, moved=arguments.trust is not None)
     lines = _signers(session, setup)
     if arguments.write_signers:
@@ -275,6 +264,24 @@ def _apply(
         _say_keys(setup, fingerprint, lines, trusted)
     left = any(change.outcome is Outcome.LEFT for change in changes)
     return ExitCode.PARTLY if left else ExitCode.DONE
+
+
+def _tell(steps: Iterable[Change], documents: Documents, form: str) -> list[Change]:
+    """Says what is done as it is done, to programs at the end; what was done, when a step fails."""
+    from daypass.adapters.vault.install import Outcome
+
+    changes: list[Change] = []
+    try:
+        for change in steps:
+            if form != "json":
+                _show(str(change.outcome), change.title, change.detail)
+            if change.outcome is not Outcome.UPDATE:  # announced only
+                changes.append(change)
+    except DaypassError:
+        if form == "json":
+            output.say_json(_done(documents, changes))
+        raise
+    return changes
 
 
 def _done(documents: Documents, changes: Iterable[Change]) -> dict[str, object]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 REMOTE: Final = ORIGIN
 # A job's own token, which only reads: a clone without old contents has the settings of HEAD alone.
 _CLONE_VARIABLE: Final = "DAYPASS_CLONE_TOKEN"
-_TOKEN_VARIABLES: Final = ("VAULT_TOKEN", "BAO_TOKEN")
+_TOKEN_VARIABLES: Final = ("BAO_TOKEN", "VAULT_TOKEN")  # in the order in which `bao` takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +326,9 @@ def operator_token() -> OwnToken:
     from daypass.model.secret import Secret
 
     for name in _TOKEN_VARIABLES:
-        if os.environ.get(name):
-            return OwnToken(Secret(os.environ[name].strip()), name)
+        value = os.environ.get(name, "").strip()
+        if value:
+            return OwnToken(Secret(value), name)
     try:
         text = (Path.home() / ".vault-token").read_text(encoding="ascii").strip()
         return OwnToken(Secret(text), "~/.vault-token")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
@@ -15,15 +16,28 @@ from daypass.lifecycle.restored import FLOOD_CAUSE, MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
 
 HEARTBEAT_NOTE: Final = "heartbeat"
-# Causes of which a monitor hears at once, not when the last good run is old.
-AT_ONCE: Final = (MAIN_CAUSE, VAULT_CAUSE, FLOOD_CAUSE)
+# Causes, to the first dot, of which a monitor hears at once, not when the last good run is old:
+# nothing is granted until somebody acts, or access may outlive its end.
+AT_ONCE: Final = frozenset(
+    {
+        *(MAIN_CAUSE, VAULT_CAUSE, FLOOD_CAUSE, "evidence-key", "frozen"),
+        *("revoke-failed", "overdue-leases", "sessions"),
+        *("log-ins-without-a-grant", "strange-log-ins", "evidence-gone"),
+    }
+)
+_TOLD: Final = 20  # alarms whose text is kept
+
+
+def is_told_at_once(cause: str) -> bool:
+    """Whether a monitor hears of that cause at once."""
+    return cause.partition(".")[0] in AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class Heartbeat:
     head: str
     looks: tuple[str, ...] = ()  # what the last run left to look at: causes, and failed ids
     died: str = ""  # what ended the last run early
-    said: Mapping[str, str] = field(default_factory=dict)  # of `AT_ONCE`: cause → its alarm
+    said: Mapping[str, str] = field(default_factory=dict)  # told at once: cause → its alarm
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
@@ -68,12 +82,18 @@ def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
             "run": ports.run.id,
             # One text: ids and codes, of which none holds a space.
             "looks": " ".join((*outcome.causes, *failed)),
-            "said": json.dumps(
-                {name: alarm.text for name, alarm in outcome.causes.items() if name in AT_ONCE}
-            ),
+            "said": json.dumps(dict(_alarms_at_once(outcome))),
             "mayLogIn": json.dumps([item.to_json() for item in usable]),
         },
     )
+
+
+def _alarms_at_once(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """The first few alarms of which a monitor hears at once: cause, and text."""
+    found = (
+        (cause, alarm.text) for cause, alarm in outcome.causes.items() if is_told_at_once(cause)
+    )
+    return islice(found, _TOLD)
 
 
 def usable_of(note: Mapping[str, Any] | None, now: Instant) -> tuple[StillUsable, ...]:
