@@ -29,13 +29,13 @@ def test_an_operators_token_is_baos_then_vaults_then_that_of_the_last_log_in(
     with pytest.raises(UsageError):
         wiring.operator_token()
     (home / ".vault-token").write_text("of-the-log-in\n")
-    assert wiring.operator_token().reveal() == "of-the-log-in"
+    assert wiring.operator_token().secret.reveal() == "of-the-log-in"
     monkeypatch.setenv("VAULT_TOKEN", "vaults")
-    assert wiring.operator_token().reveal() == "vaults"
+    assert wiring.operator_token().secret.reveal() == "vaults"
     monkeypatch.setenv("BAO_TOKEN", " \n")  # says nothing
-    assert wiring.operator_token().reveal() == "vaults"
+    assert wiring.operator_token().secret.reveal() == "vaults"
     monkeypatch.setenv("BAO_TOKEN", "baos\n")
-    assert wiring.operator_token().reveal() == "baos"
+    assert wiring.operator_token().secret.reveal() == "baos"
 
 
 def test_a_persons_token_is_of_the_environment_or_ghs(
