@@ -1,30 +1,24 @@
 """Encrypting deliveries with age: to SSH public keys, or to recipients pinned in an identity.
 
-What age cannot serve (ecdsa, security keys, short RSA keys) is left out, with its reason; when
-nothing is left, nothing is sealed.
+What age cannot serve (ecdsa, security keys, RSA keys that are too short or too long) is left out,
+with its reason; when nothing is left, nothing is sealed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pyrage
 
 from daypass.errors import SealingError
 from daypass.lifecycle.ports import Sealed
+from daypass.model.public_key import UnusableKeyError, parse_public_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from daypass.model.secret import Secret
 
-_LEAST_RSA_BITS: Final = 2048
-_SSH_FIELDS: Final = 2  # type and key; a comment may follow
-_SHOWN: Final = 15  # characters of a line that is no key: it may be a private one, pasted here
 _REMEDY: Final = (
     "Add an ssh-ed25519 key to the GitHub account, or pin one of the recipient's own, made with "
     "`age-keygen` and beginning with `age1`, under `recipients` in the identity."
@@ -44,11 +38,11 @@ class AgeSealer:
         refused: list[str] = []
         for line in recipients:
             try:
-                recipient = _recipient(line)
-            except _UnusableError as error:
+                fingerprint, key = _recipient(line)
+            except UnusableKeyError as error:
                 refused.append(f"{error.key}: {error.reason}")
             else:
-                usable[recipient.fingerprint] = recipient.key
+                usable[fingerprint] = key
         if not usable:
             why = "; ".join(refused) or "there is no key at all"
             raise SealingError(f"no key that a secret can be encrypted to ({why})", remedy=_REMEDY)
@@ -60,77 +54,11 @@ class AgeSealer:
         return Sealed(armored.decode("ascii"), tuple(usable))
 
 
-def ssh_fingerprint(blob: bytes) -> str:
-    """`SHA256:…` of a public key's wire form (RFC 4253), as `ssh-keygen -l` prints it."""
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii")
-    return "SHA256:" + digest.rstrip("=")
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipient:
-    fingerprint: str
-    key: Any  # pyrage ships no types
-
-
-class _UnusableError(Exception):
-    """One line that cannot be a recipient; never leaves this module."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(reason)
-        self.key = key
-        self.reason = reason
-
-
-def _recipient(line: str) -> _Recipient:
-    text = line.strip()
-    if "\n" in text or "\r" in text:
-        raise _UnusableError(ascii(text[:_SHOWN]), "more than one line")
-    if text.startswith("age1"):
-        return _age_recipient(text)
-    return _ssh_recipient(text)
-
-
-def _age_recipient(text: str) -> _Recipient:
+def _recipient(line: str) -> tuple[str, Any]:
+    """The fingerprint, and pyrage's recipient, which has no types. Raises UnusableKeyError."""
+    key = parse_public_key(line)
+    make = pyrage.x25519.Recipient if key.is_age else pyrage.ssh.Recipient
     try:
-        return _Recipient(text, pyrage.x25519.Recipient.from_str(text))
+        return key.fingerprint, make.from_str(key.line)
     except pyrage.RecipientError:
-        raise _UnusableError(ascii(text[:_SHOWN]), "not an age X25519 recipient") from None
-
-
-def _ssh_recipient(text: str) -> _Recipient:
-    kind, _, rest = text.partition(" ")
-    try:
-        blob = base64.b64decode(rest.split(" ")[0], validate=True)
-        fields = list(_fields(blob))
-    except (binascii.Error, ValueError):
-        fields, blob = [], b""
-    if len(fields) < _SSH_FIELDS or fields[0] != kind.encode("ascii", "replace"):
-        raise _UnusableError(ascii(text[:_SHOWN]), "not an SSH or age public key")
-    name = f"{kind} {ssh_fingerprint(blob)}"
-    if kind == "ssh-rsa":
-        bits = int.from_bytes(fields[-1], "big").bit_length()
-        if bits < _LEAST_RSA_BITS:
-            reason = f"an RSA key of {bits} bits; age wants {_LEAST_RSA_BITS} at least"
-            raise _UnusableError(name, reason)
-    elif kind != "ssh-ed25519":
-        raise _UnusableError(name, "age encrypts to ssh-ed25519 and ssh-rsa keys only")
-    try:
-        key = pyrage.ssh.Recipient.from_str(f"{kind} {base64.b64encode(blob).decode('ascii')}")
-    except pyrage.RecipientError:
-        raise _UnusableError(name, "age does not accept this key") from None
-    return _Recipient(ssh_fingerprint(blob), key)
-
-
-def _fields(blob: bytes) -> Iterator[bytes]:
-    """The strings that an SSH wire form is made of.
-
-    Raises:
-        ValueError: the bytes end within one.
-    """
-    at = 0
-    while at < len(blob):
-        end = at + 4 + int.from_bytes(blob[at : at + 4], "big")
-        if end > len(blob):
-            raise ValueError("cut off")
-        yield blob[at + 4 : end]
-        at = end
+        raise UnusableKeyError(key.fingerprint, "age does not accept this key") from None

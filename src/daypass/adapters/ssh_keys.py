@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from daypass.adapters import key_files
 from daypass.adapters.key_files import UnfitKeyError
-from daypass.adapters.sealing import ssh_fingerprint
 from daypass.errors import SealingError
+from daypass.model.public_key import ssh_fingerprint
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daypass.documents.document import Document
     from daypass.documents.finding import Finding
     from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
     from daypass.model.policy import AccessPolicy
     from daypass.model.tree import TreeEntry
 
@@ -208,6 +209,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
             catalogue=catalogue,
         )
         findings.update(report.findings)
+        notices = tuple(sorted({*notices, *report.notices}))
         judged = max(judged, report.documents)
     return Report(judged, tuple(sorted(findings)), notices=notices)
 
@@ -242,7 +244,11 @@ def _base_catalogue(tree: WorkTree, commit: str, revision: str) -> Catalogue:
 
 
 def _examine(document: Document) -> list[Problem]:
-    """What the decision point could not use in a policy, told before it denies everybody."""
+    """What the sealer could not use in an identity, or the decision point in a policy."""
+    if document.kind is Kind.IDENTITY:
+        from daypass.documents.usable_identities import key_problems
+
+        return list(key_problems(cast("Identity", document.model)))
     if document.kind is not Kind.ACCESS_POLICY:
         return []
     policy = cast("AccessPolicy", document.model)

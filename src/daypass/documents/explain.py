@@ -15,6 +15,7 @@ from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
 from daypass.documents.resources import schema_of
 from daypass.documents.schema import validator
+from daypass.documents.usable_identities import malformed_key
 from daypass.documents.wording import joined, non_ascii, of_type, shown, types
 from daypass.model.instant import Instant
 
@@ -216,6 +217,8 @@ def _malformed(error: Any, at: tuple[Any, ...], told: _Told, *, of_key: bool = F
             "Write it in ASCII; letters of other scripts can look just like it.",
             of_key,
         )
+    if at[:2] == ("spec", "recipients"):
+        return malformed_key(at, text)
     what = " of a key in" if of_key else " of"
     example = "" if of_key else _for_example(told)
     return Problem(

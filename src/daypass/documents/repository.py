@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from daypass.documents import references, strict_yaml
 from daypass.documents.document import Document, located, read_document
+from daypass.documents.emergency_lane import emergency_notice, lane_notices
 from daypass.documents.exceptions import exception_problems
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.requests import break_glass_problems, request_problems
 from daypass.documents.teams import team_notices, team_problems
 from daypass.documents.tree import check_layout, kind_of
+from daypass.documents.usable_identities import identity_notices
 from daypass.errors import DocumentError
 from daypass.model.breakglass import BreakGlassRequest
 from daypass.model.catalogue import Catalogue, rules_digest
@@ -173,6 +175,14 @@ def check_break_glass(
     return tuple(_located(problems, break_glass_path(request.id), read_path))
 
 
+def notices_of_emergency(
+    request: BreakGlassRequest, catalogue: Catalogue, read_path: ReadPath | None = None
+) -> tuple[Finding, ...]:
+    """That no policy opens what an emergency asks for. As `check_request`; nothing fails by it."""
+    problems = list(emergency_notice(request, catalogue))
+    return tuple(_located(problems, break_glass_path(request.id), read_path))
+
+
 def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:
     """What the catalogue names in vain: groups, owners, sponsors, resources.
 
@@ -202,10 +212,10 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
 
 def notices_of(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:
     """What works today and should be changed. As `check_catalogue`; nothing fails by it."""
+    found = [*team_notices(catalogue), *lane_notices(catalogue)]
+    found += [(path_of(item), problem) for item, problem in identity_notices(catalogue)]
     return tuple(
-        finding
-        for path, problem in team_notices(catalogue)
-        for finding in _located([problem], path, read_path)
+        finding for path, problem in found for finding in _located([problem], path, read_path)
     )
 
 

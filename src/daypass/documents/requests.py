@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
+from daypass.documents.usable_identities import has_no_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,15 @@ def request_problems(request: AccessRequest, catalogue: Catalogue) -> Iterator[P
             "request-recipients",
             f"`{subject.name}` has no pinned keys, and `{resource.name}` is of "
             f"{resource.sensitivity} sensitivity: its secrets go to pinned keys only",
+            f"Add `recipients` to access/identities/{subject.name}.yaml in a pull request of its "
+            "own first.",
+        )
+    elif subject is not None and has_no_keys(subject):
+        yield Problem(
+            ("spec", "subject"),
+            "request-recipients",
+            f"`{subject.name}` has no pinned keys, and no GitHub account whose keys could serve: "
+            "nothing can be delivered to it",
             f"Add `recipients` to access/identities/{subject.name}.yaml in a pull request of its "
             "own first.",
         )

@@ -97,7 +97,8 @@ VALUE_RULES: Final = (
     Rule(
         "request-recipients",
         "Secrets of high and critical resources go to keys pinned in the identity, so that an "
-        "account taken over receives nothing.",
+        "account taken over receives nothing. Of other resources, too, the subject has a key that "
+        "a delivery can be encrypted to.",
         "recipients: [ssh-ed25519 AAAA… alice@laptop]",
         "# no recipients, and the resource is critical",
     ),
@@ -156,6 +157,26 @@ VALUE_RULES: Final = (
         "offline: {invokers: [alice]}  # alice's identity has none",
     ),
     Rule(
+        "identity-key",
+        "age can encrypt to every pinned key: ssh-ed25519, ssh-rsa of 2048 to 4096 bits, or one of "
+        "its own. One that it cannot use would be found only when the access is due.",
+        "recipients: [ssh-rsa AAAA…]  # of 4096 bits",
+        "recipients: [ssh-rsa AAAA…]  # of 8192 bits",
+    ),
+    Rule(
+        "identity-without-keys",
+        "A notice: what has no GitHub account has pinned keys, or nothing can be delivered to it.",
+        "type: ci\nrecipients: [age1…]",
+        "type: ci\n# no recipients",
+    ),
+    Rule(
+        "identity-environment",
+        "A notice: an identity that is no human belongs to one environment, which some resource "
+        "has; else it receives nothing.",
+        "type: ci\nenvironment: production",
+        "type: ci\nenvironment: prodution",
+    ),
+    Rule(
         "identity-not-answerable",
         "Owners and sponsors are active humans: somebody alive answers for every machine.",
         "owners: [alice, bob]  # both active humans",
@@ -207,6 +228,13 @@ VALUE_RULES: Final = (
         "what it closes has none, once `daypass vault apply` ran after the merge.",
         "lanes: [break-glass]  # and then: daypass vault apply",
         "lanes: [break-glass]  # and no `daypass vault apply`",
+    ),
+    Rule(
+        "break-glass-no-policy",
+        "A notice: what is asked or set up for emergencies, some policy in force permits by the "
+        "emergency lane. Else every emergency is refused when it counts.",
+        "match: {lanes: [break-glass]}  # and breakGlass in access/daypass.yaml",
+        "match: {lanes: [routine]}  # and breakGlass in access/daypass.yaml",
     ),
     Rule(
         "policy-matches-nothing",

@@ -148,7 +148,7 @@ def _check_whole(
             notices += repository.notices_of(catalogue, read_path)
     if catalogue is None:
         return
-    yield from _check_requests(documents, catalogue, read_path, asked)
+    yield from _check_requests(documents, catalogue, read_path, asked, notices)
 
 
 def _check_requests(
@@ -156,15 +156,18 @@ def _check_requests(
     catalogue: Catalogue,
     read_path: ReadPath,
     known: dict[tuple[str, ...], bool],
+    notices: list[Finding],
 ) -> Iterator[Finding]:
     """Check requests against the catalogue: once for all that ask for the same.
 
-    `known` keeps what was asked for, and whether the catalogue has it.
+    `known` keeps what was asked for, and whether the catalogue has it; `notices` what no policy
+    permits in an emergency.
     """
     for document in documents:
         if document.kind is Kind.BREAK_GLASS_REQUEST:
             emergency = cast("BreakGlassRequest", document.model)
             yield from repository.check_break_glass(emergency, catalogue, read_path)
+            notices += repository.notices_of_emergency(emergency, catalogue, read_path)
         if document.kind is not Kind.ACCESS_REQUEST:
             continue
         asked = asked_of(document.value)

@@ -33,6 +33,8 @@ TEAMS: Final = {"dba": ("bob", "carol"), "security": ("carol", "dave"), "orders"
 PINNED: Final = ("bob", "carol")
 # They may take access of Vault itself, while GitHub is down.
 OFFLINE: Final = ("alice", "bob")
+# The deployer's: its private key was thrown away, since nothing is claimed as it here.
+DEPLOYER_KEY: Final = "age1w4cjmlye4reg5qcyamekl6yk8890mg4rw0va9fplaa6h79ek2f9smz865k"
 AUDIENCE: Final = "daypass-in-a-box"
 EVIDENCE_EMAIL: Final = "daypass@acme.example"
 
@@ -217,6 +219,7 @@ def _identities(box: Box) -> dict[str, Spec]:
         "status": "active",
         "owners": ["alice", "dave"],
         "environment": "production",
+        "recipients": [DEPLOYER_KEY],
         "authn": {
             "method": "oidc",
             "issuer": "https://token.actions.githubusercontent.com",

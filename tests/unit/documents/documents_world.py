@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from daypass.cli.validate import _examine
 from daypass.documents.blob import blob_id
-from daypass.documents.finding import Finding
+from daypass.documents.finding import Finding, Report
 from daypass.documents.validation import validate
 from daypass.model.tree import TreeEntry
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from daypass.documents.document import Document
     from daypass.errors import DocumentError
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBx1cRkQ8q0gAhgFBJ0sQ0xTnGz1lTtJQz9W8uXvYt2L a@b"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBDhfk5eYozgvKve4pQ66OW1PP89UXivHrYm0y1/Au0i a@b"
 DIGEST = "sha256:" + "0" * 64
 
 
@@ -56,10 +56,11 @@ spec:
   recording: none
   approvers: {groups: [dba], atLeast: 1}
 """
-DEPLOYER = """apiVersion: daypass.dev/v1
+DEPLOYER = f"""apiVersion: daypass.dev/v1
 kind: Identity
-metadata: {name: deployer}
-spec: {type: ci, status: active, owners: [alice, bob], environment: production}
+metadata: {{name: deployer}}
+spec: {{type: ci, status: active, owners: [alice, bob], environment: production,
+  recipients: [{KEY}]}}
 """
 POLICY = """apiVersion: daypass.dev/v1
 kind: AccessPolicy
@@ -193,11 +194,18 @@ def judged(
     modes: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
     """Findings of the sound repository with some files replaced (None: removed)."""
+    return reported(files, modes).findings
+
+
+def reported(
+    files: Mapping[str, str | bytes | None] | None = None,
+    modes: Mapping[str, str] | None = None,
+) -> Report:
+    """The same, with notices."""
     whole = {path: text for path, text in {**SOUND, **(files or {})}.items() if text is not None}
-    report = validate(
+    return validate(
         entries(whole, modes), lambda path: _bytes(whole[path]), Forgetful(), examine=_examine
     )
-    return report.findings
 
 
 def findings_of(error: DocumentError) -> list[Finding]:

@@ -297,6 +297,10 @@ ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} |
     "tree-mode",
     "team-by-slug",  # a notice
     "break-glass-roles",  # a notice
+    "break-glass-no-policy",  # a notice
+    "identity-without-keys",  # a notice
+    "identity-environment",  # a notice
+    "identity-key",  # test_usable_identities.py
     "team-renamed",  # GitHub is asked
     "change-co-author",  # of commits, not of documents
     "change-number",
