@@ -14,20 +14,29 @@ from daypass.cli.remotes import governed_remote
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
+    DaypassError,
+    DeniedError,
     DocumentError,
     ExitCode,
     ForgeRefusedError,
     UsageError,
 )
+from daypass.lifecycle.context import Answers
 from daypass.lifecycle.emergency import BRANCH_PREFIX
+from daypass.lifecycle.forecast import forecast
+from daypass.lifecycle.preview import standing_at
 from daypass.model.breakglass import DRILL_DURATION
+from daypass.model.grant import Lane
 from daypass.model.names import Kind, break_glass_path
+from daypass.policy.asked import Asked
 
 if TYPE_CHECKING:
     import argparse
 
     from daypass.adapters.github.asking import Asker
+    from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
+    from daypass.model.settings import Settings
 
 _APPLY: Final = "access-apply.yml"
 _DRILL: Final = "drill"
@@ -95,7 +104,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         request_id = proposing.new_id("bg", subject, resource)
         spec = {"subject": subject, **asked}
         content = written(Kind.BREAK_GLASS_REQUEST, request_id, spec)
-        _check(request_id, content, catalogue)
+        emergency = _check(request_id, content, catalogue)
+        asked_by = Asked(emergency.asked, Lane.BREAK_GLASS, myself, emergency.drill)
+        _foresee(directory, settings, catalogue, head, asked_by)
         title = f"Break glass: {access} on {resource} ({arguments.incident})"
         proposal = Proposal(
             branch=BRANCH_PREFIX + request_id,
@@ -131,12 +142,48 @@ def _asked(words: list[str]) -> tuple[bool, str, str]:
     )
 
 
-def _check(request_id: str, content: bytes, catalogue: Catalogue) -> None:
+def _check(request_id: str, content: bytes, catalogue: Catalogue) -> BreakGlassRequest:
     """Say now what the run would say in a minute. Raises DocumentError."""
     request = load_break_glass(break_glass_path(request_id), content)
     findings = check_break_glass(request, catalogue)
     if findings:
         raise DocumentError(findings[0].message, remedy=findings[0].remedy, findings=findings)
+    return request
+
+
+def _foresee(
+    directory: Path, settings: Settings, catalogue: Catalogue, head: str, asked: Asked
+) -> None:
+    """Ask the decision point as the run will. What cannot be foreseen stops no emergency.
+
+    Raises:
+        DeniedError: it would be refused.
+    """
+    try:
+        with wiring.person(settings) as forge:
+            with wiring.person_repository(directory, settings) as repository:
+                standing = standing_at(repository, head, catalogue, machine_now())
+            foreseen = forecast(
+                asked,
+                catalogue,
+                Answers(forge).groups(catalogue),
+                None,
+                standing,
+                machine_now(),
+                proposing.person_sources(forge),
+            )
+    except DaypassError as error:
+        output.note(f"whether it will be permitted is not known here: {error.message}")
+        return
+    for why in (*(item.message for item in foreseen.unknown), *foreseen.missing_teams):
+        output.note(f"not known here: {why}")
+    if foreseen.is_denied:
+        why = "; ".join(item.message for item in foreseen.would_deny)
+        rules = ", ".join(f"{item.policy}/{item.rule}" for item in foreseen.would_deny)
+        raise DeniedError(
+            f"it would be refused: {why}",
+            remedy=f"Nothing was asked. `daypass explain RULE` tells what a rule is for: {rules}.",
+        )
 
 
 def _body(request_id: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, policydiff, step_summary, wiring
+from daypass.cli import output, policydiff, proposing, step_summary, wiring
 from daypass.cli.numbers import at_least_zero, no_pull_request, positive
 from daypass.cli.plan_foundation import show_foundation
 from daypass.documents.repository import catalogue_of
@@ -19,7 +19,13 @@ from daypass.lifecycle.drift import find_strangers
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.open_plans import OpenPlans, preview_of
-from daypass.lifecycle.preview import Merge, Preview, preview_trees, unknown_groups
+from daypass.lifecycle.preview import (
+    Merge,
+    Preview,
+    preview_trees,
+    unknown_groups,
+    used_in_history,
+)
 from daypass.lifecycle.prospect import prospects
 from daypass.lifecycle.reviewing import overdue_text
 from daypass.lifecycle.teams import team_lines
@@ -193,6 +199,7 @@ def _of_trees(repository: GitRepository, base: str) -> Preview:
         catalogue,
         machine_now(),
         groups=unknown_groups(catalogue),
+        sources=proposing.offline_sources(),
     )
 
 
@@ -201,7 +208,8 @@ def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Pr
     pull_request = forge.pull_request(number)
     catalogue = catalogue_of(repository, main)
     groups = Answers(forge).groups(catalogue)
-    return preview_of(repository, pull_request, main, catalogue, groups, machine_now())
+    sources = proposing.person_sources(forge, used_in_history(repository, main))
+    return preview_of(repository, pull_request, main, catalogue, groups, machine_now(), sources)
 
 
 def _open(plans: OpenPlans) -> ExitCode:
@@ -276,6 +284,8 @@ def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
         output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
     for line in item.cannot_approve:
         output.say(f"  out       {output.printable(line)}")
+    for line in item.missing_teams:
+        output.say(f"  {output.styled('look here', 'red')} {output.printable(line)}")
     if item.already:
         output.say(f"  approved  by {', '.join(item.already)}")
     for who in item.beside:

@@ -1,4 +1,4 @@
-"""What `request` and `break-glass` share: what main says now, who asks, under which id."""
+"""What `request`, `break-glass` and `plan` share: what main says, who asks, what may be asked."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final
 from daypass.cli import wiring
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DeniedError
+from daypass.lifecycle.preview_sources import OfflineKeys, PreviewSources, TeamLooks
+from daypass.lifecycle.recipients import Recipients
 from daypass.model.co_authors import noreply_host
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daypass.lifecycle.ports import Forge
+    from daypass.lifecycle.preview_sources import Used
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import Account
     from daypass.model.settings import Settings
@@ -45,6 +49,22 @@ def identity_of(myself: Account | None, catalogue: Catalogue, otherwise: str) ->
             remedy=f"Log in as yourself (`gh auth login`, or GH_TOKEN). {otherwise}",
         )
     return identity.name
+
+
+def person_sources(forge: Forge, used: Used | None = None) -> PreviewSources:
+    """What a preview may ask with a person's token: keys, teams and, by the evidence, ids."""
+    from daypass.adapters.sealing import AgeSealer
+
+    return PreviewSources(
+        recipients=Recipients(forge, AgeSealer()), teams=TeamLooks(forge), used=used
+    )
+
+
+def offline_sources() -> PreviewSources:
+    """What a preview may ask where neither GitHub nor Vault is asked: pinned keys."""
+    from daypass.adapters.sealing import AgeSealer
+
+    return PreviewSources(recipients=Recipients(OfflineKeys(), AgeSealer()))
 
 
 def new_id(*parts: str) -> str:

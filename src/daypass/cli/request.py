@@ -15,15 +15,17 @@ from daypass.documents.writing import written
 from daypass.errors import DeniedError, DocumentError, ExitCode, UsageError
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.forecast import Forecast, forecast
-from daypass.lifecycle.inquiry import Inquiry
-from daypass.lifecycle.preview import standing_at
+from daypass.lifecycle.preview import standing_at, used_in_history
+from daypass.model.grant import Lane
 from daypass.model.names import Kind, is_name, request_path
 from daypass.policy.approvals import askers
+from daypass.policy.asked import Asked
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from daypass.adapters.git.repository import GitRepository
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import Account
     from daypass.model.request import AccessRequest
@@ -80,14 +82,15 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         _check(request, catalogue, myself)
         with wiring.person_repository(directory, settings) as repository:
             standing = standing_at(repository, head, catalogue, machine_now())
+            _check_id(arguments, repository, head)
         foreseen = forecast(
-            request,
+            Asked(request, Lane.ROUTINE, myself),
             catalogue,
             Answers(forge).groups(catalogue),
             None,
             standing,
             machine_now(),
-            Inquiry(),
+            proposing.person_sources(forge),
         )
         _refuse(foreseen)
         if arguments.write:
@@ -178,6 +181,15 @@ def _check(request: AccessRequest, catalogue: Catalogue, myself: Account | None)
             f"you cannot ask for {request.subject}",
             remedy="People ask for themselves, and for what they own or sponsor. Let "
             f"{request.subject} ask.",
+        )
+
+
+def _check_id(arguments: argparse.Namespace, repository: GitRepository, head: str) -> None:
+    """That an id of the person's own is new, by the evidence. Raises DeniedError."""
+    if arguments.id and used_in_history(repository, head)([arguments.id]):
+        raise DeniedError(
+            f"the id {arguments.id} was used before, and an id is used once",
+            remedy="Leave out --id, or take another one. Nothing was asked.",
         )
 
 

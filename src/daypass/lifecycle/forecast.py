@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.lifecycle.preview_sources import (
+    NOTHING_ASKED,
+    PreviewSources,
+    groups_in_question,
+    keys_outcome,
+)
 from daypass.lifecycle.timing import over
 from daypass.model.decision import Effect, Enforcement, RuleOutcome
 from daypass.model.event import Reason
 from daypass.model.grant import Lane
-from daypass.model.resource import IssueMode, token_role_name
+from daypass.model.resource import IssueMode, break_glass_role_name, token_role_name
 from daypass.policy.approvals import count_approvals, excluded_among
 from daypass.policy.approvers import asked_for, resource_needs
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
@@ -21,6 +27,7 @@ from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide, describe_bound, describe_requirements
 from daypass.policy.input import build_input
 from daypass.policy.rules import BUILT_IN
+from daypass.policy.rules.emergency import INVOKER, NOT_OVERDUE
 from daypass.policy.rules.renewal import RENEWAL
 from daypass.policy.rules.target import NOT_FAR_AHEAD, too_far_ahead
 from daypass.policy.verdict import words
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from daypass.model.decision import Decision
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.obligation import Obligation
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Level
@@ -68,6 +76,7 @@ class Forecast:
     beside: tuple[str, ...]  # approved, and nobody asked for the word of any of their groups
     warnings: tuple[RuleOutcome, ...]  # of policies that are being tried
     excepted: tuple[RuleOutcome, ...]  # what would deny, but for an exception
+    missing_teams: tuple[str, ...]  # of the groups that it waits for: GitHub has no such team
     what: str  # the Vault role, and how the secret comes into being
     until: str
 
@@ -98,6 +107,7 @@ class Forecast:
             ],
             "excepted": [item.to_json() for item in self.excepted],
             "warnings": [item.to_json() for item in self.warnings],
+            "missingTeams": list(self.missing_teams),
         }
 
 
@@ -107,36 +117,46 @@ class Standing:
 
     live: Mapping[str, Grant]  # by id
     past: Mapping[str, Sequence[PastGrant]]  # by subject: live, or ended within a window
+    overdue: tuple[Obligation, ...] = ()  # every review of an emergency that is overdue
+    ending: frozenset[str] = frozenset()  # grants that the same merge ends
+
+    def joined(self, asked: Asked, now: Instant) -> Standing:
+        """The same once that request is granted too: it counts in the limits of the next."""
+        request, begin = asked.request, asked.request.not_before or now
+        end = begin.plus(request.duration.seconds)
+        grant = PastGrant(
+            request.id, asked.lane, request.resource, request.access, begin, end, live=True
+        )
+        mine = (*self.past.get(request.subject, ()), grant)
+        return replace(self, past={**self.past, request.subject: mine})
 
 
 def forecast(
-    request: AccessRequest,
+    asked: Asked,
     catalogue: Catalogue,
     groups: GroupDirectory,
     pull_request: PullRequest | None,
     standing: Standing,
     now: Instant,
-    inquiry: Inquiry,
-    ending: Container[str] = (),
+    sources: PreviewSources = NOTHING_ASKED,
 ) -> Forecast:
     """Ask the decision point about a request as it would stand after its merge.
 
     Args:
-        request: sound by itself, and naming only what the catalogue has.
+        asked: the request, sound by itself, and naming only what the catalogue has.
         catalogue: of the tree that the pull request is to be merged into.
         groups: as far as they are known here.
         pull_request: as GitHub tells it now, or None where GitHub is not asked.
         standing: the grants on main.
         now: a time to decide at; for display and limits of the clock only.
-        inquiry: the context sources, or none of them where they are not asked.
-        ending: grants that the same pull request ends.
+        sources: what else may be asked here: context sources, keys, teams.
     """
-    asked = Asked(request, Lane.ROUTINE, pull_request.author if pull_request else None)
+    request, inquiry = asked.request, sources.inquiry
     count = _counted(asked, pull_request, catalogue, groups, now)
     # What lies ahead is decided when it begins: by the hours, freezes and exceptions of then.
     then = now if request.not_before is None else max(now, request.not_before)
     around = replace(
-        _surroundings(request, standing, ending, then, groups),
+        _surroundings(request, standing, then, groups),
         context=inquiry.about(request, catalogue, now),
     )
     facts = build_input(asked, catalogue, count, around)
@@ -150,11 +170,23 @@ def forecast(
     if count is not None and count.fault_may_pass:
         unknown += tuple(item for item in decision.reasons if item.rule == _PROVABLE)
     against += hopeless
+    keys = keys_outcome(
+        catalogue.identities[request.subject],
+        catalogue.resources[request.resource],
+        sources.recipients,
+    )
+    of_keys = (keys,) if keys is not None and keys.effect is Effect.DENY else ()
+    untold = (keys,) if keys is not None and not of_keys else ()
+    waits_for = groups_in_question(decision, needs, catalogue, asked.lane)
     return Forecast(
         request=request,
         decision=decision,
-        would_deny=(*_untimely(request, now), *(item for item in against if item not in unknown)),
-        unknown=unknown,
+        would_deny=(
+            *_untimely(request, now),
+            *(item for item in against if item not in unknown),
+            *of_keys,
+        ),
+        unknown=(*unknown, *untold),
         still_needed=() if hopeless else _still_needed(needs, facts, decision),
         cannot_approve=_out(facts, needs, count, pull_request, catalogue),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
@@ -162,7 +194,8 @@ def forecast(
         beside=_beside(facts, needs),
         warnings=_warnings(decision),
         excepted=decision.excepted,
-        what=_what(request, catalogue, decision),
+        missing_teams=sources.teams.missing(waits_for, catalogue, groups) if sources.teams else (),
+        what=_what(asked, catalogue, decision),
         until=_until(request, describe_bound(facts, policies)),
     )
 
@@ -260,12 +293,17 @@ def _warnings(decision: Decision) -> tuple[RuleOutcome, ...]:
 def _surroundings(
     request: AccessRequest,
     standing: Standing,
-    ending: Container[str],
     then: Instant,
     groups: GroupDirectory,
 ) -> Surroundings:
     """What the grants will say then, live and over; the context is asked for apart."""
     live, past = standing.live, standing.past
+    held = (
+        Held(grant.id, subject, grant.resource)
+        for subject, grants in past.items()
+        for grant in grants
+        if grant.live and grant.not_after > then
+    )
     return Surroundings(
         then,
         groups,
@@ -273,13 +311,15 @@ def _surroundings(
             replace(item, live=item.live and item.not_after > then)
             for item in past.get(request.subject, ())
         ),
-        held=tuple(
-            Held(grant.id, grant.subject, grant.resource)
-            for grant in live.values()
-            if grant.not_after > then
-        ),
+        overdue=standing.overdue,
+        held=tuple(held),
         renewed=next(
-            (_renewed(item, ending) for item in live.values() if item.id == request.renews), None
+            (
+                _renewed(item, standing.ending)
+                for item in live.values()
+                if item.id == request.renews
+            ),
+            None,
         ),
     )
 
@@ -307,21 +347,28 @@ def _is_unknown(
 ) -> bool:
     """Whether it rests on an answer that was not asked for here, and will be at the merge.
 
-    A grant that has ended is found in the evidence, which is read when its renewal is decided. For
-    a time zone that is not known here the request waits.
+    A grant that has ended is found in the evidence, which is read when its renewal is decided. A
+    review that is overdue on main may have been given: the run that decides counts it first. For a
+    time zone that is not known here the request waits.
     """
+    if item.rule == INVOKER and facts.requester.account_id is None:
+        return True  # who opens it is not known here
+    if item.rule == NOT_OVERDUE:
+        return True
     if item.effect is not Effect.INDETERMINATE:
         return False
     unasked = pull_request is None or (inquiry.reader is None and bool(facts.context))
     return unasked or item.rule == RENEWAL or bool(missing_zones(item, facts, policies))
 
 
-def _what(request: AccessRequest, catalogue: Catalogue, decision: Decision) -> str:
+def _what(asked: Asked, catalogue: Catalogue, decision: Decision) -> str:
+    request = asked.request
     level: Level = catalogue.resources[request.resource].levels[request.access]
     tier = level.tier_for(min(request.duration, level.longest))
     if tier is None:
         return "nothing: no tier lasts that long"
-    token_role = token_role_name(request.resource, request.access, tier.length)
+    name = break_glass_role_name if asked.lane is Lane.BREAK_GLASS else token_role_name
+    token_role = name(request.resource, request.access, tier.length)
     if decision.obligations.issue is IssueMode.ON_CLAIM:
         how = (
             "a wrapped token that can read it once: the secret comes into being when it is claimed"

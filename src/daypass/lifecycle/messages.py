@@ -235,6 +235,7 @@ def _plan_of(item: Forecast) -> list[str]:
     lines += [f"- :grey_question: not known here: {escape(why.message)}" for why in item.unknown]
     lines += [f"- approval: {escape(need)}" for need in item.still_needed]
     lines += [f"- {escape(line)}" for line in item.cannot_approve]
+    lines += [f"- :warning: {escape(line)}" for line in item.missing_teams]
     if item.already:
         lines.append(f"- approved by: {escape(', '.join(item.already))}")
     lines += [

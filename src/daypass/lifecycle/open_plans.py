@@ -16,6 +16,9 @@ from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_foundation
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
+from daypass.lifecycle.preview_faults import EMERGENCIES, REQUESTS
+from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources, TeamLooks
+from daypass.lifecycle.recipients import Recipients
 from daypass.lifecycle.turns import take_turns
 
 if TYPE_CHECKING:
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 PLANS_NOTE: Final = "plans"
 PULL_REQUESTS: Final = 50  # that a run plans
-_REQUESTS: Final = "access/requests/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,10 @@ class OpenPlans:
         catalogue = catalogue_of(self.ports.repository, main)
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
+        sources = self._sources()
         for item in chosen:
             try:
-                preview = self._preview(item.number, main, catalogue, groups, standing)
+                preview = self._preview(item.number, main, catalogue, groups, standing, sources)
                 if preview is None or not preview.is_about_access:
                     continue
                 text = messages.plan(
@@ -108,13 +111,24 @@ class OpenPlans:
         catalogue: Catalogue,
         groups: GroupDirectory,
         standing: Callable[[], Standing],
+        sources: PreviewSources,
     ) -> Preview | None:
         pull_request = self.ports.forge.pull_request(number)
         counts = _touches_requests(pull_request) or touches_foundation(pull_request)
         if pull_request.complete and not counts:
             return None
-        repository, now, inquiry = self.ports.repository, self.now, self.inquiry
-        return preview_of(repository, pull_request, main, catalogue, groups, now, inquiry, standing)
+        repository, now = self.ports.repository, self.now
+        return preview_of(repository, pull_request, main, catalogue, groups, now, sources, standing)
+
+    def _sources(self) -> PreviewSources:
+        """All that the judge itself asks: keys, teams, and the ids that Vault remembers."""
+        forge, read = self.ports.forge, self.ports.registry.read
+        return PreviewSources(
+            self.inquiry,
+            Recipients(forge, self.ports.sealer),
+            TeamLooks(forge),
+            lambda ids: {name for name in ids if read(name) is not None},
+        )
 
     def _failed(self, number: int, error: DaypassError) -> Planned:
         """Say on the pull request why there is no plan, unless the next run may well have one."""
@@ -139,12 +153,13 @@ def preview_of(
     catalogue: Catalogue,
     groups: GroupDirectory,
     now: Instant,
-    inquiry: Inquiry | None = None,
+    sources: PreviewSources = NOTHING_ASKED,
     standing: Callable[[], Standing] | None = None,
 ) -> Preview:
     """Plans the merge of one pull request. Raises what the ports raise.
 
-    `standing`: that of `main`, where several share it; read only when it is needed.
+    `standing`: that of `main`, where several share it; read only when it is needed. `sources`: what
+    else may be asked here.
     """
     head = pull_request.head_sha
     repository.fetch_pull_request(pull_request.number, head)
@@ -156,7 +171,7 @@ def preview_of(
         now,
         groups=groups,
         pull_request=pull_request,
-        inquiry=inquiry,
+        sources=sources,
         standing=standing,
     )
     if not touches_foundation(pull_request):
@@ -167,7 +182,7 @@ def preview_of(
 
 def _touches_requests(pull_request: PullRequest) -> bool:
     return any(
-        path is not None and path.startswith(_REQUESTS)
+        path is not None and path.startswith((REQUESTS, EMERGENCIES))
         for item in pull_request.files
         for path in (item.path, item.previous_path)
     )

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from daypass.documents.records import load_grant
-from daypass.documents.repository import check_request, load_request
+from daypass.documents.records import load_grant, load_obligation
+from daypass.documents.repository import (
+    check_break_glass,
+    check_request,
+    load_break_glass,
+    load_request,
+)
 from daypass.errors import DocumentError
 from daypass.ledger.allowed_signers import Signers
 from daypass.ledger.counting_signers import counting_signers
+from daypass.ledger.history import find_events
 from daypass.lifecycle.forecast import Forecast, Standing, forecast
-from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.past import past_at
+from daypass.lifecycle.preview_faults import (
+    EMERGENCIES,
+    REQUESTS,
+    layout_faults,
+    pull_request_faults,
+    used_before,
+    within_limit,
+)
+from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources
+from daypass.model.grant import Lane
+from daypass.policy.asked import Asked
 from daypass.policy.groups import resolve_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from daypass.documents.finding import Finding
     from daypass.lifecycle.foundation_forecast import FoundationForecast
     from daypass.lifecycle.ports import Repository
+    from daypass.lifecycle.preview_sources import Used
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.obligation import Obligation
     from daypass.model.pullrequest import PullRequest
     from daypass.policy.groups import GroupDirectory
-
-_REQUESTS = "access/requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,17 @@ def live_grants(repository: Repository, commit: str) -> dict[str, Grant]:
     return {grant.id: grant for grant in grants}
 
 
+def _obligations(repository: Repository, commit: str) -> list[Obligation]:
+    """The reviews that are owed, by that commit's tree."""
+    entries = [
+        entry
+        for entry in repository.entries(commit, "access/obligations")
+        if entry.path.endswith(".json") and entry.is_file
+    ]
+    contents = repository.blobs(sorted({entry.blob for entry in entries}))
+    return [load_obligation(entry.path, contents[entry.blob]) for entry in entries]
+
+
 def standing_at(
     repository: Repository, commit: str, catalogue: Catalogue, now: Instant
 ) -> Standing:
@@ -83,7 +111,20 @@ def standing_at(
     signers = counting_signers(repository, commit)
     # Where no key is named there is no evidence: nothing was granted yet.
     keys = signers or Signers(())
-    return Standing(live, past_at(repository, commit, keys, live.values(), [catalogue], now))
+    past = past_at(repository, commit, keys, live.values(), [catalogue], now)
+    overdue = (item for item in _obligations(repository, commit) if item.is_overdue(now))
+    return Standing(live, past, tuple(overdue))
+
+
+def used_in_history(repository: Repository, commit: str) -> Used:
+    """Tells which ids the evidence of that commit knows. Each look costs the whole history."""
+
+    def used(ids: Sequence[str]) -> frozenset[str]:
+        keys = counting_signers(repository, commit) or Signers(())
+        found = find_events(repository.walk(commit), keys, ids)
+        return frozenset(name for name, events in found.items() if events)
+
+    return used
 
 
 def preview_trees(
@@ -94,88 +135,130 @@ def preview_trees(
     *,
     groups: GroupDirectory,
     pull_request: PullRequest | None = None,
-    inquiry: Inquiry | None = None,
     standing: Callable[[], Standing] | None = None,
+    sources: PreviewSources = NOTHING_ASKED,
 ) -> Preview:
-    """The plan of one merge. `standing`: that of `merge.main`, where several merges share it."""
-    before = _requests(repository, merge.ancestor)
-    after = _requests(repository, merge.head)
-    new = sorted(path for path in after if path not in before)
-    most = catalogue.settings.limits.requests_per_pull_request
-    added = {path: after[path] for path in new[:most]}
+    """The plan of one merge. `standing`: that of `merge.main`, where several merges share it.
+
+    `sources`: what may be asked here besides git; nothing by default, which is then told.
+    """
+    lanes = [_LaneChange.of(repository, merge, folder) for folder in (REQUESTS, EMERGENCIES)]
+    routine, emergency = lanes
     there = standing() if standing else standing_at(repository, merge.main, catalogue, now)
-    live = there.live
-    deleted = sorted(path for path in before if path not in after)
-    ends = tuple(
-        live[name] for name in (path.split("/")[-1][:-5] for path in deleted) if name in live
+    ended = [path for lane in lanes for path in lane.deleted]
+    ended += [path for lane in lanes for path in lane.edited if _id(path) in there.live]
+    ends = tuple(there.live[_id(path)] for path in sorted(ended) if _id(path) in there.live)
+    most = catalogue.settings.limits.requests_per_pull_request
+    within, over = within_limit(
+        [path for path in routine.asked if path not in ended], pull_request, most
     )
-    contents = repository.blobs(sorted(set(added.values())))
-    forecasts, wrong = _judge(
-        ((path, contents[blob]) for path, blob in sorted(added.items())),
+    asked = {path: routine.asked[path] for path in within}
+    asked |= {path: blob for path, blob in emergency.asked.items() if path not in ended}
+    contents = repository.blobs(sorted(set(asked.values())))
+    judging = _Judging(
         catalogue,
         groups,
         pull_request,
-        there,
         now,
-        inquiry or Inquiry(),
-        {grant.id for grant in ends},
+        sources,
     )
-    return Preview(forecasts, ends, (*_over(new, most), *wrong))
+    forecasts, wrong = judging.judge(
+        ((path, contents[blob]) for path, blob in sorted(asked.items())),
+        replace(there, ending=frozenset(grant.id for grant in ends)),
+    )
+    faults = (
+        *pull_request_faults(
+            pull_request, catalogue.settings.github, list(routine.asked), list(emergency.asked)
+        ),
+        *([over] if over is not None else []),
+        *(fault for lane in lanes for fault in lane.layout),
+        *used_before(sorted(asked), sources.used),
+    )
+    return Preview(forecasts, ends, (*faults, *wrong))
 
 
-def _over(new: Sequence[str], most: int) -> Iterator[str]:
-    """That it asks for more than the limit, which is not looked at."""
-    if len(new) > most:
-        yield (
-            f"this pull request asks for {len(new)} requests, and the limit is {most}: "
-            f"{new[most]} and those after it would be refused, and are not shown here. Bring them "
-            "in other pull requests"
+@dataclass(frozen=True, slots=True)
+class _LaneChange:
+    """What a merge changes in the folder of one lane."""
+
+    asked: dict[str, str]  # path → blob: new, or edited
+    edited: tuple[str, ...]
+    deleted: tuple[str, ...]
+    layout: tuple[str, ...]
+
+    @classmethod
+    def of(cls, repository: Repository, merge: Merge, folder: str) -> Self:
+        before = _documents(repository, merge.ancestor, folder)
+        after = _documents(repository, merge.head, folder)
+        asked = {path: after[path] for path in sorted(after) if before.get(path) != after[path]}
+        return cls(
+            asked,
+            tuple(path for path in asked if path in before),
+            tuple(path for path in before if path not in after),
+            tuple(layout_faults(repository, folder.rstrip("/"), merge.head, before)),
         )
 
 
-def _judge(
-    files: Iterable[tuple[str, bytes]],
-    catalogue: Catalogue,
-    groups: GroupDirectory,
-    pull_request: PullRequest | None,
-    standing: Standing,
-    now: Instant,
-    inquiry: Inquiry,
-    ending: Container[str],
-) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
-    forecasts, wrong = [], []
-    for path, content in files:
-        try:
-            request = load_request(path, content)
-        except DocumentError as error:
-            wrong += [f"{path}: {finding}" for finding in _messages(error)]
-            continue
-        findings = check_request(request, catalogue)
-        if findings:
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What the forecasts of one pull request have in common."""
+
+    catalogue: Catalogue
+    groups: GroupDirectory
+    pull_request: PullRequest | None
+    now: Instant
+    sources: PreviewSources
+
+    def judge(
+        self, files: Iterable[tuple[str, bytes]], standing: Standing
+    ) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
+        """A forecast of each that is sound; and what is wrong with the others."""
+        forecasts, wrong = [], []
+        for path, content in files:
+            try:
+                asked, findings = self._read(path, content)
+            except DocumentError as error:
+                wrong += [f"{path}: {finding}" for finding in _messages(error)]
+                continue
             wrong += [f"{path}: {finding.message}" for finding in findings]
-        else:
-            forecasts.append(
-                forecast(
-                    request,
-                    catalogue,
-                    groups,
-                    pull_request,
-                    standing,
-                    now,
-                    inquiry,
-                    ending,
-                )
-            )
-    return tuple(forecasts), tuple(wrong)
+            if not findings:
+                found = self._forecast(asked, standing)
+                forecasts.append(found)
+                standing = standing if found.is_denied else standing.joined(asked, self.now)
+        return tuple(forecasts), tuple(wrong)
+
+    def _read(self, path: str, content: bytes) -> tuple[Asked, Sequence[Finding]]:
+        author = self.pull_request.author if self.pull_request else None
+        if path.startswith(EMERGENCIES):
+            emergency = load_break_glass(path, content)
+            asked = Asked(emergency.asked, Lane.BREAK_GLASS, author, emergency.drill)
+            return asked, check_break_glass(emergency, self.catalogue)
+        request = load_request(path, content)
+        return Asked(request, Lane.ROUTINE, author), check_request(request, self.catalogue)
+
+    def _forecast(self, asked: Asked, standing: Standing) -> Forecast:
+        return forecast(
+            asked,
+            self.catalogue,
+            self.groups,
+            self.pull_request,
+            standing,
+            self.now,
+            self.sources,
+        )
 
 
 def _messages(error: DocumentError) -> list[str]:
     return [str(getattr(item, "message", item)) for item in error.findings] or [error.message]
 
 
-def _requests(repository: Repository, commit: str) -> dict[str, str]:
+def _documents(repository: Repository, commit: str, folder: str) -> dict[str, str]:
     return {
         entry.path: entry.blob
-        for entry in repository.entries(commit, _REQUESTS)
+        for entry in repository.entries(commit, folder.rstrip("/"))
         if entry.path.endswith(".yaml") and entry.is_file
     }
+
+
+def _id(path: str) -> str:
+    return path.rsplit("/", 1)[-1].removesuffix(".yaml")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from daypass.errors import SealingError
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from daypass.lifecycle.ports import Forge, Sealer
+    from daypass.lifecycle.ports import Sealer
     from daypass.model.identity import Identity
+    from daypass.model.pullrequest import Account
     from daypass.model.resource import Resource
 
 
@@ -18,11 +19,21 @@ class NoKeysToldError(SealingError):
     """GitHub tells of no key of an account, or of no such account. It may only be late."""
 
 
+class AccountKeys(Protocol):
+    """The part of GitHub that tells keys. Raises as `Forge`."""
+
+    def account(self, account_id: int) -> Account | None:
+        """An account by its numeric id; None when it is gone."""
+
+    def ssh_keys(self, account: Account) -> tuple[str, ...]:
+        """The public keys of an account, one OpenSSH line each."""
+
+
 @dataclass(slots=True)
 class Recipients:
     """The keys of a run's subjects: whether one of a subject's is usable is tried once."""
 
-    forge: Forge
+    forge: AccountKeys
     sealer: Sealer
     _known: dict[tuple[str, bool], tuple[str, ...]] = field(default_factory=dict)
 
@@ -35,7 +46,7 @@ class Recipients:
 
 
 def recipients_of(
-    subject: Identity, resource: Resource, forge: Forge, sealer: Sealer
+    subject: Identity, resource: Resource, forge: AccountKeys, sealer: Sealer
 ) -> tuple[str, ...]:
     """Pinned keys; where sensitivity allows, else those that GitHub holds. One is usable.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from daypass.policy.groups import teams_needed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.ports import Forge
     from daypass.model.catalogue import Catalogue
     from daypass.model.pullrequest import Team
@@ -68,15 +70,17 @@ class TeamState:
         )
 
 
-def look_at_teams(forge: Forge, catalogue: Catalogue) -> tuple[TeamState, ...]:
-    """Each team that the catalogue names, in the order of slugs.
+def look_at_teams(
+    forge: Forge, catalogue: Catalogue, slugs: Iterable[str] | None = None
+) -> tuple[TeamState, ...]:
+    """Each team that the catalogue names, or those of `slugs`, in the order of slugs.
 
     One request a team; one more for a team that was renamed. Raises ForgeUnavailableError,
     ForgeRefusedError.
     """
     settings = catalogue.settings
     found = []
-    for slug in sorted(teams_needed(catalogue)):
+    for slug in sorted(teams_needed(catalogue) if slugs is None else slugs):
         pinned = settings.team_id(slug)
         team = forge.team(slug, pinned)
         renamed = pinned is not None and (team is None or team.slug != slug)

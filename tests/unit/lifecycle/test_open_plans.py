@@ -55,9 +55,9 @@ def _plans(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plans(forge: Forge, notes: dict[str, Any]) -> OpenPlans:
-    registry = SimpleNamespace(read_note=notes.get, write_note=notes.__setitem__)
+    registry = SimpleNamespace(read_note=notes.get, write_note=notes.__setitem__, read=None)
     repository = SimpleNamespace(fetch=lambda: "m" * 40)
-    ports = SimpleNamespace(forge=forge, registry=registry, repository=repository)
+    ports = SimpleNamespace(forge=forge, registry=registry, repository=repository, sealer=None)
     return OpenPlans(cast("Any", ports), Inquiry(), NOW, comment=True)
 
 

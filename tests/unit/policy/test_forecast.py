@@ -6,9 +6,8 @@ import pytest
 from policy_world import NOW, catalogue, exception, policy, request
 
 from daypass.lifecycle.forecast import Standing, forecast
-from daypass.lifecycle.inquiry import Inquiry
 from daypass.model.grant import Lane
-from daypass.policy.asked import PastGrant
+from daypass.policy.asked import Asked, PastGrant
 from daypass.policy.groups import resolve_groups
 
 DAY = 86400
@@ -18,7 +17,7 @@ NEVER = {"name": "never", "expression": "false", "message": "not now", "mayBeExc
 def foreseen(there, asked, standing=None):
     groups = resolve_groups(there, {"contractors": frozenset()})
     around = standing or Standing({}, {})
-    return forecast(asked, there, groups, None, around, NOW, Inquiry())
+    return forecast(Asked(asked, Lane.ROUTINE, None), there, groups, None, around, NOW)
 
 
 def denied(item):

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from daypass.policy.input import DecisionInput
 
 
+INVOKER: Final = "break-glass-invoker"
+NOT_OVERDUE: Final = "reviews-not-overdue"
+
+
 def _invoker(facts: DecisionInput) -> Verdict:
     requester, subject = facts.requester, facts.subject
     if facts.request.lane != Lane.BREAK_GLASS:
@@ -42,7 +46,7 @@ def _reviewed(facts: DecisionInput) -> Verdict:
 
 RULES: Final = (
     BuiltInRule(
-        name="break-glass-invoker",
+        name=INVOKER,
         purpose="The emergency lane is for active humans whom the settings name, each for "
         "themselves.",
         passes="alice, whom `breakGlass.invokers` names, opens a break-glass request for alice",
@@ -52,7 +56,7 @@ RULES: Final = (
         at_issue_only=True,
     ),
     BuiltInRule(
-        name="reviews-not-overdue",
+        name=NOT_OVERDUE,
         purpose="Whoever took the emergency lane receives nothing more while its review is "
         "overdue, by either lane.",
         passes="the review of alice's emergency is due tomorrow",
