@@ -11,7 +11,11 @@ from daypass.documents.document import Document, located, read_document
 from daypass.documents.emergency_lane import emergency_notice, lane_notices
 from daypass.documents.exceptions import exception_problems
 from daypass.documents.finding import Finding, document_error
-from daypass.documents.requests import break_glass_problems, request_problems
+from daypass.documents.requests import (
+    break_glass_problems,
+    environment_problems,
+    request_problems,
+)
 from daypass.documents.teams import team_notices, team_problems
 from daypass.documents.tree import check_layout, kind_of
 from daypass.documents.usable_identities import identity_notices
@@ -173,6 +177,14 @@ def check_break_glass(
     """What an emergency request names in vain, its incident included. As `check_request`."""
     problems = list(break_glass_problems(request, catalogue))
     return tuple(_located(problems, break_glass_path(request.id), read_path))
+
+
+def check_environment(
+    request: AccessRequest, catalogue: Catalogue, read_path: ReadPath | None = None
+) -> tuple[Finding, ...]:
+    """That its subject is a machine of another environment. As `check_request`."""
+    problems = list(environment_problems(request, catalogue))
+    return tuple(_located(problems, request_path(request.id), read_path))
 
 
 def notices_of_emergency(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
+    from daypass.model.identity import Identity
     from daypass.model.request import AccessRequest
     from daypass.model.resource import Resource
 
@@ -57,6 +58,30 @@ def request_problems(request: AccessRequest, catalogue: Catalogue) -> Iterator[P
             f"Add `recipients` to access/identities/{subject.name}.yaml in a pull request of its "
             "own first.",
         )
+
+
+def environment_problems(request: AccessRequest, catalogue: Catalogue) -> Iterator[Problem]:
+    """That no decision could permit it: a machine of another environment, or of none.
+
+    Validation alone asks. The judge leaves it to the decision, whose evidence says what it saw.
+    """
+    subject = catalogue.identities.get(request.subject)
+    resource = catalogue.resources.get(request.resource)
+    if subject is None or resource is None or subject.type.is_person:
+        return
+    if subject.environment != resource.environment:
+        yield Problem(
+            ("spec", "subject"),
+            "request-environment",
+            f"`{subject.name}` belongs to {_environment(subject)}, and `{resource.name}` to the "
+            f"environment {resource.environment}: this is going to be refused",
+            f"Ask for an identity of {resource.environment}, or mend `environment` in "
+            f"access/identities/{subject.name}.yaml in a pull request of its own first.",
+        )
+
+
+def _environment(subject: Identity) -> str:
+    return f"the environment {subject.environment}" if subject.environment else "no environment"
 
 
 def break_glass_problems(request: BreakGlassRequest, catalogue: Catalogue) -> Iterator[Problem]:

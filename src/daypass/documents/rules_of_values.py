@@ -103,6 +103,12 @@ VALUE_RULES: Final = (
         "# no recipients, and the resource is critical",
     ),
     Rule(
+        "request-environment",
+        "A machine works in one environment: what it asks for belongs to the same.",
+        "subject: deployer  # environment: production, as of the resource",
+        "subject: deployer  # environment: staging, and the resource is of production",
+    ),
+    Rule(
         "break-glass-not-set-up",
         "Emergency requests are read where the settings have an emergency lane.",
         "breakGlass: {invokers: [dba], reviewers: [security], incident: INC-[0-9]+}",

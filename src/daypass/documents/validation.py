@@ -174,7 +174,10 @@ def _check_requests(
         if known.get(asked):
             continue
         request = cast("AccessRequest", document.model)
-        findings = repository.check_request(request, catalogue, read_path)
+        findings = (
+            *repository.check_request(request, catalogue, read_path),
+            *repository.check_environment(request, catalogue, read_path),
+        )
         known[asked] = not findings
         yield from findings
 

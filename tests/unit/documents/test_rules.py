@@ -301,6 +301,7 @@ ELSEWHERE = {rule.name for rule in TEXT_RULES if rule.name != "record-syntax"} |
     "identity-without-keys",  # a notice
     "identity-environment",  # a notice
     "identity-key",  # test_usable_identities.py
+    "request-environment",  # the same
     "team-renamed",  # GitHub is asked
     "change-co-author",  # of commits, not of documents
     "change-number",

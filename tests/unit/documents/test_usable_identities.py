@@ -122,6 +122,22 @@ def test_a_request_for_a_machine_without_keys_is_refused() -> None:
     assert "nothing can be delivered" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [(", environment: staging", "the environment staging"), ("", "belongs to no environment")],
+)
+def test_a_request_for_a_machine_of_another_environment_is_refused(
+    environment: str, why: str
+) -> None:
+    files: dict[str, str | bytes | None] = {
+        DEPLOYER_PATH: DEPLOYER.replace(", environment: production", environment),
+        REQUEST_PATH: REQUEST.replace("subject: alice", "subject: deployer"),
+    }
+    [finding] = judged(files)
+    assert (finding.rule, finding.place) == ("request-environment", f"{REQUEST_PATH}:6:12")
+    assert why in finding.message
+
+
 def of_lane(files: dict[str, str | bytes | None]) -> list[tuple[str, str]]:
     report = reported(files)
     assert report.findings == ()
