@@ -61,7 +61,12 @@ class TeamLooks:
         slugs_of = {
             name: teams_of(name, catalogue) for name in names if not groups.group(name).known
         }
-        self._ask({slug for slugs in slugs_of.values() for slug in slugs}, catalogue)
+        try:
+            self._ask({slug for slugs in slugs_of.values() for slug in slugs}, catalogue)
+        except DaypassError as error:
+            return (
+                f"whether the teams of {', '.join(slugs_of)} exist is not known: {error.message}",
+            )
         sees = any(
             name.startswith(TEAM_PREFIX) for name, item in groups.groups.items() if item.known
         )
