@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from policy_world import (
@@ -21,11 +23,14 @@ from policy_world import (
 
 from daypass.lifecycle.forecast import Forecast, Standing, forecast
 from daypass.lifecycle.foundation_forecast import FoundationForecast, forecast_foundation
-from daypass.lifecycle.inquiry import Inquiry
+from daypass.lifecycle.preview_sources import OfflineKeys, PreviewSources
+from daypass.lifecycle.recipients import Recipients
 from daypass.model.co_authors import co_authors_of
+from daypass.model.grant import Lane
 from daypass.model.pullrequest import ChangedFile, CoAuthor, PullRequestCommit, Push
 from daypass.model.tree import TreeEntry
 from daypass.policy.approvals import ApprovalCount, count_approvals
+from daypass.policy.asked import Asked
 from daypass.policy.groups import resolve_groups
 
 ALICE, BOB, CAROL, FRANK = (ACCOUNTS[name] for name in ("alice", "bob", "carol", "frank"))
@@ -127,11 +132,18 @@ def test_what_github_does_not_tell_now_may_pass_and_the_rest_lasts():
     assert not count(review("bob"), complete=False, is_too_large=True).fault_may_pass
 
 
+# What is pinned here is no key, and these tests are not about keys.
+KEYS_ARE_FINE = PreviewSources(
+    recipients=Recipients(OfflineKeys(), cast("Any", SimpleNamespace(seal=lambda *_words: None)))
+)
+
+
 def foreseen(*reviews, there=None, **changes) -> Forecast:
     there = there or world()
     groups = resolve_groups(there, {"contractors": frozenset()})
     pull = pull_request(*reviews, open=True, merged_at=None, **changes)
-    return forecast(request(), there, groups, pull, Standing({}, {}), NOW, Inquiry())
+    asked = Asked(request(), Lane.ROUTINE, pull.author)
+    return forecast(asked, there, groups, pull, Standing({}, {}), NOW, KEYS_ARE_FINE)
 
 
 def test_a_plan_says_before_any_approval_that_none_will_count():
