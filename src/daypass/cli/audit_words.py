@@ -86,11 +86,9 @@ def demand_free(remedy: str, *paths: Path) -> None:
 
 def open_clone(directory: Path) -> GitRepository:
     """The clone there, to be read and nothing else. Raises GitError when it is none."""
-    from daypass.adapters.git import GitRepository
-    from daypass.cli.remotes import promisor_of
+    from daypass.cli.clones import any_clone
 
-    remote, token = promisor_of(directory)
-    return GitRepository(directory, remote=remote, branch="main", author=("", ""), token=token)
+    return any_clone(directory)
 
 
 def judged(

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
-from daypass.adapters.github.person import person_token
 from daypass.cli import offline, output, proposing, wiring
 from daypass.cli.github_down import naming_the_way
-from daypass.cli.remotes import governed_remote
+from daypass.cli.remotes import governed_remote, loan_of
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
@@ -117,8 +116,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
         push(
             directory,
-            governed_remote(directory, settings.github),
-            person_token(settings.github.server_url),
+            governed_remote(directory, settings.github).name,
+            loan_of(settings.github)[0],
             proposal,
             onto=head,
             when=machine_now(),

@@ -20,13 +20,15 @@ def examine_control(settings: Settings) -> Found | None:
     """
     from daypass.adapters.github.introduction import look_up
     from daypass.adapters.github.person import person_token
+    from daypass.adapters.github.refused import log_in_command
 
     control = settings.control
     if control is None:
         return None
     token = person_token(settings.github.server_url)
     if token is None:
-        return _unproven(control, "there is no GitHub token to ask with", ("gh auth login",))
+        log_in = log_in_command(settings.github.server_url)
+        return _unproven(control, "there is no GitHub token to ask with", (log_in,))
     try:
         return compare_control(control, look_up(settings.github.api_url, token, control.repository))
     except DaypassError as error:

@@ -107,7 +107,7 @@ def _rule(name: str) -> dict[str, str] | None:
 
 def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCode:
     settings = wiring.read_settings(directory)
-    with wiring.open_repository(directory, settings, None) as repository:
+    with wiring.person_repository(directory, settings) as repository:
         head = repository.resolve("HEAD")
         if "/" in what:
             _show_rule(_policy_rule(repository, head, what), form)

@@ -10,6 +10,7 @@ import yaml
 
 from daypass.adapters.git.process import Git
 from daypass.adapters.github.person import person_token
+from daypass.adapters.github.refused import log_in_command
 from daypass.cli import init_control, init_files, init_next, output, remote_url, wiring
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES
@@ -257,7 +258,7 @@ def _token(server: str) -> Secret:
     if token is None:
         raise ForgeRefusedError(
             "there is no GitHub token to ask with",
-            remedy="Log in: `gh auth login`, or set GH_TOKEN.",
+            remedy=f"Log in: `{log_in_command(server)}`, or set GH_TOKEN.",
         )
     return token
 

@@ -132,7 +132,7 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
 
 def _catalogue(directory: Path, settings: Settings) -> Catalogue:
     """Main, as this clone last heard of it. Raises GitError, DocumentError."""
-    with wiring.open_repository(directory, settings, None) as repository:
+    with wiring.person_repository(directory, settings) as repository:
         head = repository.head()
         output.note(f"going by main at {head[:12]}, as this clone last fetched it")
         return catalogue_of(repository, head)

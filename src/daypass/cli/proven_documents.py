@@ -166,7 +166,7 @@ def _noted_before(session: Session, checkout: Checkout) -> str | None:
 
     here = checkout.catalogue.settings.vault
     asked = {(here.namespace, here.kv_mount)}
-    with wiring.open_repository(checkout.root, checkout.catalogue.settings, None) as repository:
+    with wiring.person_repository(checkout.root, checkout.catalogue.settings) as repository:
         older = tuple(versions(repository, checkout.root))
     for settings in older:
         vault = settings.vault

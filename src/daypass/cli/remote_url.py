@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
+
+from daypass.adapters.git.lending import read_address
 
 _SSH: Final = re.compile(r"(?:ssh://)?[^@/\s]+@([^:/\s]+)(?::\d+/|[:/])(.+)")
 _NAME: Final = re.compile(r"([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
@@ -18,11 +19,13 @@ class Place:
 
     server: str  # https://github.com, without a path
     name: str  # owner/name
+    # Over SSH the host can be an alias of the person's own, such as `github.com-work`.
+    is_ssh: bool = field(default=False, compare=False)
 
     @property
     def host(self) -> str:
         """The server's name alone, in lower case, without a port."""
-        return urlsplit(self.server).hostname or ""
+        return _host(self.server)
 
     @property
     def shown(self) -> str:
@@ -31,7 +34,12 @@ class Place:
 
     def is_at(self, server: str, name: str) -> bool:
         """Whether it is that repository of that server. GitHub's names have no case."""
-        return (self.host, self.name.lower()) == (urlsplit(server).hostname, name.lower())
+        if self.name.lower() != name.lower():
+            return False
+        if self.is_ssh:
+            return self.host == _host(server)
+        here, there = read_address(self.server), read_address(server)
+        return here is not None and there is not None and here[:3] == there[:3]
 
 
 def is_full_name(text: str) -> bool:
@@ -40,14 +48,22 @@ def is_full_name(text: str) -> bool:
 
 
 def read(url: str) -> Place | None:
-    """What an https or ssh URL names; None if it has neither form."""
-    parts = urlsplit(url) if url.startswith(("https://", "http://")) else None
-    if parts is not None and parts.hostname:
-        port = f":{parts.port}" if parts.port else ""
-        server, path = f"{parts.scheme}://{parts.hostname}{port}", parts.path.lstrip("/")
-    elif match := _SSH.fullmatch(url):
-        server, path = f"https://{_ALIASES.get(match[1], match[1])}", match[2]
+    """What an https or ssh URL names; None if it has neither form, or is odd.
+
+    Nothing of an odd one is told: it may hold a password.
+    """
+    address = read_address(url)
+    if address is not None:
+        port = f":{address.port}" if address.port else ""
+        server, path, is_ssh = f"{address.scheme}://{address.host}{port}", address.path, False
+    elif (match := _SSH.fullmatch(url)) and not url.startswith(("https:", "http:")):
+        server, path, is_ssh = f"https://{_ALIASES.get(match[1], match[1])}", match[2], True
     else:
         return None
     named = _NAME.fullmatch(path)
-    return Place(server, f"{named[1]}/{named[2]}") if named else None
+    return Place(server, f"{named[1]}/{named[2]}", is_ssh) if named else None
+
+
+def _host(server: str) -> str:
+    address = read_address(server)
+    return "" if address is None else address.host.strip("[]")

@@ -63,7 +63,11 @@ def settings_at(repository: GitRepository, commit: str, directory: Path) -> Sett
             remedy="Run daypass in the work tree of a governed repository, or name one with "
             "-C DIR.",
         )
-    content = repository.blobs([entries[0].blob])[entries[0].blob]
+    return settings_of(repository.blobs([entries[0].blob])[entries[0].blob])
+
+
+def settings_of(content: bytes) -> Settings:
+    """The settings that such a file says. Raises DocumentError."""
     model = read_document(SETTINGS_PATH, content).model
     if not isinstance(model, Settings):
         raise DocumentError(

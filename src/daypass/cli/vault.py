@@ -299,7 +299,7 @@ def _to_trust(directory: Path, documents: Documents, revision: str | None) -> st
         return documents.trusted
     settings = documents.catalogue.settings
     branch = f"refs/heads/{settings.github.default_branch}"
-    with wiring.open_repository(directory, settings, None) as repository:
+    with wiring.person_repository(directory, settings) as repository:
         return repository.resolve(revision or branch)
 
 

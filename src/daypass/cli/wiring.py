@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.git.repository import GitRepository
+from daypass.cli import output
 from daypass.cli.at_root import refuse_elsewhere
+from daypass.cli.clones import any_branch, as_person, open_repository
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
-from daypass.cli.remotes import ORIGIN, governed_remote, if_denied, promisor_of
+from daypass.cli.remotes import ORIGIN, governed_remote
 from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
 from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
@@ -21,6 +22,7 @@ from daypass.lifecycle.happening import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from daypass.adapters.git.repository import GitRepository
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.oidc import RunFacts
     from daypass.adapters.vault.own_token import OwnToken
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 REMOTE: Final = ORIGIN
-# A job's own token, which only reads: a clone without old contents has the settings of HEAD alone.
-_CLONE_VARIABLE: Final = "DAYPASS_CLONE_TOKEN"
 _TOKEN_VARIABLES: Final = ("BAO_TOKEN", "VAULT_TOKEN")  # in the order in which `bao` takes them
 
 
@@ -56,7 +56,7 @@ def read_settings(directory: Path) -> Settings:
         UsageError: its settings are not at the root.
         DocumentError: the settings are wrong.
     """
-    with _any_branch(directory) as repository:
+    with any_branch(directory) as repository:
         head = repository.resolve("HEAD")
         try:
             return settings_at(repository, head, directory)
@@ -67,46 +67,19 @@ def read_settings(directory: Path) -> Settings:
 
 def newest_settings(directory: Path) -> Settings:
     """The newest settings up to HEAD that load. Raises what HEAD's raise when none do."""
-    with _any_branch(directory) as repository:
+    with any_branch(directory) as repository:
         return next(versions(repository, directory))
-
-
-def _any_branch(directory: Path) -> GitRepository:
-    """The clone, to read commits by their ids."""
-    from daypass.model.secret import Secret
-
-    text = os.environ.get(_CLONE_VARIABLE)
-    remote, token = (REMOTE, lambda: Secret(text)) if text else promisor_of(directory)
-    return GitRepository(directory, remote=remote, branch="main", author=("", ""), token=token)
 
 
 def authorities(directory: Path, settings: Settings) -> Path:
     """Where the file that vouches for Vault lies. Raises what `authorities_folder` raises."""
-    return authorities_folder(directory, settings.vault.ca_file, lambda: _any_branch(directory))
+    return authorities_folder(directory, settings.vault.ca_file, lambda: any_branch(directory))
 
 
 def _committed(directory: Path, path: str) -> bytes | None:
     """A file of HEAD. Raises what `head_file` raises."""
-    with _any_branch(directory) as repository:
+    with any_branch(directory) as repository:
         return head_file(repository, path)
-
-
-def open_repository(
-    directory: Path,
-    settings: Settings,
-    token: Callable[[], Secret] | None,
-    remote: str = REMOTE,
-    if_denied: str | None = None,
-) -> GitRepository:
-    """The clone, with the branch and the author that the settings name."""
-    return GitRepository(
-        directory,
-        remote=remote,
-        branch=settings.github.default_branch,
-        author=(settings.evidence.name, settings.evidence.email),
-        token=token,
-        if_denied=if_denied,
-    )
 
 
 @contextmanager
@@ -172,7 +145,7 @@ def _logged_in_by_proven(
         lambda session, settings: _desk(directory, session, settings),
         lambda desk: Answers(desk.forge),
     )
-    with _any_branch(directory) as repository:
+    with any_branch(directory) as repository:
         try:
             return in_force(repository, directory, ways, stack)
         except GitError:
@@ -267,7 +240,7 @@ def evidence_signer(directory: Path) -> Iterator[Signer]:
 
     with (
         _logged_in(directory) as (session, settings),
-        open_repository(directory, settings, None) as repository,
+        person_repository(directory, settings) as repository,
     ):
         evidence, key = settings.evidence, EvidenceKey.read(session, settings)
         signers = KeyVersions(evidence.email, key.versions.values(), _Clone(repository))
@@ -348,29 +321,28 @@ def person_asking(settings: Settings) -> Iterator[Asker]:
     """
     from daypass.adapters.github.asking import Asker
     from daypass.adapters.github.person import person_token
+    from daypass.adapters.github.refused import log_in_command
 
     token = person_token(settings.github.server_url)
     if token is None:
         raise ForgeRefusedError(
             "there is no GitHub token to ask with",
-            remedy="Log in: `gh auth login`, or set GH_TOKEN.",
+            remedy=f"Log in: `{log_in_command(settings.github.server_url)}`, or set GH_TOKEN.",
         )
     with Asker(settings.github, token) as asker:
         yield asker
 
 
 def person_repository(directory: Path, settings: Settings) -> GitRepository:
-    """The clone, fetched with the person's own token where the remote wants one."""
-    from daypass.adapters.github.person import person_token
+    """The clone of a person, who fetches with their own token where the remote wants one.
 
-    token = person_token(settings.github.server_url)
-    return open_repository(
-        directory,
-        settings,
-        None if token is None else lambda: token,
-        governed_remote(directory, settings.github),
-        if_denied(token),
-    )
+    The token goes to the repository that the settings name, and to no other. Raises GitError; the
+    clone's `fetch` does, where no remote is that repository.
+    """
+    chosen = governed_remote(directory, settings.github)
+    if chosen.warning:
+        output.note(f"warning: {chosen.warning}")
+    return as_person(directory, settings, chosen.name, chosen.fault)
 
 
 @contextmanager

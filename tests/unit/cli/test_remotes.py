@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +13,13 @@ from daypass.adapters.git import process
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.repository import GitRepository
 from daypass.adapters.worktree import WorkTree
-from daypass.cli.remotes import governed_remote, if_denied, promisor_of
+from daypass.cli import wiring
+from daypass.cli.remotes import governed_remote, if_denied, is_partial
+from daypass.cli.settings_in_force import settings_of
 from daypass.errors import ForgeRefusedError, GitError
 from daypass.model.secret import Secret
 from daypass.model.settings import GitHubSettings
+from unit.documents.documents_world import SETTINGS as WORLD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +35,12 @@ SETTINGS = GitHubSettings(
 )
 GOVERNED = f"https://github.com/{SETTINGS.full_name}.git"
 FORK = f"https://github.com/alice/{SETTINGS.repository}.git"
+ODD = (
+    "https://user:s3cr/et@host/acme/x.git",
+    "https://[::1/x/y",
+    "https://host:99999/acme/x",
+    "https://host:abc/acme/x",
+)
 
 
 def git(folder: Path, *words: str) -> None:
@@ -53,6 +64,10 @@ def clone(tmp_path: Path) -> Path:
         ({"mirror": "/srv/access.git"}, "mirror"),
         ({"origin": "/srv/access.git", "other": FORK}, "origin"),
         ({"a": FORK, "b": "/srv/access.git"}, "origin"),
+        ({"origin": FORK, "up": f"git@github.com-work:{SETTINGS.full_name}.git"}, "up"),
+        ({"origin": GOVERNED, "a": f"git@elsewhere:{SETTINGS.full_name}.git"}, "origin"),
+        ({"aa": f"http://github.com:81/{SETTINGS.full_name}", "b": GOVERNED}, "b"),
+        ({"origin": GOVERNED, **{f"odd{n}": url for n, url in enumerate(ODD)}}, "origin"),
         ({}, "origin"),
     ],
 )
@@ -61,27 +76,51 @@ def test_the_remote_is_the_governed_repository_whatever_its_name(
 ) -> None:
     for name, url in remotes.items():
         git(clone, "remote", "add", name, url)
-    assert governed_remote(clone, SETTINGS) == expected
+    assert governed_remote(clone, SETTINGS).name == expected
 
 
-def test_a_partial_clone_is_completed_from_the_remote_that_promised_with_the_persons_token(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("remotes", "is_governed", "says"),
+    [
+        ({"upstream": GOVERNED, "origin": FORK}, True, ""),
+        ({"origin": f"git@work:{SETTINGS.full_name}.git"}, True, ""),
+        ({"origin": FORK}, False, "`origin` is github.com/alice/access"),
+        ({"origin": f"git@github.com:alice/{SETTINGS.repository}.git"}, False, "github.com/alice"),
+        ({"origin": f"https://elsewhere.example/{SETTINGS.full_name}"}, False, "elsewhere.example"),
+        ({"a": FORK, "b": "/srv/access.git"}, False, "no remote of this clone is acme/access"),
+        ({"origin": "/srv/access.git"}, False, "no remote of this clone is acme/access"),
+        *(({"origin": url}, False, "no remote of this clone is acme/access") for url in ODD),
+    ],
+)
+def test_a_clone_without_the_governed_repository_is_told_so(
+    clone: Path, remotes: dict[str, str], is_governed: bool, says: str
 ) -> None:
-    monkeypatch.setenv("GH_TOKEN", "theirs")
-    git(clone, "remote", "add", "upstream", GOVERNED)
-    assert promisor_of(clone) == ("origin", None)
-    git(clone, "config", "remote.upstream.promisor", "true")
-    git(clone, "config", "remote.upstream.partialclonefilter", "tree:0")
-    assert governed_remote(clone, SETTINGS) == "upstream"
-    name, token = promisor_of(clone)
-    assert name == "upstream"
-    assert token is not None
-    assert token().reveal() == "theirs"
-    with GitRepository(
-        clone, remote=name, branch="main", author=("", ""), token=token
-    ) as repository:
-        lent = repository._git.environment()
-    assert any(value.startswith("Authorization: Basic ") for value in lent.values())
+    for name, url in remotes.items():
+        git(clone, "remote", "add", name, url)
+    found = governed_remote(clone, SETTINGS)
+    said = f"{found.fault}{found.fault.remedy}" if found.fault is not None else found.warning
+    assert found.is_governed is is_governed
+    assert bool(said) is not is_governed
+    assert says in said
+    assert "s3cr" not in said
+    assert is_governed or "git remote add upstream https://github.com/acme/access" in said
+
+
+def test_main_is_not_fetched_from_what_is_readably_another_repository(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_of(WORLD.encode())
+    git(clone, "remote", "add", "origin", FORK)
+    with (
+        wiring.person_repository(clone, settings) as repository,
+        pytest.raises(GitError, match="no remote of this clone is acme/access") as caught,
+    ):
+        repository.fetch()
+    assert "git remote add upstream" in caught.value.remedy
+    git(clone, "remote", "set-url", "origin", str(clone))
+    with wiring.person_repository(clone, settings):
+        pass
+    assert "warning: no remote of this clone is acme/access" in capsys.readouterr().err
 
 
 def test_a_whole_clone_lends_its_token_to_no_command(clone: Path) -> None:
@@ -118,7 +157,8 @@ def test_a_person_that_the_remote_refuses_hears_nothing_of_the_app(
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("GH_TOKEN", token or "")
-    mine = Git(clone, if_denied(Secret(token) if token else None))
+    server = "https://github.com"
+    mine = Git(clone, lambda: if_denied(Secret(token) if token else None, server))
     error = mine.explain("fetch", f"fatal: {said}\n".encode())
     assert isinstance(error, ForgeRefusedError)
     assert remedy in error.remedy
@@ -160,6 +200,22 @@ def test_what_the_user_has_told_git_to_trust_is_read(
         elsewhere, remote="origin", branch="main", author=("", ""), token=None
     ) as repository:
         assert repository.resolve("HEAD")
+
+
+def test_a_trusted_clone_of_another_user_has_the_remotes_that_it_has(
+    elsewhere: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitconfig").write_text("[safe]\n\tdirectory = *\n", encoding="utf-8")
+    mine = {"env": {k: v for k, v in os.environ.items() if "ASSUME" not in k}, "cwd": elsewhere}
+    for words in (("origin", FORK), ("upstream", GOVERNED)):
+        subprocess.run(["git", "remote", "add", *words], check=True, **mine)
+    subprocess.run(["git", "config", "remote.upstream.promisor", "true"], check=True, **mine)
+    assert governed_remote(elsewhere, SETTINGS).name == "upstream"
+    assert is_partial(Git(elsewhere))
+    with closing(Git(elsewhere).open("cat-file", "--batch-check")) as talk:
+        talk.stdin.write(b"HEAD\n")
+        talk.stdin.flush()
+        assert b" commit " in talk.stdout.readline()
 
 
 def test_a_clone_cannot_declare_itself_safe(elsewhere: Path) -> None:

@@ -7,11 +7,11 @@ import contextlib
 import fcntl
 import os
 import re
-import shlex
 import subprocess
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from daypass.adapters.git.ownership import is_about_ownership, not_ours, safe_directories
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError, GitError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS: Final = 600
 _AHEAD: Final = 1 << 20  # bytes: the most that Linux lets every user have
 _REMOTE: Final = frozenset({"fetch", "push"})
+# Where git may not read a repository, it takes it for none here, and says nothing.
+_SILENT: Final = frozenset({"config"})
 # Variables that git and its transports need from outside. All else stays out: GIT_DIR and the like
 # redirect git, GIT_TRACE_CURL writes tokens into logs, GIT_ASKPASS asks.
 _PASSED: Final = frozenset(
@@ -79,9 +81,6 @@ _CONTROL = re.compile(r"[^\x20-\x7e]+")
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
 _NO_REPOSITORY: Final = re.compile(r"not a git repository|cannot change to")
 _NO_REMOTE: Final = re.compile(r"No such remote|'([^'/]+)' does not appear to be a git repository")
-_OWNERSHIP: Final = re.compile(r"dubious ownership")
-_NOT_OURS: Final = re.compile(r"dubious ownership in repository at '([ -&(-~]+)'")
-_SAFE: Final = "safe.directory"
 _SSH_KEY: Final = re.compile(r"Permission denied \([a-z,-]*publickey|Host key verification failed")
 _DENIED: Final = re.compile(
     r"Authentication failed|could not read (Username|Password)|error: 40[13]|Permission denied"
@@ -107,10 +106,11 @@ _IF_SSH_DENIED: Final = (
 class Git:
     """stock git in one repository, with nothing of the user's or the machine's configuration."""
 
-    def __init__(self, directory: Path, if_denied: str = _IF_DENIED) -> None:
-        """Prepare; `if_denied` is the remedy when a remote refuses what is sent to it."""
+    def __init__(self, directory: Path, if_denied: Callable[[], str] = lambda: _IF_DENIED) -> None:
+        """Prepare; `if_denied` gives the remedy when a remote refuses what is sent to it."""
         self.directory = directory
         self._if_denied = if_denied
+        self._is_settled = False  # whether git is known to read this repository, or to find none
         self._trusted: tuple[tuple[str, str], ...] | None = None  # as the user's git has it
         self._lent: Callable[[], Sequence[tuple[str, str]]] = tuple
         if not directory.is_dir():
@@ -152,6 +152,39 @@ class Git:
         In a partial clone git fetches what it misses, one by one, unless it is not to be `lazy`
         (which git heeds from 2.39.4 on).
         """
+        if not self._is_settled and words[0] in _SILENT:
+            self._settle()
+        done = self._run_once(words, data, settings, lazy=lazy)
+        if not self._is_settled and done.returncode and self._is_trusted_after(done.stderr):
+            done = self._run_once(words, data, settings, lazy=lazy)
+        self._is_settled = True
+        return done
+
+    def _settle(self) -> None:
+        """Learn whether the repository is another user's, before a command that cannot tell."""
+        self._is_settled = True
+        done = self._run_once(("rev-parse", "--git-dir"), b"", (), lazy=False)
+        if done.returncode:
+            self._is_trusted_after(done.stderr)
+
+    def _is_trusted_after(self, stderr: bytes) -> bool:
+        """After a refusal: take over what the user has told git to trust, if it was about that.
+
+        The one thing that is taken of the user's own configuration: it cannot be elsewhere.
+        """
+        if self._trusted is not None or not is_about_ownership(_text(stderr)):
+            return False
+        self._trusted = safe_directories()
+        return True
+
+    def _run_once(
+        self,
+        words: Sequence[str],
+        data: bytes,
+        settings: Sequence[tuple[str, str]],
+        *,
+        lazy: bool,
+    ) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(  # noqa: S603  -- a list of words, no shell
                 self.command(*words),
@@ -175,10 +208,6 @@ class Git:
     ) -> bytes:
         """Run and return standard output. Raises the error that `explain` makes of a failure."""
         done = self.try_run(*words, data=data, settings=settings)
-        if done.returncode and self._trusted is None and _OWNERSHIP.search(_text(done.stderr)):
-            # The one thing that is taken of the user's own configuration: it cannot be elsewhere.
-            self._trusted = safe_directories()
-            done = self.try_run(*words, data=data, settings=settings)
         if done.returncode:
             raise self.explain(words[0], done.stderr)
         return done.stdout
@@ -188,6 +217,8 @@ class Git:
 
         With `source` it reads from there, and from nobody else.
         """
+        if not self._is_settled:
+            self._settle()
         return Conversation(self, words, source)
 
     def explain(self, what: str, stderr: bytes) -> DaypassError:
@@ -198,7 +229,7 @@ class Git:
                 f"`git {what}` found no space left on the disk",
                 remedy="Free space, then run the command again: nothing was left half done.",
             )
-        if _OWNERSHIP.search(text):
+        if is_about_ownership(text):
             return not_ours(self.directory, text)
         if _NO_REPOSITORY.search(text):
             return _no_repository(self.directory)
@@ -217,7 +248,7 @@ class Git:
                 why = "it was given no token that it takes"
             return ForgeRefusedError(
                 f"the remote refused `git {what}`: {why}",
-                remedy=_IF_SSH_DENIED if _SSH_KEY.search(text) else self._if_denied,
+                remedy=_IF_SSH_DENIED if _SSH_KEY.search(text) else self._if_denied(),
             )
         if (named := _NO_REMOTE.search(text)) is not None:
             return GitError(
@@ -315,33 +346,6 @@ def authorisation(url: str, token: Secret) -> tuple[tuple[str, str], ...]:
     pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
     key = f"http.{url}.extraHeader"
     return ((key, ""), (key, f"Authorization: Basic {pair}"))
-
-
-def safe_directories() -> tuple[tuple[str, str], ...]:
-    """The repositories that the user has told git to trust, though they are another user's."""
-    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
-    values: list[str] = []
-    for scope in ("--system", "--global"):
-        done = subprocess.run(  # noqa: S603  -- fixed words
-            ["git", "config", scope, "--type=path", "--null", "--get-all", _SAFE],  # noqa: S607  -- the user's git
-            capture_output=True,
-            env=environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        values += os.fsdecode(done.stdout).split("\0")[:-1]
-    return tuple((_SAFE, value) for value in values)
-
-
-def not_ours(directory: Path, text: str) -> GitError:
-    """The error of a repository of another user, of which git's complaint tells the path."""
-    named = _NOT_OURS.search(text)
-    path = named[1] if named is not None else str(directory)
-    return GitError(
-        f"{path} belongs to another user, and git refuses to work in it",
-        remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
-        f"`git config --global --add safe.directory {shlex.quote(path)}`.",
-    )
 
 
 def _text(output: bytes) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.git.process import Git, authorisation
+from daypass.adapters.git.process import Git
 from daypass.errors import ForgeRefusedError, GitError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daypass.adapters.git.lending import Loan
     from daypass.model.instant import Instant
-    from daypass.model.secret import Secret
 
 _REFERENCE: Final = "refs/daypass/proposed/"
 
@@ -34,7 +34,7 @@ class Proposal:
 def push(
     directory: Path,
     remote: str,
-    token: Secret | None,
+    loan: Loan,
     proposal: Proposal,
     *,
     onto: str,
@@ -56,14 +56,17 @@ def push(
         f"--force-with-lease={branch}:",
         remote,
         f"{_REFERENCE}{proposal.branch}:{branch}",
-        settings=_secrets(git, remote, token),
+        settings=_secrets(git, remote, loan),
     )
     # Git asks for no lease on what is there to the letter, and calls it up to date.
     if done.returncode == 0 and not any(line.startswith(b"=") for line in done.stdout.splitlines()):
         return
     error = git.explain("push", done.stderr)
     if isinstance(error, ForgeRefusedError):
-        error.remedy = "Your GitHub token must be one that may push branches to the repository."
+        error.remedy = (
+            loan.withheld
+            or "Your GitHub token must be one that may push branches to the repository."
+        )
         raise error
     why = error.message if done.returncode else "it is there already"
     raise GitError(
@@ -87,8 +90,6 @@ def _stream(proposal: Proposal, onto: str, when: Instant) -> bytes:
     )
 
 
-def _secrets(git: Git, remote: str, token: Secret | None) -> tuple[tuple[str, str], ...]:
-    if token is None:
-        return ()
+def _secrets(git: Git, remote: str, loan: Loan) -> tuple[tuple[str, str], ...]:
     url = git.run("remote", "get-url", "--push", remote).decode().strip()
-    return authorisation(url, token) if url.startswith(("https://", "http://")) else ()
+    return loan.settings(git, url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.git.lending import Loan
 from daypass.adapters.git.process import authorisation
 from daypass.errors import ForgeRefusedError, GitError, PushRaceError
 from daypass.ledger.anchor import PREFIX as ANCHOR_PREFIX
@@ -34,8 +35,9 @@ class Remote:
     """One branch of one remote."""
 
     def __init__(
-        self, git: Git, name: str, branch: str, token: Callable[[], Secret] | None
+        self, git: Git, name: str, branch: str, token: Callable[[], Secret] | Loan | None
     ) -> None:
+        """Prepare. The App's `token` goes where the clone points, a loan where it says."""
         for word in (name, branch):
             if not word or word.startswith("-") or re.search(r"[\s:^~?*\[\\]|\.\.", word):
                 raise GitError(
@@ -191,6 +193,8 @@ class Remote:
             self._urls[direction] = url
         if not url.startswith(("https://", "http://")):
             return ()
+        if isinstance(self._token, Loan):
+            return self._token.settings(self._git, url)
         return authorisation(url, self._token())
 
     def _explain(self, report: str, stderr: bytes) -> Exception:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from daypass.adapters.git.lending import Loan
     from daypass.adapters.git.walking import Change
     from daypass.lifecycle.ports import CommitObject, NewCommit, Signer
     from daypass.model.instant import Instant
@@ -49,8 +50,9 @@ class GitRepository:
 
     `remote` is the name of a configured remote, `branch` the default branch; `author` is the name
     and e-mail address that evidence commits carry; `token` gives what the remote wants for each
-    fetch and push (None: nothing); `if_denied` is the remedy when the remote refuses (None: the
-    App's).
+    fetch and push (None: nothing; of a person, a loan); `if_denied` gives the remedy when the
+    remote refuses (None: the App's); `not_main` is why that remote's main is not the one that is
+    meant (None: it is).
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class GitRepository:
         remote: str,
         branch: str,
         author: tuple[str, str],
-        token: Callable[[], Secret] | None,
-        if_denied: str | None = None,
+        token: Callable[[], Secret] | Loan | None,
+        if_denied: Callable[[], str] | None = None,
+        not_main: GitError | None = None,
     ) -> None:
         self._git = Git(directory, if_denied) if if_denied else Git(directory)
         answer = self._git.run(
@@ -83,6 +86,7 @@ class GitRepository:
         self._remote = Remote(self._git, remote, branch, token)
         self._remote.lend_token()
         self._author = author
+        self._not_main = not_main
         self._reader = ObjectReader(self._git)
         self._recent = RecentLine(self._reader)
         self._pack = Pack()
@@ -107,8 +111,11 @@ class GitRepository:
     def fetch(self) -> str:
         """Fetch the default branch and return its head.
 
-        Raises GitError when the remote cannot be reached, ForgeRefusedError when it refuses.
+        Raises GitError when the remote cannot be reached, or is another repository;
+        ForgeRefusedError when it refuses.
         """
+        if self._not_main is not None:
+            raise self._not_main
         self._remote.fetch()
         return self.head()
 

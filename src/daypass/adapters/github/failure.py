@@ -32,6 +32,7 @@ def refusal(
     headers: Mapping[str, str],
     body: str,
     by: refused.Speaker = refused.Speaker.APP,
+    server: str = "",
 ) -> DaypassError:
     """The error for an answer that is no success, given to the App or to a person.
 
@@ -46,12 +47,14 @@ def refusal(
     if status >= _SERVER_ERROR:
         return ForgeUnavailableError(what, remedy=_AGAIN)
     return ForgeRefusedError(
-        what + refused.why_refused(status, by),
-        remedy=refused.remedy(path, status, headers, by),
+        what + refused.why_refused(status, by, server),
+        remedy=refused.remedy(path, status, headers, by, server),
     )
 
 
-def graphql_errors(errors: Any, by: refused.Speaker = refused.Speaker.APP) -> DaypassError:
+def graphql_errors(
+    errors: Any, by: refused.Speaker = refused.Speaker.APP, server: str = ""
+) -> DaypassError:
     """The error for a GraphQL answer that names errors: GitHub sends these with status 200.
 
     Only their types are told, which are words of GitHub's own; messages can quote the query.
@@ -61,8 +64,8 @@ def graphql_errors(errors: Any, by: refused.Speaker = refused.Speaker.APP) -> Da
     if types and types <= _REFUSALS:
         return ForgeRefusedError(
             f"GitHub answered {' and '.join(sorted(types))} to POST /graphql"
-            + refused.why_refused(_FORBIDDEN, by),
-            remedy=refused.remedy("/graphql", _FORBIDDEN, {}, by),
+            + refused.why_refused(_FORBIDDEN, by, server),
+            remedy=refused.remedy("/graphql", _FORBIDDEN, {}, by, server),
         )
     if "RATE_LIMITED" in types:
         return ForgeUnavailableError(

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.github.person import VARIABLES
+from daypass.adapters.github.person import GITHUB, hostname, variables_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,57 +36,70 @@ class Speaker(StrEnum):
     NOBODY = "nobody"  # without a token
 
 
-def token_source() -> str:
+def log_in_command(server: str) -> str:
+    """How a person logs in at that GitHub server, or at that address of its API."""
+    host = hostname(server)
+    return "gh auth login" + (f" --hostname {host}" if host not in ("", GITHUB) else "")
+
+
+def no_token(server: str) -> str:
+    """What a person does who has no token of that server."""
+    return f"There is no GitHub token. Log in: `{log_in_command(server)}`, or set GH_TOKEN."
+
+
+def token_source(server: str) -> str:
     """Where a person's token comes from, for a sentence: a variable, or `gh`."""
-    for name in VARIABLES:
+    for name in variables_for(server):
         if os.environ.get(name, "").strip():
             return name
-    return "`gh auth login`"
+    return f"`{log_in_command(server)}`"
 
 
-def how_to_log_in() -> str:
+def how_to_log_in(server: str) -> str:
     """What a person does about a token that does not serve, as an imperative."""
-    source = token_source()
+    source, log_in = token_source(server), log_in_command(server)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return f"Give the job's step a token that serves in {source}."
-    if source in VARIABLES:
+    if source in variables_for(server):
         # `gh auth login` refuses while the variable is set.
-        return f"Set {source} to a token that serves, or log in: `unset {source}; gh auth login`."
-    return "Log in again: `gh auth login`."
+        return f"Set {source} to a token that serves, or log in: `unset {source}; {log_in}`."
+    return f"Log in again: `{log_in}`."
 
 
-def why_refused(status: int, by: Speaker) -> str:
+def why_refused(status: int, by: Speaker, server: str = "") -> str:
     """What a refusal means, to follow `GitHub answered … to …`; empty where it says it itself."""
     if by is not Speaker.PERSON:
         return ""
     if status == _UNAUTHORIZED:
-        return f": your token, from {token_source()}, is wrong, expired or revoked"
+        return f": your token, from {token_source(server)}, is wrong, expired or revoked"
     if status == _FORBIDDEN:
-        return f": your token, from {token_source()}, may not do that"
+        return f": your token, from {token_source(server)}, may not do that"
     return ""
 
 
-def remedy(path: str, status: int, headers: Mapping[str, str], by: Speaker) -> str:
-    """What to do about a refusal. `headers` are in lower case."""
+def remedy(
+    path: str, status: int, headers: Mapping[str, str], by: Speaker, server: str = ""
+) -> str:
+    """What to do about a refusal by that server. `headers` are in lower case."""
     if by is Speaker.APP:
         return _remedy_of_app(path, status, headers)
     if by is Speaker.NOBODY:
         return (
-            "There is no GitHub token, so GitHub was asked as anybody. Log in: `gh auth login`, "
-            "or set GH_TOKEN."
+            "There is no GitHub token, so GitHub was asked as anybody. Log in: "
+            f"`{log_in_command(server)}`, or set GH_TOKEN."
         )
     if status == _UNAUTHORIZED:
-        return how_to_log_in()
+        return how_to_log_in(server)
     if status == _FORBIDDEN:
-        return f"{_missing(headers)} {how_to_log_in()}"
+        return f"{_missing(headers)} {how_to_log_in(server)}"
     if "/teams/" in path:
         return (
             "A token that may not read teams sees none: `gh auth refresh --scopes read:org`, or "
-            f"give that scope to your token, from {token_source()}."
+            f"give that scope to your token, from {token_source(server)}."
         )
     return (
         "Check owner and repository in access/daypass.yaml. GitHub says 404, too, for what your "
-        f"token, from {token_source()}, may not see. {how_to_log_in()}"
+        f"token, from {token_source(server)}, may not see. {how_to_log_in(server)}"
     )
 
 

@@ -115,7 +115,7 @@ class Transport:
         if not isinstance(answer, dict):
             raise failure.unexpected("POST /graphql gave no object")
         if answer.get("errors"):
-            raise failure.graphql_errors(answer["errors"], self._by)
+            raise failure.graphql_errors(answer["errors"], self._by, self._api_url)
         if not isinstance(answer.get("data"), dict):
             raise failure.unexpected("POST /graphql gave no data")
         return answer["data"]
@@ -155,7 +155,7 @@ class Transport:
         if absent and status in (404, 410):
             return headers, None
         if status >= _REDIRECTION:
-            raise failure.refusal(verb, shown, status, headers, text, self._by)
+            raise failure.refusal(verb, shown, status, headers, text, self._by, self._api_url)
         try:
             return headers, json.loads(text) if text else None
         except ValueError:
@@ -182,7 +182,7 @@ class Transport:
                 raise failure.unreachable(verb, shown, error) from None
             except github.GithubException as error:
                 raise failure.refusal(
-                    verb, shown, error.status, _lower(error.headers), "", self._by
+                    verb, shown, error.status, _lower(error.headers), "", self._by, self._api_url
                 ) from None
             except (RuntimeError, AssertionError) as error:
                 # PyGithub refuses redirects to another host or scheme with these.

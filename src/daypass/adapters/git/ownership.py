@@ -1,0 +1,50 @@
+"""Repositories of another user, which git reads only for those who have told it to trust them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+from daypass.errors import GitError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OWNERSHIP: Final = re.compile(r"dubious ownership")
+_NOT_OURS: Final = re.compile(r"dubious ownership in repository at '([ -&(-~]+)'")
+_SAFE: Final = "safe.directory"
+
+
+def is_about_ownership(text: str) -> bool:
+    """Whether git complains that the repository is another user's."""
+    return _OWNERSHIP.search(text) is not None
+
+
+def safe_directories() -> tuple[tuple[str, str], ...]:
+    """The repositories that the user has told git to trust, though they are another user's."""
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
+    values: list[str] = []
+    for scope in ("--system", "--global"):
+        done = subprocess.run(  # noqa: S603  -- fixed words
+            ["git", "config", scope, "--type=path", "--null", "--get-all", _SAFE],  # noqa: S607  -- the user's git
+            capture_output=True,
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        values += os.fsdecode(done.stdout).split("\0")[:-1]
+    return tuple((_SAFE, value) for value in values)
+
+
+def not_ours(directory: Path, text: str) -> GitError:
+    """The error of a repository of another user, of which git's complaint tells the path."""
+    named = _NOT_OURS.search(text)
+    path = named[1] if named is not None else str(directory)
+    return GitError(
+        f"{path} belongs to another user, and git refuses to work in it",
+        remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
+        f"`git config --global --add safe.directory {shlex.quote(path)}`.",
+    )
