@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _CLONE_VARIABLE: Final = "DAYPASS_CLONE_TOKEN"
 _INCOMPLETE: Final = (
     "This clone is partial, and lacks access/daypass.yaml of HEAD: so it is not known which "
-    "repository your GitHub token may be sent to. Complete it by hand: `git checkout HEAD -- "
-    "access`, or `git fetch --refetch --no-filter`."
+    "repository your GitHub token may be sent to. Fetch it by hand: `git show "
+    "HEAD:access/daypass.yaml`; or all that is missing: `git fetch --refetch --no-filter`."
 )
 
 

@@ -139,7 +139,7 @@ def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | 
     token = doctor_github.token_at_hand(settings)
     if token is None:
         if must:
-            raise doctor_github.no_token()
+            raise doctor_github.no_token(settings)
         return None
     try:
         return doctor_github.look(arguments.directory, token)

@@ -44,11 +44,14 @@ def token_at_hand(settings: Settings) -> Secret | None:
     return person_token(settings.github.server_url)
 
 
-def no_token() -> ForgeRefusedError:
+def no_token(settings: Settings) -> ForgeRefusedError:
     """The error for a GitHub half that was asked for without a token."""
+    from daypass.adapters.github.refused import log_in_command
+
+    log_in = log_in_command(settings.github.server_url)
     return ForgeRefusedError(
         "there is no GitHub token to look with",
-        remedy="Log in: `gh auth login`, or set GH_TOKEN. It is only read with; an administrator's "
+        remedy=f"Log in: `{log_in}`, or set GH_TOKEN. It is only read with; an administrator's "
         "sees everything.",
     )
 

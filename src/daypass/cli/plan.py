@@ -56,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--base",
         metavar="REV",
-        help="what merging HEAD into REV would do; asks neither GitHub nor Vault",
+        help="what merging HEAD into REV would do; asks neither GitHub nor Vault (git fetches "
+        "what a partial clone lacks)",
     )
     which.add_argument(
         "--pr",

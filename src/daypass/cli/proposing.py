@@ -44,9 +44,12 @@ def identity_of(myself: Account | None, catalogue: Catalogue, otherwise: str) ->
     """
     identity = catalogue.identity_of(myself.id) if myself is not None else None
     if identity is None:
+        from daypass.adapters.github.refused import log_in_command
+
+        log_in = log_in_command(catalogue.settings.github.server_url)
         raise DeniedError(
             "your GitHub account is no identity of this repository",
-            remedy=f"Log in as yourself (`gh auth login`, or GH_TOKEN). {otherwise}",
+            remedy=f"Log in as yourself (`{log_in}`, or GH_TOKEN). {otherwise}",
         )
     return identity.name
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from daypass.cli import wiring
 from daypass.cli.at_root import entries_at_root
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.settings import Settings
     from daypass.model.tree import TreeEntry
-
-_UNASKED: Final = (
-    "there is no GitHub token to ask with who approved it (`gh auth login`, or set GH_TOKEN)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +99,20 @@ class _Proving:
 class _NoForge:
     """GitHub without a token: what must be asked there is not known."""
 
+    def __init__(self, settings: Settings) -> None:
+        from daypass.adapters.github.refused import log_in_command
+
+        log_in = log_in_command(settings.github.server_url)
+        self._error = ForgeRefusedError(
+            f"there is no GitHub token to ask with who approved it (`{log_in}`, or set GH_TOKEN)",
+            remedy=f"Log in: `{log_in}`, or set GH_TOKEN.",
+        )
+
     def pull_requests_of(self, _commit: str) -> tuple[PullRequest, ...]:
-        raise ForgeRefusedError(_UNASKED, remedy="Log in: `gh auth login`, or set GH_TOKEN.")
+        raise self._error
 
     def team_members(self, _slug: str, _team_id: int | None = None) -> frozenset[int]:
-        raise ForgeRefusedError(_UNASKED, remedy="Log in: `gh auth login`, or set GH_TOKEN.")
+        raise self._error
 
 
 def documents_in_force(
@@ -233,7 +238,7 @@ def _prove(
         proving = _Proving(repository, signers, _Notes(trusted))
         token = person_token(settings.github.server_url)
         with ExitStack() as stack:
-            forge = cast("Forge", _NoForge())
+            forge = cast("Forge", _NoForge(settings))
             if token is not None:
                 forge = stack.enter_context(GitHubForge.as_user(settings.github, token))
             answers, now = Answers(forge), session.now()

@@ -89,6 +89,7 @@ def _proof(documents: Documents) -> Iterator[Found]:
 
 def _teams(catalogue: Catalogue) -> Iterator[Found]:
     """Teams at GitHub, with the operator's own token, where documents name any."""
+    from daypass.adapters.github.refused import log_in_command
     from daypass.adapters.vault.compare import Found, State
     from daypass.cli import wiring
     from daypass.errors import DaypassError
@@ -104,7 +105,8 @@ def _teams(catalogue: Catalogue) -> Iterator[Found]:
         yield Found("teams at GitHub", State.NOT_TRIED, f"they were not asked for: {error.message}")
         return
     if all(item.team is None for item in states):
-        detail = "GitHub shows this token no team: `gh auth login --scopes read:org`"
+        log_in = log_in_command(catalogue.settings.github.server_url)
+        detail = f"GitHub shows this token no team: `{log_in} --scopes read:org`"
         yield Found("teams at GitHub", State.NOT_TRIED, detail)
         return
     for item in states:

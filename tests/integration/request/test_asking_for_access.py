@@ -108,13 +108,15 @@ def test_any_clone_serves_whatever_its_remote_is_called_and_whatever_it_lacks(
     alice = town.box.person("alice")
     clone = tmp_path / "clone"
     alice.git("clone", "-q", *words, alice.git("remote", "get-url", "origin").strip(), str(clone))
+    assert "serverUrl" in alice.git("-C", str(clone), "show", "HEAD:access/daypass.yaml")
     # what is missing is fetched with GH_TOKEN: git itself has no log-in
     theirs = acting.person_environment(alice)
     mine = {name: text for name, text in theirs.items() if not name.startswith("GIT_CONFIG_")}
     mine |= {"GIT_CONFIG_GLOBAL": os.devnull}
     name = clone.parent.name.lower().replace("_", "-")[:40]
     asked = ("request", "orders-db", "read", *WHY, "--id", f"alice-{name}")
-    for command in (("status",), ("audit", "log"), ("audit", "verify"), asked):
+    plan = ("plan", "--base", "HEAD")
+    for command in (("status",), ("audit", "log"), ("audit", "verify"), plan, asked):
         done = acting.run((*acting.DAYPASS, *command), mine, directory=clone)
         assert done.code == 0, done.said
     assert f"request/alice-{name}" in branches(town)

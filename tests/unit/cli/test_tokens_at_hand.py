@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from daypass.adapters.github import failure
 from daypass.adapters.github.person import person_token
+from daypass.adapters.github.refused import (
+    Speaker,
+    how_to_log_in,
+    log_in_command,
+    no_token,
+    token_source,
+)
 from daypass.cli import wiring
 from daypass.errors import UsageError
 
@@ -60,3 +68,48 @@ def test_readme_names_them_in_that_order() -> None:
     text = " ".join((Path(__file__).parents[3] / "README.md").read_text().split())
     assert "is `GH_TOKEN`, `GITHUB_TOKEN`, or what `gh auth token` says" in text
     assert "is `BAO_TOKEN`, `VAULT_TOKEN`, or that of the last log-in" in text
+
+
+def test_other_servers_have_variables_of_their_own_as_gh_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", "of-github")
+    monkeypatch.setenv("GITHUB_ENTERPRISE_TOKEN", "of-theirs")
+    monkeypatch.delenv("GH_ENTERPRISE_TOKEN", raising=False)
+
+    def at(server: str) -> str | None:
+        token = person_token(server)
+        return token.reveal() if token is not None else None
+
+    for server in ("https://github.com", "https://octo.ghe.com", "http://127.0.0.1:9"):
+        assert at(server) == "of-github"
+    assert at("https://github.test") == "of-theirs"
+    assert token_source("https://github.test") == "GITHUB_ENTERPRISE_TOKEN"
+    monkeypatch.delenv("GITHUB_ENTERPRISE_TOKEN")
+    assert at("https://github.test") == "of-github"
+    monkeypatch.setenv("GH_HOST", "github.test")
+    assert at("https://github.test") == "of-github"
+    assert at("https://github.test.evil.example") is None
+
+
+@pytest.mark.parametrize(
+    ("server", "command"),
+    [
+        ("https://github.com", "gh auth login"),
+        ("https://api.github.com", "gh auth login"),
+        ("https://github.test/api/v3", "gh auth login --hostname github.test"),
+        ("https://api.octo.ghe.com", "gh auth login --hostname octo.ghe.com"),
+        ("https://[::1", "gh auth login"),
+    ],
+)
+def test_a_log_in_names_the_server_that_is_not_github_com(
+    monkeypatch: pytest.MonkeyPatch, server: str, command: str
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert log_in_command(server) == command
+    assert f"`{command}`" in how_to_log_in(server)
+    assert f"`{command}`" in no_token(server)
+    monkeypatch.setenv("GH_TOKEN", "x")
+    assert f"unset GH_TOKEN; {command}`" in how_to_log_in(server)
+    told = failure.refusal("GET", "/user", 401, {}, "", Speaker.PERSON, server)
+    assert command in told.remedy

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import github
 
 from daypass.adapters.github import pulls, teams, wire
-from daypass.adapters.github.refused import Speaker
+from daypass.adapters.github.refused import Speaker, no_token
 from daypass.adapters.github.sharing import Latest, Once, Patience
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import PER_PAGE, Transport
@@ -93,7 +93,7 @@ class GitHubForge:
         if isinstance(self._auth, github.Auth.Token):
             return Secret(self._auth.token)
         raise ForgeRefusedError(
-            "there is no token to push with", remedy="Log in: `gh auth login`, or set GH_TOKEN."
+            "there is no token to push with", remedy=no_token(self._settings.server_url)
         )
 
     def pull_requests_of(self, commit: str) -> tuple[PullRequest, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from daypass.adapters.github import teams, wire
+from daypass.adapters.github.refused import log_in_command
 from daypass.adapters.github.transport import Transport
 from daypass.errors import ForgeRefusedError
 
@@ -85,8 +86,8 @@ def _asked(transport: Transport, path: str, remedy: str) -> Any:
     if found is None:
         raise ForgeRefusedError(
             f"GitHub answered 404 to GET {path}",
-            remedy=f"{remedy} GitHub says 404 too for what a token may not see: `gh auth login`, "
-            "or GH_TOKEN.",
+            remedy=f"{remedy} GitHub says 404 too for what a token may not see: "
+            f"`{log_in_command(transport.api_url)}`, or GH_TOKEN.",
         )
     return found
 

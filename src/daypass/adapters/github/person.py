@@ -31,6 +31,12 @@ def hostname(server: str) -> str:
     return bare if _GITHUBS_OWN.fullmatch(bare) else host
 
 
+def host_to_name(server: str) -> str:
+    """The host that a log-in must name to `gh`; empty where it means github.com by itself."""
+    host = hostname(server)
+    return "" if host == GITHUB or host in _HERE else host
+
+
 def variables_for(server: str) -> tuple[str, ...]:
     """The environment variables that can hold a token for that server, in order.
 

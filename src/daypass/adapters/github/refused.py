@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.github.person import GITHUB, hostname, variables_for
+from daypass.adapters.github.person import host_to_name, variables_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +38,8 @@ class Speaker(StrEnum):
 
 def log_in_command(server: str) -> str:
     """How a person logs in at that GitHub server, or at that address of its API."""
-    host = hostname(server)
-    return "gh auth login" + (f" --hostname {host}" if host not in ("", GITHUB) else "")
+    host = host_to_name(server)
+    return f"gh auth login --hostname {host}" if host else "gh auth login"
 
 
 def no_token(server: str) -> str:

@@ -55,7 +55,7 @@ class Transport:
     """A client for some threads. Close it (or use it in `with`) when done."""
 
     def __init__(self, api_url: str, auth: github.Auth.Auth | None, by: Speaker) -> None:
-        self._api_url = api_url
+        self.api_url = api_url
         self._auth = auth
         self._by = by
         self._http = PlainHttp(connections=_KEPT_ALIVE, retries=_RETRY, environment=True)
@@ -115,7 +115,7 @@ class Transport:
         if not isinstance(answer, dict):
             raise failure.unexpected("POST /graphql gave no object")
         if answer.get("errors"):
-            raise failure.graphql_errors(answer["errors"], self._by, self._api_url)
+            raise failure.graphql_errors(answer["errors"], self._by, self.api_url)
         if not isinstance(answer.get("data"), dict):
             raise failure.unexpected("POST /graphql gave no data")
         return answer["data"]
@@ -155,7 +155,7 @@ class Transport:
         if absent and status in (404, 410):
             return headers, None
         if status >= _REDIRECTION:
-            raise failure.refusal(verb, shown, status, headers, text, self._by, self._api_url)
+            raise failure.refusal(verb, shown, status, headers, text, self._by, self.api_url)
         try:
             return headers, json.loads(text) if text else None
         except ValueError:
@@ -182,7 +182,7 @@ class Transport:
                 raise failure.unreachable(verb, shown, error) from None
             except github.GithubException as error:
                 raise failure.refusal(
-                    verb, shown, error.status, _lower(error.headers), "", self._by, self._api_url
+                    verb, shown, error.status, _lower(error.headers), "", self._by, self.api_url
                 ) from None
             except (RuntimeError, AssertionError) as error:
                 # PyGithub refuses redirects to another host or scheme with these.
@@ -196,7 +196,7 @@ class Transport:
         except queue.Empty:
             client = client_over(
                 self._http,
-                base_url=self._api_url,
+                base_url=self.api_url,
                 auth=self._auth,
                 timeout=_TIMEOUT,
                 user_agent="daypass",
