@@ -11,12 +11,14 @@ import subprocess
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from daypass.adapters.git import time_limit
 from daypass.adapters.git.ownership import is_about_ownership, not_ours, safe_directories
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError, GitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from threading import Timer
 
     from daypass.model.secret import Secret
 
@@ -124,6 +126,7 @@ class Git:
         """
         settings = (*_CONFIG, *(self._trusted or ()), *self._lent(), *settings)
         environment = {name: os.environ[name] for name in _PASSED & os.environ.keys()} | _FIXED
+        environment |= time_limit.variables()
         environment["GIT_CONFIG_COUNT"] = str(len(settings))
         for number, (key, value) in enumerate(settings):
             environment[f"GIT_CONFIG_KEY_{number}"] = key
@@ -185,12 +188,18 @@ class Git:
         *,
         lazy: bool,
     ) -> subprocess.CompletedProcess[bytes]:
+        environment = self.environment(settings) | ({} if lazy else _NOT_LAZY)
+        limit = time_limit.in_force()
         try:
+            if limit is not None:
+                if limit.local and words[0] in _REMOTE:
+                    raise limit.passed(words[0])
+                return time_limit.run(limit, self.command(*words), words[0], data, env=environment)
             return subprocess.run(  # noqa: S603  -- a list of words, no shell
                 self.command(*words),
                 input=data,
                 capture_output=True,
-                env=self.environment(settings) | ({} if lazy else _NOT_LAZY),
+                env=environment,
                 # only a remote can keep git waiting, and waiting with a limit costs milliseconds
                 timeout=_TIMEOUT_SECONDS if words[0] in _REMOTE else None,
                 check=False,
@@ -272,6 +281,8 @@ class Conversation:
         self._what = words[0]
         # A file, not a pipe: nobody reads it while the conversation lasts, and a pipe fills up.
         self._complaints = TemporaryFile()  # noqa: SIM115  -- `close` closes it
+        self._limit = limit = time_limit.in_force()
+        self._watch: Timer | None = None
         try:
             self._process = subprocess.Popen(  # noqa: S603  -- a list of words, no shell
                 git.command(*words),
@@ -279,10 +290,13 @@ class Conversation:
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 env=git.environment(),
+                start_new_session=limit is not None,
             )
         except FileNotFoundError as error:
             self._complaints.close()
             raise _not_installed() from error
+        if limit is not None:
+            self._watch = time_limit.watch(limit, self._process)
         _widen(self.stdout)
 
     @property
@@ -308,11 +322,16 @@ class Conversation:
         """The error of a command that stopped answering."""
         self._process.terminate()
         self._process.wait()
+        if self._limit is not None and not self._limit.left:
+            return self._limit.passed(self._what)
         self._complaints.seek(0)
         return self._git.explain(self._what, self._complaints.read())
 
     def close(self) -> None:
         """End the command, whatever it is doing."""
+        if self._watch is not None:
+            self._watch.cancel()
+            time_limit.end(self._process)
         self._process.terminate()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

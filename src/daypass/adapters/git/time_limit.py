@@ -1,0 +1,146 @@
+"""A limit on all of git's calls in a block: for verbs that must act, whatever a remote does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Final
+
+from daypass.errors import ForgeUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_ALONE: Final = {"GIT_NO_LAZY_FETCH": "1"}  # git heeds it from 2.39.4 on
+_GRACE: Final = 0.5  # seconds, for git to clean up
+_STEP: Final = 0.01  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """When git's calls end, by the monotonic clock, and whether they may ask a remote."""
+
+    seconds: float
+    deadline: float
+    local: bool
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, 0 at the least."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def passed(self, what: str) -> ForgeUnavailableError:
+        """The error of a git command that the limit has ended."""
+        return ForgeUnavailableError(
+            f"`git {what}` did not end within {self.seconds:.2g} s",
+            remedy="Check the connection to the remote, then run the command again.",
+        )
+
+
+_LIMIT: ContextVar[TimeLimit | None] = ContextVar("daypass_git_time_limit", default=None)
+
+
+@contextlib.contextmanager
+def within(seconds: float, *, local: bool = False) -> Iterator[None]:
+    """End what git does in this block, with all that it has started, when so much time is over.
+
+    The calls of a thread of their own are not limited. Blocks nest: the earlier end counts.
+
+    Args:
+        seconds: for all calls together.
+        local: no call asks a remote; what a partial clone lacks is missing.
+    """
+    outer = _LIMIT.get()
+    limit = TimeLimit(seconds, time.monotonic() + seconds, local)
+    if outer is not None:
+        near = min(outer, limit, key=lambda item: item.deadline)
+        limit = TimeLimit(near.seconds, near.deadline, local or outer.local)
+    token = _LIMIT.set(limit)
+    try:
+        yield
+    finally:
+        _LIMIT.reset(token)
+
+
+@contextlib.contextmanager
+def sharing(share: float) -> Iterator[None]:
+    """Give what git does in this block that share of the time that is left, if that is limited."""
+    limit = _LIMIT.get()
+    with within(limit.left * share) if limit is not None else contextlib.nullcontext():
+        yield
+
+
+def in_force() -> TimeLimit | None:
+    """The limit of the block that is running; None outside of one."""
+    return _LIMIT.get()
+
+
+def variables() -> dict[str, str]:
+    """What the limit adds to git's environment."""
+    limit = _LIMIT.get()
+    return _ALONE if limit is not None and limit.local else {}
+
+
+def run(
+    limit: TimeLimit, command: Sequence[str], what: str, data: bytes, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a git command to its end, or to the limit's.
+
+    Raises:
+        ForgeUnavailableError: the limit has ended it.
+    """
+    if not limit.left:
+        raise limit.passed(what)
+    process = subprocess.Popen(  # noqa: S603  -- a list of words, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        **options,
+    )
+    try:
+        stdout, stderr = process.communicate(data, timeout=limit.left)
+    except subprocess.TimeoutExpired as error:
+        raise limit.passed(what) from error
+    finally:
+        end(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def watch(limit: TimeLimit, process: subprocess.Popen[bytes]) -> Timer:
+    """Have a process that leads a session ended by the limit; whoever closes it cancels that."""
+    timer = Timer(limit.left, end, [process])
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session, if it still runs, and all that it has started.
+
+    git is let remove its lock files first; `ssh` and whatever does not obey is killed.
+    """
+    if process.poll() is not None:
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError, ChildProcessError):
+        os.killpg(process.pid, signal.SIGTERM)
+        over = time.monotonic() + _GRACE
+        while time.monotonic() < over and not _has_ended(process.pid):
+            time.sleep(_STEP)
+        os.killpg(process.pid, signal.SIGKILL)  # not reaped yet, so its id is no one else's
+    process.wait()
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
