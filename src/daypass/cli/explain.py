@@ -113,7 +113,9 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
             _show_rule(_policy_rule(repository, head, what), form)
             return ExitCode.DONE
         if not is_name(what):
-            raise UsageError(f"{what!r} is neither an id nor a rule", remedy=REMEDY)
+            raise UsageError(
+                f"{output.on_one_line(what)} is neither an id nor a rule", remedy=REMEDY
+            )
         recorded = recorded_decision(repository, head, what)
         if recorded is None:
             return explain_refusal(repository, head, what, form, _rule_names())

@@ -70,6 +70,7 @@ def explain_refusal(
         raise _unknown(repository, head, what, rules)
     reason = refusal.event.first("Daypass-Reason")
     notes = unsigned(refusal.commit, signed=refusal.signed)
+    notes += [refusal.fault] if refusal.fault is not None else []
     if form == "json":
         output.say_json(
             {
@@ -88,11 +89,12 @@ def explain_refusal(
         about = f": {asked} for {first('Daypass-Subject')}" if first("Daypass-Subject") else ""
         output.say(f"{output.styled(what, 'bold')}{about}")
         kind = output.styled(str(refusal.event.kind), "yellow")
-        output.say(f"{kind} ({reason}), before any decision; recorded in {refusal.commit[:12]}")
+        stage = "before any decision" if refusal.fault is None else "by a decision"
+        output.say(f"{kind} ({reason}), {stage}; recorded in {refusal.commit[:12]}")
         for line in refusal.why:
             output.say_wrapped(f"  {output.printable(line)}", "    ")
         for line in notes:
-            output.say(output.styled("  differs  ", "red") + line)
+            output.say(output.styled("  differs  ", "red") + output.printable(line))
     return ExitCode.EVIDENCE if notes else ExitCode.DONE
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from daypass.policy.compiled import CompiledPolicies
 
 _INPUT: Final = "    {"  # of a decision, in a message
+_LONGEST: Final = 1 << 20  # characters of such a line: GitHub takes no message of that size
 _REFUSES: Final = OF_PULL_REQUEST | {EventKind.DENIED, EventKind.LAPSED}
 _BESIDE: Final = "decided by main before the merge too"  # as the body of a denial says it
 
@@ -75,6 +76,7 @@ class Refusal:
     commit: str
     why: tuple[str, ...]  # lines for people
     signed: bool | None  # as of a decision
+    fault: str | None = None  # why the decision that its message tells of cannot be read
 
 
 def recorded_decision(library: Library, head: str, grant_id: str) -> Recorded | None:
@@ -100,7 +102,18 @@ def refusal_of(library: Library, head: str, grant_id: str) -> Refusal | None:
         body = rest.rpartition("\n\n")[0]
         why = tuple(line for line in body.split("\n") if line and not line.startswith(_INPUT))
         signed = _is_signed(library, commit, signers) if signers is not None else None
-        return Refusal(event, commit, why, signed)
+        return Refusal(event, commit, why, signed, _fault(commit, event, text))
+    return None
+
+
+def _fault(commit: str, event: Event, text: str) -> str | None:
+    line = _input_line(text)
+    if line is None or event.first("Daypass-Decision") is None:
+        return None
+    try:
+        _parsed(line, f"the message of {commit[:12]}")
+    except DocumentError as error:
+        return error.message
     return None
 
 
@@ -170,11 +183,15 @@ def _granted(
 
 def _denied(library: Library, head: str, grant_id: str, signers: Signers | None) -> Recorded | None:
     for commit, event, text in _refusals(library, head, grant_id, signers):
-        lines = [line for line in text.split("\n") if line.startswith(_INPUT)]
-        decided = event.first("Daypass-Decision")
-        if not lines or decided is None:
+        line, decided = _input_line(text), event.first("Daypass-Decision")
+        if line is None or decided is None:
             continue
-        facts = _read(json.loads(lines[0]), f"the message of {commit[:12]}")
+        try:
+            facts = _parsed(line, f"the message of {commit[:12]}")
+        except DocumentError:
+            if signers is not None and _is_signed(library, commit, signers):
+                raise
+            continue  # anybody can have written it; `refusal_of` tells that it is there
         policy_digest = event.first("Daypass-Policy") or ""
         beside = next((line[2:] for line in text.split("\n") if _BESIDE in line), "")
         effect, _space, input_digest = decided.partition(" ")
@@ -203,11 +220,32 @@ def _refusals(
                 yield commit, found.event, message.decode("utf-8", "replace")
 
 
+def _input_line(text: str) -> str | None:
+    """The line of a message that holds the input of a decision."""
+    return next((line for line in text.split("\n") if line.startswith(_INPUT)), None)
+
+
+def _parsed(line: str, where: str) -> DecisionInput:
+    """The input in a line of a message, which may hold anything. Raises DocumentError."""
+    if len(line) > _LONGEST:
+        raise _unreadable(where, ValueError(f"it is longer than {_LONGEST} characters"))
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(where, error) from None
+    return _read(value, where)
+
+
 def _read(value: Any, where: str) -> DecisionInput:
     try:
         return DecisionInput.from_json(value)
     except ValueError as error:
-        raise DocumentError(
-            f"{where}: the recorded input of the decision cannot be read: {error}",
-            remedy="Replay it with the release of daypass that recorded it.",
-        ) from error
+        raise _unreadable(where, error) from error
+
+
+def _unreadable(where: str, error: Exception) -> DocumentError:
+    why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    return DocumentError(
+        f"{where}: the recorded input of the decision cannot be read: {why}",
+        remedy="Replay it with the release of daypass that recorded it.",
+    )
