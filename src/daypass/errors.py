@@ -149,9 +149,13 @@ class DeliverySpentError(ClaimError):
 class UnknownGrantError(ClaimError):
     """Main knows nothing of that id: no grant, no request, no event."""
 
+    exit_code = ExitCode.USAGE
+
 
 class UnfetchedGrantError(UnknownGrantError):
-    """The same of main as this clone last had it: main could not be fetched."""
+    """The same of a main that may be another or older one: it proves nothing of that id."""
+
+    exit_code = ExitCode.INDETERMINATE
 
 
 class SandboxError(PermanentError):

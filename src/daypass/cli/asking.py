@@ -6,10 +6,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.git import time_limit
 from daypass.cli import output, wiring
 from daypass.cli.awaiting import add_wait
-from daypass.cli.main_at_hand import fault_of_documents, settings_to_end_by
+from daypass.cli.main_at_hand import (
+    AT_HAND_SECONDS,
+    FETCH_SHARE,
+    clone_at_hand,
+    fault_of_documents,
+    is_governed,
+    settings_to_end_by,
+)
 from daypass.errors import (
+    ClaimError,
     DaypassError,
     DeniedError,
     DocumentError,
@@ -34,6 +43,7 @@ from daypass.lifecycle.messages import escape
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from daypass.adapters.git import GitRepository
     from daypass.model.grant import Grant
@@ -89,24 +99,58 @@ class ToEnd:
         return self.whole and isinstance(self.claimable, Claimable)
 
 
-def find_to_end(arguments: argparse.Namespace, *, with_documents: bool = False) -> ToEnd:
+def find_at_hand(arguments: argparse.Namespace) -> Claimable | None:
+    """The live grant by the signed evidence that this clone holds; None where it does not.
+
+    An end that is asked for by it waits for no remote. Raises nothing.
+    """
+    try:
+        directory = wiring.directory_of(arguments.directory)
+        settings = settings_to_end_by(directory, warn=False)
+        if is_governed(directory, settings) is False:
+            return None
+        with (
+            time_limit.within(AT_HAND_SECONDS, local=True),
+            clone_at_hand(directory, settings) as repository,
+        ):
+            return look_up(arguments.grant, repository, arguments.fingerprint)
+    except Exception:  # noqa: BLE001  -- a bug must not stop an emergency stop
+        return None
+
+
+def find_to_end(
+    arguments: argparse.Namespace, *, with_documents: bool = False, certain: bool = False
+) -> ToEnd:
     """The live grant, to ask for its end: by its record on main where the evidence does not hold.
 
     An end must not wait until the evidence, the settings or the clone are mended: it opens no
     secret.
 
-    Raises what `look_up` raises.
+    Args:
+        arguments: with the grant's id.
+        with_documents: look whether the documents of main load, too.
+        certain: only the governed repository itself tells that there is no such grant, or that it
+            is over; not a mirror, a fork, or what this clone holds.
+
+    Raises what `look_up` raises, and UnfetchedGrantError where main does not tell for certain.
     """
     directory = wiring.directory_of(arguments.directory)
     here = settings_to_end_by(directory)
+    governed = is_governed(directory, here)
     with wiring.person_repository(directory, here) as repository:
         fetched = _fetch(repository, DaypassError)
+        tells = fetched and (governed is True if certain else governed is not False)
         try:
             found = look_up(arguments.grant, repository, arguments.fingerprint)
-        except UnknownGrantError as error:
-            if fetched:
+        except ClaimError as error:
+            if tells or not (certain or isinstance(error, UnknownGrantError)):
                 raise
-            raise UnfetchedGrantError(error.message, remedy=error.remedy) from None
+            why = (
+                "the remote of this clone is not known to be the governed repository"
+                if fetched
+                else "main was not fetched"
+            )
+            raise UnfetchedGrantError(f"{error.message} ({why})", remedy=error.remedy) from None
         except (EvidenceError, GitError, DocumentError) as error:
             grant = _recorded(arguments.grant, repository)
             if grant is None:
@@ -117,7 +161,7 @@ def find_to_end(arguments: argparse.Namespace, *, with_documents: bool = False) 
         fault = fault_of_documents(repository, repository.head()) if with_documents else None
         if fault is not None:
             output.note(output.printable(f"warning: {fault}"))
-        return ToEnd(found, fetched and fault is None)
+        return ToEnd(found, fetched and fault is None and governed is not False)
 
 
 def _recorded(grant_id: str, repository: GitRepository) -> Grant | None:
@@ -127,7 +171,8 @@ def _recorded(grant_id: str, repository: GitRepository) -> Grant | None:
 def _fetch(repository: GitRepository, passed_over: type[DaypassError]) -> bool:
     """Whether main was fetched; without it the clone serves as it is."""
     try:
-        repository.fetch()
+        with time_limit.sharing(FETCH_SHARE):
+            repository.fetch()
     except passed_over as error:
         output.note(f"{error.message}: going by what this clone holds")
         return False
@@ -139,8 +184,12 @@ def ask(
     kind: IntentKind,
     claimable: Claimable | Unproven,
     reason: str = "",
+    *,
+    then: Callable[[], None] | None = None,
 ) -> ExitCode:
     """Comment on the grant's pull request, and wait for what daypass answers.
+
+    `then` is called as soon as it is asked for.
 
     Raises:
         ForgeRefusedError, ForgeUnavailableError: the comment could not be written.
@@ -149,7 +198,7 @@ def ask(
     """
     if claimable.grant.is_offline and kind.ends:
         # What was taken offline has no pull request to say it on.
-        return dispatch_end(arguments, claimable.settings, claimable.grant.id)
+        return dispatch_end(arguments, claimable.settings, claimable.grant.id, then)
     if claimable.grant.is_offline:
         raise DeniedError(
             f"{claimable.grant.id} was taken offline: nothing was delivered that could be "
@@ -157,7 +206,8 @@ def ask(
             remedy="Take it anew, with `daypass break-glass`.",
         )
     command = Command(kind, claimable.grant.id)
-    return say(arguments, claimable.settings, claimable.grant.asked_in, command, reason)
+    number = claimable.grant.asked_in
+    return say(arguments, claimable.settings, number, command, reason, then=then)
 
 
 def say(
@@ -168,10 +218,11 @@ def say(
     reason: str = "",
     *,
     show: bool = True,
+    then: Callable[[], None] | None = None,
 ) -> ExitCode:
     """Comment with that command on that pull request, and wait for what daypass answers.
 
-    `show`: print the answer; a refusal is raised in any case.
+    `show`: print the answer; a refusal is raised in any case. `then`: as in `ask`.
 
     Raises what `ask` raises.
     """
@@ -180,6 +231,8 @@ def say(
     with wiring.person_asking(settings) as asker:
         comment = asker.comment(number, body)
     output.note(f"asked: {words} on pull request #{number} ({comment.url})")
+    if then is not None:
+        then()
     answer = _await(settings, number, comment.id, arguments.wait) if arguments.wait else None
     if answer is None and arguments.wait:
         raise IndeterminateError(
@@ -195,8 +248,13 @@ def say(
     return ExitCode.PARTLY if result is Result.UNCONFIRMED else ExitCode.DONE
 
 
-def dispatch_end(arguments: argparse.Namespace, settings: Settings, grant_id: str) -> ExitCode:
-    """Ask for an end in a dispatched run, which reads main for itself.
+def dispatch_end(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    grant_id: str,
+    then: Callable[[], None] | None = None,
+) -> ExitCode:
+    """Ask for an end in a dispatched run, which reads main for itself. `then`: as in `ask`.
 
     Raises:
         ForgeRefusedError, ForgeUnavailableError: it could not be dispatched.
@@ -205,10 +263,12 @@ def dispatch_end(arguments: argparse.Namespace, settings: Settings, grant_id: st
         asker.dispatch(COMMANDS_WORKFLOW, {"command": f"revoke {grant_id}"})
     where = f"{settings.github.server_url}/{settings.github.full_name}/actions"
     if arguments.format == "json":
-        output.say_json({"grant": grant_id, "asked": where, "answer": None, "result": None})
+        output.tell_json({"grant": grant_id, "asked": where, "answer": None, "result": None})
     else:
-        output.say(f"asked for the end of {grant_id}: the run of access-commands says what came")
+        output.tell(f"asked for the end of {grant_id}: the run of access-commands says what came")
         output.note(where)
+    if then is not None:
+        then()
     return ExitCode.DONE
 
 
@@ -230,7 +290,7 @@ def _show(
     arguments: argparse.Namespace, asked: Comment, answer: Comment | None, result: Result | None
 ) -> None:
     if arguments.format == "json":
-        output.say_json(
+        output.tell_json(
             {
                 "grant": arguments.grant,
                 "asked": asked.url,
@@ -239,4 +299,4 @@ def _show(
             }
         )
     elif answer is not None and result is not Result.REFUSED:
-        output.say(output.printable(plain(answer.body)))
+        output.tell(output.printable(plain(answer.body)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
+from daypass.adapters.git import time_limit
 from daypass.adapters.git.proposing import Proposal, push
 from daypass.cli import offline, output, proposing, wiring
 from daypass.cli.github_down import naming_the_way
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _APPLY: Final = "access-apply.yml"
 _DRILL: Final = "drill"
+_GIT_SECONDS: Final = 20.0  # a remote that takes longer is down: the way without it is named
 _NO_IDENTITY: Final = "Who has no file in access/identities cannot break the glass."
 
 
@@ -95,10 +97,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             remedy="Take it first; then receive it with `daypass claim ID -- COMMAND`.",
         )
     directory = wiring.directory_of(arguments.directory)
-    settings = wiring.read_settings(directory)
+    with time_limit.within(_GIT_SECONDS):
+        settings = wiring.read_settings(directory)
     with naming_the_way(settings, asked), wiring.person_asking(settings) as asker:
         myself = asker.myself()
-        catalogue, head = proposing.main_of(directory, settings)
+        with time_limit.within(_GIT_SECONDS):
+            catalogue, head = proposing.main_of(directory, settings)
         subject = proposing.identity_of(myself, catalogue, _NO_IDENTITY)
         request_id = proposing.new_id("bg", subject, resource)
         spec = {"subject": subject, **asked}
@@ -114,14 +118,15 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             message=title,
             author=proposing.author_of(myself, settings.github.server_url),
         )
-        push(
-            directory,
-            governed_remote(directory, settings.github).name,
-            loan_of(settings.github)[0],
-            proposal,
-            onto=head,
-            when=machine_now(),
-        )
+        with time_limit.within(_GIT_SECONDS):
+            push(
+                directory,
+                governed_remote(directory, settings.github).name,
+                loan_of(settings.github)[0],
+                proposal,
+                onto=head,
+                when=machine_now(),
+            )
         number, url = asker.propose(proposal.branch, title, _body(request_id))
         started = _start(asker)
     _show(arguments, request_id, number, url, started=started)
@@ -160,7 +165,10 @@ def _foresee(
     """
     try:
         with wiring.person(settings) as forge:
-            with wiring.person_repository(directory, settings) as repository:
+            with (
+                time_limit.within(_GIT_SECONDS),
+                wiring.person_repository(directory, settings) as repository,
+            ):
                 standing = standing_at(repository, head, catalogue, machine_now())
             foreseen = forecast(
                 asked,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from daypass.cli import output
@@ -37,9 +37,11 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     Raises:
         PermanentError: the answer is not yes, or the terminal was closed. Ctrl-C goes through.
     """
-    if arguments.yes or not _is_watched():
+    if not asks(arguments):
         return
-    sys.stdout.flush()
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    _forget_what_is_typed()
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     try:
@@ -55,9 +57,22 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
         )
 
 
+def asks(arguments: argparse.Namespace) -> bool:
+    """Whether `confirm` asks: without `--yes`, where a person can read the question and answer."""
+    return not arguments.yes and _is_watched()
+
+
+def _forget_what_is_typed() -> None:
+    """Drop what was typed before the question: it answers another one."""
+    with suppress(ImportError, OSError, ValueError):
+        import termios
+
+        with suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
 def _is_watched() -> bool:
-    """Whether a person can read the question and answer it. A job's terminal has no reader."""
-    if os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS") == "true":
+    if output.in_job():
         return False
     streams = (sys.stdin, sys.stderr)
     return all(stream is not None and stream.isatty() for stream in streams)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.errors import ForgeUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from daypass.model.grant import Grant
     from daypass.model.settings import Settings
@@ -68,12 +68,16 @@ def _command(asked: Mapping[str, Any]) -> list[str]:
 
 
 @contextmanager
-def naming_the_operator(grants: Sequence[Grant]) -> Iterator[None]:
-    """Add to what GitHub's absence raises how an operator of Vault ends these grants without it."""
+def naming_the_operator(grants: Callable[[], Sequence[Grant]]) -> Iterator[None]:
+    """Add to what GitHub's absence raises how an operator of Vault ends these grants without it.
+
+    Args:
+        grants: tells them; asked only where GitHub is absent.
+    """
     try:
         yield
     except ForgeUnavailableError as error:
-        roles = dict.fromkeys(grant.token_role for grant in grants)
+        roles = dict.fromkeys(grant.token_role for grant in grants())
         commands = [
             f"\n    bao lease revoke -prefix auth/token/create/{role}"
             for role in [*roles][:_MOST_ROLES]

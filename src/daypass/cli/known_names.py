@@ -34,7 +34,7 @@ def demand_name(flag: str, name: str) -> None:
     """Raise UsageError if that can be no name of a resource or a subject."""
     if not is_name(name):
         raise UsageError(
-            f"--{flag} {output.printable(name)} is no name",
+            f"--{flag} {output.on_one_line(name)} is no name",
             remedy=f"It is the name of a file in {FOLDERS[flag]}/, without `.yaml`.",
         )
 
@@ -56,9 +56,7 @@ def demand_known(
     """
     demand_name(flag, name)
     path = f"{FOLDERS[flag]}/{name}.yaml"
-    if name in also or repository.entries(commit, path):
-        return
-    if repository.touching(None, commit, [path]):  # it was there once
+    if name in also or is_known(repository, commit, flag, name):
         return
     raise unknown(
         repository,
@@ -67,6 +65,12 @@ def demand_known(
         name,
         f"there is no {flag} {name}: main has no {path}, and had none",
     )
+
+
+def is_known(repository: Repository, commit: str, flag: str, name: str) -> bool:
+    """Whether that commit has, or had once, that subject or resource. Reads its history."""
+    path = f"{FOLDERS[flag]}/{name}.yaml"
+    return bool(repository.entries(commit, path) or repository.touching(None, commit, [path]))
 
 
 def unknown(repository: Repository, commit: str, flag: str, name: str, message: str) -> UsageError:
@@ -83,7 +87,7 @@ def demand_id(name: str) -> None:
     """Raise UsageError if that can be no id of a request or a grant."""
     if not is_name(name):
         raise UsageError(
-            f"{output.printable(name)} is no grant id",
+            f"{output.on_one_line(name)} is no grant id",
             remedy="An id is the name of its request file, without `.yaml`.",
         )
 

@@ -155,7 +155,7 @@ def _obey(words: list[str]) -> int:
         output.show_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; nothing was left half done, run it again to go on\n")
+        output.note("\ninterrupted; nothing was left half done, run it again to go on")
         return 130
     except BrokenPipeError:
         # The reader (`| head`) went away: that is its right, and no failure of ours.
@@ -181,16 +181,18 @@ def _run(verb: str | None, words: list[str]) -> int:
     if VERBS[arguments.verb].takes_command:
         arguments.command = command
     code = int(_module(VERBS[arguments.verb].module).run(arguments))
-    sys.stdout.flush()  # here, where what cannot be written is still an error that we explain
+    if sys.stdout is not None:
+        sys.stdout.flush()  # here, where what cannot be written is still an error that we explain
     return code
 
 
 def _give_up_output() -> None:
     """Let what is still buffered go nowhere, or the interpreter complains of it as it ends."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.give_up(sys.stdout)
 
 
 def find_verb(words: Sequence[str]) -> str | None:

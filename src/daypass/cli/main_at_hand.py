@@ -1,21 +1,33 @@
 """Main, for verbs that end access: what of it can be read, and what cannot, in words.
 
-An end must not wait until main is mended, so nothing here keeps a verb from asking for it.
+An end must not wait until main is mended, so nothing here keeps a verb from asking for it; nor
+until git answers, so all that git does here has a limit of seconds.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
-from daypass.cli import output, wiring
+from daypass.adapters.git import time_limit
+from daypass.adapters.git.process import Git
+from daypass.cli import known_names, output, remote_url, wiring
+from daypass.cli.remotes import governed_remote, remotes_of
 from daypass.documents.readable import ReadableDocuments
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DaypassError, DocumentError
+from daypass.errors import (
+    DaypassError,
+    DocumentError,
+    ForgeUnavailableError,
+    GitError,
+    UsageError,
+)
 from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import read_tip
+from daypass.lifecycle.commands import Aim
 from daypass.lifecycle.standing import waiting_requests
 from daypass.model.identity import Identity
 
@@ -29,12 +41,20 @@ if TYPE_CHECKING:
     from daypass.model.request import AccessRequest
     from daypass.model.settings import Settings
 
+_SETTINGS_SECONDS: Final = 10.0  # a partial clone may have to fetch them
+LOOK_SECONDS: Final = 10.0  # of a fetch and all that is read, before an end is asked for regardless
+FETCH_SHARE: Final = 0.7  # of that; the rest is for what this clone holds
+AT_HAND_SECONDS: Final = 2.0  # of what this clone holds, without its remote
+
 
 @dataclass(slots=True)
 class MainAtHand:
     """Main as this clone has it. Where `faults` says why, it may not be all, or not the newest."""
 
     head: str | None = None
+    governed: bool | None = None  # whether it is the governed repository's; None: not known
+    is_visible: bool = False  # fetched, or with all of its history: an empty list means something
+    unknown: UsageError | None = None  # of the name that was asked for
     grants: Mapping[str, Grant] = field(default_factory=dict)  # by the bot's last signed commit
     waiting: Mapping[str, AccessRequest] = field(default_factory=dict)  # merged, and not issued
     identities: Mapping[str, Identity] = field(default_factory=dict)
@@ -58,17 +78,62 @@ class MainAtHand:
 
 
 def settings_to_end_by(directory: Path, *, warn: bool = True) -> Settings:
-    """The settings of HEAD or, where those do not load, the newest before them that do.
+    """The settings of HEAD or, where it has none or they do not load, the newest that do.
 
-    Raises what `wiring.read_settings` raises, when none load.
+    Raises what `wiring.read_settings` raises, when none load, and ForgeUnavailableError where a
+    remote keeps them.
     """
+    with time_limit.within(_SETTINGS_SECONDS):
+        try:
+            return wiring.read_settings(directory)
+        except ForgeUnavailableError as error:
+            raise ForgeUnavailableError(
+                f"this clone lacks its settings, and its remote does not give them: "
+                f"{error.message}",
+                remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
+                "`halt …` or `revoke ID` as the command. Or run it in a clone that has a work "
+                "tree.",
+            ) from None
+        except (DocumentError, GitError, UsageError) as error:
+            try:
+                settings = wiring.newest_settings(directory)
+            except DaypassError:
+                raise error from None
+            if warn:
+                said = f"warning: {error.message}: going by the newest settings that can be read"
+                output.note(output.printable(said))
+            return settings
+
+
+def is_governed(directory: Path, settings: Settings) -> bool | None:
+    """Whether the remote that a clone is read by is the governed repository.
+
+    None where its address names no repository of a GitHub server: a mirror, or anything.
+    """
+    github = settings.github
+    url = remotes_of(Git(directory)).get(governed_remote(directory, github), "")
+    place = remote_url.read(url)
+    return None if place is None else place.is_at(github.server_url, github.full_name)
+
+
+def clone_at_hand(directory: Path, settings: Settings) -> GitRepository:
+    """The clone as it is, without the token of whoever could fetch."""
+    remote = governed_remote(directory, settings.github)
+    return wiring.open_repository(directory, settings, None, remote)
+
+
+def is_known_at_hand(directory: Path, settings: Settings, halt: Halt) -> bool:
+    """Whether this clone knows the name that a halt is aimed at. It says nothing of another."""
+    if halt.aim is Aim.TYPE:
+        return True
     try:
-        return wiring.read_settings(directory)
-    except DocumentError as error:
-        settings = wiring.newest_settings(directory)
-        if warn:
-            output.note(f"warning: {error.message}: going by the newest settings that can be read")
-        return settings
+        with (
+            time_limit.within(AT_HAND_SECONDS, local=True),
+            clone_at_hand(directory, settings) as repository,
+        ):
+            return known_names.is_known(repository, repository.head(), str(halt.aim), halt.name)
+    except Exception:  # noqa: BLE001  -- a bug must not stop an emergency stop
+        return False
 
 
 def fault_of_documents(repository: GitRepository, head: str) -> str | None:
@@ -80,21 +145,69 @@ def fault_of_documents(repository: GitRepository, head: str) -> str | None:
     return None
 
 
-def look_at_main(repository: GitRepository) -> MainAtHand:
-    """Fetch main and read what can be read of it. Raises nothing that main is the cause of."""
+def look_at_main(
+    directory: Path, settings: Settings, halt: Halt, seconds: float = LOOK_SECONDS
+) -> MainAtHand:
+    """Fetch main and read what can be read of it, in so many seconds. Raises nothing."""
     main = MainAtHand()
     try:
-        repository.fetch()
-    except DaypassError as error:
-        main.faults.append(f"main was not fetched: {error.message}")
-    try:
-        main.head = head = repository.head()
-        _read_grants(main, repository, head)
-        main.waiting = waiting_requests(repository, head, main.grants)
-        _read_identities(main, repository, head)
+        with time_limit.within(seconds):
+            main.governed = is_governed(directory, settings)
+            if main.governed is False:
+                name = settings.github.full_name
+                main.faults.append(f"the remote of this clone is another repository than {name}")
+            with wiring.person_repository(directory, settings) as repository:
+                _read(main, repository)
+                _look_for(main, repository, halt)
     except DaypassError as error:
         main.faults.append(error.message)
+    except Exception as error:  # noqa: BLE001  -- a bug must not stop an emergency stop
+        main.faults.append(f"main could not be read: {type(error).__name__}")
     return main
+
+
+def grants_at_hand(directory: Path, settings: Settings, halt: Halt) -> list[Grant]:
+    """What a halt is aimed at, as this clone has it, without asking its remote. Raises nothing."""
+    main = MainAtHand()
+    try:
+        with (
+            time_limit.within(AT_HAND_SECONDS, local=True),
+            clone_at_hand(directory, settings) as repository,
+        ):
+            main.head = head = repository.head()
+            _read_grants(main, repository, head)
+            _read_identities(main, repository, head)
+    except Exception:  # noqa: BLE001  -- what GitHub's absence says comes first
+        return main.aimed_at(halt)[0]
+    return main.aimed_at(halt)[0]
+
+
+def _read(main: MainAtHand, repository: GitRepository) -> None:
+    try:
+        with time_limit.sharing(FETCH_SHARE):
+            repository.fetch()
+        main.is_visible = True
+    except DaypassError as error:
+        main.faults.append(f"main was not fetched: {error.message}")
+    main.head = head = repository.head()
+    with suppress(GitError):
+        repository.assert_complete()
+        main.is_visible = True
+    _read_grants(main, repository, head)
+    main.waiting = waiting_requests(repository, head, main.grants)
+    _read_identities(main, repository, head)
+
+
+def _look_for(main: MainAtHand, repository: GitRepository, halt: Halt) -> None:
+    """Note that a name is unknown, where all of main could be read."""
+    if halt.aim is Aim.TYPE or main.head is None or main.faults:
+        return
+    aim = str(halt.aim)
+    held = {getattr(item, aim) for item in (*main.grants.values(), *main.waiting.values())}
+    try:
+        known_names.demand_known(repository, main.head, aim, halt.name, also=held)
+    except UsageError as error:
+        main.unknown = error
 
 
 def _read_grants(main: MainAtHand, repository: GitRepository, head: str) -> None:

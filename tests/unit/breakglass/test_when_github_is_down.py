@@ -67,7 +67,7 @@ def test_a_refusal_is_no_outage() -> None:
 
 def test_an_end_without_github_is_an_operators() -> None:
     grants = [a_grant("one"), a_grant("two")]
-    with pytest.raises(ForgeUnavailableError) as caught, naming_the_operator(grants):
+    with pytest.raises(ForgeUnavailableError) as caught, naming_the_operator(lambda: grants):
         raise ForgeUnavailableError("GitHub cannot be reached", remedy="Run it again.")
     line = "bao lease revoke -prefix auth/token/create/daypass-orders-db-read-1h"
     assert caught.value.remedy.startswith("Run it again.")

@@ -6,8 +6,9 @@ import argparse
 import os
 import pty
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,18 +31,37 @@ def _no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def terminal(monkeypatch: pytest.MonkeyPatch, keys: bytes) -> Iterator[int]:
-    """Standard input and error on a terminal at which somebody has typed that."""
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, keys: bytes, before: bytes = b""
+) -> Iterator[bytearray]:
+    """Standard input and error on a terminal, at which somebody types that when they are asked.
+
+    `before` is typed before the question. Gives what the terminal shows.
+    """
     ours, theirs = pty.openpty()
-    os.write(ours, keys)
+    os.write(ours, before)
+    shown = bytearray()
+
+    def type_at_the_question() -> None:
+        asked = False
+        with suppress(OSError):  # the terminal is closed
+            while True:
+                shown.extend(os.read(ours, 1000))
+                if b"[y/N] " in shown and not asked:
+                    asked = True
+                    os.write(ours, keys)
+
+    typist = Thread(target=type_at_the_question, daemon=True)
+    typist.start()
     with (
         open(theirs, encoding="utf-8", closefd=False) as stdin,
         open(theirs, "w", encoding="utf-8", closefd=False) as stderr,
     ):
         monkeypatch.setattr(sys, "stdin", stdin)
         monkeypatch.setattr(sys, "stderr", stderr)
-        yield ours
+        yield shown
     os.close(theirs)
+    typist.join()
     os.close(ours)
 
 
@@ -49,9 +69,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, keys: bytes) -> Iterator[int]:
 def test_yes_goes_on(monkeypatch: pytest.MonkeyPatch, keys: bytes) -> None:
     with terminal(monkeypatch, keys) as shown:
         confirm(words(), "End it now?")
-        seen = b""
-        while b"End it now? [y/N] " not in seen:  # the keys are shown, too, before or after
-            seen += os.read(shown, 1000)
+    assert b"End it now? [y/N] " in shown
 
 
 @pytest.mark.parametrize("keys", [b"\n", b"n\n", b"no\n", b"yess\n", b"\x04", b"\xff\xfe\n"])
@@ -62,6 +80,26 @@ def test_anything_else_ends_nothing(monkeypatch: pytest.MonkeyPatch, keys: bytes
     ):
         confirm(words(), "End it now?")
     assert caught.value.exit_code != 0
+
+
+@pytest.mark.parametrize("before", [b"y\n", b"y"])
+def test_what_was_typed_before_the_question_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    with (
+        terminal(monkeypatch, b"\n", before),
+        pytest.raises(PermanentError, match="nothing was ended"),
+    ):
+        confirm(words(), "End it now?")
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "False", "no"])
+def test_a_person_who_has_said_that_this_is_no_job_is_asked(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("CI", value)
+    with terminal(monkeypatch, b"n\n"), pytest.raises(PermanentError, match="nothing was ended"):
+        confirm(words(), "End it now?")
 
 
 def test_with_yes_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
