@@ -118,19 +118,24 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             message=title,
             author=proposing.author_of(myself, settings.github.server_url),
         )
-        with time_limit.within(_GIT_SECONDS):
-            push(
-                directory,
-                governed_remote(directory, settings.github).name,
-                loan_of(settings.github)[0],
-                proposal,
-                onto=head,
-                when=machine_now(),
-            )
+        _push(directory, settings, proposal, head)
         number, url = asker.propose(proposal.branch, title, _body(request_id))
         started = _start(asker)
     _show(arguments, request_id, number, url, started=started)
     return ExitCode.DONE
+
+
+def _push(directory: Path, settings: Settings, proposal: Proposal, onto: str) -> None:
+    """Push the branch. Raises what `push` raises, and ForgeUnavailableError after 20 s."""
+    with time_limit.within(_GIT_SECONDS):
+        push(
+            directory,
+            governed_remote(directory, settings.github).name,
+            loan_of(settings.github)[0],
+            proposal,
+            onto=onto,
+            when=machine_now(),
+        )
 
 
 def _asked(words: list[str]) -> tuple[bool, str, str]:

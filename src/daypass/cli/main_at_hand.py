@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
-from daypass.adapters.git import time_limit
-from daypass.adapters.git.process import Git
-from daypass.cli import known_names, output, remote_url, wiring
-from daypass.cli.remotes import governed_remote, remotes_of
+from daypass.adapters.git import GitRepository, time_limit
+from daypass.cli import known_names, output, wiring
+from daypass.cli.remotes import governed_remote
 from daypass.documents.readable import ReadableDocuments
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from daypass.adapters.git import GitRepository
     from daypass.lifecycle.commands import Halt
     from daypass.model.grant import Grant
     from daypass.model.request import AccessRequest
@@ -110,16 +108,17 @@ def is_governed(directory: Path, settings: Settings) -> bool | None:
 
     None where its address names no repository of a GitHub server: a mirror, or anything.
     """
-    github = settings.github
-    url = remotes_of(Git(directory)).get(governed_remote(directory, github), "")
-    place = remote_url.read(url)
-    return None if place is None else place.is_at(github.server_url, github.full_name)
+    chosen = governed_remote(directory, settings.github)
+    if chosen.is_governed:
+        return True
+    return None if chosen.fault is None else False
 
 
 def clone_at_hand(directory: Path, settings: Settings) -> GitRepository:
     """The clone as it is, without the token of whoever could fetch."""
-    remote = governed_remote(directory, settings.github)
-    return wiring.open_repository(directory, settings, None, remote)
+    remote = governed_remote(directory, settings.github).name
+    branch = settings.github.default_branch
+    return GitRepository(directory, remote=remote, branch=branch, author=("", ""), token=None)
 
 
 def is_known_at_hand(directory: Path, settings: Settings, halt: Halt) -> bool:
