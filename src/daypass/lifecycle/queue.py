@@ -27,7 +27,8 @@ REQUESTS: Final = 500  # that a pass judges
 def narrow(plan: Plan, repository: Repository, waiting: Collection[str] = ()) -> tuple[Plan, int]:
     """Leaves so many requests in the plan as a pass may judge; and tells how many are left out.
 
-    `waiting` are ids that a pass has looked at and could not decide: they come after the others.
+    `waiting` are ids that a pass has looked at and could not decide: of each person's requests they
+    come after the others. A flood of one person holds up no other's.
 
     Raises what the repository raises.
     """
@@ -36,8 +37,11 @@ def narrow(plan: Plan, repository: Repository, waiting: Collection[str] = ()) ->
         return plan, 0
     files = {action.request.blob for action in asked if action.request is not None}
     contents = repository.blobs(sorted(files))
-    turns = take_turns(asked, lambda action: _subject(action, contents))
-    turns.sort(key=lambda action: (not _is_emergency(action), action.grant_id in waiting))
+    subjects = {action.grant_id: _subject(action, contents) for action in asked}
+    # Of each person's requests, and of the people of each turn, those that wait come last.
+    ordered = sorted(asked, key=lambda action: action.grant_id in waiting)
+    turns = take_turns(ordered, lambda action: subjects[action.grant_id])
+    turns.sort(key=lambda action: not _is_emergency(action))
     chosen = {action.grant_id for action in turns[:REQUESTS]}
     kept = (
         action

@@ -50,6 +50,21 @@ def test_people_take_turns_and_no_end_waits(monkeypatch: pytest.MonkeyPatch) -> 
     assert left == 7
 
 
+def test_whoever_waits_keeps_their_turn_beside_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "REQUESTS", 4)
+    flood = [asked(f"mallory-{number}") for number in range(9)]
+    plan = Plan((asked("alice-1"), asked("alice-2"), *flood))
+    repository = cast("Any", SimpleNamespace(blobs=contents))
+    for waiting, first in ((("alice-1",), "alice-2"), (("alice-1", "alice-2"), "alice-1")):
+        found, _ = queue.narrow(plan, repository, waiting)
+        mine = [item.grant_id for item in found.actions if item.grant_id.startswith("alice")]
+        assert mine == ["alice-1", "alice-2"]
+        monkeypatch.setattr(queue, "REQUESTS", 2)
+        found, _ = queue.narrow(plan, repository, waiting)
+        assert [item.grant_id for item in found.actions] == [first, "mallory-0"]
+        monkeypatch.setattr(queue, "REQUESTS", 4)
+
+
 def test_few_are_left_as_they_are() -> None:
     plan = Plan((asked("a"), asked("b")))
     assert queue.narrow(plan, cast("Any", None)) == (plan, 0)
