@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from daypass.sandbox.organisation import request
 from support import acting
 from support.village import Village, emergency
 
@@ -107,6 +108,7 @@ def test_what_is_missing_of_one_request_holds_up_no_other_and_is_granted_when_it
     assert [town.events(name) for name in found] == [["issued"]] * 4
     assert all("No longer waiting" in told(town, found[name]) for name in shown)
     assert rows(town) == {}
+    assert [item.state for item in town.box.repository.issues.values()] == ["closed"]
 
 
 def test_whatever_is_missing_one_time_runs_and_only_an_answer_grants(town: Village) -> None:
@@ -154,10 +156,57 @@ def test_what_stays_missing_is_refused_after_the_grace_and_says_so(town: Village
 def test_what_a_whole_answer_denies_is_denied_at_once(town: Village) -> None:
     """Whoever approves: so a missing review makes no difference."""
     town.grant("no-ticket-either", by="bob", resource="ledger-db", approvers=())
-    town.grant("not-asked", duration="1h", approvers=("mallory",))
     assert waiting(town.apply()) == {}
     assert town.events("no-ticket-either") == ["denied"]
-    assert town.events("not-asked") == ["denied"]
+
+
+def test_what_only_lacks_approvals_waits_whatever_the_lists_hold(town: Village) -> None:
+    """A replica that lags tells the reviews, or a team, of a moment before."""
+    asked = town.ask("approved-late", duration="1h")
+    reviews = f"/repos/{town.box.repository.full_name}/pulls/{asked.number}/reviews"
+    town.box.person("dave").api("POST", reviews, {"event": "COMMENT", "body": "Looks fine"})
+    before = json.dumps(asked.who.api("GET", reviews)).encode()
+    town.merge(asked)
+    joined = town.grant("joined-late", duration="1h")
+    (carol,) = [item for item in town.box.accounts.values() if item.login == "carol"]
+    members = json.dumps([{"id": carol.id, "login": "carol", "type": "User"}]).encode()
+    not_asked = town.grant("not-asked", duration="1h", approvers=("mallory",))
+    where = f"/pulls/{asked.number}/reviews$"
+    town.box.github.fail_next("GET", where, 200, times=FOREVER, body=before)
+    dba = town.box.github.teams["dba"].id
+    town.box.github.fail_next("GET", f"/team/{dba}/members", 200, times=FOREVER, body=members)
+    assert waiting(town.apply()).keys() == {asked.id, joined.id, not_asked.id}
+    said = told(town, asked).replace("\\", "")
+    for words in ("needs 1 approval from dba", "1 review of #", "none counts", "never counts"):
+        assert words in said
+    assert "in no group that is asked to approve" in told(town, not_asked).replace("\\", "")
+    town.box.github.heal()
+    town.age_undecided()
+    assert town.apply().code == 0
+    assert town.events(asked.id) == town.events(joined.id) == ["issued"]
+    assert town.events(not_asked.id) == ["denied"]
+    assert "1 approval from dba" in town.message(not_asked.id, "denied")
+
+
+def test_what_github_answers_wrongly_about_one_request_waits_and_an_outage_waits_on(
+    town: Village,
+) -> None:
+    odd = town.grant("odd-answer", duration="1h")
+    out = town.grant("outage", duration="1h")
+    town.box.github.fail_next("GET", f"/pulls/{odd.number}/reviews$", 404, times=FOREVER)
+    town.box.github.fail_next("GET", f"/pulls/{out.number}/reviews$", 500, times=FOREVER)
+    done = town.apply()
+    assert done.code == 5
+    assert waiting(done).keys() == {odd.id, out.id}
+    assert {item["grant"] for item in done.json()["failed"]} == {odd.id, out.id}
+    town.age_undecided()
+    done = town.apply()
+    assert town.events(odd.id) == ["denied"]
+    assert "GitHub answered 404" in town.message(odd.id, "denied")
+    assert waiting(done).keys() == {out.id}
+    town.age_undecided(seconds=86_400)
+    town.apply()
+    assert town.events(out.id) == ["lapsed"]
 
 
 def test_what_is_taken_back_while_it_waits_waits_no_more(town: Village) -> None:
@@ -180,6 +229,17 @@ def test_an_open_emergency_waits_and_is_merged_when_the_answer_is_there(town: Vi
     town.box.github.heal()
     assert town.apply().code == 0
     assert town.events("young") == ["issued"]
+
+
+def test_an_open_emergency_that_is_closed_waits_no_more(town: Village) -> None:
+    taken = town.propose("closed-young", by="carol")
+    town.box.github.fail_next("GET", "/members$", 404, times=FOREVER)
+    assert "closed-young" in waiting(town.apply())
+    town.box.github.heal()
+    taken.who.close(taken.number)
+    assert town.apply().code == 0
+    assert "No longer waiting" in town.said(taken)
+    assert rows(town) == {}
 
 
 def test_an_open_emergency_is_refused_only_when_that_stays_so(town: Village) -> None:
@@ -223,3 +283,29 @@ def test_what_somebody_pushed_straight_alarms_at_once_and_is_refused_later(town:
     assert done.code == 5
     assert town.events("pushed-emergency") == ["denied"]
     assert "Daypass-Reason: unproven" in town.message("pushed-emergency", "denied")
+
+
+def test_what_was_pushed_straight_and_taken_back_stays_in_the_evidence(town: Village) -> None:
+    """Neither other bytes nor taking it back restart the time, or close the alarm."""
+    town.push_straight(request("sneaked", subject="bob", duration="1h"))
+    town.push_straight(request("rewritten", subject="bob", duration="1h"))
+    assert town.apply().code == 5
+    town.push_straight({"access/requests/sneaked.yaml": None})
+    town.push_straight(request("rewritten", subject="bob", duration="2h"))
+    town.age_undecided()
+    done = town.apply()
+    assert done.code == 5
+    assert town.events("sneaked") == town.events("rewritten") == ["denied"]
+    message = town.message("sneaked", "denied")
+    assert "Daypass-Reason: unproven" in message
+    assert "was taken away by" in message
+    assert town.apply("schedule").code == 0
+    issues = [item for item in town.box.repository.issues.values() if "sneaked" in item.body]
+    assert [(item.state, item.title) for item in issues if item.state == "open"] == [
+        ("open", "daypass: look at unproven sneaked")
+    ]
+    assert rows(town) == {}
+    town.push_straight({"access/requests/no-kind.yaml": b"apiVersion: x\n"})
+    done = town.apply()
+    assert town.events("no-kind") == ["denied"]
+    assert any("no-kind is not proven" in alarm for alarm in done.json()["alarms"])

@@ -83,7 +83,7 @@ def test_who_wrote_a_request_is_said_before_the_merge_and_decided_so(town: Town)
     assert "bob, carol can approve" in signed
     for item in asked:
         town.merge(item)
-    done = town.apply()
+    done = town.refuse()
     assert done.code == 0, done.said
     assert {item.id: town.events(item.id) for item in asked} == {
         "by-tool": ["denied"],

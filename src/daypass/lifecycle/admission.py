@@ -58,6 +58,8 @@ class Admission:
             self.outcome.fail("break-glass", error)
             self.is_sure = False
             return
+        if not listed.is_cut:
+            self.undecided.open_numbers = {item.number for item in listed.found}
         turns = [item.number for item in take_turns(listed.found, lambda item: item.author_id)]
         if len(turns) > PULL_REQUESTS or listed.is_cut:
             more = " and more" if listed.is_cut else ""

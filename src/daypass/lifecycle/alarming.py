@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
 from daypass.lifecycle.messages import escape, fit
+from daypass.model.alarm import Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.ports import Registry
-    from daypass.model.alarm import Alarm
 
 ALARM_MARK: Final = "<!-- daypass:alarm:"
 _STANDING: Final = "<!-- daypass:standing -->"
@@ -40,7 +40,8 @@ def raise_alarms(ports: Ports, outcome: Outcome, *, is_over: bool = True) -> Non
         outcome.fail("alarms", error)
         before = _Left()
     for cause, text in before.unopened:
-        outcome.alarm(cause, text, standing=False)
+        if cause not in outcome.settled:
+            outcome.alarm(cause, text, standing=False)
     opened = _open(ports, outcome, close=is_over)
     seen = outcome.causes.values()
     messages = dict(before.unsent)
@@ -160,8 +161,9 @@ def _tell(ports: Ports, outcome: Outcome, cause: str, text: str) -> bool:
 
 def _close(ports: Ports, outcome: Outcome, open_issues: Mapping[str, tuple[int, str]]) -> None:
     markers = {alarm.marker for alarm in outcome.causes.values()}
+    settled = {Alarm(cause, "", standing=False).marker for cause in outcome.settled}
     for marker, (number, body) in open_issues.items():
-        if marker in markers or _STANDING not in body:
+        if marker in markers or (_STANDING not in body and marker not in settled):
             continue
         try:
             ports.forge.close_issue(number)

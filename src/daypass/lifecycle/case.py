@@ -6,7 +6,7 @@ count. Then the decision point is asked, and its word is final.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from daypass.documents.repository import (
@@ -15,7 +15,7 @@ from daypass.documents.repository import (
     load_break_glass,
     load_request,
 )
-from daypass.errors import DocumentError, SealingError
+from daypass.errors import DocumentError, ForgeUnavailableError, SealingError
 from daypass.lifecycle.base import Bases, Ruling
 from daypass.lifecycle.deciding import Decided, decide_merged
 from daypass.lifecycle.emergency import fault_of_merged
@@ -24,19 +24,28 @@ from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.recipients import NoKeysToldError
 from daypass.lifecycle.renewing import find_renewed
 from daypass.lifecycle.timing import Late, Wait, untimely
-from daypass.lifecycle.undecided import Undecided, untold, untold_hand
+from daypass.lifecycle.undecided import (
+    ALARMING,
+    APPROVALS,
+    OUTAGE,
+    Undecided,
+    empty_group,
+    told_reviews,
+    untold,
+    untold_hand,
+)
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind, Reason
 from daypass.model.grant import Lane
 from daypass.model.instant import Duration
 from daypass.policy.asked import Asked, Held, PastGrant, Renewed, Surroundings
-from daypass.policy.facts import Status
 from daypass.policy.provenance import ProvenanceFault, outside, over_limit, prove
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from daypass.errors import ForgeRefusedError
     from daypass.lifecycle.context import Answers, Ports
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.recipients import Recipients
@@ -48,7 +57,6 @@ if TYPE_CHECKING:
     from daypass.model.request import AccessRequest
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
-    from daypass.policy.input import DecisionInput
 
 _REQUESTS: Final = "access/requests/"
 
@@ -106,11 +114,34 @@ class Case:
         fault = self.find_pull_request()
         invalid = self.read()
         if invalid:
-            return self.refuse(Reason.INVALID, invalid)
+            return brought_by_nothing(self.refuse(Reason.INVALID, invalid), fault)
         if fault is not None:
             return self.unproven(fault)
         against = self.check_number() or self.check_time()
         return against if against is not None else self.decide()
+
+    def unanswered(self, error: ForgeRefusedError | ForgeUnavailableError) -> Verdict:
+        """What becomes of a request that GitHub gave no answer about, or one that is none.
+
+        Time is looked at first, where the merge is known. An outage is everybody's: what waits for
+        its end is never refused by age, and lapses in its time.
+        """
+        if self.request is None:
+            self.read()
+        pull_request = self.pull_request
+        if pull_request is not None and pull_request.merged_at is not None and self.request:
+            found = self.check_time()
+            if found is not None:
+                return found
+        reason = Reason.UNPROVEN if pull_request is None else Reason.UNKNOWN_CONTEXT
+        is_outage = isinstance(error, ForgeUnavailableError)
+        return Undecided(
+            OUTAGE if is_outage else "no-answer",
+            (error.message,),
+            self.refuse(reason, [error.message]),
+            error=error,
+            request=self.request,
+        )
 
     @property
     def commit(self) -> str:
@@ -215,14 +246,14 @@ class Case:
         )
         if unknown:
             return Undecided("context", decided.why, refusal)
-        missing = untold(pull_request) or _empty_group(decided.facts)
-        if missing is not None and pull_request.author is not None:
+        if pull_request.author is not None:
             # Who asks is told: then what is denied whoever approved is denied for good.
             whoever = decide_merged(
                 asked, pull_request, head, base, self.surroundings, counts=False
             )
-            missing = missing if whoever.decision.effect is not Effect.DENY else None
-        return Undecided("approvals", (missing,), refusal) if missing is not None else refusal
+            if whoever.decision.effect is Effect.DENY:
+                return refusal
+        return _short_of_approvals(pull_request, decided, refusal)
 
     def surroundings(self, ruling: Ruling) -> Surroundings:
         """What this run knows, by those documents."""
@@ -334,11 +365,19 @@ class Case:
         )
 
 
-def _empty_group(facts: DecisionInput) -> str | None:
-    """That GitHub tells of no member of a group that approves: a list can come back empty."""
-    names = [
-        name
-        for name, group in facts.groups.items()
-        if group.status == Status.KNOWN and not group.members
-    ]
-    return f"GitHub tells of no member of {', '.join(names)}" if names else None
+def brought_by_nothing(refusal: Refusal, fault: ProvenanceFault | None) -> Refusal:
+    """The refusal of something else, which tells as well that nothing brought it, where so."""
+    is_alarming = fault is not None and fault.code in ALARMING
+    return replace(refusal, unproven=fault.why) if fault is not None and is_alarming else refusal
+
+
+def _short_of_approvals(
+    pull_request: PullRequest, decided: Decided, refusal: Refusal
+) -> Refusal | Undecided:
+    """What only lacks approvals waits: GitHub may tell of them, or of a team's members, later."""
+    missing = untold(pull_request) or empty_group(decided)
+    if missing is None and decided.is_barred:
+        return refusal
+    reviews = told_reviews(pull_request, decided.approvals, decided.counts)
+    lines = (*((missing,) if missing else ()), *decided.needs, *reviews)
+    return Undecided(APPROVALS, lines, refusal)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.model.decision import Decision
     from daypass.model.grant import Approval
     from daypass.model.pullrequest import PullRequest
+    from daypass.policy.approvals import ApprovalCount
     from daypass.policy.asked import Asked, Surroundings
     from daypass.policy.input import DecisionInput
 
@@ -32,11 +33,23 @@ class Decided:
     decision: Decision
     approvals: tuple[Approval, ...]  # those whose word was asked for
     base: BaseRuling | None = None  # what ruled before the merge, where it differs
+    counts: tuple[ApprovalCount, ...] = ()  # by what rules now, and by what ruled before
+    facts_before: DecisionInput | None = None  # by what ruled before the merge, where it differs
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether something that stays as it is keeps every approval from counting."""
+        return any(item.fault is not None and not item.fault_may_pass for item in self.counts)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the rules say of why it is no permit, a line each."""
+        return tuple(f"{item.policy}/{item.rule}: {item.message}" for item in self.decision.reasons)
 
     @property
     def why(self) -> tuple[str, ...]:
         """Why it is no permit, a line each, for people and for the body of the evidence."""
-        lines = [f"{item.policy}/{item.rule}: {item.message}" for item in self.decision.reasons]
+        lines = [*self.needs]
         if self.base is not None:
             lines.append(
                 f"decided by main before the merge too, at {self.base.commit[:12]}, with policies "
@@ -80,6 +93,8 @@ def decide_merged(
         strictest(now.decision, before.decision),
         tuple(approvals),
         BaseRuling(base.commit, *digests, effect),
+        (*now.counts, *before.counts),
+        before.facts,
     )
 
 
@@ -117,4 +132,5 @@ def _by(
         facts,
         decision,
         tuple(item for item in (count.counted if count else ()) if item.review_id in wanted),
+        counts=(count,) if count is not None else (),
     )

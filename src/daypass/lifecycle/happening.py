@@ -69,6 +69,7 @@ class Refusal:
     decision_input: str = ""  # canonical JSON, kept so that the denial can be replayed
     lane: Lane = Lane.ROUTINE
     merged: bool = True  # False: its pull request is open, and is closed with the notice
+    unproven: str = ""  # why nothing brought it, where it is refused for something else
 
     @property
     def path(self) -> str:

@@ -11,12 +11,15 @@ from daypass.lifecycle import granting, happening, queue, redelivering
 from daypass.lifecycle.claim_questions import note_before_again
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
+from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.judging import Judge
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.recipients import recipients_of
 from daypass.lifecycle.timing import Wait
 from daypass.lifecycle.undecided import Undecided
+from daypass.lifecycle.undecided_note import not_proven_yet
+from daypass.lifecycle.withdrawn import find_withdrawn
 from daypass.model.event import Reason
 from daypass.model.names import grant_path
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.case import Verdict
     from daypass.lifecycle.context import Answers, Ports
-    from daypass.lifecycle.happening import Happening, Refusal
+    from daypass.lifecycle.happening import Happening
     from daypass.lifecycle.observe import Observation
     from daypass.lifecycle.outcome import Outcome
     from daypass.lifecycle.plan import Plan
@@ -59,6 +62,8 @@ class Issuing:
         yield from (*self._resume(seen, plan), *self._again(seen, plan))
         self.undecided.recall()
         waiting = seen.world.requests.keys() - seen.world.grants.keys()
+        for refusal in find_withdrawn(self.ports, answers, seen, self.undecided, self.outcome):
+            yield self.refuse(refusal, self.ports.registry.read(refusal.grant_id))
         plan, self.left = queue.narrow(plan, self.ports.repository, self.undecided.names)
         judge = Judge.prepare(self.ports, answers, seen.world, plan)
         if judge is None:
@@ -85,7 +90,8 @@ class Issuing:
         if isinstance(verdict, Undecided):
             verdict = self.undecided.settle(verdict, judge.world.now)
         elif verdict is not None:
-            self.undecided.clear(action.grant_id)
+            proven = action.request.blob if action.request and _is_proven(action, verdict) else ""
+            self.undecided.clear(action.grant_id, proven=proven)
         if isinstance(verdict, Order):
             self.ports.registry.expect_pending(action.grant_id)
         return pool.submit(self._carry_out, action, verdict)
@@ -205,8 +211,20 @@ class Issuing:
                 slot.version if slot else 0,
             )
         self.refused[refusal.grant_id] = (refusal, slot)
-        if refusal.reason is Reason.UNPROVEN:
+        unproven = refusal.unproven or (
+            refusal.why[0] if refusal.reason is Reason.UNPROVEN else None
+        )
+        if unproven is not None:
             # Somebody got past the pull requests, or tried to: a person must look, at once.
-            text = f"{refusal.grant_id} is not proven: {refusal.why[0]}"
+            text = f"{refusal.grant_id} is not proven: {unproven}"
             self.outcome.alarm(f"unproven.{refusal.grant_id}", text, standing=False)
+            self.outcome.settle(not_proven_yet(refusal.grant_id))  # this one tells of it from now
         return happening.refused(refusal, self.ports.run)
+
+
+def _is_proven(action: Action, verdict: Verdict) -> bool:
+    """Whether a verdict rests on a pull request that brought the request."""
+    if not isinstance(verdict, Refusal):
+        return True
+    told = verdict.reason not in (Reason.UNPROVEN, Reason.ID_REUSED) and not verdict.unproven
+    return told and action.reason is None

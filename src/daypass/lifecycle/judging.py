@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import load_request
-from daypass.errors import DaypassError, DocumentError, PermanentError
+from daypass.errors import (
+    DaypassError,
+    DocumentError,
+    ForgeRefusedError,
+    ForgeUnavailableError,
+    PermanentError,
+)
 from daypass.lifecycle.base import Bases
-from daypass.lifecycle.case import Bench, Case
+from daypass.lifecycle.case import Bench, Case, brought_by_nothing
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.past import past_grants
 from daypass.lifecycle.plan import Action, Step
@@ -111,7 +117,10 @@ class Judge(Bench):
         return replace(verdict, merged=False) if isinstance(verdict, Refusal) else None
 
     def judge(self, action: Action) -> Verdict:
-        """What is to become of one request. Raises what the ports raise: then the next run asks."""
+        """What is to become of one request. What GitHub does not answer about waits.
+
+        Raises what the other ports raise: then the next run asks.
+        """
         file = action.request
         if file is None:
             raise PermanentError(
@@ -122,16 +131,20 @@ class Judge(Bench):
             return Refusal.from_json(action.slot.data["refusal"])
         case = Case(self, file, action)
         if action.reason is Reason.ID_REUSED:
-            with suppress(DaypassError):  # only so that the notice finds its pull request
-                case.find_pull_request()
+            fault = None
+            with suppress(DaypassError):  # so that the notice finds its pull request
+                fault = case.find_pull_request()
             why = f"the id {file.grant_id} was used before: an id is used once, take a new one"
-            return case.refuse(Reason.ID_REUSED, [why])
+            return brought_by_nothing(case.refuse(Reason.ID_REUSED, [why]), fault)
         if action.reason is not None:
             with suppress(DaypassError):
                 case.find_pull_request()
             case.read()
             return case.refuse(action.reason, [_before_it_began(action.reason)])
-        return case.judge()
+        try:
+            return case.judge()
+        except (ForgeRefusedError, ForgeUnavailableError) as error:
+            return case.unanswered(error)
 
 
 def _before_it_began(reason: Reason) -> str:

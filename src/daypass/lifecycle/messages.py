@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from daypass.lifecycle.undecided import APPROVALS, OUTAGE
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -131,15 +132,24 @@ def undecided_marker(name: str) -> str:
 def undecided(found: Undecided) -> str:
     """The comment about a merged request that waits for an answer: which, and until when."""
     lines = "\n".join(f"- {escape(line)}" for line in found.missing)
-    until = found.until or "the grace of the settings is over"
+    end = f"""\
+The first run that finds it unchanged after {found.until or "the grace of the settings is over"}
+refuses the request, and says so here."""
+    if found.code == OUTAGE:
+        end = "No run refuses the request for this, until it lapses."
+    todo = "There is nothing to do on this pull request."
+    if found.code == APPROVALS:
+        todo = """\
+There is nothing to do on this pull request if it was approved before it was merged. If it was not,
+ask again in another one, with a new id."""
     return f"""\
 ### Not decided yet: `{found.refusal.grant_id}`
 
 {fit(lines, f"`daypass plan` shows all of `{found.refusal.grant_id}`")}
 
-There is nothing to do on this pull request. Nothing is granted while this is so, and each run of
-access-apply asks again. The first run that finds it unchanged after {until}
-refuses the request, and says so here.
+{todo}
+Nothing is granted while this is so, and each run of access-apply asks again.
+{end}
 """
 
 

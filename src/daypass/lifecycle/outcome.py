@@ -41,6 +41,7 @@ class Outcome:
     usable: dict[str, StillUsable] = field(default_factory=dict)  # what Vault forgot, by grant
     issues: dict[str, str] = field(default_factory=dict)  # opened by this run: cause → address
     heard: set[str] = field(default_factory=set)  # of these, what the webhook took from this run
+    settled: set[str] = field(default_factory=set)  # causes that turned out to be none
 
     def add(self, verb: str, grant_id: str, text: str, commit: str | None = None) -> None:
         """Note one thing that was done."""
@@ -76,6 +77,11 @@ class Outcome:
         that happened once, and are over when somebody has looked.
         """
         self.causes.setdefault(cause, Alarm(cause, writable(text), standing))
+
+    def settle(self, cause: str) -> None:
+        """Note that a cause turned out to be none, or is told of by another: its issue closes."""
+        self.causes.pop(cause, None)
+        self.settled.add(cause)
 
     def note_usable(self, found: StillUsable, now: Instant) -> None:
         """Note what a grant opened that Vault has forgotten, if it may still be used."""

@@ -9,14 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from daypass.policy.facts import Status
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from daypass.errors import DaypassError
+    from daypass.lifecycle.deciding import Decided
     from daypass.lifecycle.happening import Refusal
+    from daypass.model.grant import Approval
     from daypass.model.instant import Instant
     from daypass.model.pullrequest import PullRequest
+    from daypass.model.request import AccessRequest
+    from daypass.policy.approvals import ApprovalCount
 
 UNDECIDED: Final = "waiting"  # the word for it in plans and in what a run did
+APPROVALS: Final = "approvals"  # the code of what only lacks approvals
+OUTAGE: Final = "outage"  # the code of what waits for GitHub itself: age alone never refuses it
+# Without these nothing came by a pull request, as far as is known: people are told at once.
+ALARMING: Final = frozenset({"no-pull-request", "other-bytes"})
+_REVIEWS: Final = 10  # named in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +39,25 @@ class Undecided:
     missing: tuple[str, ...]  # the same for people, one line each
     refusal: Refusal
     since: Instant | None = None  # of the first run that met it; None: it was not looked up
-    until: Instant | None = None  # a run after that refuses; None: that is not known
+    until: Instant | None = None  # a run after that refuses; None: none does, or it is not known
+    error: DaypassError | None = None  # what GitHub answered instead, where it is a failure
+    request: AccessRequest | None = None  # of one that no answer may ever come for: it lapses
 
     @property
     def line(self) -> str:
         """What waits for what until when, on one line."""
         what = "; ".join(self.missing)
-        if self.since is None or self.until is None:
+        if self.since is None:
             return f"not decided yet: {what}. Each run asks again"
+        if self.until is None:
+            return f"not decided yet, since {self.since}: {what}. Each run asks again"
         return (
             f"not decided yet, since {self.since}: {what}. Each run asks again until {self.until}"
         )
 
-    def stayed(self, now: Instant) -> Refusal:
-        """The refusal, which says what was missing from when to when."""
+    def stayed(self, span: str) -> Refusal:
+        """The refusal, which says what was missing, and from when to when (`span`)."""
         missing = tuple(line for line in self.missing if line not in self.refusal.why)
-        span = f"this did not change from {self.since}, when a run first met it, until {now}"
         return replace(self.refusal, why=(*self.refusal.why, *missing, span))
 
 
@@ -79,3 +94,47 @@ def _untold(pull_request: PullRequest) -> Iterator[str]:
         yield f"GitHub's lists of {name} do not hold its head {head[:12]}"
     if pull_request.merged_at is not None and not pull_request.reviews:
         yield f"GitHub tells of no review of {name}"
+
+
+def empty_group(decided: Decided) -> str | None:
+    """That GitHub tells of no member of a group that approves: a list can come back empty.
+
+    By what rules now, or by what ruled before the merge.
+    """
+    inputs = (decided.facts, *((decided.facts_before,) if decided.facts_before else ()))
+    names = dict.fromkeys(
+        name
+        for facts in inputs
+        for name, group in facts.groups.items()
+        if group.status == Status.KNOWN and not group.members
+    )
+    return f"GitHub tells of no member of {', '.join(names)}" if names else None
+
+
+def told_reviews(
+    pull_request: PullRequest, asked_for: Collection[Approval], counts: Iterable[ApprovalCount]
+) -> tuple[str, ...]:
+    """What GitHub tells of the reviews of a merged pull request, and what never counts.
+
+    Args:
+        pull_request: the one that brought the request.
+        asked_for: the approvals that count, and are by people who are asked for one.
+        counts: what its reviews amount to, by each ruling that decides.
+    """
+    number, asked = len(pull_request.reviews), {item.review_id for item in asked_for}
+    beside: dict[str, None] = {}
+    for count in counts:
+        for review in count.refused:
+            who = f"account {review.account_id}" if review.account_id else "an account that is gone"
+            beside[f"that of {who}: {review.why}"] = None
+        for given in count.counted:
+            if given.review_id not in asked:
+                why = "in no group that is asked to approve"
+                beside[f"that of account {given.account_id}: {why}"] = None
+    lines = []
+    if number:
+        which = f"{len(asked)} count{'s' if len(asked) == 1 else ''}" if asked else "none counts"
+        why = "; ".join([*beside][:_REVIEWS])
+        one = f"{number} review{'' if number == 1 else 's'} of #{pull_request.number}"
+        lines.append(f"GitHub tells of {one}, of which {which}{f' ({why})' if why else ''}")
+    return (*lines, "an approval that is given after the merge never counts")

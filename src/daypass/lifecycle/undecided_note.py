@@ -1,22 +1,31 @@
 """Undecided note: since when each merged request waits for an answer that is missing.
 
 The first run that meets it notes the time in Vault and refuses nothing; a later run refuses once
-the answer has been missing for the grace of the settings. A note that is lost starts the time anew.
+the answer has been missing for the grace of the settings. A note that is lost starts the time anew,
+and so does a clear look. What nothing brought to main is kept until the evidence tells of it.
 Nothing here grants: only a whole decision does.
 """
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import WORKERS
-from daypass.lifecycle.undecided import UNDECIDED
-from daypass.model.event import Reason
+from daypass.lifecycle.timing import Late, untimely
+from daypass.lifecycle.undecided import ALARMING, OUTAGE, UNDECIDED
+from daypass.lifecycle.undecided_rows import (
+    NEVER_TOLD,
+    OPEN,
+    TOLD,
+    Noted,
+    read_undecided,
+    write_undecided,
+)
+from daypass.model.event import EventKind, Reason
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -31,41 +40,8 @@ if TYPE_CHECKING:
     from daypass.model.instant import Duration
 
 UNDECIDED_NOTE: Final = "undecided"
-_REQUESTS: Final = "requests"  # one string: OpenBao limits how many JSON may hold
-# In the note: 4,000 rows are less than 600 KB, and OpenBao takes 1 MiB. What has no room waits.
-_MOST: Final = 4000
 _COMMENTS: Final = 25  # that one pass posts; the next one goes on with the rest
-_BLOB: Final = 12  # characters of a blob's id that tell one file from another
-_OPEN: Final = "#"  # of a pull request that is open: it is on main under no id
-_OPEN_SECONDS: Final = 24 * 3600
-# Without these nothing came by a pull request, as far as is known: people are told at once.
-_ALARMING: Final = frozenset({"no-pull-request", "other-bytes"})
-
-
-class Noted(NamedTuple):
-    """One row of the note."""
-
-    since: int  # seconds since the epoch, by Vault's clock
-    blob: str  # of the file, or the head of an open pull request: another one starts anew
-    code: str
-    number: int  # of the pull request; 0: none is known
-    told: int = 0  # 1: the pull request says so
-
-    def until(self, grace: Duration) -> Instant:
-        """When the grace is over."""
-        return Instant.from_seconds(self.since + grace.seconds)
-
-
-def read_undecided(note: Mapping[str, Any] | None) -> dict[str, Noted]:
-    """The rows of the note by grant id, or by `#` and the number of an open pull request.
-
-    What cannot be read is as good as lost: the time starts anew.
-    """
-    try:
-        rows = json.loads((note or {}).get(_REQUESTS, "{}"))
-        return {str(name): Noted(int(row[0]), *row[1:]) for name, row in rows.items()}
-    except (ValueError, TypeError, AttributeError, LookupError):
-        return {}
+_OPEN_SECONDS: Final = 24 * 3600  # that an open one is remembered for, where nothing tells of it
 
 
 @dataclass(slots=True)
@@ -79,11 +55,13 @@ class UndecidedRequests:
     forge: Forge
     outcome: Outcome
     grace: Duration
+    open_numbers: Collection[int] | None = None  # of all emergencies that are open; None: not known
     _before: dict[str, Noted] | None = None  # as the note was; None: it was not read
     _met: dict[str, Noted] = field(default_factory=dict)  # by this run
     _found: dict[str, Undecided] = field(default_factory=dict)  # what these wait for
     _over: set[str] = field(default_factory=set)  # of these, what is refused now
     _gone: dict[str, Noted] = field(default_factory=dict)  # decided, withdrawn or closed
+    _anew: set[str] = field(default_factory=set)  # of what is met, what was clear in this run
 
     def recall(self) -> None:
         """Read the note, once in a run."""
@@ -114,38 +92,72 @@ class UndecidedRequests:
         """
         refusal = found.refusal
         number = refusal.pull_request or 0
-        name = f"{_OPEN}{number}" if head else refusal.grant_id
+        name = f"{OPEN}{number}" if head else refusal.grant_id
         self.recall()
-        noted = self._note(
-            name, Noted(now.seconds, (head or refusal.blob)[:_BLOB], found.code, number)
-        )
-        found = replace(
-            found, since=Instant.from_seconds(noted.since), until=noted.until(self.grace)
-        )
         earlier = (self._before or {}).get(name)
-        if earlier is not None and earlier.blob == noted.blob and noted.until(self.grace) <= now:
-            self._over.add(name)
-            return found.stayed(now)
+        look = Noted.of(now.seconds, head or refusal.blob, found.code, number)
+        noted = self._note(name, look)
+        due = noted.until(self.grace)
+        found = replace(
+            found,
+            since=Instant.from_seconds(noted.since),
+            until=Instant.from_seconds(due) if due is not None else None,
+        )
+        if earlier is not None and earlier.is_about(look):
+            over = _lapsed(found, noted, now)
+            if due is not None and due <= now.seconds and found.code in earlier.times:
+                over = found.stayed(_span(noted, now))
+            if over is not None:
+                self._over.add(name)
+                return over
+        self._say(name, found, head=head)
+        return found
+
+    def _say(self, name: str, found: Undecided, *, head: str) -> None:
+        refusal = found.refusal
         if name not in self._found:
             where = f"{name}: " if head else ""
             self.outcome.add(UNDECIDED, refusal.grant_id, where + found.line)
+            if found.error is not None:
+                self.outcome.fail(refusal.grant_id, found.error)
         self._found[name] = found
-        if found.refusal.reason is Reason.UNPROVEN and found.code in _ALARMING:
+        if refusal.reason is Reason.UNPROVEN and found.code in ALARMING:
+            # Until a person has looked: whoever pushed it can take it back before the next run.
             text = f"{refusal.grant_id} is not proven yet: {found.line}"
-            self.outcome.alarm(f"not-proven-yet.{refusal.grant_id}", text)
-        return found
+            self.outcome.alarm(not_proven_yet(refusal.grant_id), text, standing=False)
 
-    def clear(self, name: str) -> None:
-        """That request was decided, or waits for its time: a doubt to come starts anew."""
+    def clear(self, name: str, *, proven: str = "") -> None:
+        """That request was decided, or waits for its time: a doubt to come starts anew.
+
+        Args:
+            name: its id.
+            proven: the blob of the file that a pull request turned out to have brought, if one did:
+                then the alarm about it is over.
+        """
         met, before = self._met.pop(name, None), (self._before or {}).pop(name, None)
         row = met or before
-        if row is not None:
-            self._gone[name] = row
+        if row is None:
+            return
+        self._gone[name] = row
+        self._anew.add(name)
+        if row.is_unproven and proven and proven.startswith(row.blob):
+            self.outcome.settle(not_proven_yet(name))
+
+    def unproven_gone(self, on_main: Collection[str]) -> Mapping[str, Noted]:
+        """What nothing was known to have brought, and main holds no more, by grant id.
+
+        Each is kept until it is cleared: the evidence is to tell of it first.
+        """
+        return {
+            name: row
+            for name, row in (self._before or {}).items()
+            if row.is_unproven and name not in on_main and not name.startswith(OPEN)
+        }
 
     def clear_open(self, number: int) -> None:
         """The same for the emergency in an open pull request."""
         self.recall()
-        self.clear(f"{_OPEN}{number}")
+        self.clear(f"{OPEN}{number}")
 
     def write(self, on_main: Collection[str], now: Instant) -> None:
         """Say on the pull requests what waits, and note it, where something changed.
@@ -156,9 +168,9 @@ class UndecidedRequests:
         """
         if self._before is None:
             return
+        kept = {*on_main, *self._met, *self.unproven_gone(on_main)}
         for name, row in list(self._before.items()):
-            is_open = name.startswith(_OPEN) and now.seconds - row.since < _OPEN_SECONDS
-            if not is_open and name not in on_main and name not in self._met:
+            if name not in kept and not self._is_open(name, row, now):
                 self.clear(name)
         self._tell()
         if not self._gone and all(self._before.get(name) == row for name, row in self._met.items()):
@@ -170,13 +182,17 @@ class UndecidedRequests:
             return
         self._gone = {}
 
+    def _is_open(self, name: str, row: Noted, now: Instant) -> bool:
+        if not name.startswith(OPEN):
+            return False
+        if self.open_numbers is None:
+            return now.seconds - row.since < _OPEN_SECONDS
+        return row.number in self.open_numbers
+
     def _note(self, name: str, row: Noted) -> Noted:
         known = self._met.get(name) or (self._before or {}).get(name)
-        if known is not None and known.blob == row.blob:
-            # Another answer that is missing does not start the time anew: two that take turns
-            # would wait for ever. A time to come is none.
-            told = known.told if known.code == row.code else 0
-            row = row._replace(since=min(known.since, row.since), told=told)
+        if known is not None and known.is_about(row):
+            row = known.joined(row)
         self._met[name] = row
         self._gone.pop(name, None)
         return row
@@ -188,10 +204,9 @@ class UndecidedRequests:
             rows.pop(name, None)
         for name, row in self._met.items():
             other = rows.get(name)
-            same = other is not None and other.blob == row.blob
-            rows[name] = row._replace(since=min(row.since, other.since)) if same and other else row
-        kept = sorted(rows.items(), key=lambda item: (item[1].since, item[0]))[:_MOST]
-        return {_REQUESTS: json.dumps(dict(kept), separators=(",", ":"))}
+            is_same = other is not None and other.is_about(row) and name not in self._anew
+            rows[name] = row.before(other) if is_same and other is not None else row
+        return write_undecided(rows)
 
     def _tell(self) -> None:
         """Say on pull requests what waits, and where something waited, that it does no more."""
@@ -204,11 +219,11 @@ class UndecidedRequests:
             row = self._met[name]
             if row.told:
                 wanted[name] = row, messages.stayed_undecided()
-                self._met[name] = row._replace(told=0)
+                self._met[name] = row._replace(told=NEVER_TOLD)
         waits = [
             name
             for name, row in self._met.items()
-            if row.number and not row.told and name not in self._over
+            if row.number and row.told != TOLD and name not in self._over
         ]
         for name in waits[:_COMMENTS]:
             wanted[name] = self._met[name], messages.undecided(self._found[name])
@@ -216,13 +231,43 @@ class UndecidedRequests:
             done = pool.map(lambda name: self._put(name, *wanted[name]), wanted)
             told = {name for name, put in zip(wanted, done, strict=True) if put}
         for name in told.intersection(waits):
-            self._met[name] = self._met[name]._replace(told=1)
+            self._met[name] = self._met[name]._replace(told=TOLD)
 
     def _put(self, name: str, row: Noted, body: str) -> bool:
-        marker = messages.undecided_marker(name.replace(_OPEN, "open."))
+        marker = messages.undecided_marker(name.replace(OPEN, "open."))
         try:
             self.forge.put_comment(row.number, marker, body)
         except DaypassError as error:
             self.outcome.fail(name, error)
             return False
         return True
+
+
+def not_proven_yet(grant_id: str) -> str:
+    """The cause of the alarm about a file that nothing is known to have brought."""
+    return f"not-proven-yet.{grant_id}"
+
+
+def _span(noted: Noted, now: Instant) -> str:
+    """From when to when no run could decide it, in words that are true of what was met."""
+    own = Instant.from_seconds(noted.times.get(noted.code, noted.since))
+    if len(noted.met) == 1 and own.seconds == noted.since:
+        return f"this did not change from {own}, when a run first met it, until {now}"
+    since = Instant.from_seconds(noted.since)
+    return (
+        f"from {since} until {now} no run could decide it: not the same was missing at each look; "
+        f"a run first met this at {own}"
+    )
+
+
+def _lapsed(found: Undecided, noted: Noted, now: Instant) -> Refusal | None:
+    """What GitHub did not answer about for so long that its time is over in any case."""
+    if noted.code != OUTAGE or found.request is None:
+        return None
+    # It lay on main at the first look: it was merged then at the latest.
+    since = Instant.from_seconds(noted.since)
+    late = untimely(found.request, found.refusal.lane, since, now)
+    if not isinstance(late, Late) or late.kind is not EventKind.LAPSED:
+        return None
+    why = (late.why, *found.missing)
+    return replace(found.refusal, kind=late.kind, reason=late.reason, why=why)

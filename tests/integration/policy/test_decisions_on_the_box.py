@@ -79,7 +79,7 @@ def test_loosening_a_policy_opens_nothing_that_was_merged_under_it(town: Town) -
     town.grant("merged-strict", duration="1h")  # bob's word alone
     change(town, "one-word", (POLICY, "atLeast: 2", "atLeast: 1"))
     town.merge(early)  # opened under the strict policy, merged under the loose one
-    done = town.apply()
+    done = town.refuse()
     assert done.code == 0, done.said
     assert town.events("merged-strict") == ["denied"]
     assert town.events("merged-later") == ["issued"]
@@ -244,7 +244,7 @@ def test_a_static_secret_is_let_through_by_an_approved_exception_and_ends_with_i
     asked = export(town, "export-by-exception", merged=False)
     planned(asked, tmp_path / "summary")
     town.merge(asked, approvers=("bob", "dave"))
-    done = town.apply()
+    done = town.refuse()
     assert done.code == 0, done.said
     assert town.events("export-alone") == town.events("export-own") == ["denied"]
     assert "needs 1 more approval" in town.message("export-own", "denied")

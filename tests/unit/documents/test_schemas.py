@@ -169,3 +169,16 @@ def test_an_installed_release_uses_its_own_copy(
         assert resources.schema_folder() == tmp_path / "src" / "daypass" / "schemas"
     finally:
         resources.schema_folder.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("grace", "fits"),
+    [
+        *((text, True) for text in ("1m", "15m", "999m", "1000m", "1439m", "1h", "9h", "23h")),
+        *((text, False) for text in ("0m", "1440m", "9999m", "24h", "99h", "1d", "9999d", "15")),
+    ],
+)
+def test_no_request_waits_for_an_answer_until_it_lapses(grace: str, *, fits: bool) -> None:
+    spec = resources.schema_of(Kind.SETTINGS)["properties"]["spec"]
+    pattern = spec["properties"]["unknownGrace"]["pattern"]
+    assert (re.fullmatch(pattern, grace) is not None) is fits

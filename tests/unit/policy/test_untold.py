@@ -21,7 +21,7 @@ from policy_world import (
 
 from daypass.lifecycle.base import Ruling
 from daypass.lifecycle.deciding import decide_merged
-from daypass.lifecycle.undecided import untold
+from daypass.lifecycle.undecided import empty_group, told_reviews, untold
 from daypass.model.decision import Effect
 from daypass.model.grant import Lane
 from daypass.model.pullrequest import PullRequestCommit, Push, ReviewState
@@ -89,3 +89,45 @@ def test_what_is_denied_whoever_approves_is_told_from_what_waits_for_an_approval
     assert effects(pull_request(review("bob")), ticket="OPS-1")[0] is Effect.PERMIT
     by_bob = replace(nobody, author=ACCOUNTS["bob"])
     assert effects(by_bob, ticket="OPS-1") == [Effect.DENY, Effect.DENY]
+
+
+def decided(pull: Any, head: Any, base: Any = None) -> Any:
+    asked = Asked(request(ticket="OPS-1"), Lane.ROUTINE, pull.author)
+
+    def around(ruling: Ruling) -> Surroundings:
+        return Surroundings(NOW, ruling.groups, history=(), held=())
+
+    return decide_merged(asked, pull, head, base, around)
+
+
+def ruling(team: frozenset[int]) -> Ruling:
+    world = catalogue(policy(require={"ticket": "OPS-[0-9]+"}), groups={"dba": ("team:dba",)})
+    groups = resolve_groups(world, {"dba": team, "contractors": frozenset()})
+    return Ruling("c" * 40, world, rules_of(world), groups)
+
+
+def test_a_group_that_is_empty_before_the_merge_is_named_too() -> None:
+    full, empty = ruling(frozenset({ACCOUNTS["bob"].id})), ruling(frozenset())
+    pull = pull_request(review("bob"))
+    assert empty_group(decided(pull, full)) is None
+    assert empty_group(decided(pull, empty)) == "GitHub tells of no member of dba"
+    assert empty_group(decided(pull, full, empty)) == "GitHub tells of no member of dba"
+
+
+def test_it_is_told_why_the_reviews_that_github_tells_of_do_not_count() -> None:
+    rules = ruling(frozenset({ACCOUNTS["carol"].id}))
+    pull = pull_request(review("bob"), review("carol", ReviewState.CHANGES_REQUESTED))
+    found = decided(pull, rules)
+    told, late = told_reviews(pull, found.approvals, found.counts)
+    assert "2 reviews of #7, of which none counts" in told
+    assert f"that of account {ACCOUNTS['carol'].id}: changes are requested" in told
+    assert f"that of account {ACCOUNTS['bob'].id}: in no group that is asked to approve" in told
+    assert late == "an approval that is given after the merge never counts"
+    assert told_reviews(pull_request(), (), ()) == (late,)
+
+
+def test_what_keeps_every_approval_from_counting_for_good_is_told_apart() -> None:
+    rules = ruling(frozenset({ACCOUNTS["bob"].id}))
+    assert not decided(pull_request(), rules).is_barred
+    by_another = pull_request(review("bob"), author=ACCOUNTS["carol"])
+    assert decided(by_another, rules).is_barred
