@@ -77,8 +77,8 @@ def told(box: Box) -> dict[str, str]:
     number = alice.propose(GRANT, request(GRANT), "Access to orders-db")
     box.person("bob").approve(number)
     box.person("bob").merge(number)
-    too_long = request("alice-too-long", duration="9h")  # what only lacks approvals waits
-    refused = alice.propose("alice-too-long", too_long, "Access to orders-db")
+    ghost = request("alice-anew", renews="never-there")  # what only lacks approvals waits
+    refused = alice.propose("alice-anew", ghost, "Access to orders-db")
     box.person("bob").merge(refused)
     first = acting.apply(box)
     assert first.code == 0, first.said
