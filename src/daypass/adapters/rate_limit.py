@@ -20,15 +20,19 @@ _SPREAD: Final = 0.25  # seconds, at the most, by which threads that wait for on
 class RateLimit:
     """The patience of one client with one server. Usable from several threads."""
 
-    def __init__(self, patience: float, total: float = math.inf) -> None:
+    def __init__(
+        self, patience: float, total: float = math.inf, one_call: float = math.inf
+    ) -> None:
         """Start with all of it.
 
         Args:
             patience: seconds without any other answer than a rate limit, after which it is over;
                 another answer to any thread restores it.
             total: seconds that are waited in all, those of several threads counted once.
+            one_call: seconds that one call waits in all, whatever others are answered.
         """
         self._patience = patience
+        self._one_call = one_call
         self._left = total
         self._lock = threading.Lock()
         self._since: float | None = None  # the first refusal after the last answer, monotonic
@@ -38,12 +42,13 @@ class RateLimit:
         """Note an answer that is no rate limit."""
         self._since = None
 
-    def wait(self, tries: int, asked: float | None = None) -> bool:
+    def wait(self, tries: int, asked: float | None = None, waited: float = 0.0) -> bool:
         """Wait before the request is sent again.
 
         Args:
             tries: how often it was refused before.
             asked: seconds that the server asks for; None when it names none.
+            waited: seconds since this call was refused first.
 
         Returns:
             False, at once, when that is longer than there is patience for.
@@ -52,7 +57,7 @@ class RateLimit:
             pause = min(_LONGEST, _FIRST * 2 ** min(tries, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  -- no secret
         else:
             pause = asked + random.uniform(0.0, _SPREAD)  # noqa: S311  -- no secret
-        if not self._takes(pause):
+        if waited + pause > self._one_call or not self._takes(pause):
             return False
         time.sleep(pause)
         return True

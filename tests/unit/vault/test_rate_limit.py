@@ -85,3 +85,13 @@ def test_threads_that_wait_at_once_count_once(
     clock.now += 5
     limit.answered()
     assert not limit.wait(0, 5.0)
+
+
+def test_one_call_has_an_end_although_others_are_answered(clock: Clock) -> None:
+    limit = RateLimit(30, one_call=60)
+    tries = 0
+    while limit.wait(tries, 1.0, clock.now - 50):
+        limit.answered()  # of another thread
+        tries += 1
+    assert 57 <= clock.now - 50 <= 60
+    assert limit.wait(0, 1.0)  # another call goes on: thousands of writes get through

@@ -9,7 +9,9 @@ token-create would be a second token.
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -39,6 +41,8 @@ _TOKEN = re.compile(r"[!-~]{1,4096}")
 _NO_TOKEN: Final = Secret("")
 # Seconds without any other answer than a rate limit, after which a run leaves it to the next one.
 _PATIENCE: Final = 30.0
+_ONE_CALL: Final = 60.0  # seconds that one call waits for it, while others are answered
+RUN_PATIENCE: Final = 180.0  # seconds that a run waits for it in all: ends are at stake
 _LIMITED: Final = int(HTTPStatus.TOO_MANY_REQUESTS)
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _FIRST_CLIENT_ERROR: Final = int(HTTPStatus.BAD_REQUEST)
@@ -49,7 +53,12 @@ class Client:
     """A connection to one Vault, with one token (or none). Usable from several threads."""
 
     def __init__(
-        self, settings: VaultSettings, *, token: Secret = _NO_TOKEN, directory: Path | None = None
+        self,
+        settings: VaultSettings,
+        *,
+        token: Secret = _NO_TOKEN,
+        directory: Path | None = None,
+        patience: float = math.inf,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -57,6 +66,8 @@ class Client:
             settings: where Vault is. `ca_file` is relative to `directory`.
             token: the token to send; an empty one sends none, and never one of the environment.
             directory: the governed repository's work tree (default: the current directory).
+            patience: seconds that rate limits are waited for in all. Without it as long as calls
+                are answered, and a minute for each: an operator's set-up has thousands of writes.
 
         Raises:
             VaultRefusedError: the token cannot be a token, or the file of authorities is missing.
@@ -66,7 +77,7 @@ class Client:
         authorities = _authorities(settings.ca_file, directory or Path())
         session = PlainSession(connections=_POOL, verify=authorities)
         self._session = session
-        self._limit = RateLimit(_PATIENCE)
+        self._limit = RateLimit(_PATIENCE, patience, _ONE_CALL)
         self._adapter = hvac.adapters.RawAdapter(
             base_uri=self.address,
             token="",
@@ -154,7 +165,7 @@ class Client:
 
         Raises VaultUnavailableError: no answer came.
         """
-        tries = 0
+        tries, refused = 0, 0.0  # how often, and when for the first time
         while True:
             failure: VaultUnavailableError | None = None
             response: Any = None
@@ -170,7 +181,10 @@ class Client:
             if response.status_code != _LIMITED:
                 return response
             asked = response.headers.get("Retry-After", "")
-            if not self._limit.wait(tries, float(asked) if _SECONDS.fullmatch(asked) else None):
+            seconds = float(asked) if _SECONDS.fullmatch(asked) else None
+            now = time.monotonic()
+            refused = refused if tries else now
+            if not self._limit.wait(tries, seconds, now - refused):
                 return response
             tries += 1
 

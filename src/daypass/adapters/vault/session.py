@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from daypass.adapters.vault.client import Client
+from daypass.adapters.vault.client import RUN_PATIENCE, Client
 from daypass.adapters.vault.kv import number
 from daypass.adapters.vault.own_token import OwnToken, explained
 from daypass.errors import (
@@ -170,7 +170,7 @@ def login_jwt(
         VaultRefusedError: the role does not take this workflow, ref, repository or audience.
         VaultUnavailableError: Vault does not answer or is sealed.
     """
-    client = Client(settings, directory=directory)
+    client = Client(settings, directory=directory, patience=RUN_PATIENCE)
     wanted = role or settings.apply_role
 
     def login() -> tuple[Secret, int]:
