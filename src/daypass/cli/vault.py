@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, vault_loss, vault_rotate, wiring
 from daypass.cli.evidence_files import write_signers
+from daypass.cli.interrupts import noted_interrupts
 from daypass.errors import DaypassError, ExitCode, IndeterminateError, UsageError
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
@@ -245,13 +246,23 @@ def _apply(
         _note(documents)
         for item in removals(session, setup, pruning=arguments.prune):
             _show(str(item.outcome), item.title, item.detail)
-    steps = chain(install(session, setup, key), prune(session, setup, everything=arguments.prune))
-    changes = _tell(steps, documents, arguments.format)
-    _trust(session, setup, trusted, moved=arguments.trust is not None)
-    lines = _signers(session, setup)
-    if arguments.write_signers:
-        write_signers(directory, lines)
-    fingerprint = _fingerprint(session, setup)
+    changes: list[Change] = []
+    try:
+        with noted_interrupts() as stop:
+            steps = chain(
+                install(session, setup, key, stop),
+                prune(session, setup, everything=arguments.prune, stop=stop),
+            )
+            _tell(steps, changes, arguments.format)
+        _trust(session, setup, trusted, moved=arguments.trust is not None)
+        lines = _signers(session, setup)
+        if arguments.write_signers:
+            write_signers(directory, lines)
+        fingerprint = _fingerprint(session, setup)
+    except (DaypassError, KeyboardInterrupt):
+        if arguments.format == "json":  # what was done, although not all was
+            output.say_json(_done(documents, changes))
+        raise
     if arguments.format == "json":
         output.say_json(
             {
@@ -266,22 +277,15 @@ def _apply(
     return ExitCode.PARTLY if left else ExitCode.DONE
 
 
-def _tell(steps: Iterable[Change], documents: Documents, form: str) -> list[Change]:
-    """Says what is done as it is done, to programs at the end; what was done, when a step fails."""
+def _tell(steps: Iterable[Change], changes: list[Change], form: str) -> None:
+    """Says what is done as it is done, to programs at the end, and keeps it in `changes`."""
     from daypass.adapters.vault.install import Outcome
 
-    changes: list[Change] = []
-    try:
-        for change in steps:
-            if form != "json":
-                _show(str(change.outcome), change.title, change.detail)
-            if change.outcome is not Outcome.UPDATE:  # announced only
-                changes.append(change)
-    except DaypassError:
-        if form == "json":
-            output.say_json(_done(documents, changes))
-        raise
-    return changes
+    for change in steps:
+        if change.outcome is not Outcome.UPDATE:  # announced only
+            changes.append(change)
+        if form != "json":
+            _show(str(change.outcome), change.title, change.detail)
 
 
 def _done(documents: Documents, changes: Iterable[Change]) -> dict[str, object]:

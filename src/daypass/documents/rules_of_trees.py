@@ -114,6 +114,13 @@ TREE_RULES: Final = (
         "machineCoAuthors: [4711+bob@users.noreply.github.com]",
     ),
     Rule(
+        "settings-vault-name",
+        "No two things that the settings name would be one in Vault: JWT roles and their policies, "
+        "a role and a part of the other's policy, mounts, keys.",
+        "commandsRole: daypass-commands",
+        "commandsRole: daypass-apply-2  # a part of the policy of applyRole has that name",
+    ),
+    Rule(
         "signers-unreadable",
         "Each line of the allowed signers can be read: a list with a slip changes nothing.",
         'daypass@example.com namespaces="git" ssh-ed25519 AAAA…',

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from daypass.documents.problem import Problem
 from daypass.model.names import Kind
+from daypass.model.vault_names import clashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,6 +170,8 @@ def _check_dates(model: Model) -> Iterator[Problem]:
 
 def _check_settings(model: Model) -> Iterator[Problem]:
     settings = cast("Settings", model)
+    for clash in clashes(settings):
+        yield Problem(("spec", *clash.at), "settings-vault-name", clash.message, clash.remedy)
     if settings.machine_co_authors:
         from daypass.documents.commit_authors import (  # noqa: PLC0415  -- few settings list any
             check_machine_co_authors,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daypass.adapters.vault.parts import named_parts
 from daypass.errors import VaultRefusedError
 from daypass.model.secret import Secret
 
@@ -191,4 +192,7 @@ def test_the_login_ends_within_ten_minutes_and_cannot_be_renewed(
     assert mine
     for data in mine:
         assert data["explicit_max_ttl"] == 600
-        assert data["policies"] == ["daypass-apply"]
+        assert data["policies"] == sorted(named_parts("daypass-apply", 1))
+    # Of these the first is there; the others are those of parts to come.
+    there = house.root.call("LIST", "sys/policies/acl").keys
+    assert [name for name in there if "apply" in name] == ["daypass-apply"]

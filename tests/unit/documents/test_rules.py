@@ -51,6 +51,7 @@ SCHEMAS = {
 }
 TIMES = """  limits: {times: {timeZone: Europe/Zurik, from: "08:00", to: "18:00"}}
 """
+UNLUCKY = "commandsRole: daypass-apply-2"
 LANE: dict[str, str | bytes | None] = {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE}
 # The rule, the place of its finding, and the files that replace those of the sound repository.
 BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
@@ -60,6 +61,11 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         "document-value",
         f"{REQUEST_PATH}:6:3",
         {REQUEST_PATH: REQUEST + '  notBefore: "2026-12-31T23:59:60Z"\n'},
+    ),
+    (
+        "settings-vault-name",
+        f"{SETTINGS_PATH}:8:85",
+        {SETTINGS_PATH: SETTINGS.replace("audience: vault}", f"audience: vault, {UNLUCKY}}}")},
     ),
     ("schema-type", f"{REQUEST_PATH}:11:11", {REQUEST_PATH: REQUEST + "  ticket: 4711\n"}),
     (

@@ -86,3 +86,38 @@ def test_a_caller_that_stops_begins_no_other(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_there_may_be_nothing_to_do() -> None:
     assert list(in_flight(str, ())) == []
+
+
+def test_one_that_is_to_stop_tells_all_that_was_done_and_begins_no_other() -> None:
+    stop = threading.Event()
+    under_way = threading.Barrier(8)
+    done = []
+
+    def act(number: int) -> int:
+        under_way.wait(timeout=30)
+        stop.set()
+        done.append(number)
+        return number
+
+    told: list[int] = []
+
+    def tell() -> None:
+        for number in in_flight(act, range(1000), stop):
+            told.append(number)  # noqa: PERF402  -- what came before is kept
+
+    with pytest.raises(KeyboardInterrupt):
+        tell()
+    assert told == list(range(8)) == sorted(done)
+    with pytest.raises(KeyboardInterrupt):  # the next stage does not begin
+        list(in_flight(act, (), stop))
+
+
+def test_one_that_fails_while_it_is_to_stop_says_why() -> None:
+    stop = threading.Event()
+
+    def act(number: int) -> int:
+        stop.set()
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0"):
+        list(in_flight(act, range(1), stop))

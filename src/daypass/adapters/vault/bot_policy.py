@@ -10,13 +10,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault import parts
 from daypass.adapters.vault.caps import TUNE_OF_TOKENS, role_path, tune_path
 from daypass.adapters.vault.done_notes import leaving_rule, reading_rule
-from daypass.adapters.vault.hcl import PathRule, parted, policy
+from daypass.adapters.vault.hcl import PathRule, policy
 from daypass.adapters.vault.minting import USES
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.model.grant import WATCH_SECONDS
 from daypass.model.resource import IssueMode
+from daypass.model.vault_names import part_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,24 +57,41 @@ def grant_policy(role: TieredRole, settings: Settings) -> str:
 def bot_policies(settings: Settings, roles: Sequence[TieredRole]) -> dict[str, str]:
     """The policies of `daypass apply`, by name: one, or several where one would be too long.
 
-    The first has the name of its role. Vault joins what the policies of a token say of one path.
+    The first has the name of its role, and holds all that no resource brings: the rest are rights
+    over tiers. Vault joins what the policies of a token say of one path.
     """
-    rules = [
+    fixed = _rules((), settings, first=True)
+    alone = sum(len(policy("", _rules((role,), settings))) for role in roles[:2])
+    shared = alone - len(policy("", _rules(roles[:2], settings)))  # by the tiers of one part
+    tiers = parts.spread(
+        roles,
+        lambda role: role.name,
+        lambda role: len(policy("", _rules((role,), settings))) - shared,
+        max(1, _LONGEST - len(policy("", fixed))),
+    )
+    name = settings.vault.apply_role
+    return {
+        (part := part_name(name, number)): policy(
+            parts.head(part), _rules(some, settings, first=number == 1, any_roles=bool(roles))
+        )
+        for number, some in enumerate(tiers, start=1)
+    }
+
+
+def _rules(
+    roles: Sequence[TieredRole], settings: Settings, *, first: bool = False, any_roles: bool = False
+) -> list[PathRule]:
+    """What those tiers ask for; in the first part, also what every run needs."""
+    return [
         *(_mint(role, settings) for role in roles),
-        *_tokens(),
+        *(_tokens() if first else ()),
         *_leases(roles),
         *_looks(roles),
         *_caps(roles),
-        *_memory(settings.vault.kv_mount),
-        *_keys(settings),
+        *((PathRule(TUNE_OF_TOKENS, ("read",)),) if first and any_roles else ()),
+        *(_memory(settings.vault.kv_mount) if first else ()),
+        *(_keys(settings) if first else ()),
     ]
-    name = settings.vault.apply_role
-    return {
-        (part := name if number == 1 else f"{name}-{number}"): policy(
-            f"{part}: what `daypass apply` may do. Made by daypass.", some
-        )
-        for number, some in enumerate(parted(rules, _LONGEST), start=1)
-    }
 
 
 def commands_policy(settings: Settings) -> str:
@@ -201,8 +220,6 @@ def _caps(roles: Sequence[TieredRole]) -> Iterable[PathRule]:
     paths = {role_path(role.mount, role.role) for role in roles}
     for path in sorted(paths | {tune_path(role.mount) for role in roles}):
         yield PathRule(path, ("read",), why="promise no more time than Vault gives")
-    if roles:
-        yield PathRule(TUNE_OF_TOKENS, ("read",))
 
 
 def _memory(mount: str) -> Iterable[PathRule]:

@@ -12,6 +12,7 @@ from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.differences import field_differences, policy_differences
 from daypass.adapters.vault.in_flight import in_flight
 from daypass.adapters.vault.kv import text
+from daypass.adapters.vault.parts import is_part
 from daypass.adapters.vault.setup import PREFIX
 from daypass.adapters.vault.steps import POLICIES, ROLES, Document, Mount, Policy, Step, TransitKey
 from daypass.model.resource import BREAK_GLASS_PREFIX
@@ -114,14 +115,23 @@ class Superfluous:
         """What it is called, for people."""
         return f"{self.kind} {self.name}"
 
+    of_bot: bool = False  # a part of the bot's own policy, which has fewer now
+
     @property
     def is_of_emergencies(self) -> bool:
         """Whether it is one of the emergency lane's."""
-        return self.name.startswith(BREAK_GLASS_PREFIX)
+        return not self.of_bot and self.name.startswith(BREAK_GLASS_PREFIX)
+
+    @property
+    def goes_unasked(self) -> bool:
+        """Whether it is removed without `--prune`."""
+        return self.of_bot or self.is_of_emergencies
 
     @property
     def why(self) -> str:
         """Why it is superfluous."""
+        if self.of_bot:
+            return "the policy of `daypass apply` has fewer parts now"
         if self.is_of_emergencies:
             return "no policy opens such a level to the emergency lane"
         return "access/ no longer names it"
@@ -132,7 +142,7 @@ class Superfluous:
         Tokens outlive the role that they were minted through, and lose what its policy allowed.
         Raises VaultUnavailableError, VaultRefusedError.
         """
-        if self.kind != _POLICY:
+        if self.kind != _POLICY or self.of_bot:
             return ""
         leases = f"sys/leases/lookup/auth/token/create/{self.name}/"
         live = len(session.call("LIST", leases, accept=NOT_FOUND).keys)
@@ -143,23 +153,30 @@ class Superfluous:
 
 
 def superfluous(session: Session, setup: Setup) -> tuple[Superfluous, ...]:
-    """Token roles and policies with daypass's prefix that the set-up does not lay in.
+    """Token roles and policies of daypass that the set-up does not lay in.
 
-    Token roles come first: what nothing can be minted through gains no new token.
+    They have daypass's prefix, or are parts of the bot's own policy. Token roles come first: what
+    nothing can be minted through gains no new token.
     """
     wanted = {step.path for step in setup.steps}
-    there = sorted(listed(session) - wanted)
+    there = sorted(listed(session) - wanted - {path.lower() for path in wanted})
     return tuple(
-        Superfluous(kind, path.removeprefix(f"{folder}/"), path)
+        Superfluous(kind, name, path, of_bot=of_bot)
         for kind, folder in ((_ROLE, ROLES), (_POLICY, POLICIES))
         for path in there
-        if path.startswith(f"{folder}/{PREFIX}")
+        if path.startswith(f"{folder}/")
+        for name in (path.removeprefix(f"{folder}/"),)
+        for of_bot in (kind == _POLICY and is_part(setup, name),)
+        if of_bot or name.startswith(PREFIX)
     )
 
 
 def removable(session: Session, setup: Setup, *, pruning: bool) -> list[Superfluous]:
-    """What is superfluous and may go: the emergency lane's, and with `pruning` the rest too."""
-    return [item for item in superfluous(session, setup) if pruning or item.is_of_emergencies]
+    """What is superfluous and may go: the emergency lane's and parts of the bot's policy.
+
+    With `pruning` the rest, too.
+    """
+    return [item for item in superfluous(session, setup) if pruning or item.goes_unasked]
 
 
 def _look_at_mount(session: Session, step: Mount) -> tuple[State, str]:

@@ -49,7 +49,7 @@ def examine(session: Session, setup: Setup, grants: Ids = None) -> Iterator[Foun
     if pinned.state is State.SAME:
         yield examine_versions(session, setup.settings)
     for item in superfluous(session, setup):
-        verb = "daypass vault apply" + ("" if item.is_of_emergencies else " --prune")
+        verb = "daypass vault apply" + ("" if item.goes_unasked else " --prune")
         kept = item.kept_by(session)
         detail = f"{item.why}: {kept or f'`{verb}` removes it'}"
         yield Found(item.title, State.DIFFERENT, detail)

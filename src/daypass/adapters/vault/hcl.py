@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,6 @@ def policy(title: str, rules: Iterable[PathRule]) -> str:
     """The text of a policy: byte-identical for the same rules."""
     blocks = [f"# {title}\n", *(_block(rule) for rule in rules)]
     return "\n".join(blocks)
-
-
-def parted(rules: Iterable[PathRule], longest: int) -> Iterator[tuple[PathRule, ...]]:
-    """The rules in their order, in parts whose text has about so many characters at the most."""
-    part: list[PathRule] = []
-    length = 0
-    for rule in rules:
-        more = len(_block(rule)) + 1
-        if part and length + more > longest:
-            yield tuple(part)
-            part, length = [], 0
-        part.append(rule)
-        length += more
-    yield tuple(part)
 
 
 def _block(rule: PathRule) -> str:

@@ -18,23 +18,28 @@ class _NotBegunError(Exception):
     """Another one failed before."""
 
 
-def in_flight(act: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def in_flight(
+    act: Callable[[T], R], items: Sequence[T], stop_wanted: threading.Event | None = None
+) -> Iterator[R]:
     """Does the same to each item, up to eight at once.
 
     Args:
         act: for several threads.
         items: of which none depends on another.
+        stop_wanted: set, from a signal handler say, by whoever wants it to stop.
 
     Yields:
-        What came of each that was done, in the order of the items. When one fails, or when the
-        caller stops early (an interrupt, too), no other is begun; those under way are waited for.
+        What came of each that was done, in the order of the items. When one fails, when it is to
+        stop, or when the caller stops early, no other is begun; those under way are waited for.
 
-    Raises the first error, after all that was done has been yielded.
+    Raises the first error, and if there was none and it was to stop KeyboardInterrupt; both after
+    all that was done has been yielded.
     """
     stop = threading.Event()
+    asked = stop_wanted or threading.Event()
 
     def guarded(item: T) -> R:
-        if stop.is_set():
+        if stop.is_set() or asked.is_set():
             raise _NotBegunError
         try:
             return act(item)
@@ -56,3 +61,5 @@ def in_flight(act: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         pool.shutdown(cancel_futures=True)
     if failed is not None:
         raise failed
+    if asked.is_set():
+        raise KeyboardInterrupt

@@ -1,7 +1,8 @@
 """Lay into a Vault what access/ asks of it.
 
 Idempotent: a second run changes nothing. Only token roles and policies with daypass's own prefix
-are removed: those of the emergency lane once no policy opens their level, others when asked.
+are removed, and parts of the bot's policy: those of the emergency lane once no policy opens their
+level and parts that are no longer needed unasked, others when asked.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.vault import app_key
 from daypass.adapters.vault.compare import State, compare, listed, look, removable
 from daypass.adapters.vault.in_flight import in_flight
-from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey, stages
+from daypass.adapters.vault.parts import given_policies, safe_stages
+from daypass.adapters.vault.steps import Document, Mount, Policy, Step, TransitKey
 from daypass.errors import VaultRefusedError, VaultUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
     from daypass.adapters.vault.app_key import AppKey
     from daypass.adapters.vault.compare import Found, Superfluous
@@ -65,29 +68,34 @@ class Change:
     detail: str = ""
 
 
-def install(session: Session, setup: Setup, key: AppKey | None = None) -> Iterator[Change]:
+def install(
+    session: Session, setup: Setup, key: AppKey | None = None, stop: Event | None = None
+) -> Iterator[Change]:
     """Lay in what is missing or differs, one stage after the other, telling what was done.
 
     A stage is looked at, what a change of it replaces is told, and then it is laid in: policies
-    before the roles that give them, and last of all what lets runs log in. When a request fails,
-    what was done is told, and no other is sent.
+    before the roles that give them, and last of all what lets runs log in (`parts.safe_stages`
+    says when it comes earlier). When a request fails, or when it is to stop, what was done is told,
+    and no other is sent.
 
     Args:
         session: logged in as an operator who may do so.
         setup: what is wanted.
         key: the GitHub App's private key, if it is to be imported.
+        stop: set by whoever wants it to stop.
 
     Raises:
         VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
+        KeyboardInterrupt: it was stopped; likewise.
     """
     there = listed(session)
-    for stage in stages(setup.steps):
-        seen = tuple(in_flight(partial(look, session, there=there), stage))
+    for stage in safe_stages(setup, given_policies(session, setup)):
+        seen = tuple(in_flight(partial(look, session, there=there), stage, stop))
         for found in seen:
             if found.state is State.DIFFERENT:
                 yield Change(Outcome.UPDATE, found.title, found.detail)
         pairs = tuple(zip(stage, seen, strict=True))
-        yield from in_flight(partial(_bring_about, session, key), pairs)
+        yield from in_flight(partial(_bring_about, session, key), pairs, stop)
 
 
 def _bring_about(session: Session, key: AppKey | None, pair: tuple[Step, Found]) -> Change:
@@ -131,7 +139,9 @@ def removals(session: Session, setup: Setup, *, pruning: bool = False) -> Iterat
     yield from in_flight(look_at, removable(session, setup, pruning=pruning))
 
 
-def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterator[Change]:
+def prune(
+    session: Session, setup: Setup, *, everything: bool = True, stop: Event | None = None
+) -> Iterator[Change]:
     """Remove what access/ asks for no longer: roles first, then their policies.
 
     A policy stays while tokens live that were minted through the role of its name: their holders
@@ -140,9 +150,11 @@ def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterato
     Args:
         session: logged in as an operator who may do so.
         setup: what is wanted.
-        everything: else only what no policy opens to the emergency lane any more.
+        everything: else only what no policy opens to the emergency lane any more, and parts that
+            the bot's own policy no longer has.
+        stop: set by whoever wants it to stop.
 
-    Raises VaultUnavailableError, VaultRefusedError: run it again, it goes on where it stopped.
+    Raises what `install` does.
     """
 
     def remove(item: Superfluous) -> Change:
@@ -153,7 +165,7 @@ def prune(session: Session, setup: Setup, *, everything: bool = True) -> Iterato
 
     found = removable(session, setup, pruning=everything)
     for _, items in groupby(found, key=lambda item: item.kind):
-        yield from in_flight(remove, tuple(items))
+        yield from in_flight(remove, tuple(items), stop)
 
 
 def _lay(session: Session, step: Step) -> None:

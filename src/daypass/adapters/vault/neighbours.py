@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.compare import Found, State, mounts_of, removable
 from daypass.adapters.vault.offline_notes import FOLDER
+from daypass.adapters.vault.parts import is_part, refuse_foreign_parts
 from daypass.adapters.vault.steps import Policy
 from daypass.documents.wording import first_of
 from daypass.errors import VaultRefusedError
@@ -59,6 +60,13 @@ def refuse_neighbours(session: Session, setup: Setup, *, pruning: bool) -> None:
         VaultUnavailableError.
     """
     neighbours = _find(session, setup)
+    _refuse(session, setup, neighbours, pruning=pruning)
+    refuse_foreign_parts(session, setup)
+
+
+def _refuse(
+    session: Session, setup: Setup, neighbours: Iterable[Neighbour], *, pruning: bool
+) -> None:
     if not neighbours:
         return
     removed = {item.name for item in removable(session, setup, pruning=pruning)}
@@ -109,7 +117,7 @@ def _shared(item: Neighbour, setup: Setup, removed: Collection[str] = ()) -> str
     if item.path in own:
         return "has the JWT role of this name"
     laid_in = {step.name for step in setup.steps if isinstance(step, Policy)}
-    policies = sorted(item.policies & laid_in)
+    policies = sorted(name for name in item.policies if name in laid_in or is_part(setup, name))
     if policies:
         return f"logs in with the policy of the same name: {first_of(policies, _TOLD)}"
     roles = sorted(item.token_roles & _names(setup))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import bot_policy, offline_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
+from daypass.adapters.vault.parts import named_parts
 from daypass.adapters.vault.steps import ROLES, Document, Mount, Policy, Step, TransitKey
 from daypass.errors import DocumentError
 from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
@@ -21,6 +22,12 @@ from daypass.model.resource import (
     break_glass_role_name,
     offline_role_name,
     token_role_name,
+)
+from daypass.model.vault_names import (
+    MONITOR_POLICY,
+    OFFLINE_POLICY,
+    clashes,
+    is_further_part,
 )
 
 if TYPE_CHECKING:
@@ -40,12 +47,6 @@ LOGIN_SECONDS: Final = 600  # how long a job's token lives; a longer run logs in
 # Paths go into policies, where `*` and `+` are wildcards and a quotation mark ends the string.
 _PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:/[A-Za-z0-9_.-]*[A-Za-z0-9_])*")
 _RESERVED: Final = frozenset({"sys", "auth", "identity", "cubbyhole"})
-
-
-# For the token of whoever watches from outside: it reads the heartbeat, and no more.
-MONITOR_POLICY: Final = "daypass-monitor"
-# The group, and its policy, of those who may mint for themselves while GitHub is down.
-OFFLINE_POLICY: Final = "daypass-offline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,43 +116,39 @@ def desired(
     vault = settings.vault
     minted = tuple(role for role in roles if not role.offline)
     applying = bot_policy.bot_policies(settings, minted)
-    _refuse_taken(applying, roles)
+    named = tuple(named_parts(vault.apply_role, len(applying)))
     grant_policies = (Policy(role.name, bot_policy.grant_policy(role, settings)) for role in roles)
-    return Setup(
-        settings,
-        roles,
-        (
-            Mount("sys/mounts", vault.kv_mount, "kv", {"version": "2"}),
-            # One version: what a slot no longer holds (a ciphertext, say) lives on in no older one.
-            Document("KV settings", f"{vault.kv_mount}/config", {"max_versions": 1}),
-            Mount("sys/mounts", vault.transit_mount, "transit"),
-            TransitKey(vault.transit_mount, settings.evidence.key, ("ed25519",), imported=False),
-            TransitKey(
-                vault.transit_mount,
-                vault.app_key,
-                ("rsa-2048", "rsa-3072", "rsa-4096"),
-                imported=True,
-            ),
-            *grant_policies,
-            *(_token_role(role) for role in roles),
-            *(Policy(name, text) for name, text in applying.items()),
-            Policy(vault.commands_role, bot_policy.commands_policy(settings)),
-            Policy(MONITOR_POLICY, bot_policy.monitor_policy(settings)),
-            *_offline(settings, roles, identities),
-            Mount("sys/auth", vault.jwt_mount, "jwt"),
-            _jwt_config(settings),
-            _jwt_role(
-                settings, vault.apply_role, RECONCILE_WORKFLOW, _APPLY_EVENTS, tuple(applying)
-            ),
-            _jwt_role(
-                settings,
-                vault.commands_role,
-                COMMANDS_RUN_WORKFLOW,
-                _COMMAND_EVENTS,
-                (vault.commands_role,),
-            ),
+    steps: tuple[Step, ...] = (
+        Mount("sys/mounts", vault.kv_mount, "kv", {"version": "2"}),
+        # One version: what a slot no longer holds (a ciphertext, say) lives on in no older one.
+        Document("KV settings", f"{vault.kv_mount}/config", {"max_versions": 1}),
+        Mount("sys/mounts", vault.transit_mount, "transit"),
+        TransitKey(vault.transit_mount, settings.evidence.key, ("ed25519",), imported=False),
+        TransitKey(
+            vault.transit_mount,
+            vault.app_key,
+            ("rsa-2048", "rsa-3072", "rsa-4096"),
+            imported=True,
+        ),
+        *grant_policies,
+        *(_token_role(role) for role in roles),
+        *(Policy(name, text) for name, text in applying.items()),
+        Policy(vault.commands_role, bot_policy.commands_policy(settings)),
+        Policy(MONITOR_POLICY, bot_policy.monitor_policy(settings)),
+        *_offline(settings, roles, identities),
+        Mount("sys/auth", vault.jwt_mount, "jwt"),
+        _jwt_config(settings),
+        _jwt_role(settings, vault.apply_role, RECONCILE_WORKFLOW, _APPLY_EVENTS, named),
+        _jwt_role(
+            settings,
+            vault.commands_role,
+            COMMANDS_RUN_WORKFLOW,
+            _COMMAND_EVENTS,
+            (vault.commands_role,),
         ),
     )
+    _refuse_twice(steps)
+    return Setup(settings, roles, steps)
 
 
 def _roles(
@@ -164,6 +161,8 @@ def _roles(
             for tier in level.tiers:
                 where = f"{resource.name}, level {level.name}, tier {tier.length}"
                 for role in _roles_of_tier(settings, resource, level, tier, opened=opened):
+                    if is_further_part(settings.vault.apply_role, role.name):
+                        seen[role.name] = "a part of the policy of `daypass apply`"
                     if role.name in seen:
                         raise DocumentError(
                             f"{where} and {seen[role.name]} would both be {role.name} in Vault",
@@ -220,29 +219,32 @@ def _offline(
     )
 
 
-def _refuse_taken(applying: Iterable[str], roles: Iterable[TieredRole]) -> None:
-    """Refuse a further policy of `daypass apply` that another one has the name of."""
-    taken = {role.name: f"the policy of {role.resource}, level {role.level}" for role in roles}
-    for name in applying:
-        if name in taken:
+def _refuse_twice(steps: Iterable[Step]) -> None:
+    """Refuse two steps that write one thing: the later one would win, or now one and now the other.
+
+    Vault keeps the names of policies in lower case.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for step in steps:
+        place = (step.table if isinstance(step, Mount) else "", step.path.lower())
+        if place in seen:
             raise DocumentError(
-                f"{taken[name]} and a policy of `daypass apply` would both be {name} in Vault",
-                remedy="Rename the resource or the level: their rights would be one.",
+                f"{seen[place]} and {step.title} would be one in Vault",
+                remedy="Rename one of the two in access/: their rights would be one.",
             )
+        seen[place] = step.title
 
 
 def _own_policies(settings: Settings) -> dict[str, str]:
     """The names that no grant's policy may have: what each of them is, for people."""
+    for clash in clashes(settings):
+        raise DocumentError(clash.message, remedy=clash.remedy)
     vault = settings.vault
-    if vault.apply_role == vault.commands_role:
-        raise DocumentError(
-            f"applyRole and commandsRole are both {vault.apply_role}",
-            remedy="Give them two names: what obeys comments must not be able to mint.",
-        )
     return {
         vault.apply_role: "the policy of `daypass apply` itself",
         vault.commands_role: "the policy of `daypass command` itself",
         OFFLINE_POLICY: "the policy of who may take access offline",
+        MONITOR_POLICY: "the policy of who watches daypass",
     }
 
 
