@@ -34,7 +34,6 @@ from daypass.policy.asked import Asked, Held, Surroundings
 from daypass.policy.compiled import compile_rules
 from daypass.policy.decide import decide
 from daypass.policy.input import build_input
-from daypass.policy.zone import unknown_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,23 +141,20 @@ class WritingDown:
 
     def _judge(self, case: _Case, catalogue: Catalogue) -> Happening | None:
         use = case.use
-        facts, decision, waits = self._decide(case, catalogue)
+        facts, decision = self._decide(case, catalogue)
         why = "; ".join(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons)
         unknown = decision.effect is Effect.INDETERMINATE
         grace = GRACE_SECONDS[case.role.resource.sensitivity]
         young = self.seen.world.now.since(use.not_before) < grace
-        if unknown and (waits or (use.accessor and young)):
+        if unknown and use.accessor and young:
             text = f"{use.grant_id} was taken offline, and cannot be decided yet: {why}"
             self.outcome.alarm(f"offline-doubt.{use.grant_id}", text)
             return None
         granted = self._remember(case, facts, decision, why)
         return None if granted is None else self._write(granted)
 
-    def _decide(self, case: _Case, catalogue: Catalogue) -> tuple[DecisionInput, Decision, bool]:
-        """Ask the decision point, about the moment at which it was taken.
-
-        The last value says whether it waits for a time zone that this installation does not know.
-        """
+    def _decide(self, case: _Case, catalogue: Catalogue) -> tuple[DecisionInput, Decision]:
+        """Ask the decision point, about the moment at which it was taken."""
         world, use, who = self.seen.world, case.use, case.who
         account = Account(who.github_id or 0, who.github_login or who.name, AccountType.USER)
         past = past_grants(self.ports, world)
@@ -176,9 +172,7 @@ class WritingDown:
         )
         asked = Asked(case.request.asked, Lane.BREAK_GLASS, account, case.request.drill)
         facts = build_input(asked, catalogue, ApprovalCount(), surroundings)
-        policies = compile_rules(catalogue)
-        decision = decide(facts, policies)
-        return facts, decision, bool(unknown_zones(decision, facts, policies))
+        return facts, decide(facts, compile_rules(catalogue))
 
     def _remember(
         self, case: _Case, facts: DecisionInput, decision: Decision, why: str

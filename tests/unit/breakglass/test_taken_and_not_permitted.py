@@ -13,7 +13,7 @@ from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.writing_down import WritingDown
-from daypass.model.decision import Effect
+from daypass.model.decision import Effect, Enforcement, RuleOutcome
 from daypass.model.instant import Instant
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.resource import Sensitivity
@@ -70,19 +70,25 @@ def test_who_is_named_no_more_keeps_nothing() -> None:
     assert run.outcome.alarms
 
 
-@pytest.mark.parametrize("accessor", ["acc", None])
-def test_what_needs_a_time_zone_that_is_not_known_here_waits(
-    accessor: str | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("accessor", "age", "is_written"),
+    [("acc", 60, False), ("acc", 3600, True), (None, 60, True), (None, 30 * 86400, True)],
+)
+def test_what_is_undecided_is_written_down_once_its_grace_is_over(
+    accessor: str | None, age: int, is_written: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long ago it was taken: it is this installation that cannot read the policies."""
-    effect, reasons = Effect.INDETERMINATE, ()
-    decision = SimpleNamespace(effect=effect, reasons=reasons)
-    monkeypatch.setattr(WritingDown, "_decide", lambda *_: (None, decision, True))
-    use = OfflineUse("a1", "e", "role", accessor, "sha256:x", NOW.plus(-30 * 86400), NOW, {})
+    """For want of a time zone too: else what was taken would never become evidence."""
+    why = RuleOutcome(
+        "hours", "times", Effect.INDETERMINATE, Enforcement.ENFORCE, "Mars", zones=("Mars/Olympus",)
+    )
+    decision = SimpleNamespace(effect=Effect.INDETERMINATE, reasons=(why,))
+    monkeypatch.setattr(WritingDown, "_decide", lambda *_: (None, decision))
+    monkeypatch.setattr(WritingDown, "_remember", lambda *_: "remembered")
+    monkeypatch.setattr(WritingDown, "_write", lambda _self, granted: granted)
+    use = OfflineUse("a1", "e", "role", accessor, "sha256:x", NOW.plus(-age), NOW, {})
     resource = SimpleNamespace(sensitivity=Sensitivity.CRITICAL)
     case = SimpleNamespace(use=use, role=SimpleNamespace(resource=resource))
-    vault = Vault()
-    run = writing(vault)
-    assert run._judge(cast("Any", case), cast("Any", None)) is None
-    assert vault.revoked == []
-    assert list(run.outcome.causes) == ["offline-doubt.a1"]
+    run = writing(Vault())
+    found = run._judge(cast("Any", case), cast("Any", None))
+    assert found == ("remembered" if is_written else None)
+    assert list(run.outcome.causes) == ([] if is_written else ["offline-doubt.a1"])
