@@ -7,7 +7,6 @@ says.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
@@ -16,10 +15,9 @@ from daypass.documents.nearby import suggestion
 from daypass.documents.repository import catalogue_of
 from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
-from daypass.model.instant import Instant
 from daypass.model.names import is_name
 from daypass.policy.decide import decide, describe_requirements
-from daypass.policy.zone import with_zones, zones_facts
+from daypass.policy.zone_facts import with_zones
 from daypass.report.replay import differences, policies_at, recorded_decision
 
 if TYPE_CHECKING:
@@ -145,8 +143,7 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
 def _decide(facts: DecisionInput, policies: CompiledPolicies) -> Decision:
     """Decide what was recorded by other policies, with the time zones that those name."""
     ruling = (item.policy for item in policies.policies)
-    zones = with_zones(facts.zones, zones_facts(ruling, Instant.parse(facts.now)))
-    return decide(replace(facts, zones=zones), policies, recorded=facts.to_json())
+    return decide(with_zones(facts, ruling), policies, recorded=facts.to_json())
 
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:

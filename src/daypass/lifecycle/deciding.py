@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daypass.model.grant import BaseRuling
+from daypass.model.zone_database import database_version
 from daypass.policy.approvals import count_approvals
 from daypass.policy.approvers import asked_for
 from daypass.policy.decide import decide, describe_requirements
@@ -35,6 +36,7 @@ class Decided:
     base: BaseRuling | None = None  # what ruled before the merge, where it differs
     counts: tuple[ApprovalCount, ...] = ()  # by what rules now, and by what ruled before
     facts_before: DecisionInput | None = None  # by what ruled before the merge, where it differs
+    zones_before: tuple[str, ...] = ()  # unknown time zones that only main before the merge names
 
     @property
     def is_barred(self) -> bool:
@@ -55,6 +57,12 @@ class Decided:
                 f"decided by main before the merge too, at {self.base.commit[:12]}, with policies "
                 f"{self.base.policy_digest} on the input {self.base.input_digest}: "
                 f"{self.base.effect}"
+            )
+        if self.base is not None and self.zones_before:
+            lines.append(
+                f"main before the merge, at {self.base.commit[:12]}, names "
+                f"{', '.join(self.zones_before)}, which no database of time zones here knows, and "
+                "main does not any more: ask again under a new id"
             )
         return tuple(lines)
 
@@ -80,11 +88,17 @@ def decide_merged(
 
     Raises:
         PermanentError: it rests on a time zone that this installation does not know: it waits.
+            One that only the base names is no error: main can be mended, its past cannot, so that
+            is as undecided as any answer that stays missing.
     """
     now = _by(head, asked, pull_request, around, counts=counts)
+    _raise_unknown(unknown_zones(now.decision))
     if base is None:
         return now
     before = _by(base, asked, pull_request, around, counts=counts)
+    zones = unknown_zones(before.decision)
+    if not database_version():
+        _raise_unknown(zones)
     effect = str(before.decision.effect)
     digests = (before.decision.policy_digest, before.decision.input_digest)
     approvals = dict.fromkeys((*now.approvals, *before.approvals))
@@ -95,7 +109,13 @@ def decide_merged(
         BaseRuling(base.commit, *digests, effect),
         (*now.counts, *before.counts),
         before.facts,
+        zones_before=zones,
     )
+
+
+def _raise_unknown(zones: tuple[str, ...]) -> None:
+    if zones:
+        raise zone_error(zones)
 
 
 def _by(
@@ -123,9 +143,6 @@ def _by(
     )
     facts = build_input(asked, ruling.catalogue, count, surroundings)
     decision = decide(facts, ruling.policies)
-    missing = unknown_zones(decision, facts, ruling.policies)
-    if missing:
-        raise zone_error(missing)
     needs = describe_requirements(facts, ruling.policies)
     wanted = {item.review_id for item in asked_for(facts, needs)}
     return Decided(

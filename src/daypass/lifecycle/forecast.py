@@ -31,7 +31,6 @@ from daypass.policy.rules.emergency import INVOKER, NOT_OVERDUE
 from daypass.policy.rules.renewal import RENEWAL
 from daypass.policy.rules.target import NOT_FAR_AHEAD, too_far_ahead
 from daypass.policy.verdict import words
-from daypass.policy.zone import missing_zones
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from daypass.policy.approvals import ApprovalCount, RefusedReview
     from daypass.policy.approvers import Need
     from daypass.policy.bounds import Bound
-    from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
     from daypass.policy.input import DecisionInput
 
@@ -164,7 +162,7 @@ def forecast(
     decision = decide(facts, policies)
     needs = describe_requirements(facts, policies)
     against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
-    told = (pull_request, inquiry, facts, policies)
+    told = (pull_request, inquiry, facts)
     unknown = tuple(item for item in against if _is_unknown(item, *told))
     hopeless = _hopeless(facts, decision, count)
     if count is not None and count.fault_may_pass:
@@ -343,7 +341,6 @@ def _is_unknown(
     pull_request: PullRequest | None,
     inquiry: Inquiry,
     facts: DecisionInput,
-    policies: CompiledPolicies,
 ) -> bool:
     """Whether it rests on an answer that was not asked for here, and will be at the merge.
 
@@ -358,7 +355,7 @@ def _is_unknown(
     if item.effect is not Effect.INDETERMINATE:
         return False
     unasked = pull_request is None or (inquiry.reader is None and bool(facts.context))
-    return unasked or item.rule == RENEWAL or bool(missing_zones(item, facts, policies))
+    return unasked or item.rule == RENEWAL or bool(item.zones)
 
 
 def _what(asked: Asked, catalogue: Catalogue, decision: Decision) -> str:

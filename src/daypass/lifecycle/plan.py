@@ -52,7 +52,7 @@ class Judged:
     policy_digest: str
     decision_input: str  # canonical JSON
     why: tuple[str, ...]
-    zones: tuple[str, ...] = ()  # time zones that this installation does not know: it cannot end
+    zones: tuple[str, ...] = ()  # not known here, and nothing else is in doubt: it cannot end
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from daypass.policy.gather import context_facts, exceptions_facts, resource_fact
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
 from daypass.policy.verdict import words
-from daypass.policy.zone import with_zones, zones_facts
+from daypass.policy.zone_facts import with_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -186,19 +186,16 @@ class _Side:
             groups = self._groups_of(identity, subject.groups if subject is not None else ())
             overdue = subject.overdue if subject is not None else ()
             subject = replace(described, groups=groups, overdue=overdue)
-        return decide(
-            replace(
-                facts,
-                resource=resource_facts(resource, facts.request.access) if resource else None,
-                subject=subject if identity is not None else None,
-                context=context_facts(around, catalogue),
-                zones=with_zones(facts.zones, zones_facts(catalogue.policies.values(), around.now)),
-                exceptions=_as_if_begun(exceptions_facts(excepted, catalogue), facts)
-                if asked.lane == Lane.ROUTINE
-                else (),
-            ),
-            self.policies,
+        facts = replace(
+            facts,
+            resource=resource_facts(resource, facts.request.access) if resource else None,
+            subject=subject if identity is not None else None,
+            context=context_facts(around, catalogue),
+            exceptions=_as_if_begun(exceptions_facts(excepted, catalogue), facts)
+            if asked.lane == Lane.ROUTINE
+            else (),
         )
+        return decide(with_zones(facts, catalogue.policies.values()), self.policies)
 
 
 def _as_if_begun(

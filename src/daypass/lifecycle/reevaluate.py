@@ -97,11 +97,13 @@ def reevaluate(
         if judged.effect == Effect.DENY:
             ends.append(_end(world, grant, judged, _reason(grant, catalogue)))
             continue
-        since = standing[grant.id] = doubts.get(grant.id, str(world.now))
         why = "; ".join(judged.why)
-        alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {why}"
         if judged.zones:
-            continue  # a fault of this installation, which it does not outlive
+            # A fault of this installation ends nothing, nor does its age count for another doubt.
+            alarms[grant.id] = f"{grant.id} cannot be decided again: {why}"
+            continue
+        since = standing[grant.id] = doubts.get(grant.id, str(world.now))
+        alarms[grant.id] = f"{grant.id} cannot be decided again since {since}: {why}"
         if world.now.since(Instant.parse(since)) >= _grace(grant, catalogue):
             ends.append(_end(world, grant, judged, Reason.UNKNOWN_CONTEXT))
     return Reevaluation(tuple(ends), standing, alarms)
@@ -154,7 +156,7 @@ def _judge(
         decision.policy_digest,
         canonical_json(facts.to_json()).decode(),
         tuple(f"{item.policy}/{item.rule}: {item.message}" for item in decision.reasons),
-        unknown_zones(decision, facts, policies),
+        unknown_zones(decision),
     )
 
 

@@ -38,6 +38,7 @@ class RuleOutcome:
     enforcement: Enforcement
     message: str  # for people: what was asked, what was found, what would satisfy the rule
     excepted_by: str | None = None  # the exception by which a denial of it does not count
+    zones: tuple[str, ...] = ()  # time zones for want of which alone it is not known
 
     def to_json(self) -> dict[str, Any]:
         """As `explain --format json` shows it."""

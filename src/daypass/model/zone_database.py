@@ -23,7 +23,7 @@ def database_version() -> str:
         return ""
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)  # all of the database: 600 names
 def find_zone(name: str) -> ZoneInfo | None:
     """The time zone of that name, aliases included; None: the database has no such zone."""
     import io  # noqa: PLC0415  -- most runs ask for the version alone

@@ -10,20 +10,19 @@ from daypass.model.policy import DAYS
 from daypass.policy.facts import Status
 from daypass.policy.match import counts_past_grant
 from daypass.policy.verdict import Verdict, failed, passed, unknown, words
-from daypass.policy.zone import offset_in, zone_problem
 
 if TYPE_CHECKING:
     from daypass.model.policy import AccessPolicy, Freeze, RollingWindow, Times
     from daypass.policy.facts import PastGrantFacts
     from daypass.policy.input import DecisionInput
+    from daypass.policy.zone import ZoneReader
 
 
-def within_times(times: Times, facts: DecisionInput) -> Verdict:
+def within_times(times: Times, facts: DecisionInput, zones: ZoneReader) -> Verdict:
     """Whether now is within the hours and days at which access may be issued."""
-    offset = offset_in(facts, times.time_zone)
+    offset = zones.offset(times.time_zone)
     if offset is None:
-        why = zone_problem(times.time_zone)
-        return unknown(why or f"the input holds no offset of {times.time_zone}")
+        return unknown(zones.missing[times.time_zone], (times.time_zone,))
     seconds = Instant.parse(facts.now).seconds + offset
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     minute, today = local.hour * 60 + local.minute, DAYS[local.weekday()]

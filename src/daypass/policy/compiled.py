@@ -70,19 +70,6 @@ class CompiledPolicies:
     policies: tuple[CompiledPolicy, ...]
     digest: str
 
-    def zones_of(self, policy: str, rule: str) -> frozenset[str]:
-        """The time zones that a rule of a policy names."""
-        for compiled in self.policies:
-            if compiled.policy.name != policy:
-                continue
-            times = compiled.policy.limits.times
-            if rule == "times" and times is not None:
-                return frozenset({times.time_zone})
-            for item in compiled.rules:
-                if item.holds.rule == rule and item.expression is not None:
-                    return item.expression.zones
-        return frozenset()
-
 
 def compile_policies(
     policies: Iterable[AccessPolicy], exceptions: Iterable[PolicyException] = ()

@@ -12,10 +12,15 @@ from daypass.model.policy import AppliesAt
 from daypass.model.resource import Sensitivity
 from daypass.policy import calendar, excepting
 from daypass.policy.approvers import judge, stage_needs
-from daypass.policy.expressions import ExpressionError, activation, passes
+from daypass.policy.expressions import (
+    ExpressionError,
+    ZoneMissingError,
+    activation,
+    passes,
+)
 from daypass.policy.facts import Stage, Status
 from daypass.policy.verdict import Verdict, failed, passed, unknown
-from daypass.policy.zone import offset_in, zone_problem
+from daypass.policy.zone import ZoneReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,9 +60,14 @@ class Variables:
     def _activation(self) -> Any:
         return activation(self.value)
 
+    @cached_property
+    def zones(self) -> ZoneReader:
+        """The time zones of the input."""
+        return ZoneReader.of(self.facts)
+
     def passes(self, expression: Expression) -> bool:
         """Whether the expression is true. Raises ExpressionError."""
-        return passes(expression, self._activation)
+        return passes(expression, self._activation, self.zones)
 
 
 def outcomes(compiled: CompiledPolicy, variables: Variables) -> list[RuleOutcome]:
@@ -66,7 +76,14 @@ def outcomes(compiled: CompiledPolicy, variables: Variables) -> list[RuleOutcome
     policy, facts = compiled.policy, variables.facts
     if compiled.conditional:
         said.extend(
-            RuleOutcome(policy.name, name, verdict.effect, policy.enforcement, verdict.message)
+            RuleOutcome(
+                policy.name,
+                name,
+                verdict.effect,
+                policy.enforcement,
+                verdict.message,
+                zones=verdict.zones,
+            )
             for name, verdict in _conditions(compiled, variables)
         )
     said.extend(
@@ -86,14 +103,14 @@ def _conditions(compiled: CompiledPolicy, variables: Variables) -> Iterator[tupl
     if policy.require.reason_length:
         yield "reason-length", _reason_length(policy.require.reason_length, facts)
     if facts.stage is Stage.ISSUE:
-        yield from _at_issue(policy, facts)
+        yield from _at_issue(policy, variables)
 
 
-def _at_issue(policy: AccessPolicy, facts: DecisionInput) -> Iterator[tuple[str, Verdict]]:
+def _at_issue(policy: AccessPolicy, variables: Variables) -> Iterator[tuple[str, Verdict]]:
     """What the passing of time, or another grant, must not turn against a live grant."""
-    limits = policy.limits
+    limits, facts = policy.limits, variables.facts
     if limits.times is not None:
-        yield "times", calendar.within_times(limits.times, facts)
+        yield "times", calendar.within_times(limits.times, facts, variables.zones)
     if limits.freezes:
         yield "freeze", calendar.outside_freezes(limits.freezes, facts)
     if limits.concurrent is not None:
@@ -125,7 +142,9 @@ def _free_rule(policy: AccessPolicy, compiled: CompiledRule, variables: Variable
     """What the rule says. Only its plain "no" can be excepted: an error in it denies."""
     rule, answer = compiled.rule, _answer(compiled, variables)
     if isinstance(answer, Verdict):
-        return replace(compiled.holds, effect=answer.effect, message=answer.message)
+        return replace(
+            compiled.holds, effect=answer.effect, message=answer.message, zones=answer.zones
+        )
     if answer:
         return compiled.holds
     outcome = replace(compiled.holds, effect=Effect.DENY, message=rule.message)
@@ -142,8 +161,13 @@ def _answer(compiled: CompiledRule, variables: Variables) -> bool | Verdict:
     gap = _unknown_input(expression, variables)
     if gap is not None:
         return unknown(f"{message} ({gap})")
+    for name in sorted(expression.zones):
+        if variables.zones.offset(name) is None:
+            return unknown(f"{message} ({variables.zones.missing[name]})", (name,))
     try:
         return variables.passes(expression)
+    except ZoneMissingError as error:
+        return unknown(f"{message} ({error})", error.zones)
     except ExpressionError as error:
         return failed(f"{message} (the rule failed: {error})")
 
@@ -160,9 +184,6 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
         return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
     if expression.reads_approvals and not variables.approvals_known:
         return "approvals are not known here"
-    for name in sorted(expression.zones):
-        if offset_in(facts, name) is None:
-            return zone_problem(name) or f"the input holds no offset of {name}"
     if not expression.context_names:
         return None
     strict = facts.resource is None or Sensitivity(facts.resource.sensitivity).pins_recipients

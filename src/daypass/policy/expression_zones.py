@@ -8,62 +8,135 @@ time by what the input of the decision says. Fixed offsets (`'+01:00'`) stay CEL
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-ZONES: Final = "daypass_zones"  # the variable that holds the offsets of the input
-NOW: Final = "daypass_now"  # the time at which they hold: `now` can be the name of a macro's item
 LOCAL: Final = "daypass_local"  # the function that moves a time
 
-_GETTERS: Final = (
-    "get(?:FullYear|Month|Date|DayOfMonth|DayOfWeek|DayOfYear|Hours|Minutes|Seconds|Milliseconds)"
+_GETTER: Final = re.compile(
+    r"get(?:FullYear|Month|Date|DayOfMonth|DayOfWeek|DayOfYear|Hours|Minutes|Seconds|Milliseconds)"
 )
 _TOKEN: Final = re.compile(
     r"""
-      (?P<skip>
-          //[^\n]*
-        | \b(?:[rR][bB]?|[bB][rR])(?:'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|"[^"\n]*")
-        | '''(?:\\.|[^\\])*?''' | \"\"\"(?:\\.|[^\\])*?\"\"\"
-        | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*"
-      )
-      | \.\s*(?P<name>GETTERS)\s*\(\s*
-        (?: (?P<none>\)) | '(?P<one>[^'"\\\n]*)'\s*\) | "(?P<two>[^'"\\\n]*)"\s*\) )
-      | (?P<odd>\b(?:GETTERS|OURS\w*)\b)
-    """.replace("GETTERS", _GETTERS).replace("OURS", "daypass_"),
+      (?P<blank> \s+ | //[^\n]* )
+    | (?P<raw>   (?:[rR][bB]?|[bB][rR]) (?:'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|"[^"\n]*") )
+    | (?P<text>  [bB]? (?: '''(?:\\.|[^\\])*?''' | \"\"\"(?:\\.|[^\\])*?\"\"\"
+                         | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*" ) )
+    | (?P<word>  [A-Za-z_]\w* )
+    | (?P<number> [0-9]\w*(?:\.[0-9]\w*)? )
+    | (?P<other> . )
+    """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_FIXED: Final = re.compile(r"(?:[+-]?[0-9]{1,2}:[0-9]{2})?")
+_FIXED: Final = re.compile(
+    r"(?: [+-]?[0-9.]+(?::[0-9.]+)+ | UTC0 | Fixed/UTC[+-][0-9]{2}:[0-9]{2}:[0-9]{2} )?",
+    re.VERBOSE,
+)
+_QUOTED: Final = re.compile(
+    r"(?P<raw>[rR]?)(?P<quote>'''|\"\"\"|'|\")(?P<inner>.*)(?P=quote)", re.DOTALL
+)
+_MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 
 
-def localised(text: str) -> tuple[str, frozenset[str]]:
-    """The expression as it is compiled, and the time zones that it names.
+@dataclass(frozen=True, slots=True)
+class Localised:
+    """An expression as it is compiled, and the time zones that it names."""
+
+    text: str
+    zones: frozenset[str]  # those that are written out
+    is_computed: bool  # whether only evaluating it tells all zones and times that it asks for
+
+
+@dataclass(slots=True)
+class _Token:
+    kind: str
+    text: str
+
+
+@lru_cache(maxsize=16384)  # every expression of a tree, of which each decision asks
+def localised(text: str) -> Localised:
+    """The expression as it is compiled.
 
     Raises:
-        ValueError: the zone of a call is not written out as a plain text, or a name is reserved.
+        ValueError: it calls the function that stands for a zone itself.
     """
+    if LOCAL not in text and "get" not in text:
+        return Localised(text, frozenset(), is_computed=False)
+    tokens = [_Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(text)]
+    said = [token for token in tokens if token.kind != "blank"]
     names: set[str] = set()
-
-    def replace(found: re.Match[str]) -> str:
-        if found["odd"] is not None:
-            if found["odd"].startswith("daypass_"):
-                raise ValueError(f"names that begin with daypass_ are reserved: {found['odd']}")
-            raise ValueError(
-                f"the time zone of `{found['odd']}` must be written out, as in "
-                f"`now.{found['odd']}('Europe/Zurich')`"
-            )
-        zone = found["one"] if found["one"] is not None else found["two"]
-        if zone is None or _FIXED.fullmatch(zone):
-            return found[0]
-        names.add(zone)
-        return f".{LOCAL}('{zone}', {NOW}, {ZONES}).{found['name']}()"
-
-    return _TOKEN.sub(replace, text), frozenset(names)
+    computed = False
+    for getter, first, last in _calls(said):
+        argument = said[first:last]
+        zone = _literal(argument[0]) if len(argument) == 1 else None
+        if not argument or (zone is not None and _FIXED.fullmatch(zone)):
+            continue
+        computed = computed or zone is None or not _is_of_now(said, getter)
+        names.update(() if zone is None else (zone,))
+        said[last].text = f").{said[getter].text}()"
+        said[getter].text = LOCAL
+    # The item of a macro can be called `now`.
+    computed = computed or (bool(names) and any(token.text in _MACROS for token in said))
+    return Localised("".join(token.text for token in tokens), frozenset(names), computed)
 
 
-@lru_cache(maxsize=1024)
 def zones_named(text: str) -> frozenset[str]:
-    """The time zones that an expression names; none of one that cannot be used."""
+    """The time zones that an expression writes out; none of one that cannot be used."""
     try:
-        return localised(text)[1]
+        return localised(text).zones
     except ValueError:
         return frozenset()
+
+
+def fixed_offset(zone: str) -> float | None:
+    """Seconds east of UTC of a zone such as `+01:00`, or of no zone; None: it is another name."""
+    if not zone:
+        return 0
+    if ":" not in zone or not _FIXED.fullmatch(zone) or zone.startswith("F"):
+        return None
+    *hours, minutes = zone.lstrip("+-").split(":")
+    try:
+        seconds = 3600 * sum(float(part) for part in hours) + 60 * float(minutes)
+    except ValueError:
+        return None
+    return -seconds if zone.startswith("-") else seconds
+
+
+def _calls(said: list[_Token]) -> list[tuple[int, int, int]]:
+    """Each call that reads a part of a time: its name, its first token within, its bracket."""
+    found = []
+    opened: list[int | None] = []
+    for index, token in enumerate(said):
+        if token.text in ("[", "{"):
+            opened.append(None)
+        elif token.text == "(":
+            opened.append(index if _is_getter(said, index - 1) else None)
+        elif token.text in (")", "]", "}") and opened:
+            start = opened.pop()
+            if start is not None and token.text == ")":
+                found.append((start - 1, start + 1, index))
+    return found
+
+
+def _is_getter(said: list[_Token], index: int) -> bool:
+    """Whether a call by this name, which a bracket follows, reads a part of a time."""
+    if index < 0 or said[index].kind != "word":
+        return False
+    if said[index].text == LOCAL:
+        raise ValueError(f"the name {LOCAL} is reserved")
+    return index > 0 and said[index - 1].text == "." and bool(_GETTER.fullmatch(said[index].text))
+
+
+def _is_of_now(said: list[_Token], getter: int) -> bool:
+    """Whether it is the variable `now` that is read: then the offset at the decision's time."""
+    owner = getter - 2
+    return owner >= 0 and said[owner].text == "now" and (owner == 0 or said[owner - 1].text != ".")
+
+
+def _literal(token: _Token) -> str | None:
+    """The text that a token writes out; None of what must be evaluated."""
+    found = _QUOTED.fullmatch(token.text) if token.kind in ("raw", "text") else None
+    if found is None or ("\\" in found["inner"] and not found["raw"]):
+        return None
+    return found["inner"]

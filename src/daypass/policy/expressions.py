@@ -13,19 +13,19 @@ actual type is bool, and whose value is True, passes.
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
-from daypass.model.instant import NANOSECONDS, Instant
 from daypass.model.visible import HIDDEN
-from daypass.policy.expression_zones import LOCAL, NOW, ZONES, localised
-from daypass.policy.zone import offset_at
+from daypass.policy.expression_zones import LOCAL, localised
+from daypass.policy.zone import ZoneReader, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from daypass.model.policy import AccessPolicy
 
@@ -54,6 +54,15 @@ class ExpressionError(Exception):
     """An expression cannot be used; the text says why. Never leaves this package."""
 
 
+class ZoneMissingError(ExpressionError):
+    """An expression cannot be evaluated for want of the offset of time zones."""
+
+    def __init__(self, why: str, zones: tuple[str, ...]) -> None:
+        """Name the zones, sorted, and say why their offset is not known."""
+        super().__init__(why)
+        self.zones = zones
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression, and what it reads that can be unknown."""
@@ -63,7 +72,7 @@ class Expression:
     context_names: frozenset[str]
     reads_groups: bool
     reads_approvals: bool
-    zones: frozenset[str] = frozenset()  # that it names
+    zones: frozenset[str] = frozenset()  # that it writes out
 
     def tolerates(self, name: str) -> bool:
         """Whether it says itself what it does while that context is unknown, not in a remark."""
@@ -80,17 +89,15 @@ _TYPES: Final = {
     "approvals": cel.Type.List(cel.Type.DYN),
     "context": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     "now": cel.Type.TIMESTAMP,
-    NOW: cel.Type.TIMESTAMP,
-    ZONES: cel.Type.Map(cel.Type.STRING, cel.Type.INT),
 }
 
 
-def _local(moment: datetime, zone: str, now: datetime, offsets: Mapping[str, int]) -> datetime:
-    """The time that clocks of a zone show, as if it were UTC. At `now`, by the input."""
-    offset = offsets[zone] if moment == now and zone in offsets else offset_at(zone, moment)
-    if offset is None:
-        raise ValueError(f"the time zone {zone} was not found")
-    return moment + timedelta(seconds=offset)
+# Of the decision whose expression is evaluated: CEL's functions get nothing but their arguments.
+_ZONES: Final[ContextVar[ZoneReader]] = ContextVar("zones")
+
+
+def _local(moment: datetime, zone: str) -> datetime:
+    return _ZONES.get().local(moment, zone)
 
 
 _ENVIRONMENT: Final = cel.NewEnv(
@@ -102,7 +109,7 @@ _ENVIRONMENT: Final = cel.NewEnv(
                 cel.Overload(
                     f"{LOCAL}_at",
                     cel.Type.TIMESTAMP,
-                    [cel.Type.TIMESTAMP, cel.Type.STRING, cel.Type.TIMESTAMP, _TYPES[ZONES]],
+                    [cel.Type.TIMESTAMP, cel.Type.STRING],
                     is_member=True,
                     impl=_local,
                 )
@@ -120,8 +127,8 @@ def compile_expression(text: str) -> Expression:
     """
     _check_cost(text)
     try:
-        compiled, zones = localised(text)
-        program = _ENVIRONMENT.compile(compiled)
+        found = localised(text)
+        program = _ENVIRONMENT.compile(found.text)
     except (RuntimeError, ValueError) as error:
         raise ExpressionError(_first_line(str(error))) from error
     if program.return_type() != cel.Type.BOOL:
@@ -138,7 +145,7 @@ def compile_expression(text: str) -> Expression:
         context_names=frozenset(names),
         reads_groups=_may_read_groups(text),
         reads_approvals=_APPROVALS.search(text) is not None,
-        zones=zones,
+        zones=found.zones,
     )
 
 
@@ -192,30 +199,38 @@ def activation(value: Mapping[str, Any]) -> Any:
         "context": value["context"],
     }
     _check_size(data)
-    offsets = {
-        name: zone["offsetSeconds"]
-        for name, zone in value.get("zones", {}).items()
-        if zone["offsetSeconds"] is not None
-    }
-    now = _moment(value["now"])
-    return _ENVIRONMENT.Activation({**data, "now": now, NOW: now, ZONES: offsets})
+    return _ENVIRONMENT.Activation({**data, "now": moment_of(value["now"])})
 
 
-def passes(expression: Expression, variables: Any) -> bool:
+def passes(expression: Expression, variables: Any, zones: ZoneReader) -> bool:
     """Whether the expression is true.
 
+    Args:
+        expression: what is evaluated.
+        variables: the `activation` of the decision's input.
+        zones: the time zones of the same input.
+
     Raises:
+        ZoneMissingError: it gave an error for want of a time zone, and of nothing else.
         ExpressionError: it gave an error, or ran out of its budget.
     """
+    zones.missing.clear()
+    before = _ZONES.set(zones)
     try:
         result = expression.program.eval(variables)
     except RuntimeError as error:
         raise ExpressionError(_first_line(str(error))) from error
+    finally:
+        _ZONES.reset(before)
     value = result.value()
     if value is True:  # an error is a truthy value here: only this very one passes
         return True
     if result.type() != cel.Type.BOOL:
-        raise ExpressionError(_first_line(str(value)))
+        text = str(value)
+        wanted = sorted(name for name, why in zones.missing.items() if why in text)
+        if wanted:
+            raise ZoneMissingError(zones.missing[wanted[0]], tuple(wanted))
+        raise ExpressionError(_first_line(text))
     return False
 
 
@@ -271,11 +286,6 @@ def _check_size(value: Any) -> None:
             if len(item) > MAX_ITEMS:
                 raise ExpressionError(f"a list of the input has more than {MAX_ITEMS} entries")
             waiting.extend(item)
-
-
-def _moment(text: str) -> datetime:
-    microseconds = Instant.parse(text).nanoseconds // (NANOSECONDS // 1_000_000)
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def _quote(text: str) -> str:

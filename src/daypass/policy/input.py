@@ -34,7 +34,8 @@ from daypass.policy.gather import (
     subject_facts,
     unknown_groups,
 )
-from daypass.policy.zone import ZoneFacts, zones_facts
+from daypass.policy.zone import ZoneFacts
+from daypass.policy.zone_facts import with_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ class DecisionInput:
     context: Mapping[str, ContextFacts]
     exceptions: tuple[ExceptionFacts, ...] = ()  # of the routine lane only; none: not in the JSON
     rests_on: tuple[str, ...] = ()  # exceptions that a live grant's record names; none: as above
-    zones: Mapping[str, ZoneFacts] = field(default_factory=dict)  # of policies; none: as above
+    zones: Mapping[str, ZoneFacts] = field(default_factory=dict)  # asked for; none: as above
 
     def to_json(self) -> dict[str, Any]:
         """The input as JSON."""
@@ -151,7 +152,7 @@ def build_input(
     identity = catalogue.identities.get(request.subject)
     resource = catalogue.resources.get(request.resource)
     groups = surroundings.groups
-    return DecisionInput(
+    facts = DecisionInput(
         stage=Stage.ISSUE,
         now=str(surroundings.now),
         request=request_facts(asked),
@@ -164,8 +165,8 @@ def build_input(
         history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),
         exceptions=exceptions_facts(asked.exceptions(catalogue), catalogue),
-        zones=zones_facts(catalogue.policies.values(), surroundings.now),
     )
+    return with_zones(facts, catalogue.policies.values())
 
 
 def asked_in(value: Mapping[str, Any]) -> tuple[RequestFacts, RequesterFacts, ApprovalsFacts]:

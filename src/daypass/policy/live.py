@@ -22,7 +22,7 @@ from daypass.policy.gather import (
     unknown_groups,
 )
 from daypass.policy.input import DecisionInput, asked_in
-from daypass.policy.zone import ZoneFacts, zones_facts
+from daypass.policy.zone_facts import reads_zones, with_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.policy import AccessPolicy
     from daypass.policy.facts import (
         ContextFacts,
         ExceptionFacts,
@@ -54,13 +55,13 @@ class LiveInputs:
     _approvers: dict[str, Mapping[str, GroupFacts]] = field(default_factory=dict)
     _unknown: tuple[str, ...] | None = None
     _time: str = ""
-    _zones: Mapping[str, ZoneFacts] = field(default_factory=dict)
+    _reading_zones: tuple[AccessPolicy, ...] = ()
     _excepted: frozenset[tuple[str, str, str]] = frozenset()
 
     def __post_init__(self) -> None:
-        """Write the time once, as it is in each time zone, and what any exception is about."""
+        """Write the time once, and find what reads time zones and what exceptions are about."""
         self._time = str(self.now)
-        self._zones = zones_facts(self.catalogue.policies.values(), self.now)
+        self._reading_zones = tuple(filter(reads_zones, self.catalogue.policies.values()))
         self._excepted = frozenset(item.about for item in self.catalogue.exceptions.values())
 
     def of(self, grant: Grant, context: Mapping[str, ContextFacts]) -> DecisionInput:
@@ -70,7 +71,7 @@ class LiveInputs:
             ValueError: the record holds no decision input that can be read.
         """
         request, requester, approvals = asked_in(grant.decision_input)
-        return DecisionInput(
+        facts = DecisionInput(
             stage=Stage.LIVE,
             now=self._time,
             request=replace(request, issued_at=str(grant.not_before)),
@@ -84,8 +85,8 @@ class LiveInputs:
             context=context_facts(Surroundings(self.now, context=context), self.catalogue),
             exceptions=self._exceptions_about(grant),
             rests_on=grant.exceptions,
-            zones=self._zones,
         )
+        return with_zones(facts, self._reading_zones)
 
     def _exceptions_about(self, grant: Grant) -> tuple[ExceptionFacts, ...]:
         about = (grant.subject, grant.resource, grant.access)

@@ -13,6 +13,7 @@ class Verdict(NamedTuple):
 
     effect: Effect
     message: str
+    zones: tuple[str, ...] = ()  # time zones for want of which alone it is not known
 
 
 def passed(message: str) -> Verdict:
@@ -25,9 +26,9 @@ def failed(message: str) -> Verdict:
     return Verdict(Effect.DENY, message)
 
 
-def unknown(message: str) -> Verdict:
+def unknown(message: str, zones: tuple[str, ...] = ()) -> Verdict:
     """What it needs is not known, which is enforced as a denial."""
-    return Verdict(Effect.INDETERMINATE, message)
+    return Verdict(Effect.INDETERMINATE, message, zones)
 
 
 @lru_cache(maxsize=256)  # of any run the same few lengths, of which every decision tells some

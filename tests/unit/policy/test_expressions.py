@@ -20,6 +20,7 @@ from daypass.policy.expressions import (
     passes,
 )
 from daypass.policy.facts import ContextFacts
+from daypass.policy.zone import ZoneReader
 
 
 def rule(expression: str, **spec) -> list[dict]:
@@ -117,8 +118,8 @@ def test_a_ticket_pattern_that_is_wrong_is_found_and_denies(pattern):
 
 def test_a_ticket_pattern_cannot_break_out_of_its_quotes():
     expression = compile_ticket("x' || true || 'x")
-    variables = activation(facts(catalogue(), "bob", asked=request(ticket="OPS-1")).to_json())
-    assert passes(expression, variables) is False
+    given = facts(catalogue(), "bob", asked=request(ticket="OPS-1"))
+    assert passes(expression, activation(given.to_json()), ZoneReader.of(given)) is False
 
 
 HOSTILE = [

@@ -17,12 +17,14 @@ from policy_world import (
     policy,
     pull_request,
     request,
+    resource,
     review,
     rules_of,
 )
 from test_live import again, grant
 
 from daypass.errors import PermanentError
+from daypass.lifecycle import deciding
 from daypass.lifecycle.base import Ruling
 from daypass.lifecycle.deciding import decide_merged
 from daypass.lifecycle.inquiry import Inquiry
@@ -35,13 +37,14 @@ from daypass.model.decision import Effect
 from daypass.model.grant import Lane
 from daypass.model.instant import Instant
 from daypass.model.zone_database import database_version, find_zone
-from daypass.policy import zone
+from daypass.policy import zone, zone_facts
 from daypass.policy.asked import Asked, Surroundings
 from daypass.policy.decide import decide
 from daypass.policy.expression_zones import localised
 from daypass.policy.expressions import ExpressionError, compile_expression
 from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
+from daypass.policy.live import LiveInputs
 from daypass.policy.zone import ZoneFacts
 
 ZURICH = {"timeZone": "Europe/Zurich", "from": "07:00", "to": "18:00"}
@@ -186,13 +189,17 @@ def test_what_the_environment_says_of_zones_is_not_asked(monkeypatch, tmp_path):
         ("(now + duration('1h')).getHours('UTC') == 11", {"UTC"}),
         ('"now.getHours(\'X\')" == "now.getHours(\\\'X\\\')"', set()),
         ("r'\\w' != 'x' && now.getHours('UTC') == 10 // now.getHours('X')", {"UTC"}),
+        ("now.getHours(r'Europe/Zurich') == 11", {"Europe/Zurich"}),
+        ("now.getHours('''Europe/Zurich''') == 11", {"Europe/Zurich"}),
+        ("now. // the hour\n getHours('Europe/Zurich' // )\n) == 11", {"Europe/Zurich"}),
+        ("!has(resource.labels.getDate) && !has(resource.labels.daypass_local)", set()),
         ("[timestamp('2026-07-01T10:00:00Z')].all(now, now.getHours('Europe/Zurich') == 12)",
          {"Europe/Zurich"}),
     ],
 )  # fmt: skip
 def test_zones_in_expressions(expression, zones):
     world = catalogue(policy(rules=free(expression)))
-    assert localised(expression)[1] == zones
+    assert localised(expression).zones == zones
     assert outcome(world, "bob").permitted
     assert set(facts(world, "bob").zones) == zones
 
@@ -200,19 +207,164 @@ def test_zones_in_expressions(expression, zones):
 @pytest.mark.parametrize(
     "expression",
     [
-        "now.getHours(request.device) == 10",
-        "now.getHours('Europe/' + 'Zurich') == 11",
-        "now.getHours(r'Europe/Zurich') == 11",
-        "now.getHours('Europe\\x2fZurich') == 11",
-        "now. // the hour\n getHours('Europe/Zurich') == 11",
+        "now.daypass_local('Europe/Zurich').getHours() == 11",
         "now.daypass_local('Europe/Zurich', now, daypass_zones).getHours() == 11",
+        "daypass_local(now, 'Europe/Zurich') == now",
         "daypass_zones == {}",
     ],
 )
-def test_a_zone_that_is_not_written_out_is_refused(expression):
-    with pytest.raises(ExpressionError, match=r"written out|reserved"):
+def test_the_function_that_stands_for_a_zone_is_not_to_be_called(expression):
+    with pytest.raises(ExpressionError, match=r"reserved|undeclared"):
         compile_expression(expression)
     assert outcome(catalogue(policy(rules=free(expression))), "bob").effect is Effect.DENY
+
+
+LABELLED = OLD.replace(
+    '"labels":{},"level":', '"labels":{"getDate":"x","zone":"Europe/Zurich"},"level":'
+)
+COMPUTED = [
+    ("now.getHours('Europe/' + 'Zurich')", {"Europe/Zurich"}),
+    ("now.getHours(resource.labels.zone)", {"Europe/Zurich"}),
+    ("now.getHours((resource.labels.zone))", {"Europe/Zurich"}),
+    ("now.getHours('Europe\\x2fZurich')", {"Europe/Zurich"}),
+    ("now.getHours(true ? 'Europe/Zurich' : 'Mars/Olympus')", {"Europe/Zurich"}),
+    ("now.getHours('+01' + ':00')", set()),
+    ("now.getHours('-' + '01:00') + 2", set()),
+    ("now.getHours('' + '') + 1", set()),
+]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "now.getHours(r'Europe/Zurich') == {}",
+        "now.getHours('Europe/Zurich' // in winter\n) == {}",
+        "now.getHours('+01:00') == {} && now.getHours('Fixed/UTC+01:00:00') == {}",
+        "now.getHours('01:00') == {}",
+        "resource.labels.getDate == 'x' && now.getHours() + 1 == {}",
+        *(f"{call} == {{}}" for call, _ in COMPUTED),
+    ],
+)
+def test_expressions_of_0_1_0_have_the_same_word(expression):
+    """Golden: what 0.1.0 said of each, of a recorded input and of a live grant."""
+    recorded = json.loads(LABELLED)
+    read = DecisionInput.from_json(recorded)
+    assert canonical_json(read.to_json()).decode() == LABELLED
+    labelled = (replace(resource(), labels={"getDate": "x", "zone": "Europe/Zurich"}),)
+    for hour, effect in ((11, Effect.PERMIT), (12, Effect.DENY)):
+        rules = free(expression.replace("{}", str(hour)))
+        world = catalogue(policy(rules=rules), resources=labelled)
+        assert decide(read, rules_of(world), recorded=recorded).effect is effect
+        assert again(world, grant(catalogue(), "bob")).effect is effect
+
+
+@pytest.mark.parametrize(("call", "zones"), COMPUTED)
+def test_a_computed_zone_is_recorded_as_it_was_used(call, zones, no_database):
+    labelled = (replace(resource(), labels={"zone": "Europe/Zurich"}),)
+    rules = free(f"{call} == 11", appliesAt="issue")
+    world = catalogue(policy(rules=rules), resources=labelled)
+    given = facts(world, "bob").to_json()
+    assert set(given.get("zones", {})) == zones
+    no_database()
+    decision = decide(DecisionInput.from_json(given), rules_of(world), recorded=given)
+    assert decision.permitted
+    # A live grant is not decided by it, and its input does not hold it.
+    inputs = LiveInputs(NOW.plus(60), world, resolve_groups(world, {}))
+    assert inputs.of(grant(catalogue(), "bob"), {}).zones == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "effect"),
+    [
+        ("now.getHours('Mars/' + 'Olympus') == 1", Effect.INDETERMINATE),
+        ("!(now.getHours('Mars/' + 'Olympus') == 1)", Effect.INDETERMINATE),
+        ("now.getHours('libc:' + 'localtime') == 1", Effect.INDETERMINATE),
+        ("now.getHours(resource.labels.zone) == 1", Effect.DENY),  # there is none
+        ("now.getHours(request.durationSeconds) == 1", Effect.DENY),
+        ("false && now.getHours('Mars/' + 'Olympus') == 1", Effect.DENY),
+    ],
+)
+def test_a_computed_zone_that_is_not_known(call, effect):
+    world = catalogue(policy(rules=free(call)))
+    assert outcome(world, "bob").effect is effect
+    assert again(world, grant(catalogue(), "bob")).effect is effect
+
+
+OTHER_TIMES = [
+    "timestamp('2026-07-01T09:00:00Z').getHours('Europe/Zurich') == 11",
+    "(now + duration('2h')).getHours('Europe/Zurich') == 13",
+    "(now + duration('4800h')).getHours('Europe/' + 'Zurich') == 12",
+    "timestamp('1893-01-01T00:00:00Z').getMinutes('Europe/Zurich') == 29",
+]
+
+
+@pytest.mark.parametrize("expression", OTHER_TIMES)
+def test_another_time_than_now_is_decided_without_a_database(expression, no_database):
+    world = catalogue(policy(rules=free(expression)))
+    rules, recorded = rules_of(world), facts(world, "bob").to_json()
+    first = decide(DecisionInput.from_json(recorded), rules, recorded=recorded)
+    assert first.permitted
+    (at,) = recorded["zones"]["Europe/Zurich"]["at"]
+    no_database()
+    read = DecisionInput.from_json(recorded)
+    assert read.to_json() == recorded
+    assert decide(read, rules, recorded=recorded) == first
+    # What the input does not hold, whether of that time or of all: not known, and no denial.
+    del recorded["zones"]["Europe/Zurich"]["at"][at]
+    for given in (recorded, {**recorded, "zones": {}}):
+        second = decide(DecisionInput.from_json(given), rules, recorded=given)
+        assert second.effect is Effect.INDETERMINATE
+
+
+def test_an_input_of_before_without_a_database_is_no_denial(no_database):
+    """Of the time when inputs held no zones: it rests on the database of today."""
+    no_database()
+    recorded = json.loads(OLD)
+    for expression in (ELEVEN, *OTHER_TIMES, *(f"{call} == 11" for call, zones in COMPUTED[:1])):
+        rules = rules_of(catalogue(policy(rules=free(expression))))
+        decision = decide(DecisionInput.from_json(recorded), rules, recorded=recorded)
+        assert decision.effect is Effect.INDETERMINATE
+
+
+@pytest.mark.parametrize("at", [{"x": "1"}, {"x": 86400}, {"x": None}, [], "x"])
+def test_an_offset_at_another_time_that_cannot_be_is_no_input(at):
+    recorded = facts(catalogue(policy(rules=free(OTHER_TIMES[0]))), "bob").to_json()
+    recorded["zones"]["Europe/Zurich"]["at"] = at
+    with pytest.raises(ValueError, match="offset"):
+        DecisionInput.from_json(recorded)
+
+
+def test_an_input_holds_no_more_times_than_fit(monkeypatch):
+    monkeypatch.setattr(zone_facts, "MAX_READINGS", 2)
+    days = ", ".join(f"timestamp('2026-07-0{day}T00:00:00Z')" for day in (1, 2, 3))
+    world = catalogue(policy(rules=free(f"[{days}].all(day, day.getHours('UTC') == 0)")))
+    given = facts(world, "bob")
+    assert len(given.zones["UTC"].at) == 2
+    assert decide(given, rules_of(world)).effect is Effect.INDETERMINATE
+
+
+def test_only_policies_that_are_about_it_put_zones_into_the_input():
+    other = {"match": {"resources": {"names": ["another"]}}}
+    tokyo = {"timeZone": "Asia/Tokyo", "from": "00:00", "to": "23:59"}
+    policies = [
+        policy("b", limits={"times": ZURICH}),
+        policy("a", rules=free("now.getHours('UTC') == 10")),
+        policy("c", limits={"times": tokyo}, rules=free("now.getHours('US/Pacific') > 0"), **other),
+    ]
+    given = facts(catalogue(*policies), "bob")
+    assert list(given.zones) == ["Europe/Zurich", "UTC"]
+    assert given.to_json() == facts(catalogue(*reversed(policies)), "bob").to_json()
+
+
+def test_each_zone_of_the_database_is_read_once_in_a_run(monkeypatch):
+    read = []
+    data = zone_database._data
+    zone_database.find_zone.cache_clear()
+    monkeypatch.setattr(zone_database, "_data", lambda path: read.append(path) or data(path))
+    names = sorted(zone_database._names())
+    for name in (*names, *names):
+        assert find_zone(name) is not None
+    assert len([path for path in read if path != "zones"]) == len(names)
 
 
 def test_a_recorded_question_is_put_to_policies_that_name_other_zones():
@@ -234,14 +386,15 @@ def test_a_recorded_question_is_put_to_policies_that_name_other_zones():
 UNKNOWN = [{"limits": {"times": NOWHERE}}, {"rules": free("now.getHours('Mars/Olympus') == 1")}]
 
 
-def merged(world, approvers=("bob",)):
+def merged(world, approvers=("bob",), base=None):
     """The decision on a merged request, as an apply asks for it."""
     groups = resolve_groups(world, {"contractors": frozenset()})
     asked = Asked(request(), Lane.ROUTINE, pull_request().author)
     pull = pull_request(*(review(name) for name in approvers))
     ruling = Ruling("1" * 40, world, rules_of(world), groups)
+    before = Ruling("2" * 40, base, rules_of(base), groups) if base is not None else None
     return decide_merged(
-        asked, pull, ruling, None, lambda here: Surroundings(NOW, here.groups, (), held=())
+        asked, pull, ruling, before, lambda here: Surroundings(NOW, here.groups, (), held=())
     )
 
 
@@ -270,20 +423,45 @@ def test_what_is_denied_anyhow_does_not_wait(spec):
 def test_where_the_package_is_missing_the_error_says_so(no_database, monkeypatch):
     no_database()
     monkeypatch.setattr(zone, "database_version", lambda: "")
+    monkeypatch.setattr(zone_facts, "database_version", lambda: "")
+    monkeypatch.setattr(deciding, "database_version", lambda: "")
     with pytest.raises(PermanentError, match="the Python package tzdata is not installed"):
         merged(catalogue(policy(limits={"times": ZURICH})))
+    # Of main before the merge too: then it is this machine that knows no zone at all.
+    with pytest.raises(PermanentError, match="the Python package tzdata is not installed"):
+        merged(catalogue(), base=catalogue(policy(limits={"times": ZURICH})))
 
 
-def test_a_live_grant_is_never_ended_by_an_unknown_zone():
-    record = grant(catalogue(), "bob")
-    today = catalogue(policy(rules=free("now.getHours('Mars/Olympus') == 1")))
-    assert again(today, record).effect is Effect.INDETERMINATE
-    groups = resolve_groups(today, {"contractors": frozenset()})
+@pytest.mark.parametrize("spec", UNKNOWN)
+def test_a_zone_that_only_main_before_the_merge_names_is_no_error(spec):
+    """Main was mended. Its past cannot be: the request is undecided, and then refused."""
+    before = catalogue(policy(**spec))
+    decided = merged(catalogue(), base=before)
+    assert decided.decision.effect is Effect.INDETERMINATE
+    assert decided.why[-1] == (
+        "main before the merge, at 222222222222, names Mars/Olympus, which no database of time "
+        "zones here knows, and main does not any more: ask again under a new id"
+    )
+    with pytest.raises(PermanentError, match="Mars/Olympus"):
+        merged(before, base=before)
+    with pytest.raises(PermanentError, match="Mars/Olympus"):
+        merged(before, base=catalogue())
+
+
+def test_an_answer_that_is_missing_besides_a_zone_waits_as_it_would_alone():
+    rules = free("now.getHours('Mars/Olympus') == 1 && context.posture.value == 1")
+    decided = merged(catalogue(policy(rules=rules)))
+    assert decided.decision.effect is Effect.INDETERMINATE
+
+
+def reevaluated(record, *rulings, since=None):
+    """What becomes of a live grant; `since`: a run before had noted a doubt then."""
+    groups = resolve_groups(rulings[0], {"contractors": frozenset()})
     observed = World(
         now=MERGED,
         head="1" * 40,
-        catalogue=today,
-        ruling=today,
+        catalogue=rulings[0],
+        ruling=rulings[0],
         tip=None,
         requests={},
         grants={record.id: record},
@@ -291,13 +469,50 @@ def test_a_live_grant_is_never_ended_by_an_unknown_zone():
         intents={},
         live=frozenset({record.accessor}),
     )
-    long_ago = {record.id: str(MERGED.plus(-30 * 24 * 3600))}
-    found = reevaluate(observed, [(today, groups)], (), long_ago, Inquiry())
+    doubts = {} if since is None else {record.id: str(since)}
+    pairs = [(item, groups) for item in rulings]
+    return reevaluate(observed, pairs, (), doubts, Inquiry())
+
+
+LONG_AGO = MERGED.plus(-30 * 24 * 3600)
+MARS = "now.getHours('Mars/Olympus') == 1"
+POSTURE = "context.posture.value == 1"
+
+
+@pytest.mark.parametrize("expression", [MARS, "now.getHours('Mars/' + 'Olympus') == 1"])
+def test_a_live_grant_is_never_ended_by_an_unknown_zone(expression):
+    record = grant(catalogue(), "bob")
+    today = catalogue(policy(rules=free(expression)))
+    assert again(today, record).effect is Effect.INDETERMINATE
+    found = reevaluated(record, today, since=LONG_AGO)
     assert found.ends == ()
     assert "Mars/Olympus" in found.alarms[record.id]
     # What another catalogue cannot know for so long ends it all the same.
-    doubtful = catalogue(policy(rules=free("context.posture.value == 1")))
+    doubtful = catalogue(policy(rules=free(POSTURE)))
     for rulings in ([today, doubtful], [doubtful, today]):
-        pairs = [(item, groups) for item in rulings]
-        found = reevaluate(observed, pairs, (), long_ago, Inquiry())
+        found = reevaluated(record, *rulings, since=LONG_AGO)
         assert [action.grant_id for action in found.ends] == [record.id]
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        [policy(rules=[*free(POSTURE), {**free(MARS)[0], "name": "zone"}])],
+        [policy(rules=free(POSTURE)), policy("guard", effect="guard", rules=free(MARS))],
+        [policy(rules=free(f"{MARS} || {POSTURE}"))],
+        [policy(rules=free(f"now.getHours('Mars/' + 'Olympus') == 1 || {POSTURE}"))],
+    ],
+    ids=["two rules", "two policies", "one rule", "one rule that computes it"],
+)
+def test_an_unknown_zone_hides_no_other_doubt(policies):
+    """Another doubt ends a live grant after its grace, with an unknown zone as without."""
+    record = grant(catalogue(), "bob")
+    found = reevaluated(record, catalogue(*policies), since=LONG_AGO)
+    assert [action.grant_id for action in found.ends] == [record.id]
+    assert "posture" in found.alarms[record.id]
+
+
+def test_the_age_of_an_unknown_zone_does_not_count_for_another_doubt():
+    record = grant(catalogue(), "bob")
+    found = reevaluated(record, catalogue(policy(rules=free(MARS))))
+    assert (found.ends, found.doubts) == ((), {})
