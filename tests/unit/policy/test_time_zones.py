@@ -10,6 +10,7 @@ from policy_world import (
     MERGED,
     NOW,
     catalogue,
+    exception,
     facts,
     failing,
     identity,
@@ -516,3 +517,15 @@ def test_the_age_of_an_unknown_zone_does_not_count_for_another_doubt():
     record = grant(catalogue(), "bob")
     found = reevaluated(record, catalogue(policy(rules=free(MARS))))
     assert (found.ends, found.doubts) == ((), {})
+
+
+def test_a_zone_that_approvals_choose_is_gathered_with_those_that_count(no_database):
+    """Whoever answers for an exception does not approve what it is about."""
+    rules = free("now.getHours(approvals.size() == 0 ? 'Asia/Tokyo' : 'UTC') == 19")
+    excepted = exception(subject="alice", attributedTo="bob")
+    world = catalogue(policy(rules=rules), exceptions=(excepted,))
+    inputs = LiveInputs(NOW.plus(60), world, resolve_groups(world, {}))
+    given = inputs.of(grant(catalogue(), "bob"), {})  # approved before there was an exception
+    assert list(given.zones) == ["Asia/Tokyo"]
+    no_database()
+    assert "orders-read/free" not in failing(decide(given, rules_of(world)))
