@@ -242,6 +242,12 @@ def answer(judge: Judge, number: dict[str, Any]) -> str:
     judge("GET", PULL + "/merge", **number)
     merged = judge("GET", PULL, **number)
     assert merged["merged"] is True
+    told, closed = judge("GET", ISSUE + "/events", **number)[-2:]
+    assert (told["event"], closed["event"]) == ("merged", "closed")
+    assert (told["commit_id"], told["created_at"]) == (
+        merged["merge_commit_sha"],
+        merged["merged_at"],
+    )
     sha = merged["merge_commit_sha"]
     brought = judge("GET", REPOSITORY + "/commits/{commit_sha}/pulls", commit_sha=sha, **NAMES)
     assert [item["number"] for item in brought] == [number["pull_number"]]

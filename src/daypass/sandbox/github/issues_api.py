@@ -79,7 +79,10 @@ def add_labels(call: Call) -> Answer:
 
 @routes.add("GET", _ISSUE + "/events", needs=_READ)
 def events(call: Call) -> Answer:
-    """What happened to it, oldest first; changes of its base and dismissals of reviews alone."""
+    """What happened to a pull request, oldest first.
+
+    Its base was changed, a review of it dismissed, and it was merged, closed or opened again.
+    """
     pull = call.repository.pulls.get(call.issue.number)
     found = list(pull.events) if pull is not None else []
     return call.page(found, lambda item: call.hub.views.issue_event(call.repository, item))
@@ -138,10 +141,13 @@ def _set_state(call: Call, found: Issue, state: str) -> None:
         return
     if state not in ("open", "closed"):
         raise RefusalError(422, "Validation Failed: state is open or closed")
-    shut = state == "closed"
+    shut, now = state == "closed", call.hub.clock.stamp()
     found.state = state
-    found.closed_at = call.hub.clock.stamp() if shut else None
+    found.closed_at = now if shut else None
     found.closed_by = call.actor if shut else None
+    pull = call.repository.pulls.get(found.number)
+    if pull is not None:
+        merging.note_event(call.hub, pull, call.actor, "closed" if shut else "reopened", now)
 
 
 def _body(call: Call) -> str:

@@ -91,9 +91,15 @@ def retarget(
     if not pull.open or base_sha is None:
         raise RefusalError(422, "Validation Failed: the base cannot be changed to that")
     pull.base_ref, pull.base_sha = base_ref, base_sha
-    event = IssueEvent(hub.directory.new_id(), actor, "base_ref_changed", hub.clock.stamp())
-    pull.events.append(event)
+    note_event(hub, pull, actor, "base_ref_changed", hub.clock.stamp())
     show_head(repository, pull)
+
+
+def note_event(
+    hub: Hub, pull: PullRequest, actor: Account, event: str, at: str, commit: str | None = None
+) -> None:
+    """Add to what happened to a pull request."""
+    pull.events.append(IssueEvent(hub.directory.new_id(), actor, event, at, commit=commit))
 
 
 def bring(repository: Repository, source: Repository, branch: str) -> None:
@@ -149,9 +155,13 @@ def _merged_by_push(hub: Hub, repository: Repository, actor: Account, ref: str) 
 
 def close(hub: Hub, pull: PullRequest, actor: Account) -> None:
     """Close a pull request without merging."""
+    _close(hub, pull, actor, hub.clock.stamp())
+
+
+def _close(hub: Hub, pull: PullRequest, actor: Account, at: str) -> None:
     issue = pull.issue
-    issue.state, issue.closed_at, issue.closed_by = "closed", hub.clock.stamp(), actor
-    issue.updated_at = issue.closed_at
+    issue.state, issue.closed_at, issue.closed_by, issue.updated_at = "closed", at, actor, at
+    note_event(hub, pull, actor, "closed", at)
 
 
 def mergeable(repository: Repository, pull: PullRequest) -> bool | None:
@@ -278,8 +288,10 @@ def _work_tree(store: GitStore, commit: str) -> Iterator[Callable[..., Completed
 def _mark_merged(
     hub: Hub, repository: Repository, pull: PullRequest, actor: Account, brought: str
 ) -> None:
-    close(hub, pull, actor)
-    pull.merged_at, pull.merged_by, pull.merge_commit_sha = pull.issue.closed_at, actor, brought
+    now = hub.clock.stamp()
+    note_event(hub, pull, actor, "merged", now, brought)
+    _close(hub, pull, actor, now)
+    pull.merged_at, pull.merged_by, pull.merge_commit_sha = now, actor, brought
     store = repository.store
     store.commit(brought)
     base = store.merge_base(pull.base_sha, pull.head_sha)

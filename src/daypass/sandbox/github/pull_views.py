@@ -253,14 +253,15 @@ class PullViews(Views):
 
     def issue_event(self, repository: Repository, event: IssueEvent) -> Json:
         """An `issue-event-for-issue`."""
+        commit, url = event.commit, f"{self.api_url}/repos/{repository.full_name}"
         return {
             "id": event.id,
             "node_id": node_id("IssueEvent", event.id),
-            "url": f"{self.api_url}/repos/{repository.full_name}/issues/events/{event.id}",
+            "url": f"{url}/issues/events/{event.id}",
             "actor": self.user(event.actor),
             "event": event.event,
-            "commit_id": None,
-            "commit_url": None,
+            "commit_id": commit,
+            "commit_url": f"{url}/commits/{commit}" if commit else None,
             "created_at": event.at,
             "performed_via_github_app": None,
             # no kind of event in GitHub's description does without one or the other

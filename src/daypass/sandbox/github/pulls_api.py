@@ -92,6 +92,8 @@ def edit_pull(call: Call) -> Answer:
             if found.merged_at is not None:
                 raise RefusalError(422, "Validation Failed: a merged pull request stays closed")
             found.issue.state, found.issue.closed_at, found.issue.closed_by = "open", None, None
+            now = call.hub.clock.stamp()
+            merging.note_event(call.hub, found, actor, "reopened", now)
         found.issue.updated_at = call.hub.clock.stamp()
     return Answer(_shown(call, found))
 

@@ -58,9 +58,10 @@ class IssueEvent:
 
     id: int
     actor: Account
-    event: str  # base_ref_changed | review_dismissed
+    event: str  # base_ref_changed | review_dismissed | merged | closed | reopened
     at: str
     details: dict[str, Any] = field(default_factory=dict)  # what this kind of event has beside
+    commit: str | None = None  # merged: the commit that brought it
 
 
 @dataclass(eq=False, slots=True)
