@@ -89,6 +89,16 @@ def activity(**over: Any) -> dict[str, Any]:
     } | over
 
 
+def merged(**over: Any) -> dict[str, Any]:
+    """The event that GitHub records of a merge."""
+    return {
+        "event": "merged",
+        "actor": user(12, "bob"),
+        "commit_id": MERGE,
+        "created_at": MERGED,
+    } | over
+
+
 def comment(number: int, body: str, author: int = 900, **over: Any) -> dict[str, Any]:
     return {
         "id": number,

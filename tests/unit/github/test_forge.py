@@ -50,7 +50,7 @@ def serve(github: responses.RequestsMock, **over: Any) -> None:
     github.get(f"{path}/files", json=over.get("files", [answers.changed()]))
     github.get(f"{path}/commits", json=over.get("commits", [answers.commit()]))
     github.get(f"{path}/reviews", json=over.get("reviews", [answers.review()]))
-    github.get(f"{REPO}/issues/3/events", json=over.get("events", []))
+    github.get(f"{REPO}/issues/3/events", json=over.get("events", [answers.merged()]))
     if "activity" in over:
         github.get(f"{REPO}/activity", **over["activity"])
     else:
@@ -116,7 +116,7 @@ def test_the_last_change_of_its_base_is_told(
     github: responses.RequestsMock, forge: GitHubForge
 ) -> None:
     """By a person, or by GitHub itself when the base was merged and deleted."""
-    kinds = ("labeled", "base_ref_changed", "automatic_base_change_succeeded", "closed")
+    kinds = ("labeled", "base_ref_changed", "automatic_base_change_succeeded", "merged", "closed")
     events = [
         {"event": kind, "created_at": f"2026-11-22T10:1{place}:00Z"}
         for place, kind in enumerate(kinds)
@@ -134,7 +134,7 @@ def _dismissed(review: int = 31, state: str = "changes_requested", **over: Any) 
 def test_who_dismissed_a_review_is_asked_of_github(
     github: responses.RequestsMock, forge: GitHubForge
 ) -> None:
-    events = [_dismissed(), {"event": "labeled"}, _dismissed(32, "approved", actor=None)]
+    events = [_dismissed(), answers.merged(), _dismissed(32, "approved", actor=None)]
     reviews = [answers.review(id=number, state="DISMISSED") for number in (31, 32)]
     serve(github, events=events, reviews=reviews)
     first, second = forge.pull_request(3).dismissals
@@ -186,7 +186,13 @@ def _asked(github: responses.RequestsMock, ending: str) -> int:
 
 @pytest.mark.parametrize(
     ("path", "lagging"),
-    [("pulls/3/commits", []), ("pulls/3/commits", [answers.commit(sha=BASE)]), ("activity", [])],
+    [
+        ("pulls/3/commits", []),
+        ("pulls/3/commits", [answers.commit(sha=BASE)]),
+        ("activity", []),
+        ("issues/3/events", []),
+        ("issues/3/events", [{"event": "labeled"}]),
+    ],
 )
 def test_answers_that_contradict_each_other_are_asked_for_again(
     github: responses.RequestsMock, forge: GitHubForge, path: str, lagging: list[Any]
@@ -198,6 +204,25 @@ def test_answers_that_contradict_each_other_are_asked_for_again(
     assert got.complete
     assert [item.sha for item in got.commits] == [HEAD]
     assert _asked(github, path) == 2
+
+
+def test_a_merge_that_the_events_do_not_hold_leaves_the_pull_request_incomplete(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    """A change of its base may be missing with the merge: approvals of before it do not count."""
+    serve(github, events=[])
+    got = forge.pull_request(3)
+    assert (got.complete, got.is_too_large) == (False, False)
+    assert got.incomplete_because == "GitHub's list of its events does not hold its merge"
+    assert _asked(github, "issues/3/events") == 4
+
+
+def test_an_open_pull_request_has_no_merge_among_its_events(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    serve(github, pull=answers.pull(state="open", merged_at=None, merged_by=None), events=[])
+    assert forge.pull_request(3).complete
+    assert _asked(github, "issues/3/events") == 1
 
 
 def test_what_agrees_is_asked_for_once(github: responses.RequestsMock, forge: GitHubForge) -> None:
@@ -684,7 +709,7 @@ def test_what_is_added_after_the_merge_undoes_no_proof(
     added = {"event": "labeled", "created_at": later}
     before = {"event": "base_ref_changed", "created_at": answers.OPENED}
     reviews = [answers.review(), *[answers.review(id=40, submitted_at=later)] * 9]
-    serve(github, reviews=reviews, events=[before, *[added] * 9])
+    serve(github, reviews=reviews, events=[before, answers.merged(), *[added] * 9])
     got = forge.pull_request(3)
     assert got.complete
     assert [item.id for item in got.reviews] == [31, 40]

@@ -24,6 +24,7 @@ _MOST_COMMITS: Final = 250
 _MOST_FILES: Final = 3000
 # Somebody aimed it at another branch, or GitHub did so because its base was merged and deleted.
 _BASE_CHANGES: Final = frozenset({"base_ref_changed", "automatic_base_change_succeeded"})
+_MERGED: Final = "merged"
 # A branch with more pushes than this is no access request; nor is what has so many reviews, or
 # events of its timeline.
 _MOST_ACTIVITIES: Final = 2000
@@ -55,10 +56,11 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
     events, many_events = _some(timeline, "created_at", merged_at, "events")
     base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
     too_large = limit or many_reviews or many_events
+    untold_merge = _untold_merge(merged_at, events)
     dismissals = _dismissals(number, reviews, events) if not too_large else ()
 
     def pull_request(value: Any) -> PullRequest:
-        gap = too_large or _changed(value, len(files), len(commits)) or record.gap
+        gap = too_large or _changed(value, len(files), len(commits)) or record.gap or untold_merge
         head, base = value["head"], value["base"]
         repo = head["repo"]
         return PullRequest(
@@ -127,6 +129,18 @@ def _changed(value: Any, files: int, commits: int) -> str:
     if commits != value["commits"] or files != value["changed_files"]:
         return "it changed while it was read"
     return ""
+
+
+def _untold_merge(merged_at: Instant | None, events: list[Any]) -> str:
+    """Why the list of events is not whole; empty when it may be.
+
+    GitHub records the merge among a pull request's events, oldest first. A list without it may lack
+    a change of the base too, and approvals of before that change would count.
+    """
+    told = (wire.read(lambda value: wire.text(value["event"]), item) for item in events)
+    if merged_at is None or _MERGED in told:
+        return ""
+    return "GitHub's list of its events does not hold its merge"
 
 
 def _no_pages(_path: str) -> Iterator[Any]:
