@@ -13,6 +13,7 @@ import pytest
 import requests
 import responses
 from github_answers import API, BASE, FIRST, GRAPHQL, HEAD, MERGE, NOTHING, REPO, SETTINGS
+from responses import matchers
 
 from daypass.adapters.github import forge as forge_module
 from daypass.adapters.github import pulls, wire
@@ -280,6 +281,51 @@ def test_a_team_is_read_to_its_last_page_and_asked_once(
         teams = list(pool.map(lambda _: forge.team_members("dba"), range(16)))
     assert set(teams) == {frozenset({1, 2})}
     assert (first.call_count, second.call_count) == (1, 1)
+
+
+TEAM = f"{API}/orgs/acme/teams/dba"
+
+
+@pytest.mark.parametrize("counted", [2, 0])
+def test_a_team_whose_members_are_not_listed_once_is_asked_for_again(
+    github: responses.RequestsMock, forge: GitHubForge, counted: int
+) -> None:
+    """Also where the team counts none, since it may not count the members of its child teams."""
+    github.get(f"{TEAM}/members", json=[])
+    github.get(f"{TEAM}/members", json=[answers.user(1), answers.user(2)])
+    github.get(TEAM, json={"members_count": counted})
+    assert forge.team_members("dba") == {1, 2}
+
+
+def test_a_team_that_counts_members_and_lists_none_is_not_known(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{TEAM}/members", json=[])
+    github.get(TEAM, json={"members_count": 2})
+    with pytest.raises(ForgeUnavailableError, match="lists no member of the team dba"):
+        forge.team_members("dba")
+    assert len(github.calls) == 4 * 3
+
+
+def test_a_team_without_members_is_empty(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    github.get(f"{TEAM}/members", json=[])
+    github.get(TEAM, json={"members_count": 0})
+    assert forge.team_members("dba") == frozenset()
+    assert len(github.calls) == 3
+
+
+def test_a_full_page_that_lost_its_link_does_not_cut_the_list(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    pages = [[answers.user(number) for number in range(1, 101)], [answers.user(101)]]
+    for number, page in enumerate(pages, 1):
+        query = {"per_page": "100"} | ({"page": str(number)} if number > 1 else {})
+        match = [matchers.query_param_matcher(query)]
+        github.get(f"{TEAM}/members", json=page, match=match)
+    assert forge.team_members("dba") == set(range(1, 102))
+    assert len(github.calls) == 2
 
 
 def test_a_next_page_on_another_host_never_sees_the_token(

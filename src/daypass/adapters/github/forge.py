@@ -14,7 +14,7 @@ from daypass.adapters.github.refused import Speaker, no_token
 from daypass.adapters.github.sharing import Latest, Once, Patience
 from daypass.adapters.github.token import InstallationAuth
 from daypass.adapters.github.transport import PER_PAGE, Transport
-from daypass.errors import ForgeRefusedError, IndeterminateError
+from daypass.errors import ForgeRefusedError, ForgeUnavailableError, IndeterminateError
 from daypass.model.instant import Instant
 from daypass.model.pullrequest import ClosedPart, Closing, OpenPart
 from daypass.model.secret import Secret
@@ -147,14 +147,22 @@ class GitHubForge:
     def team_members(self, slug: str, team_id: int | None = None) -> frozenset[int]:
         """Numeric ids of a team's active members, child teams' included (as GitHub counts them).
 
-        By id it costs what it costs by slug: one request for a hundred members.
+        By id it costs what it costs by slug: one request for a hundred members. An empty list that
+        the team itself contradicts is asked for again, a few times; if it stays so, the team's
+        members are not known: ForgeUnavailableError.
         """
         here = self._settings
-        path = f"{teams.path_of(here.owner, here.owner_id, slug, team_id)}/members"
-        return self._once.get(
-            ("team", path),
-            lambda: frozenset(wire.read_all(wire.member, self._transport.pages(path))),
-        )
+        path = teams.path_of(here.owner, here.owner_id, slug, team_id)
+        return self._once.get(("team", path), lambda: self._team_members(path, slug))
+
+    def _team_members(self, path: str, slug: str) -> frozenset[int]:
+        found = self._until(lambda: teams.members(self._transport, path), lambda told: told.agreed)
+        if not found.agreed:
+            raise ForgeUnavailableError(
+                f"GitHub lists no member of the team {slug}, and counts some",
+                remedy="Nothing to mend: the next run asks again.",
+            )
+        return found.ids
 
     def team(self, slug: str, team_id: int | None = None) -> Team | None:
         """A team as GitHub has it today, by its id if that is given; None when none is seen.

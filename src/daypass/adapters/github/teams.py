@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from daypass.adapters.github import wire
 from daypass.errors import ForgeRefusedError
@@ -11,6 +11,14 @@ from daypass.model.pullrequest import Team
 
 if TYPE_CHECKING:
     from daypass.adapters.github.transport import Transport
+
+
+class Members(NamedTuple):
+    """Numeric ids of a team's members, and whether the team itself agrees that these are all."""
+
+    ids: frozenset[int]
+    agreed: bool
+
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -40,6 +48,26 @@ def find(
     """
     found = transport.find(path_of(owner, owner_id, slug, team_id))
     return None if found is None else wire.read(_team, found)
+
+
+def members(transport: Transport, path: str) -> Members:
+    """The active members of the team at that path of `path_of`, child teams' included.
+
+    An empty list can come from a replica that lags. It is held against the number of members that
+    the team itself tells, which may leave out child teams': so the list is asked for once more.
+
+    Raises ForgeUnavailableError, ForgeRefusedError.
+    """
+    ids = _ids(transport, path)
+    if ids:
+        return Members(ids, agreed=True)
+    counted = wire.read(lambda value: wire.number(value["members_count"]), transport.get(path))
+    ids = _ids(transport, path)
+    return Members(ids, agreed=bool(ids) or counted == 0)
+
+
+def _ids(transport: Transport, path: str) -> frozenset[int]:
+    return frozenset(wire.read_all(wire.member, transport.pages(f"{path}/members")))
 
 
 def _team(value: Any) -> Team:
