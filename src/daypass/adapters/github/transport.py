@@ -89,14 +89,26 @@ class Transport:
         return self._call("GET", path, absent=True)[1]
 
     def pages(self, path: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        """The items of a paginated list, fetched as they are asked for."""
-        here = dict(parameters or {}, per_page=PER_PAGE)
+        """The items of a paginated list, fetched as they are asked for.
+
+        A full page without a Link header is the only one of its list, or lost the header on its
+        way: the page after it is asked for, so that no list is cut unseen.
+        """
+        first = here = dict(parameters or {}, per_page=PER_PAGE)
+        number = int(first.get("page", 1))
         url: str | None = path
+        before: list[Any] = []
         while url is not None:
             headers, items = self._call("GET", url, here)
             if not isinstance(items, list):
                 raise failure.unexpected(f"{path} is no list")
+            if items == before:
+                return  # a list that knows no numbers of pages, or nothing at all
             yield from items
+            number, before = number + 1, items
+            if "link" not in headers and len(items) >= PER_PAGE:
+                url, here = path, dict(first, page=number)
+                continue
             link = _NEXT.search(headers.get("link", ""))
             # The link carries all parameters; PyGithub takes its path and query, never its host.
             url, here = (link[1] if link else None), {}
