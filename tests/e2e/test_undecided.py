@@ -26,6 +26,7 @@ OF_ONE: Final = {
     "no-files": ("/pulls/{number}/files$", "changed while it was read"),
     "no-commits": ("/pulls/{number}/commits$", "changed while it was read"),
     "no-reviews": ("/pulls/{number}/reviews$", "no review of"),
+    "no-events": ("/issues/{number}/events$", "does not hold its merge"),
     "no-pull": ("/commits/{commit}/pulls$", "by no pull request"),
 }
 # Answers that all requests rest on.
@@ -35,7 +36,7 @@ OF_ALL: Final = {
     "no-account": ("/user/[0-9]+$", 404, None, "no key that a delivery"),
     "no-keys": ("/users/alice/keys$", 200, EMPTY, "no key that a delivery"),
     "no-team": ("/members$", 404, None, "who can approve cannot be had"),
-    "empty-team": ("/members$", 200, EMPTY, "no member of dba"),
+    "empty-team": ("/members$", 200, EMPTY, "who can approve cannot be had"),
 }
 
 
@@ -87,7 +88,7 @@ def test_what_is_missing_of_one_request_holds_up_no_other_and_is_granted_when_it
         assert {
             name: OF_ONE[name][1] in text for name, text in waiting(done).items()
         } == dict.fromkeys(OF_ONE, True)
-        assert [town.events(name) for name in found] == [[]] * 4
+        assert [town.events(name) for name in found] == [[]] * len(OF_ONE)
         # Nothing that came by no pull request is quiet, not even for a while.
         assert done.code == 5
         assert ["no-pull is not proven yet" in alarm for alarm in done.json()["alarms"]] == [True]
@@ -99,13 +100,13 @@ def test_what_is_missing_of_one_request_holds_up_no_other_and_is_granted_when_it
             item["grant"]: item
             for item in job.daypass("plan", "--format", "json").json()["actions"]
         }
-    assert [planned[name]["becomes"] for name in found] == ["waiting"] * 4
+    assert [planned[name]["becomes"] for name in found] == ["waiting"] * len(OF_ONE)
     assert "Each run asks again until" in planned["no-reviews"]["why"][0]
 
     town.box.github.heal()
     done = town.apply("schedule")
     assert done.code == 0, done.said
-    assert [town.events(name) for name in found] == [["issued"]] * 4
+    assert [town.events(name) for name in found] == [["issued"]] * len(OF_ONE)
     assert all("No longer waiting" in told(town, found[name]) for name in shown)
     assert rows(town) == {}
     title = "daypass: look at not-proven-yet no-pull"
