@@ -103,7 +103,12 @@ def proof_of(
     fault = "no pull request lists exactly these changes"
     for item in merged:
         if not item.complete:
-            fault = f"GitHub does not tell the whole of #{item.number}"
+            why = item.incomplete_because
+            fault = f"GitHub does not tell the whole of #{item.number}" + (
+                f": {why}" if why else ""
+            )
+            if not item.is_too_large:
+                fault += " (each run asks again)"
         elif _covers(item.files, changed):
             proof = prove_foundation(item, before, answers.groups(before), now)
             if isinstance(proof, FoundationProof):

@@ -172,6 +172,8 @@ def prove_foundation(
         f"{name} changes what decisions rest on: it needs {wanted} approval(s) of {asked}, "
         f"and has {len(counted)}"
     )
+    if pull_request.merged_at is not None and not pull_request.reviews:
+        few += " (GitHub tells of no review of it: if it has any, the next run asks again)"
     code, why = refused or ("not-approved", few)
     return FoundationFault(code, why, approvals=count)
 

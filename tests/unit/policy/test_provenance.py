@@ -170,6 +170,12 @@ def test_a_foundation_that_its_owners_did_not_approve(reviews, options, code):
     assert fault.code == code
 
 
+def test_a_list_of_reviews_that_is_empty_is_said_to_be_asked_for_again():
+    assert "no review of it: if it has any, the next run asks again" in foundation().why
+    assert "asks again" not in foundation(review("bob")).why
+    assert "asks again" not in foundation(merged_at=None).why  # a preview: each review is to come
+
+
 def test_an_unknown_team_of_owners_is_said_to_be_unknown():
     world = catalogue(
         groups={"security": ["team:security"], "dba": ["bob"], "orders-team": ["dave"]}
