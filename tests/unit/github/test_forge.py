@@ -541,9 +541,9 @@ def test_a_persons_token_is_theirs_to_mend_and_never_the_apps(
 @pytest.mark.parametrize(
     ("variables", "remedy"),
     [
-        ({"GITHUB_TOKEN": "x"}, "`unset GITHUB_TOKEN; gh auth login`"),
+        ({"GITHUB_TOKEN": "x"}, "`unset GITHUB_TOKEN; gh auth login --hostname github.test`"),
         ({"GH_TOKEN": "x", "GITHUB_ACTIONS": "true"}, "job's step a token that serves in GH_TOKEN"),
-        ({}, "Log in again: `gh auth login`"),
+        ({}, "Log in again: `gh auth login --hostname github.test`"),
     ],
 )
 def test_the_way_back_in_is_that_of_the_token_at_hand(
