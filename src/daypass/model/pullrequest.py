@@ -82,10 +82,22 @@ class PullRequestCommit:
 
 @dataclass(frozen=True, slots=True)
 class CoAuthor:
-    """A co-author of some commit that GitHub knows. `address` is in lower case."""
+    """An author that GitHub shows for a commit, the git author included.
+
+    `address` is in lower case, and empty where GitHub hides it. `account_id` is None where the
+    address belongs to no account.
+    """
 
     address: str
-    account_id: int
+    account_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitAuthors:
+    """All authors of one commit, as GitHub reads its message."""
+
+    sha: str
+    authors: tuple[CoAuthor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +150,11 @@ class PullRequest:
     is_too_large: bool = False  # past GitHub's limits: to ask again later cannot help
     base_changed_at: Instant | None = None  # when it was last aimed at another branch
     dismissals: tuple[Dismissal, ...] = ()  # of every review whose state is DISMISSED
-    # Those named by an address that says no account; addresses that GitHub does not know are left
-    # out.
-    co_authors: tuple[CoAuthor, ...] = ()
-    co_authors_unknown_because: str = ""  # why GitHub did not say who they are; empty when it did
+    # Of the commits that GitHub was asked about: those whose message names an address that says no
+    # account. A commit that is not here was not asked about, or not answered: its co-authors are
+    # not known.
+    commit_authors: tuple[CommitAuthors, ...] = ()
+    co_authors_unknown_because: str = ""  # why GitHub did not answer for one; empty when it did
 
 
 @dataclass(frozen=True, slots=True)

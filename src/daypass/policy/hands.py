@@ -30,6 +30,10 @@ _CO_AUTHOR_REMEDY: Final = (
     "name an address that GitHub knows. An assistant's address goes into `machineCoAuthors` of "
     "access/daypass.yaml, by a pull request of its own"
 )
+_UNREAD_REMEDY: Final = (
+    "Move the line into the last paragraph of the message, or take it out (`git commit --amend`, "
+    "or `git rebase -i` for an older commit), and push"
+)
 
 
 class UnknownHandError(Exception):
@@ -85,22 +89,32 @@ def hands_of(
 def _co_authors(
     commit: PullRequestCommit, pull_request: PullRequest, settings: Settings
 ) -> Iterator[int]:
-    """The accounts that a commit names as co-authors, without those of machines.
+    """The accounts that GitHub shows as a commit's authors, or that its message names.
 
-    An address that belongs to an account counts as that account, also where the settings list it.
+    An address that belongs to an account counts as that account, also where the settings list it
+    as a machine's: so the list counts for nothing where GitHub did not say whose the address is.
     """
-    host = noreply_host(settings.github.server_url)
-    known = {item.address: item.account_id for item in pull_request.co_authors}
+    host, what = (
+        noreply_host(settings.github.server_url),
+        f"a co-author of commit {commit.sha[:12]}",
+    )
+    shown = {item.sha: item.authors for item in pull_request.commit_authors}
+    accounts = {item.address: item.account_id for told in shown.values() for item in told}
+    yield from (
+        item.account_id for item in shown.get(commit.sha, ()) if item.account_id is not None
+    )
     for address in map(same_address, commit.co_authors):
-        account_id = noreply_account(address, host) or known.get(address)
+        account_id = noreply_account(address, host) or accounts.get(address)
         if account_id is not None:
             yield account_id
+        elif commit.sha not in shown:
+            why = pull_request.co_authors_unknown_because or "GitHub was not asked"
+            raise UnknownHandError(f"who {what} is, is not known: {why}", may_pass=True)
         elif address not in settings.machine_co_authors:
-            what = f"a co-author of commit {commit.sha[:12]}"
-            if pull_request.co_authors_unknown_because:
-                why = pull_request.co_authors_unknown_because
-                raise UnknownHandError(f"who {what} is, is not known: {why}", may_pass=True)
             raise UnknownHandError(f"{what} belongs to no GitHub account", _CO_AUTHOR_REMEDY)
+        elif address not in accounts:
+            why = "stands in a line that GitHub does not read"
+            raise UnknownHandError(f"{what} {why}", _UNREAD_REMEDY)
 
 
 def _touches(pull_request: PullRequest) -> Iterator[tuple[Account | None, str, str]]:

@@ -59,7 +59,8 @@ def authors(accounts: dict[str, int], commits: int = 1) -> dict[str, Any]:
     nodes += [
         {"email": email, "user": {"databaseId": number}} for email, number in accounts.items()
     ]
-    shown = {f"c{number}": {"authors": {"nodes": nodes}} for number in range(commits)}
+    page = {"nodes": nodes, "pageInfo": {"hasNextPage": False}}
+    shown = {f"c{number}": {"authors": page} for number in range(commits)}
     return {"data": {"repository": shown}}
 
 

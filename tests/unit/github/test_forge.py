@@ -22,7 +22,13 @@ from daypass.adapters.github.forge import GitHubForge
 from daypass.adapters.github.sharing import Patience
 from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
-from daypass.model.pullrequest import Account, AccountType, CoAuthor, ReviewState
+from daypass.model.pullrequest import (
+    Account,
+    AccountType,
+    CoAuthor,
+    CommitAuthors,
+    ReviewState,
+)
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -72,7 +78,8 @@ def test_a_pull_request_comes_with_all_that_approvals_are_counted_on(
     assert got.commits[0].author is None
     assert got.commits[0].committer is None
     assert got.commits[0].co_authors == ("eve@example.org", "f@example.org")
-    assert got.co_authors == (CoAuthor("eve@example.org", 12),)
+    authors = (CoAuthor("alice@example.org", None), CoAuthor("eve@example.org", 12))
+    assert got.commit_authors == (CommitAuthors(HEAD, authors),)
     assert got.reviews[0].commit == HEAD
     assert got.pushes[0].actor == got.author
     assert got.merged_at == Instant.parse(answers.MERGED)

@@ -27,7 +27,13 @@ from daypass.lifecycle.preview_sources import OfflineKeys, PreviewSources
 from daypass.lifecycle.recipients import Recipients
 from daypass.model.co_authors import co_authors_of
 from daypass.model.grant import Lane
-from daypass.model.pullrequest import ChangedFile, CoAuthor, PullRequestCommit, Push
+from daypass.model.pullrequest import (
+    ChangedFile,
+    CoAuthor,
+    CommitAuthors,
+    PullRequestCommit,
+    Push,
+)
 from daypass.model.tree import TreeEntry
 from daypass.policy.approvals import ApprovalCount, count_approvals
 from daypass.policy.asked import Asked
@@ -44,10 +50,12 @@ def world(*listed: str):
 
 
 def wrote(*addresses: str, known: dict[str, int] | None = None, unknown: str = ""):
-    """The parts of a pull request whose one commit names those co-authors."""
+    """The parts of a pull request whose one commit names those co-authors, all shown by GitHub."""
+    shown = dict.fromkeys(address.lower() for address in addresses) | (known or {})
+    told = (CommitAuthors(HEAD, tuple(CoAuthor(*item) for item in shown.items())),)
     return {
         "commits": (PullRequestCommit(HEAD, ALICE, ALICE, addresses),),
-        "co_authors": tuple(CoAuthor(*item) for item in (known or {}).items()),
+        "commit_authors": () if unknown else told,
         "co_authors_unknown_because": unknown,
     }
 
@@ -68,7 +76,16 @@ def approvers(result: ApprovalCount) -> list[int]:
     [
         (BY_BOTH, ("bob@work.example", TOOL)),
         ("CO-AUTHORED-BY:Bob<bob@work.example>", ("bob@work.example",)),
-        ("Ask\n\nCo-authored-by: Bob\n <bob@work.example>\n", ("Bob",)),
+        ("Ask\n\nCo-authored-by: Bob\n <bob@work.example>\n", ("bob@work.example",)),
+        (
+            f"Ask\n\nCo-authored-by: Tool <{TOOL}>\r\n\tBob <bob@b.example>\r\n",
+            (TOOL, "bob@b.example"),
+        ),
+        (f"Ask\n\nReviewed-by: X\n Co-authored-by: Tool <{TOOL}>", (TOOL,)),
+        (f"Ask\n\nCo-authored-by: Tool <{TOOL}>\x0c, Bob <bob@b.example>", (TOOL, "bob@b.example")),
+        (f"Ask\n\nCo-authored-by: Tool <{TOOL}> bob@b.example <bob>", (TOOL, "bob@b.example")),
+        (f"Ask\n\nCo-authored-by: {TOOL} <{TOOL}>", (TOOL,)),
+        (f"Ask\n\nCo-authored-by: Tool <{TOOL}>\n  by the way\n", (f"Tool <{TOOL}>   by the way",)),
         ("Ask\n\nCo-authored-by: <bob@work.example> (pair)\n", ("<bob@work.example> (pair)",)),
         ("Ask\n\nCo-authored-by: Bob <bob@work.example>\n\nMore text\n", ("bob@work.example",)),
         ("Ask\n\nSigned-off-by: Bob <bob@work.example>\n", ()),
@@ -100,6 +117,35 @@ def test_a_machine_on_the_list_is_no_author_and_nobody_is_out():
 def test_the_list_hides_nobody_that_github_knows(changes):
     there = world("bob@work.example", f"{BOB.id}+bob@users.noreply.github.com")
     assert approvers(count(review("bob"), there=there, **changes)) == []
+
+
+@pytest.mark.parametrize("unknown", ["GitHub answered 403", ""])
+def test_the_list_counts_for_nothing_where_github_did_not_answer_for_that_commit(unknown):
+    """Neither where it answered for another commit, which names the same address."""
+    other = CommitAuthors(OLD, (CoAuthor("bob@work.example", None),))
+    changes = wrote("bob@work.example", unknown=unknown) | {"commit_authors": (other,)}
+    result = count(review("bob"), there=world("bob@work.example"), **changes)
+    assert (approvers(result), result.fault_may_pass) == ([], True)
+    assert unknown or "GitHub was not asked" in str(result.fault)
+    answered = count(review("bob"), there=world("bob@work.example"), **wrote("bob@work.example"))
+    assert approvers(answered) == [BOB.id]
+
+
+def test_the_list_hides_nobody_in_a_line_that_github_does_not_read():
+    """It answered, and does not say whose the address is."""
+    told = (CommitAuthors(HEAD, (CoAuthor("alice@example.org", ALICE.id),)),)
+    changes = wrote("bob@work.example") | {"commit_authors": told}
+    result = count(review("bob"), there=world("bob@work.example"), **changes)
+    assert (approvers(result), result.fault_may_pass) == ([], False)
+    assert "in a line that GitHub does not read" in str(result.fault)
+    assert "last paragraph" in result.fault_remedy
+
+
+def test_whom_github_shows_as_an_author_is_one_though_no_line_names_them():
+    changes = wrote(TOOL, known={"": BOB.id, "carol@work.example": CAROL.id})
+    result = count(review("bob"), review("carol"), there=world(TOOL), **changes)
+    assert (approvers(result), result.fault) == ([], None)
+    assert (result.excluded or {})[BOB.id] == f"a co-author of commit {HEAD[:12]}"
 
 
 @pytest.mark.parametrize(

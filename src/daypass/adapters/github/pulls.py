@@ -47,7 +47,7 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
     asked = transport.pages if not limit else _no_pages
     files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
     commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
-    co_authors = find_co_authors(transport, settings, commits)
+    co_authors = find_co_authors(transport, settings, commits, files)
     merged_at = wire.read(lambda value: wire.optional(wire.instant, value["merged_at"]), pull)
     listed, many_reviews = _some(asked(f"{path}/reviews"), "submitted_at", merged_at, "reviews")
     reviews = wire.read_all(wire.review, listed)
@@ -86,7 +86,7 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
             is_too_large=bool(too_large),
             base_changed_at=max(base_changes, default=None),
             dismissals=dismissals,
-            co_authors=co_authors.known,
+            commit_authors=co_authors.answered,
             co_authors_unknown_because=co_authors.unknown_because,
         )
 

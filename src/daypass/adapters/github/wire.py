@@ -130,12 +130,13 @@ def commit(value: Any) -> PullRequestCommit:
 
 
 def changed_file(value: Any) -> ChangedFile:
-    """A file that a pull request changes."""
+    """A file that a pull request changes. One that was renamed had another name before."""
+    status, before = text(value["status"]), value.get("previous_filename")
     return ChangedFile(
         path=text(value["filename"]),
-        status=text(value["status"]),
+        status=status,
         blob=optional(sha, value["sha"]),
-        previous_path=optional(text, value.get("previous_filename")),
+        previous_path=text(before) if status == "renamed" else optional(text, before),
     )
 
 
