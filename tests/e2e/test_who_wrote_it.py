@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,6 +95,42 @@ def test_who_wrote_a_request_is_said_before_the_merge_and_decided_so(town: Town)
     }
 
 
+def test_nobody_takes_an_objection_away_by_naming_who_objects(town: Town) -> None:
+    asked = ask(town, "objected", "Ask")
+    alice, carol = town.box.person("alice"), town.box.person("carol")
+    no = {"event": "REQUEST_CHANGES", "body": "Not today"}
+    carol.api("POST", carol._path(f"pulls/{asked.number}/reviews"), no)
+    alice.git("fetch", "-q", "origin")
+    alice.git("checkout", "-q", "-B", "objected", "origin/objected")
+    author = ("--author", "Carol <carol@acme.example>")
+    message = "Ask again\n\nCo-authored-by: Carol <carol@acme.example>"
+    alice.git("commit", "-q", "--allow-empty", *author, "-m", message)
+    alice.git("push", "-q", "origin", "objected")
+    town.box.person("bob").approve(asked.number)
+    (plan,) = plans(town, asked)
+    assert f"account {carol.account.id} asks for changes" in plan
+    assert "ready: nothing more is needed" not in plan
+    town.merge(asked, approvers=())
+    assert town.apply().code == 0
+    assert town.events("objected") == ["denied"]
+
+
+def test_github_is_not_asked_about_a_readme(town: Town) -> None:
+    """So what asks nothing of anybody fails no run while GraphQL is down."""
+    alice, github = town.box.person("alice"), town.box.github
+    message = "Explain\n\nCo-authored-by: Eve <eve@elsewhere.example>\n"
+    alice.push([Proposal("words", {"README.md": b"# acme, once more\n"}, message)])
+    number = alice.open_pull_request("words", "Words")
+    before = questions(github)
+    github.fail_next("POST", r"/api/graphql", 502, times=20)
+    with acting.job(town.box) as job:
+        done = job.daypass("plan", "--open", "--comment")
+    github.heal()
+    assert done.code == 0, done.said
+    assert questions(github) == before
+    alice.api("PATCH", alice._path(f"pulls/{number}"), {"state": "closed"})
+
+
 def test_an_approver_who_updated_the_branch_is_out_and_the_plan_says_so(town: Town) -> None:
     asked = ask(town, "up-to-date", "Ask")
     carol, bob = town.box.person("carol"), town.box.person("bob")
@@ -148,6 +185,13 @@ def test_a_policy_that_an_assistant_wrote_freezes_nothing_once_the_assistant_is_
     town.merge(explained, approvers=("dave",))
     asked = ask(town, "by-listed-tool", BY_TOOL)
     town.merge(asked)
+    unseen = {"data": {"repository": {"c0": None}}}
+    town.box.github.fail_next(
+        "POST", r"/api/graphql", 200, times=50, body=json.dumps(unseen).encode()
+    )
+    town.apply()
+    assert town.events(asked.id) == [], "the list counts once GitHub has said who it is"
+    town.box.github.heal()
     done = town.apply()
     assert done.code == 0, done.said
     assert town.events(asked.id) == ["issued"]

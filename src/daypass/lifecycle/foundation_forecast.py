@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from daypass.policy.groups import GroupDirectory
 
 _SHOWN: Final = 8  # names in a line
+_UNTIL: Final = "that stands until that account approves, or an owner dismisses it before the merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ def forecast_foundation(
             unknown = (proof.why,)
         elif proof.code == "not-approved" and team.missing > len(team.candidates):
             freezes.append(f"{proof.why}, and nobody who could approve is left: {team}")
+        elif proof.code == "changes-requested":
+            needed = (f"{proof.why}: {_UNTIL}",)
         else:
             needed = (f"{proof.why}: {team}",)
     return FoundationForecast(

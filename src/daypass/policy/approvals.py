@@ -188,6 +188,8 @@ def _count(
             fault, remedy, may_pass = str(error), error.remedy, error.may_pass
         hands = {}
     excluded = {**hands, **parties}
+    opener = pull_request.author
+    voiceless = frozenset(parties) | ({opener.id} if opener is not None else set())
     counted: list[Approval] = []
     refused: list[RefusedReview] = []
     owners = (*owners, *catalogue.settings.foundation_owners)
@@ -202,7 +204,7 @@ def _count(
             refused.append(_refusal(review, *problem))
         elif review.state is ReviewState.APPROVED:
             counted.append(_approval(review, catalogue))
-        if _can_block(review, excluded, catalogue, groups) and review.reviewer is not None:
+        if _can_block(review, voiceless, catalogue, groups) and review.reviewer is not None:
             blocked[objection].append(review.reviewer.id)
     refused.extend(_never_counted(pull_request, now))
     return ApprovalCount(
@@ -282,17 +284,20 @@ def _identity_problem(account_id: int, catalogue: Catalogue) -> tuple[str, str] 
 
 def _can_block(
     review: Review,
-    excluded: Mapping[int, str],
+    voiceless: frozenset[int],
     catalogue: Catalogue,
     groups: GroupDirectory,
 ) -> bool:
-    """Whether a request for changes counts: its author's approval could have counted.
+    """Whether a request for changes counts: it is the word of a person who is known here.
 
+    `voiceless` are the accounts that ask for the access, or have a part in it by main's documents.
+    A commit takes no objection away: its author, committer and co-authors are what its writer
+    claims. Neither does a push: whoever asks chooses the branch, and others may have pushed to it.
     An account that nobody here knows cannot block: on a public repository that would let anybody
     stop everything. While a group is unknown, nobody can be said to be a stranger.
     """
     reviewer = review.reviewer
-    if reviewer is None or reviewer.type is not AccountType.USER or reviewer.id in excluded:
+    if reviewer is None or reviewer.type is not AccountType.USER or reviewer.id in voiceless:
         return False
     return (
         catalogue.identity_of(reviewer.id) is not None

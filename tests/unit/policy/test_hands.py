@@ -31,8 +31,10 @@ from daypass.model.pullrequest import (
     ChangedFile,
     CoAuthor,
     CommitAuthors,
+    Dismissal,
     PullRequestCommit,
     Push,
+    ReviewState,
 )
 from daypass.model.tree import TreeEntry
 from daypass.policy.approvals import ApprovalCount, count_approvals
@@ -269,3 +271,49 @@ def test_a_plan_of_a_policy_says_that_a_link_would_freeze():
     assert foundation(review("frank"), mode="120000").would_freeze == (
         f"{GUARD} (120000) is no regular file (mode 100644): commit it as one",
     )
+
+
+CLAIMS = {
+    "co-author by mail": wrote("carol@work.example", known={"carol@work.example": CAROL.id}),
+    "co-author by number": wrote(f"{CAROL.id}+carol@users.noreply.github.com"),
+    "author": {"commits": (PullRequestCommit(HEAD, CAROL, ALICE),)},
+    "committer": {"commits": (PullRequestCommit(HEAD, ALICE, CAROL),)},
+    # Alice may ask from a branch that Carol once pushed to.
+    "pusher": pushed_by(CAROL, ALICE),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_nobody_takes_an_objection_away_by_naming_who_objects(claim):
+    said_no = review("carol", ReviewState.CHANGES_REQUESTED, commit=OLD)
+    result = count(review("bob"), said_no, **CLAIMS[claim])
+    assert (approvers(result), result.blocked_by) == ([BOB.id], (CAROL.id,))
+    plan = foreseen(review("bob"), said_no, **CLAIMS[claim])
+    assert any(f"account {CAROL.id} asks for changes" in it for it in plan.still_needed)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_nor_of_a_change_of_what_decisions_rest_on(claim):
+    said_no = review("carol", ReviewState.CHANGES_REQUESTED, commit=OLD)
+    found = foundation(review("frank"), said_no, **CLAIMS[claim])
+    assert not found.is_ready
+    assert f"account {CAROL.id} asks for changes: that stands until" in found.still_needed[0]
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_nor_does_a_dismissal_count_for_more_by_it(claim):
+    """The requester's own counts for nothing; the one who objected may always take it back."""
+    said_no = review("carol", ReviewState.DISMISSED, number=77)
+    for who, blocked in ((ALICE, (CAROL.id,)), (CAROL, ())):
+        gone = (Dismissal(77, ReviewState.CHANGES_REQUESTED, who, OPENED),)
+        result = count(review("bob"), said_no, dismissals=gone, **CLAIMS[claim])
+        assert result.blocked_by == blocked
+
+
+def test_the_opener_and_the_subject_object_to_nothing_of_their_own():
+    asks = review("alice", ReviewState.CHANGES_REQUESTED)
+    assert count(review("bob"), asks).blocked_by == ()
+    own = {"author": FRANK, **pushed_by(FRANK)}
+    assert foundation(
+        review("erin"), review("frank", ReviewState.CHANGES_REQUESTED), **own
+    ).is_ready
