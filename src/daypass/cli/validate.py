@@ -6,7 +6,7 @@ import gc
 import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from daypass.adapters.baseline import Baseline
 from daypass.adapters.worktree import WorkTree
@@ -17,18 +17,16 @@ from daypass.documents import formats
 from daypass.documents.finding import Report
 from daypass.documents.problem import Problem
 from daypass.errors import DocumentError, ExitCode, UsageError
-from daypass.model.names import ALLOWED_SIGNERS_PATH, KEEPS, SETTINGS_PATH, Kind
+from daypass.lifecycle.examining import examine
+from daypass.model.names import ALLOWED_SIGNERS_PATH, KEEPS, SETTINGS_PATH
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from daypass.adapters.result_cache import NoCache, ResultCache
-    from daypass.documents.document import Document
     from daypass.documents.finding import Finding
     from daypass.model.catalogue import Catalogue
-    from daypass.model.identity import Identity
-    from daypass.model.policy import AccessPolicy
     from daypass.model.tree import TreeEntry
 
 
@@ -106,7 +104,7 @@ def _judge_tree(
     entries = entries_at_root(tree)
     chosen = _chosen(tree, paths, entries) if paths else None
     read = tree.reader(entries)
-    report = validate(entries, read, cache, examine=_examine, chosen=chosen)
+    report = validate(entries, read, cache, examine=examine, chosen=chosen)
     report = _with(report, _of_signers(entries, read, chosen))
     if chosen is not None and report.documents == 0 and not report.findings:
         raise UsageError(
@@ -191,7 +189,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
     judged = 0
     notices: tuple[Finding, ...] = ()
     if changed.touches_foundation:  # what others rest on has changed: everything is judged by it
-        report = validate(entries, read, cache, examine=_examine)
+        report = validate(entries, read, cache, examine=examine)
         findings.update(report.findings)
         judged = report.documents
         notices = (*report.notices, *_of_emergencies(tree, commit, entries))
@@ -204,7 +202,7 @@ def _judge_changes(tree: WorkTree, cache: ResultCache | NoCache, revision: str) 
             entries,
             read,
             cache,
-            examine=_examine,
+            examine=examine,
             chosen=paths.__contains__,
             catalogue=catalogue,
         )
@@ -241,53 +239,6 @@ def _base_catalogue(tree: WorkTree, commit: str, revision: str) -> Catalogue:
             + error.remedy,
             findings=error.findings,
         ) from error
-
-
-def _examine(document: Document) -> list[Problem]:
-    """What the sealer could not use in an identity, or the decision point in a policy."""
-    if document.kind is Kind.IDENTITY:
-        from daypass.documents.usable_identities import key_problems
-
-        return list(key_problems(cast("Identity", document.model)))
-    if document.kind is not Kind.ACCESS_POLICY:
-        return []
-    policy = cast("AccessPolicy", document.model)
-    from daypass.policy.expressions import check_expressions  # only policies need CEL
-
-    places = {rule.name: index for index, rule in enumerate(policy.rules)}
-    problems = [
-        Problem(
-            ("spec", "rules", places[name], "expression")
-            if name in places
-            else ("spec", "require", "ticket"),
-            "policy-expression",
-            f"the expression of `{name}` cannot be used: {why}",
-            "Correct it: an expression that cannot be used denies whatever the policy matches.",
-        )
-        for name, why in check_expressions(policy)
-    ]
-    return [*problems, *_of_zones(policy)]
-
-
-def _of_zones(policy: AccessPolicy) -> Iterator[Problem]:
-    """Time zones that the database does not know: it is the same wherever daypass is installed."""
-    from daypass.model.zone_database import database_version
-    from daypass.policy.expression_zones import zones_named
-    from daypass.policy.zone import zone_error, zone_problem
-
-    named: list[tuple[tuple[str | int, ...], str]] = []
-    if policy.limits.times is not None:
-        named.append((("spec", "limits", "times", "timeZone"), policy.limits.times.time_zone))
-    for index, rule in enumerate(policy.rules):
-        names = sorted(zones_named(rule.expression))
-        named.extend((("spec", "rules", index, "expression"), name) for name in names)
-    if named and not database_version():
-        raise zone_error(sorted({name for _, name in named}))  # no fault of the documents
-    for place, name in named:
-        problem = zone_problem(name)
-        if problem:
-            remedy = "Write a name of the IANA database, such as Europe/Zurich."
-            yield Problem(place, "policy-time-zone", problem, remedy)
 
 
 def _chosen(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from daypass.cli.validate import _examine
 from daypass.documents.blob import blob_id
 from daypass.documents.finding import Finding, Report
 from daypass.documents.validation import validate
+from daypass.lifecycle.examining import examine
 from daypass.model.tree import TreeEntry
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def reported(
     """The same, with notices."""
     whole = {path: text for path, text in {**SOUND, **(files or {})}.items() if text is not None}
     return validate(
-        entries(whole, modes), lambda path: _bytes(whole[path]), Forgetful(), examine=_examine
+        entries(whole, modes), lambda path: _bytes(whole[path]), Forgetful(), examine=examine
     )
 
 
