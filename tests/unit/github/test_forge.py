@@ -188,6 +188,19 @@ def test_what_cannot_be_had_whole_is_said(
     assert why in got.incomplete_because
 
 
+def test_a_fork_that_hides_who_pushed_is_not_asked_again(
+    github: responses.RequestsMock, forge: GitHubForge
+) -> None:
+    fork = {"id": 99, "full_name": "alice/access"}
+    pull = answers.pull(head={"ref": "ask", "sha": HEAD, "repo": fork})
+    hidden = responses.Response("GET", f"{API}/repos/alice/access/activity", status=404)
+    serve(github, pull=pull)
+    github.add(hidden)
+    got = forge.pull_request(3)
+    assert "does not show who pushed" in got.incomplete_because
+    assert hidden.call_count == 1
+
+
 def _asked(github: responses.RequestsMock, ending: str) -> int:
     return len([call for call in github.calls if ending in str(call.request.url)])
 

@@ -28,6 +28,7 @@ _MERGED: Final = "merged"
 # A branch with more pushes than this is no access request; nor is what has so many reviews, or
 # events of its timeline.
 _MOST_ACTIVITIES: Final = 2000
+_HIDDEN: Final = "GitHub does not show who pushed to its branch"
 
 
 def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRequest:
@@ -96,9 +97,12 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
 def contradicts_itself(pull_request: PullRequest) -> bool:
     """Whether what was told of it cannot all be so: a later answer may be whole.
 
-    What is too large, or came from a fork that is gone, stays as it is.
+    What is too large, or came from a fork that is gone or hides who pushed, stays as it is.
     """
     if pull_request.is_too_large or pull_request.head_repository_id is None:
+        return False
+    is_fork = pull_request.head_repository_id != pull_request.base_repository_id
+    if is_fork and pull_request.incomplete_because == _HIDDEN:
         return False
     head = pull_request.head_sha
     return not pull_request.complete or all(item.sha != head for item in pull_request.commits)
@@ -175,7 +179,7 @@ def _pushes(transport: Transport, pull: Any) -> PushRecord:
     try:
         return pushes_of(span, itertools.islice(activities, _MOST_ACTIVITIES))
     except ForgeRefusedError:
-        return PushRecord((), "GitHub does not show who pushed to its branch")
+        return PushRecord((), _HIDDEN)
 
 
 def _base_change(value: Any) -> Instant | None:
