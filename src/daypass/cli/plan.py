@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, policydiff, proposing, step_summary, wiring
 from daypass.cli.numbers import at_least_zero, no_pull_request, positive
-from daypass.cli.plan_foundation import show_foundation
+from daypass.cli.plan_preview import show_preview
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, UsageError
-from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.drift import find_strangers
+from daypass.lifecycle.foundation_forecast import forecast_documents
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.observe import observe
 from daypass.lifecycle.open_plans import OpenPlans, preview_of
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from daypass.adapters.git.repository import GitRepository
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.drift import Orphan
-    from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.offline import OfflineUse
     from daypass.lifecycle.plan import Action
     from daypass.lifecycle.ports import Forge
@@ -102,7 +101,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.base is not None:
         settings = wiring.read_settings(directory)
         with wiring.person_repository(directory, settings) as repository:
-            return _show(_of_trees(repository, arguments.base), arguments.format)
+            return show_preview(_of_trees(repository, arguments.base), arguments.format)
     if arguments.policy_diff is not None:
         settings = wiring.read_settings(directory)
         with wiring.person_repository(directory, settings) as repository:
@@ -126,7 +125,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 if missing is not None:
                     raise missing from None
                 raise
-            return _show(preview, arguments.format)
+            return show_preview(preview, arguments.format)
     with wiring.bot(directory) as (ports, settings):
         if arguments.open:
             can_write = partial(_can_write, directory)
@@ -194,14 +193,17 @@ def _of_trees(repository: GitRepository, base: str) -> Preview:
     head = repository.resolve("HEAD")
     base_commit = repository.resolve(base)
     catalogue = catalogue_of(repository, base_commit)
-    return preview_trees(
+    ancestor = repository.merge_base(base_commit, head)
+    preview = preview_trees(
         repository,
-        Merge(base_commit, repository.merge_base(base_commit, head), head),
+        Merge(base_commit, ancestor, head),
         catalogue,
         machine_now(),
         groups=unknown_groups(catalogue),
-        sources=proposing.offline_sources(),
+        sources=proposing.offline_sources(used_in_history(repository, base_commit)),
     )
+    foundation = forecast_documents(repository, base_commit, ancestor, head)
+    return replace(preview, foundation=foundation)
 
 
 def _of_pull_request(repository: GitRepository, forge: Forge, number: int) -> Preview:
@@ -223,7 +225,7 @@ def _open(plans: OpenPlans) -> ExitCode:
     for item in plans.run(chosen):
         output.say(output.styled(f"#{item.number}", "bold"))
         if item.preview is not None:
-            _show(item.preview, "text")
+            show_preview(item.preview, "text")
         if item.error is not None:
             output.show_error(item.error)
         if item.is_ours:  # an outage, a full disk, a right that is missing
@@ -241,78 +243,6 @@ def _can_write(directory: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _show(preview: Preview, form: str) -> ExitCode:
-    if form == "json":
-        output.say_json(
-            {
-                "forecasts": [item.to_json() for item in preview.forecasts],
-                "ends": [grant.id for grant in preview.ends],
-                "wrong": list(preview.wrong),
-                "foundation": preview.foundation.to_json() if preview.foundation else None,
-            }
-        )
-        return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
-    for line in preview.wrong:
-        output.say(output.styled("wrong     ", "red") + output.printable(line))
-    if preview.foundation is not None:
-        show_foundation(preview.foundation, annotate=form == "github")
-    for item in preview.forecasts:
-        show_forecast(item, annotate=form == "github")
-    for grant in preview.ends:
-        output.say(f"ends      {grant.id}: {grant.access} on {grant.resource} for {grant.subject}")
-    if not preview.is_about_access:
-        output.say("this change neither asks for access nor ends any")
-    if form == "github" and preview.is_about_access:
-        step_summary.append(
-            messages.plan(preview.forecasts, preview.ends, preview.wrong, preview.foundation)
-        )
-    return ExitCode.DENIED if preview.is_denied else ExitCode.DONE
-
-
-def show_forecast(item: Forecast, *, annotate: bool = False) -> None:
-    """One forecast in words, to standard output."""
-    request = item.request
-    output.say(
-        f"{output.styled(request.id, 'bold')}: {request.subject} gets {request.access} on "
-        f"{request.resource}"
-    )
-    output.say(f"  does      {item.what}")
-    output.say(f"  lasts     {item.until}; then Vault ends it by itself")
-    _show_against(item, annotate=annotate)
-    for need in item.still_needed:
-        output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
-    for line in item.cannot_approve:
-        output.say(f"  out       {output.printable(line)}")
-    for line in item.missing_teams:
-        output.say(f"  {output.styled('look here', 'red')} {output.printable(line)}")
-    if item.already:
-        output.say(f"  approved  by {', '.join(item.already)}")
-    for who in item.beside:
-        output.say(f"  not asked {who} approved, and is in no group whose word is needed")
-    for review in item.refused_reviews:
-        who = review.login or "a deleted account"
-        output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
-    for warning in item.warnings:
-        output.say(f"  warning   {output.printable(f'{warning.policy}: {warning.message}')}")
-    if not (item.would_deny or item.unknown or item.still_needed):
-        output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
-
-
-def _show_against(item: Forecast, *, annotate: bool) -> None:
-    """What would deny it, what would but for an exception, and what is not known here."""
-    for why in item.would_deny:
-        text = f"{why.policy}/{why.rule}: {why.message}"
-        output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
-        if annotate:
-            output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
-    for why in item.excepted:
-        text = f"{why.policy}/{why.rule}, by {why.excepted_by}: {why.message}"
-        output.say(f"  {output.styled('excepted', 'yellow')}  {output.printable(text)}")
-    for why in item.unknown:
-        text = f"{why.policy}/{why.rule}: {why.message}"
-        output.say(f"  {output.styled('not known', 'yellow')} {output.printable(text)}")
 
 
 def _show_work(work: _Work, form: str) -> ExitCode:

@@ -10,17 +10,23 @@ if TYPE_CHECKING:
     from daypass.lifecycle.foundation_forecast import FoundationForecast
 
 
-def show_foundation(found: FoundationForecast, *, annotate: bool = False) -> None:
+def show_foundation(
+    found: FoundationForecast, *, ready: str | None, annotate: bool = False
+) -> None:
     """Write to standard output what merging the change would do, and who can approve it.
 
-    With `annotate`, what would freeze daypass is an error of the workflow run too.
+    `ready` is what is said of one that needs nothing more. With `annotate`, what would freeze
+    daypass or break documents is an error of the workflow run too.
     """
     output.say(f"{output.styled('foundation', 'bold')}: this changes what decisions rest on")
-    for why in found.would_freeze:
-        text = f"merging this would freeze daypass: {why}"
-        output.say(f"  {output.styled('freezes', 'red')}   {output.printable(text)}")
+    against = [("freezes", f"freeze daypass: {why}") for why in found.would_freeze]
+    against += [("breaks", f"break: {why}") for why in found.would_break]
+    for word, what in against:
+        text = f"merging this would {what}"
+        output.say(f"  {output.styled(f'{word:<9}', 'red')} {output.printable(text)}")
         if annotate:
-            output.say(f"::error title=daypass: would freeze::{output.escape_command(text)}")
+            title = f"daypass: would {word.removesuffix('s')}"
+            output.say(f"::error title={title}::{output.escape_command(text)}")
     for why in found.unknown:
         output.say(f"  {output.styled('not known', 'yellow')} {output.printable(why)}")
     for need in found.still_needed:
@@ -32,5 +38,5 @@ def show_foundation(found: FoundationForecast, *, annotate: bool = False) -> Non
     for review in found.refused_reviews:
         who = review.login or "a deleted account"
         output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
-    if found.is_ready:
-        output.say(f"  {output.styled('ready', 'green')}     nothing more is needed")
+    if ready is not None:
+        output.say(f"  {output.styled('ready', 'green')}     {ready}")

@@ -63,11 +63,11 @@ def person_sources(forge: Forge, used: Used | None = None) -> PreviewSources:
     )
 
 
-def offline_sources() -> PreviewSources:
-    """What a preview may ask where neither GitHub nor Vault is asked: pinned keys."""
+def offline_sources(used: Used | None = None) -> PreviewSources:
+    """What a preview may ask where neither GitHub nor Vault is asked: pinned keys, and ids."""
     from daypass.adapters.sealing import AgeSealer
 
-    return PreviewSources(recipients=Recipients(OfflineKeys(), AgeSealer()))
+    return PreviewSources(recipients=Recipients(OfflineKeys(), AgeSealer()), used=used)
 
 
 def new_id(*parts: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal, push
-from daypass.cli import output, plan, proposing, request_form, wiring
+from daypass.cli import output, proposing, request_form, wiring
+from daypass.cli.plan_preview import show_forecast
 from daypass.cli.remotes import governed_remote, loan_of
 from daypass.documents.repository import check_request, load_request
 from daypass.documents.writing import written
@@ -256,7 +257,7 @@ def _show(
             }
         )
         return
-    plan.show_forecast(foreseen)
+    show_forecast(foreseen, ready="nothing more is needed" if foreseen.is_ready else None)
     if asked is not None:
         output.say(f"asked in {asked[1]}")
         output.say(f"once it is merged: daypass claim {request.id} -- COMMAND")

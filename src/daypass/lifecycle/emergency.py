@@ -22,6 +22,25 @@ _FOLDER: Final = "access/break-glass/"
 _ENDING: Final = ".yaml"
 
 
+def is_from_fork(pull_request: PullRequest, github: GitHubSettings) -> bool:
+    """Whether its branch lies in another repository, or in one that is gone."""
+    return pull_request.head_repository_id != github.repository_id
+
+
+def push_here(github: GitHubSettings) -> str:
+    """Why nothing from a fork is granted or proven, and how to mend it."""
+    return (
+        f"it comes from a fork, and the App cannot see who pushed there: push the branch to "
+        f"{github.full_name}, and open the pull request from it"
+    )
+
+
+def is_into_main(pull_request: PullRequest, github: GitHubSettings) -> bool:
+    """Whether it would be merged into the governed branch."""
+    there = pull_request.base_repository_id, pull_request.base_ref
+    return there == (github.repository_id, github.default_branch)
+
+
 def request_of(pull_request: PullRequest) -> str | None:
     """The id of the one request that the pull request brings; None when it brings anything else."""
     files = pull_request.files
@@ -36,8 +55,9 @@ def fault_of(pull_request: PullRequest, github: GitHubSettings) -> str | None:
     author = pull_request.author
     if author is None or author.type is not AccountType.USER:
         return "whoever opened it is no person's account"
-    if pull_request.head_repository_id != github.repository_id:
-        return "it comes from a fork: push the branch to this repository"
+    misplaced = _misplaced(pull_request, github)
+    if misplaced is not None:
+        return misplaced
     if request_of(pull_request) is None:
         return "it must add one file in access/break-glass, and change nothing else"
     others = [
@@ -47,6 +67,20 @@ def fault_of(pull_request: PullRequest, github: GitHubSettings) -> str | None:
     ]
     if others:
         return f"{others[0]} pushed to it: an emergency is written by its invoker alone"
+    return None
+
+
+def _misplaced(pull_request: PullRequest, github: GitHubSettings) -> str | None:
+    """Why no run would look at it, or could tell who wrote it."""
+    if is_from_fork(pull_request, github):
+        return push_here(github)
+    if not is_into_main(pull_request, github):
+        return f"it is into {pull_request.base_ref}, and not into {github.default_branch}"
+    if not pull_request.head_ref.startswith(BRANCH_PREFIX):
+        return (
+            f"its branch is {pull_request.head_ref}, and only branches whose names begin with "
+            f"{BRANCH_PREFIX} are looked at: `daypass break-glass` makes one"
+        )
     return None
 
 

@@ -77,6 +77,12 @@ class Forecast:
     missing_teams: tuple[str, ...]  # of the groups that it waits for: GitHub has no such team
     what: str  # the Vault role, and how the secret comes into being
     until: str
+    lane: Lane = Lane.ROUTINE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it needs nothing more, by all that is known here."""
+        return not (self.would_deny or self.unknown or self.still_needed)
 
     @property
     def is_denied(self) -> bool:
@@ -184,7 +190,7 @@ def forecast(
             *(item for item in against if item not in unknown),
             *of_keys,
         ),
-        unknown=(*unknown, *untold),
+        unknown=(*(_without_author(item, facts) for item in unknown), *untold),
         still_needed=() if hopeless else _still_needed(needs, facts, decision),
         cannot_approve=_out(facts, needs, count, pull_request, catalogue),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
@@ -195,6 +201,7 @@ def forecast(
         missing_teams=sources.teams.missing(waits_for, catalogue, groups) if sources.teams else (),
         what=_what(asked, catalogue, decision),
         until=_until(request, describe_bound(facts, policies)),
+        lane=asked.lane,
     )
 
 
@@ -356,6 +363,13 @@ def _is_unknown(
         return False
     unasked = pull_request is None or (inquiry.reader is None and bool(facts.context))
     return unasked or item.rule == RENEWAL or bool(item.zones)
+
+
+def _without_author(item: RuleOutcome, facts: DecisionInput) -> RuleOutcome:
+    """Say that it is not asked here who opens it, where the rule met no account at all."""
+    if item.rule != INVOKER or facts.requester.account_id is not None:
+        return item
+    return replace(item, message="who opens it is not known here, and must be an invoker")
 
 
 def _what(asked: Asked, catalogue: Catalogue, decision: Decision) -> str:

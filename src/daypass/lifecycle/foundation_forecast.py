@@ -6,10 +6,12 @@ merge (`prove_foundation`), on the documents of main, which name who may approve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.documents.changes import is_foundation
+from daypass.lifecycle.emergency import is_from_fork, push_here
+from daypass.lifecycle.merged_documents import merge_faults
 from daypass.lifecycle.stretches import changed_between, odd_modes
 from daypass.policy.approvals import excluded_among, name_of
 from daypass.policy.provenance import FoundationFault, prove_foundation
@@ -17,6 +19,7 @@ from daypass.policy.provenance import FoundationFault, prove_foundation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from daypass.lifecycle.merged_documents import MergeFaults
     from daypass.lifecycle.ports import Repository
     from daypass.model.catalogue import Catalogue
     from daypass.model.instant import Instant
@@ -38,16 +41,28 @@ class FoundationForecast:
     approved: tuple[str, ...]  # owners of the foundation
     cannot_approve: tuple[str, ...]  # owners who are out, each with the reason
     refused_reviews: tuple[RefusedReview, ...]
+    would_break: tuple[str, ...] = ()  # what `validate` has against the documents after the merge
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it should not be merged as it is, whoever approves."""
+        return bool(self.would_freeze or self.would_break)
 
     @property
     def is_ready(self) -> bool:
-        """Whether a merge now would be proven."""
-        return not (self.would_freeze or self.unknown or self.still_needed)
+        """Whether a merge now would be proven, and leaves documents that are sound."""
+        return not (self.is_refused or self.unknown or self.still_needed)
+
+    def with_merge(self, found: MergeFaults) -> FoundationForecast:
+        """The same with what is wrong with the documents as the merge would leave them."""
+        freezes = (*self.would_freeze, *found.freezes)
+        return replace(self, would_freeze=freezes, would_break=found.breaks)
 
     def to_json(self) -> dict[str, Any]:
         """As `plan --format json` prints it."""
         return {
             "wouldFreeze": list(self.would_freeze),
+            "wouldBreak": list(self.would_break),
             "unknownHere": list(self.unknown),
             "stillNeeded": list(self.still_needed),
             "approved": list(self.approved),
@@ -68,6 +83,17 @@ def touches_foundation(pull_request: PullRequest) -> bool:
     )
 
 
+def forecast_documents(
+    repository: Repository, main: str, ancestor: str, head: str
+) -> FoundationForecast | None:
+    """What is known of a change without GitHub: its documents. None: it changes no foundation."""
+    if not changed_between(repository, ancestor, head):
+        return None
+    unknown = "who approved it is not asked here: `daypass plan --pr N` asks GitHub"
+    found = FoundationForecast(_odd(repository, ancestor, head), (unknown,), (), (), (), ())
+    return found.with_merge(merge_faults(repository, main, ancestor, head))
+
+
 def forecast_foundation(
     repository: Repository,
     ancestor: str,
@@ -86,8 +112,9 @@ def forecast_foundation(
         groups: of the same tree.
         now: a time to count at.
     """
-    odd = odd_modes(changed_between(repository, ancestor, pull_request.head_sha))
-    freezes = [f"{item} is no regular file (mode 100644): commit it as one" for item in odd]
+    freezes = list(_odd(repository, ancestor, pull_request.head_sha))
+    if is_from_fork(pull_request, catalogue.settings.github):
+        freezes.append(push_here(catalogue.settings.github))
     proof = prove_foundation(pull_request, catalogue, groups, now)
     count = proof.approvals
     team = _Owners(catalogue, groups, count)
@@ -112,6 +139,11 @@ def forecast_foundation(
         cannot_approve=excluded_among(team.accounts, count, pull_request, catalogue),
         refused_reviews=count.refused,
     )
+
+
+def _odd(repository: Repository, ancestor: str, head: str) -> tuple[str, ...]:
+    odd = odd_modes(changed_between(repository, ancestor, head))
+    return tuple(f"{item} is no regular file (mode 100644): commit it as one" for item in odd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.forecast import Forecast
     from daypass.lifecycle.foundation_forecast import FoundationForecast
     from daypass.lifecycle.happening import Refusal
+    from daypass.lifecycle.preview import Preview
     from daypass.lifecycle.undecided import Undecided
     from daypass.model.grant import Grant
     from daypass.policy.approvals import RefusedReview
@@ -193,22 +194,23 @@ def plan_marker() -> str:
     return "<!-- daypass:plan:merge -->"
 
 
-def plan(
-    forecasts: Sequence[Forecast],
-    ends: Sequence[Grant] = (),
-    wrong: Sequence[str] = (),
-    foundation: FoundationForecast | None = None,
-) -> str:
+def plan(preview: Preview) -> str:
     """The plan of a pull request: what merging will do, who can approve, and who has."""
     parts = ["### What merging this will do", ""]
-    parts += [f"- {escape(line)}" for line in wrong]
-    if foundation is not None:
-        parts += _plan_of_foundation(foundation)
-    for item in forecasts:
-        parts += _plan_of(item)
+    parts += [f"- :no_entry: {escape(line)}" for line in preview.standing_in_the_way]
+    parts += [f"- :warning: {escape(line)}" for line in preview.notes]
+    parts += [f"- {escape(line)}" for line in preview.wrong]
+    if preview.foundation is not None:
+        parts += _plan_of_foundation(preview.foundation, preview.ready(preview.foundation))
+    for item in preview.forecasts:
+        parts += _plan_of(item, preview.ready(item))
     parts += [
         f"- ends `{grant.id}`: {grant.access} on {grant.resource} for {grant.subject}"
-        for grant in ends
+        for grant in preview.ends
+    ]
+    parts += [
+        f"- takes back the request `{name}`, which has no live grant: it will not be granted"
+        for name in preview.withdraws
     ]
     parts.append(
         "<sub>Decided again at the merge, with the approvals and policies of that moment.</sub>"
@@ -227,7 +229,7 @@ It is decided at the merge, with the approvals and policies of that moment.
 """
 
 
-def _plan_of(item: Forecast) -> list[str]:
+def _plan_of(item: Forecast, ready: str | None) -> list[str]:
     request = item.request
     lines = [
         f"#### `{request.id}`",
@@ -254,12 +256,12 @@ def _plan_of(item: Forecast) -> list[str]:
     ]
     lines += _uncounted(item.refused_reviews)
     lines += [f"- :warning: {escape(why.policy)}: {escape(why.message)}" for why in item.warnings]
-    if not (item.would_deny or item.unknown or item.still_needed):
-        lines.append("- ready: nothing more is needed")
+    if ready is not None:
+        lines.append(f"- ready: {ready}")
     return [*lines, ""]
 
 
-def _plan_of_foundation(found: FoundationForecast) -> list[str]:
+def _plan_of_foundation(found: FoundationForecast, ready: str | None) -> list[str]:
     warning = (
         "This changes what decisions rest on. Merged without the approvals of its owners, it stops "
         "daypass: nothing is granted any more until an operator looks."
@@ -269,14 +271,15 @@ def _plan_of_foundation(found: FoundationForecast) -> list[str]:
         f"- :no_entry: merging this would freeze daypass: {escape(why)}"
         for why in found.would_freeze
     ]
+    lines += [f"- :no_entry: merging this would break: {escape(why)}" for why in found.would_break]
     lines += [f"- :grey_question: not known here: {escape(why)}" for why in found.unknown]
     lines += [f"- approval: {escape(need)}" for need in found.still_needed]
     lines += [f"- {escape(line)}" for line in found.cannot_approve]
     if found.approved:
         lines.append(f"- approved by: {escape(', '.join(found.approved))}")
     lines += _uncounted(found.refused_reviews)
-    if found.is_ready:
-        lines.append("- ready: nothing more is needed")
+    if ready is not None:
+        lines.append(f"- ready: {ready}")
     return [*lines, ""]
 
 

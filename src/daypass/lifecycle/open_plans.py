@@ -14,12 +14,15 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
+from daypass.lifecycle.foundation import prove_to_head
 from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_foundation
+from daypass.lifecycle.merged_documents import merge_faults
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
-from daypass.lifecycle.preview_faults import EMERGENCIES, REQUESTS
+from daypass.lifecycle.preview_faults import EMERGENCIES, REQUESTS, over_already
 from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources, TeamLooks
 from daypass.lifecycle.recipients import Recipients
 from daypass.lifecycle.turns import take_turns
+from daypass.model.names import BOT_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from daypass.policy.groups import GroupDirectory
 
 PLANS_NOTE: Final = "plans"
+_RECORDS: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
 PULL_REQUESTS: Final = 50  # that a run plans
 
 
@@ -89,15 +93,15 @@ class OpenPlans:
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         sources = self._sources()
+        frozen = self._frozen(main, catalogue)
         for item in chosen:
             try:
                 preview = self._preview(item.number, main, catalogue, groups, standing, sources)
                 if preview is None or not preview.is_about_access:
                     continue
-                text = messages.plan(
-                    preview.forecasts, preview.ends, preview.wrong, preview.foundation
-                )
-                error = self._say(item.number, text)
+                in_the_way = (*frozen, *preview.standing_in_the_way)
+                preview = replace(preview, standing_in_the_way=in_the_way)
+                error = self._say(item.number, messages.plan(preview))
                 yield Planned(item.number, preview, error, is_ours=error is not None)
             except DaypassError as failure:
                 yield self._failed(item.number, failure)
@@ -114,11 +118,17 @@ class OpenPlans:
         sources: PreviewSources,
     ) -> Preview | None:
         pull_request = self.ports.forge.pull_request(number)
-        counts = _touches_requests(pull_request) or touches_foundation(pull_request)
+        counts = _touches_access(pull_request) or touches_foundation(pull_request)
         if pull_request.complete and not counts:
             return None
         repository, now = self.ports.repository, self.now
         return preview_of(repository, pull_request, main, catalogue, groups, now, sources, standing)
+
+    def _frozen(self, main: str, catalogue: Catalogue) -> tuple[str, ...]:
+        """Why nothing is granted now, whatever is merged."""
+        answers = Answers(self.ports.forge)
+        found = prove_to_head(self.ports, answers, main, catalogue, self.now)
+        return tuple(f"nothing is granted while main is frozen: {why}" for why in found.unproven)
 
     def _sources(self) -> PreviewSources:
         """All that the judge itself asks: keys, teams, and the ids that Vault remembers."""
@@ -161,6 +171,9 @@ def preview_of(
     `standing`: that of `main`, where several share it; read only when it is needed. `sources`: what
     else may be asked here.
     """
+    in_the_way = over_already(pull_request, catalogue.settings.github)
+    if pull_request.merged_at is not None and in_the_way is not None:
+        return Preview((), (), (), standing_in_the_way=(in_the_way,))
     head = pull_request.head_sha
     repository.fetch_pull_request(pull_request.number, head)
     ancestor = repository.merge_base(main, head)
@@ -174,15 +187,19 @@ def preview_of(
         sources=sources,
         standing=standing,
     )
+    if in_the_way is not None:
+        preview = replace(preview, standing_in_the_way=(in_the_way,))
     if not touches_foundation(pull_request):
         return preview
     found = forecast_foundation(repository, ancestor, pull_request, catalogue, groups, now)
-    return replace(preview, foundation=found)
+    return replace(
+        preview, foundation=found.with_merge(merge_faults(repository, main, ancestor, head))
+    )
 
 
-def _touches_requests(pull_request: PullRequest) -> bool:
+def _touches_access(pull_request: PullRequest) -> bool:
     return any(
-        path is not None and path.startswith((REQUESTS, EMERGENCIES))
+        path is not None and path.startswith((REQUESTS, EMERGENCIES, *_RECORDS))
         for item in pull_request.files
         for path in (item.path, item.previous_path)
     )

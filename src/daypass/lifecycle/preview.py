@@ -18,8 +18,10 @@ from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import find_events
 from daypass.lifecycle.forecast import Forecast, Standing, forecast
 from daypass.lifecycle.past import past_at
+from daypass.lifecycle.preview_ends import GRANTS, changed_records, withdrawn
 from daypass.lifecycle.preview_faults import (
     EMERGENCIES,
+    MERGED_BY_DAYPASS,
     REQUESTS,
     layout_faults,
     pull_request_faults,
@@ -54,17 +56,34 @@ class Preview:
     ends: tuple[Grant, ...]  # live grants whose request it deletes
     wrong: tuple[str, ...]
     foundation: FoundationForecast | None = None  # None: it changes nothing that decisions rest on
+    withdraws: tuple[str, ...] = ()  # requests without a grant that it deletes: their ids
+    standing_in_the_way: tuple[str, ...] = ()  # it is closed, or main is frozen: for people
+    notes: tuple[str, ...] = ()
 
     @property
     def is_about_access(self) -> bool:
         """Whether there is anything to say."""
-        return bool(self.forecasts or self.ends or self.wrong or self.foundation)
+        changes = self.forecasts or self.ends or self.withdraws or self.foundation
+        return bool(changes or self.wrong)
 
     @property
     def is_denied(self) -> bool:
         """Whether some of it could only end in a denial, or would freeze daypass."""
-        freezes = self.foundation is not None and bool(self.foundation.would_freeze)
-        return bool(self.wrong) or freezes or any(item.is_denied for item in self.forecasts)
+        refused = self.foundation is not None and self.foundation.is_refused
+        return bool(self.wrong) or refused or any(item.is_denied for item in self.forecasts)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of it is ready, whatever each part says by itself."""
+        refused = self.foundation is not None and self.foundation.is_refused
+        return bool(self.wrong or self.standing_in_the_way) or refused
+
+    def ready(self, item: Forecast | FoundationForecast) -> str | None:
+        """What is said of a part that needs nothing more; None of one that does."""
+        if self.is_refused or not item.is_ready:
+            return None
+        by_itself = isinstance(item, Forecast) and item.lane is Lane.BREAK_GLASS
+        return "daypass merges it by itself" if by_itself else "nothing more is needed"
 
 
 class Merge(NamedTuple):
@@ -145,9 +164,11 @@ def preview_trees(
     lanes = [_LaneChange.of(repository, merge, folder) for folder in (REQUESTS, EMERGENCIES)]
     routine, emergency = lanes
     there = standing() if standing else standing_at(repository, merge.main, catalogue, now)
-    ended = [path for lane in lanes for path in lane.deleted]
+    records = changed_records(repository, merge.ancestor, merge.head)
+    deleted = [path for lane in lanes for path in lane.deleted]
+    ended = [*deleted, *(path for path in records.deleted if path.startswith(GRANTS))]
     ended += [path for lane in lanes for path in lane.edited if _id(path) in there.live]
-    ends = tuple(there.live[_id(path)] for path in sorted(ended) if _id(path) in there.live)
+    ends = tuple(there.live[name] for name in sorted({*map(_id, ended)}) if name in there.live)
     most = catalogue.settings.limits.requests_per_pull_request
     within, over = within_limit(
         [path for path in routine.asked if path not in ended], pull_request, most
@@ -173,8 +194,15 @@ def preview_trees(
         *([over] if over is not None else []),
         *(fault for lane in lanes for fault in lane.layout),
         *used_before(sorted(asked), sources.used),
+        *records.faults,
     )
-    return Preview(forecasts, ends, (*faults, *wrong))
+    return Preview(
+        forecasts,
+        ends,
+        (*faults, *wrong),
+        withdraws=withdrawn(repository, merge.main, deleted, there.live),
+        notes=(MERGED_BY_DAYPASS,) if emergency.asked else (),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +289,4 @@ def _documents(repository: Repository, commit: str, folder: str) -> dict[str, st
 
 
 def _id(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".yaml")
+    return path.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".json")

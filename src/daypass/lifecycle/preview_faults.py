@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.tree import check_layout
-from daypass.lifecycle.emergency import fault_of
+from daypass.lifecycle.emergency import fault_of, is_from_fork, is_into_main, push_here
 from daypass.policy.provenance import outside, over_limit
 
 if TYPE_CHECKING:
@@ -21,6 +21,27 @@ if TYPE_CHECKING:
 
 REQUESTS: Final = "access/requests/"
 EMERGENCIES: Final = "access/break-glass/"
+MERGED_BY_DAYPASS: Final = (
+    "daypass merges an emergency itself, within minutes: a merge by anybody else is refused"
+)
+
+
+def over_already(pull_request: PullRequest, github: GitHubSettings) -> str | None:
+    """Why a merge of it cannot come, or brings nothing to the governed branch; None: it can."""
+    name = f"#{pull_request.number}"
+    if pull_request.merged_at is not None:
+        return (
+            f"{name} was merged at {pull_request.merged_at}: `daypass explain ID` tells what "
+            "became of what it asked for"
+        )
+    if not is_into_main(pull_request, github):
+        return (
+            f"{name} is into {pull_request.base_ref}: nothing is granted or ended by its merge, "
+            f"only by one into {github.default_branch}"
+        )
+    if not pull_request.open:
+        return f"{name} is closed: reopen it, or open another one, if it is to be merged"
+    return None
 
 
 def within_limit(
@@ -59,6 +80,8 @@ def pull_request_faults(
             f"#{pull_request.number} changes more than requests ({other}): what it asks for would "
             "be refused. Ask in one of its own"
         )
+    if requests and is_from_fork(pull_request, github):
+        yield f"#{pull_request.number} would be refused: {push_here(github)}"
     if emergencies and (fault := fault_of(pull_request, github)) is not None:
         yield f"#{pull_request.number} is no emergency that daypass merges: {fault}"
 

@@ -146,8 +146,8 @@ def _merged(stretch: Stretch, github: GitHubSettings) -> list[PullRequest]:
 
 def changed_between(repository: Repository, parent: str | None, commit: str) -> Changes:
     """Foundation paths that differ between two commits, with what the later one has there."""
-    after = _blobs(repository, commit)
-    before = _blobs(repository, parent) if parent else {}
+    after = foundation_at(repository, commit)
+    before = foundation_at(repository, parent) if parent else {}
     return {
         path: after.get(path)
         for path in before.keys() | after.keys()
@@ -179,7 +179,8 @@ def by_bytes(changed: Changes) -> Changes:
     }
 
 
-def _blobs(repository: Repository, commit: str) -> dict[str, TreeEntry]:
+def foundation_at(repository: Repository, commit: str) -> dict[str, TreeEntry]:
+    """What decisions rest on in a commit's tree: path → entry."""
     return {
         entry.path: entry
         for folder in FOUNDATION_PATHS

@@ -133,4 +133,4 @@ def test_a_text_that_github_would_refuse_is_cut_at_a_line() -> None:
     assert "…" not in messages.fit("short", "see the log")
     assert len(messages.fit("x" * 100_000, "see the log")) < 65_536
     many = tuple(f"access/requests/{'x' * 50}-{number}.yaml: wrong" for number in range(2000))
-    assert len(messages.plan((), wrong=many)) < 65_536
+    assert len(messages.plan(Preview((), (), many))) < 65_536

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from policy_world import ACCOUNTS, NOW, catalogue, policy, pull_request, request
+from policy_world import ACCOUNTS, NOW, catalogue, policy, pull_request, request, review
 
 from daypass.documents.blob import blob_id
+from daypass.lifecycle import messages
 from daypass.lifecycle.forecast import Standing, forecast
 from daypass.lifecycle.preview import Merge, Preview, preview_trees
+from daypass.lifecycle.preview_faults import over_already
 from daypass.lifecycle.preview_sources import PreviewSources
+from daypass.lifecycle.recipients import Recipients
 from daypass.model.grant import Lane
 from daypass.model.obligation import Obligation
 from daypass.model.pullrequest import ChangedFile, Push
@@ -34,7 +37,7 @@ class Trees:
         return [
             TreeEntry(self.modes.get(path, REGULAR_FILE), blob_id(data), path)
             for path, data in sorted(tree.items())
-            if path.startswith(f"{folder}/")
+            if path == folder or path.startswith(f"{folder}/")
         ]
 
     def blobs(self, ids: list[str]) -> dict[str, bytes]:
@@ -146,11 +149,13 @@ def test_an_emergency_is_foreseen_by_its_own_lane() -> None:
 def test_an_emergency_that_daypass_would_turn_away_is_wrong() -> None:
     files = ask("a", incident="INC-7")
     (path,) = files
-    pull = pull_request(files=(ChangedFile(path, "added", "b" * 40),))
+    pull = pull_request(files=(ChangedFile(path, "added", "b" * 40),), head_ref="break-glass/a")
     there = catalogue(LANE)
     assert preview(files, there=there, pull_request=pull).wrong == ()
     for fault, changes in (
         ("from a fork", {"head_repository_id": 99}),
+        ("its branch is help-me", {"head_ref": "help-me"}),
+        ("it is into release", {"base_ref": "release"}),
         ("change nothing else", {"files": (*pull.files, ChangedFile("x", "added", None))}),
         (
             "pushed to it",
@@ -185,3 +190,77 @@ def test_a_review_that_is_overdue_is_told_and_may_be_given_before_the_merge() ->
     )
     assert not item.is_denied
     assert any("the review of bg-alice-1 is overdue" in why.message for why in item.unknown)
+
+
+def test_a_request_from_a_fork_is_wrong_whoever_looks() -> None:
+    files = ask("alice-orders-1")
+    (line,) = preview(files, pull_request=pull_request(head_repository_id=99)).wrong
+    assert "the App cannot see who pushed there: push the branch to example/access" in line
+
+
+def test_nothing_is_ready_beside_what_is_refused_or_stands_in_the_way() -> None:
+    files = ask("alice-orders-1")
+    keys = Recipients(cast("Any", None), cast("Any", AnyKeys()))
+    pull = pull_request(review("bob"))
+    found = preview(files, pull_request=pull, sources=PreviewSources(recipients=keys))
+    (item,) = found.forecasts
+    assert found.ready(item) == "nothing more is needed"
+    assert "ready: nothing more is needed" in messages.plan(found)
+    for held in (
+        replace(found, wrong=("a link",)),
+        replace(found, standing_in_the_way=("main is frozen",)),
+    ):
+        assert held.ready(item) is None
+        assert "ready" not in messages.plan(held)
+    assert "main is frozen" in messages.plan(
+        replace(found, standing_in_the_way=("main is frozen",))
+    )
+
+
+class AnyKeys:
+    def seal(self, *_words: Any) -> str:
+        return "sealed"
+
+
+def test_an_emergency_is_merged_by_daypass_and_by_nobody_else() -> None:
+    found = preview(ask("a", incident="INC-7"), there=catalogue(LANE))
+    assert "a merge by anybody else is refused" in messages.plan(found)
+    assert preview(ask("a")).notes == ()
+
+
+def test_deleting_a_request_without_a_grant_withdraws_it() -> None:
+    found = preview({}, ask("a"))
+    assert (found.withdraws, found.ends, found.is_denied) == (("a",), (), False)
+    assert "takes back the request `a`" in messages.plan(found)
+
+
+def test_deleting_the_record_of_a_grant_ends_it_and_is_wrong() -> None:
+    class Live:
+        id = "a"
+        access, resource, subject = "read", "orders-db", "alice"
+
+    standing = Standing(cast("Any", {"a": Live()}), {})
+    record = {"access/grants/a.json": b"{}"}
+    found = preview(ask("a"), ask("a") | record, standing=standing)
+    assert [grant.id for grant in found.ends] == ["a"]
+    assert "only the bot writes here" in found.wrong[0]
+    edited = preview(ask("a") | {"access/grants/a.json": b"{ }"}, ask("a") | record)
+    assert (edited.ends, len(edited.wrong)) == ((), 1)
+
+
+def test_who_opens_an_emergency_is_not_known_where_nobody_is_asked() -> None:
+    (item,) = preview(ask("a", incident="INC-7"), there=catalogue(LANE)).forecasts
+    (why,) = (why.message for why in item.unknown if why.rule == "break-glass-invoker")
+    assert why == "who opens it is not known here, and must be an invoker"
+
+
+def test_of_a_pull_request_that_is_over_that_is_said() -> None:
+    github = catalogue().settings.github
+    opened = pull_request(open=True, merged_at=None)
+    assert over_already(opened, github) is None
+    for word, pull in (
+        ("was merged at", pull_request()),
+        ("is closed", replace(opened, open=False)),
+        ("is into release", replace(opened, base_ref="release")),
+    ):
+        assert word in str(over_already(pull, github))
