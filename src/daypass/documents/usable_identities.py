@@ -20,7 +20,16 @@ HOW_TO_PIN: Final = (
 )
 
 
-def key_problems(identity: Identity) -> Iterator[Problem]:
+def key_problems(identity: Identity) -> tuple[Problem, ...]:
+    """What keeps every delivery from an identity with pinned keys: none of them is usable.
+
+    Where one is, the sealer takes that: the others are `unusable_keys`, to be told of.
+    """
+    found = tuple(unusable_keys(identity))
+    return found if len(found) == len(identity.recipients) else ()
+
+
+def unusable_keys(identity: Identity) -> Iterator[Problem]:
     """Pinned keys that no delivery could be encrypted to: the same reading as the sealer's."""
     for index, line in enumerate(identity.recipients):
         try:
@@ -59,11 +68,13 @@ def has_no_keys(identity: Identity) -> bool:
 
 
 def identity_notices(catalogue: Catalogue) -> Iterator[tuple[Identity, Problem]]:
-    """What keeps an active identity that is no human from receiving anything, as it stands."""
+    """What keeps an active identity from receiving anything, or by one of its keys."""
     environments = sorted({item.environment for item in catalogue.resources.values()})
     for identity in catalogue.identities.values():
         if not identity.is_active:
             continue
+        if not key_problems(identity):  # another key is usable
+            yield from ((identity, item) for item in unusable_keys(identity))
         if has_no_keys(identity):
             yield (
                 identity,

@@ -65,6 +65,15 @@ def test_a_pinned_key_that_age_cannot_use_is_said_with_its_field(line: str, why:
     assert why in finding.message
 
 
+def test_beside_a_key_that_age_can_use_one_that_it_cannot_is_a_notice() -> None:
+    files = with_key(f"{KEY}', '{rsa(8192)}")
+    assert judged(files) == ()
+    [notice] = [item for item in reported(files).notices if item.rule == "identity-key"]
+    assert notice.path == ALICE_PATH
+    assert "8192 bits" in notice.message
+    assert len(judged(with_key(f"{rsa(8192)}', 'age1{'q' * 58}"))) == 2
+
+
 @pytest.mark.parametrize("line", [rsa(2048), rsa(4096), KEY])
 def test_a_key_that_age_can_use_is_no_finding(line: str) -> None:
     assert judged(with_key(line)) == ()
