@@ -8,6 +8,7 @@ from daypass.lifecycle import happening
 from daypass.lifecycle.outcome import writable
 from daypass.lifecycle.restored import loss_accepted
 from daypass.model.canonical import digest_bytes
+from daypass.model.tree import DOUBLED
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
@@ -44,6 +45,7 @@ def alarm_frozen(seen: Observation, outcome: Outcome) -> None:
     for cause, text in seen.restored.items():
         outcome.alarm(cause, text)
     _alarm_doubled(seen, outcome)
+    _alarm_odd(seen, outcome)
     for reason in seen.world.frozen:
         if reason not in seen.restored.values():
             cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"
@@ -61,4 +63,22 @@ def _alarm_doubled(seen: Observation, outcome: Outcome) -> None:
             + ": git does not read them alike, and nothing is granted or ended by them. Find who "
             "brought them with `git log --first-parent -- access`, and let git write the folder "
             "anew: `git read-tree --empty`, `git add --all` and `git commit`",
+        )
+
+
+def _alarm_odd(seen: Observation, outcome: Outcome) -> None:
+    """Raises one alarm for all that lies in the place of a request and is no regular file."""
+    odd = [
+        f"{item.path} ({item.mode})"
+        for item in seen.world.requests.values()
+        if not (item.is_document or item.mode == DOUBLED or item.grant_id in seen.world.grants)
+    ]
+    if odd:
+        more = len(odd) - _TOLD
+        outcome.alarm(
+            "odd-requests",
+            f"no regular file (mode 100644): {', '.join(sorted(odd)[:_TOLD])}"
+            + (f" and {more} more" if more > 0 else "")
+            + ": nothing is granted by them. Delete them by a pull request, and ask anew with a "
+            "new id and a plain file",
         )
