@@ -27,6 +27,7 @@ _ID_FOLDERS: Final = (
     "access/break-glass",
     "access/obligations",
 )
+_SLIP: Final = 0.8  # how much alike a word is to one that was meant
 _FEW: Final = 12  # names that a remedy lists
 
 
@@ -125,10 +126,12 @@ def unknown_id(
         name: what was typed.
         message: what was not found.
         remedy: where ids can be looked up.
-        others: words that could have been meant besides ids.
+        others: words of another kind that could have been meant: one is named for a slip only.
     """
     known = {stem for folder in _ID_FOLDERS for stem in _stems(repository, commit, folder)}
-    known |= named_grants(repository.walk(commit)) | {*others}
+    known |= named_grants(repository.walk(commit))
+    near = nearest(name, others, alike=_SLIP)
+    known |= {near} if near is not None else set()
     return _unknown(name, sorted(known), message, remedy)
 
 

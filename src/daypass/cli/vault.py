@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     apply = verbs.add_parser(
         "apply",
-        help="lay it in: idempotent; an operator runs it, with VAULT_TOKEN or after `bao login`",
+        help="lay it in: idempotent; an operator runs it, with BAO_TOKEN, VAULT_TOKEN or after "
+        "`bao login`",
     )
     _add_apply_arguments(apply)
     doctor = verbs.add_parser("doctor", help="compare Vault with access/, and say what to mend")

@@ -308,7 +308,7 @@ def operator_token() -> OwnToken:
     except (OSError, ValueError, RuntimeError):
         raise UsageError(
             "there is no Vault token to act with",
-            remedy="Log in as an operator (`bao login` or `vault login`), or set VAULT_TOKEN.",
+            remedy="Log in as an operator (`bao login` or `vault login`), or set BAO_TOKEN.",
         ) from None
 
 

@@ -44,6 +44,7 @@ def keep_open(box: Box, stage: Stage) -> None:
         f"""
 . {alice}
 git pull -q; git log --oneline -5; daypass status; daypass audit log
+mkdir -p access/requests
 sed -e 's/^  id: .*/  id: my-first/' -e 's/duration: .*/duration: 10m/' \\
   "$EXAMPLE" > access/requests/my-first.yaml
 daypass validate --base origin/main

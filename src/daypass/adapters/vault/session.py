@@ -148,7 +148,7 @@ def login_token(
     if not secret.reveal():
         raise VaultRefusedError(
             "there is no Vault token",
-            remedy="Log in (`bao login` or `vault login`), or set VAULT_TOKEN, and run it again.",
+            remedy="Log in (`bao login` or `vault login`), or set BAO_TOKEN, and run it again.",
         )
     client = Client(settings, token=secret, directory=directory)
     explain = partial(explained, client, settings, token) if isinstance(token, OwnToken) else None
