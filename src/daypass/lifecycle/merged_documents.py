@@ -133,4 +133,5 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 
 
 def _said(finding: Finding) -> str:
-    return f"{finding.place}: {finding.message}. {finding.remedy}"
+    stop = "" if finding.message.endswith("?") else "."
+    return f"{finding.place}: {finding.message}{stop} {finding.remedy}"

@@ -201,7 +201,7 @@ def preview_trees(
         ends,
         (*faults, *wrong),
         withdraws=withdrawn(repository, merge.main, deleted, there.live),
-        notes=(MERGED_BY_DAYPASS,) if emergency.asked else (),
+        notes=(MERGED_BY_DAYPASS,) if emergency.asked and not faults else (),
     )
 
 
