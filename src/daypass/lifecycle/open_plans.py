@@ -6,12 +6,13 @@ said where it is, and what is left the next run goes on with.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DaypassError, PermanentError, TemporaryError
+from daypass.errors import DaypassError, DocumentError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.foundation import prove_to_head
@@ -89,7 +90,11 @@ class OpenPlans:
         Raises what reading main raises.
         """
         main = self.ports.repository.fetch()
-        catalogue = catalogue_of(self.ports.repository, main)
+        try:
+            catalogue = catalogue_of(self.ports.repository, main)
+        except DocumentError as error:
+            self._say_broken(chosen, error)
+            raise
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         sources = self._sources()
@@ -123,6 +128,15 @@ class OpenPlans:
             return None
         repository, now = self.ports.repository, self.now
         return preview_of(repository, pull_request, main, catalogue, groups, now, sources, standing)
+
+    def _say_broken(self, chosen: Sequence[OpenPullRequest], error: DocumentError) -> None:
+        """Put it in the place of every plan that main's documents are wrong: none would hold."""
+        why = f"nothing is granted while main's own documents are wrong: {error.message}"
+        for item in chosen if self.comment else ():
+            with suppress(DaypassError):  # the run fails by what is wrong on main
+                pull_request = self.ports.forge.pull_request(item.number)
+                if _touches_access(pull_request) or touches_foundation(pull_request):
+                    self._say(item.number, messages.no_plan(why))
 
     def _frozen(self, main: str, catalogue: Catalogue) -> tuple[str, ...]:
         """Why nothing is granted now, whatever is merged."""

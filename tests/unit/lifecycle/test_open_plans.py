@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from daypass.errors import DaypassError, ForgeUnavailableError, GitError
+from daypass.errors import DaypassError, DocumentError, ForgeUnavailableError, GitError
 from daypass.lifecycle import messages, open_plans
 from daypass.lifecycle.inquiry import Inquiry
 from daypass.lifecycle.open_plans import PLANS_NOTE, OpenPlans
@@ -94,6 +94,29 @@ def test_what_fails_on_a_full_disk_is_not_laid_to_the_pull_request() -> None:
     (found,) = look.run(look.choose()[0])
     assert found.is_ours
     assert forge.said == {}
+
+
+def test_while_main_is_frozen_no_plan_says_ready() -> None:
+    forge = Forge(((1, 1),))
+    assert planned(forge, {}) == [1]
+    assert "nothing is granted while main is frozen: no trusted commit is set" in forge.said[1]
+
+
+def test_while_main_is_broken_each_pull_request_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_words: object) -> None:
+        raise DocumentError("x.yaml: kind is missing", remedy="Mend it.")
+
+    monkeypatch.setattr(open_plans, "catalogue_of", broken)
+    forge = Forge(((1, 1), (2, 2)), files={2: (ChangedFile("README.md", "modified", None),)})
+    with pytest.raises(DocumentError):
+        planned(forge, {})
+    assert list(forge.said) == [1]
+    assert "documents are wrong: x\\.yaml: kind is missing" in forge.said[1]
+
+
+@pytest.mark.parametrize("path", ["access/grants/x.json", "access/policies/x.yaml"])
+def test_what_touches_records_or_the_foundation_is_planned(path: str) -> None:
+    assert planned(Forge(((1, 1),), files={1: (ChangedFile(path, "removed", None),)}), {}) == [1]
 
 
 def test_what_touches_no_request_is_not_fetched() -> None:
