@@ -92,8 +92,8 @@ class OpenPlans:
         main = self.ports.repository.fetch()
         try:
             catalogue = catalogue_of(self.ports.repository, main)
-        except DocumentError as error:
-            self._say_broken(chosen, error)
+        except DocumentError as broken:
+            self._say_broken(chosen, broken)
             raise
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
@@ -129,9 +129,9 @@ class OpenPlans:
         repository, now = self.ports.repository, self.now
         return preview_of(repository, pull_request, main, catalogue, groups, now, sources, standing)
 
-    def _say_broken(self, chosen: Sequence[OpenPullRequest], error: DocumentError) -> None:
+    def _say_broken(self, chosen: Sequence[OpenPullRequest], broken: DocumentError) -> None:
         """Put it in the place of every plan that main's documents are wrong: none would hold."""
-        why = f"nothing is granted while main's own documents are wrong: {error.message}"
+        why = f"nothing is granted while main's own documents are wrong: {broken.message}"
         for item in chosen if self.comment else ():
             with suppress(DaypassError):  # the run fails by what is wrong on main
                 pull_request = self.ports.forge.pull_request(item.number)
