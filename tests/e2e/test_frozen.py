@@ -102,6 +102,23 @@ def ended(town: Town, name: str, reason: str) -> None:
     assert town.live_tokens(name) == []
 
 
+def test_no_plan_says_ready_while_main_is_frozen(town: Town) -> None:
+    asked = town.ask("frozen-plan")
+    town.box.person("bob").approve(asked.number)
+    town.push_straight({GUARD: GUARDS, "access/grants/forged.txt": b"{}"})
+    with acting.job(town.box, "schedule") as job:
+        done = job.daypass("plan", "--open", "--comment")
+    said = "".join(item["body"] for item in asked.who.comments(asked.number)).replace("\\", "")
+    for text in (done.stdout, said):
+        assert "nothing is granted while main is frozen" in text, text
+        assert "it came by no merged pull request" in text
+        assert "access/grants/forged.txt was changed by hand" in text
+        assert "approved" in text
+        assert "ready" not in text
+    asked.who.close(asked.number)
+    town.apply()  # puts the records right
+
+
 def test_the_doctor_fails_while_main_is_frozen(town: Town) -> None:
     made = town.box.bao.client.write("auth/token/create", {"policies": ["daypass-monitor"]})
     token = made["auth"]["client_token"]

@@ -126,6 +126,29 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     )
 
 
+def why_frozen(
+    ports: Ports, answers: Answers, catalogue: Catalogue, now: Instant
+) -> tuple[str, ...]:
+    """Why a run would grant nothing now, as `World.frozen` says it. Writes nothing.
+
+    Args:
+        ports: main, Vault's notes and GitHub. Raises what they raise.
+        answers: of the same run.
+        catalogue: of main, whose documents load.
+        now: to count approvals at.
+    """
+    repository = ports.repository
+    looked = look_for_restored(ports.registry, repository, ports.signers)
+    causes = looked.causes(catalogue.settings.github.default_branch)
+    head, tip = looked.head, looked.tip
+    misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
+    unproven: tuple[str, ...] = ()
+    if not looked.is_rolled_back:
+        unproven = prove_to_head(ports, answers, head, catalogue, now).unproven
+    tampering = _tampering(_signed(repository, tip), bot_files(repository, head), set())
+    return (*causes.values(), *misused, *unproven, *_by_hand(tampering.changed))
+
+
 def _prove(
     ports: Ports,
     answers: Answers,

@@ -15,9 +15,9 @@ from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, DocumentError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
-from daypass.lifecycle.foundation import prove_to_head
 from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_foundation
 from daypass.lifecycle.merged_documents import merge_faults
+from daypass.lifecycle.observe import why_frozen
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
 from daypass.lifecycle.preview_faults import EMERGENCIES, REQUESTS, over_already
 from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources, TeamLooks
@@ -98,7 +98,7 @@ class OpenPlans:
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         sources = self._sources()
-        frozen = self._frozen(main, catalogue)
+        frozen = self._frozen(catalogue)
         for item in chosen:
             try:
                 preview = self._preview(item.number, main, catalogue, groups, standing, sources)
@@ -138,11 +138,10 @@ class OpenPlans:
                 if _touches_access(pull_request) or touches_foundation(pull_request):
                     self._say(item.number, messages.no_plan(why))
 
-    def _frozen(self, main: str, catalogue: Catalogue) -> tuple[str, ...]:
+    def _frozen(self, catalogue: Catalogue) -> tuple[str, ...]:
         """Why nothing is granted now, whatever is merged."""
-        answers = Answers(self.ports.forge)
-        found = prove_to_head(self.ports, answers, main, catalogue, self.now)
-        return tuple(f"nothing is granted while main is frozen: {why}" for why in found.unproven)
+        found = why_frozen(self.ports, Answers(self.ports.forge), catalogue, self.now)
+        return tuple(f"nothing is granted while main is frozen: {why}" for why in found)
 
     def _sources(self) -> PreviewSources:
         """All that the judge itself asks: keys, teams, and the ids that Vault remembers."""

@@ -51,6 +51,7 @@ def _plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_plans, "catalogue_of", lambda *_words: None)
     monkeypatch.setattr(open_plans.Answers, "groups", lambda *_words: None)
     monkeypatch.setattr(open_plans, "preview_of", lambda *_words: wrong)
+    monkeypatch.setattr(open_plans, "why_frozen", lambda *_words: ())
     monkeypatch.setattr(open_plans, "PULL_REQUESTS", 3)
 
 
@@ -96,10 +97,11 @@ def test_what_fails_on_a_full_disk_is_not_laid_to_the_pull_request() -> None:
     assert forge.said == {}
 
 
-def test_while_main_is_frozen_no_plan_says_ready() -> None:
+def test_while_main_is_frozen_every_plan_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_plans, "why_frozen", lambda *_words: ("nobody approved it",))
     forge = Forge(((1, 1),))
     assert planned(forge, {}) == [1]
-    assert "nothing is granted while main is frozen: no trusted commit is set" in forge.said[1]
+    assert "nothing is granted while main is frozen: nobody approved it" in forge.said[1]
 
 
 def test_while_main_is_broken_each_pull_request_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
