@@ -10,6 +10,7 @@ from policy_world import ACCOUNTS, NOW, catalogue, policy, pull_request, request
 from daypass.documents.blob import blob_id
 from daypass.lifecycle import messages
 from daypass.lifecycle.forecast import Standing, forecast
+from daypass.lifecycle.open_plans import preview_of
 from daypass.lifecycle.preview import Merge, Preview, preview_trees
 from daypass.lifecycle.preview_faults import over_already
 from daypass.lifecycle.preview_sources import PreviewSources
@@ -264,3 +265,11 @@ def test_of_a_pull_request_that_is_over_that_is_said() -> None:
         ("is into release", replace(opened, base_ref="release")),
     ):
         assert word in str(over_already(pull, github))
+
+
+def test_what_is_merged_already_is_not_judged_again() -> None:
+    anything = cast("Any", None)
+    found = preview_of(anything, pull_request(), "main", catalogue(), anything, NOW)
+    assert "#7 was merged at" in messages.plan(found)
+    assert not found.is_denied
+    assert not found.is_about_access
