@@ -98,7 +98,7 @@ class OpenPlans:
         groups = Answers(self.ports.forge).groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         sources = self._sources()
-        frozen = self._frozen(catalogue)
+        frozen = self._frozen(catalogue) if chosen else ()
         for item in chosen:
             try:
                 preview = self._preview(item.number, main, catalogue, groups, standing, sources)
