@@ -111,7 +111,7 @@ def test_nobody_takes_an_objection_away_by_naming_who_objects(town: Town) -> Non
     assert f"account {carol.account.id} asks for changes" in plan
     assert "ready: nothing more is needed" not in plan
     town.merge(asked, approvers=())
-    assert town.apply().code == 0
+    assert town.refuse().code == 0
     assert town.events("objected") == ["denied"]
 
 
