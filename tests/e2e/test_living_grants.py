@@ -379,7 +379,8 @@ def test_a_monitor_outside_sees_that_runs_come(town: Town, box: Box) -> None:
     assert (blind.code, "not visible  GitHub's half" in blind.stdout) == (0, True), blind.said
     runs = acting.daypass(carol, "doctor", "runs", VAULT_TOKEN=token)
     assert (runs.code, runs.stdout.count("\n")) == (0, 1), runs.said
-    assert acting.daypass(carol, "doctor", BAO_TOKEN=token).stdout == well.stdout
+    baos = acting.daypass(carol, "doctor", BAO_TOKEN=token)  # which names its own variable
+    assert " ".join(baos.stdout.split()).replace("BAO_TOKEN", "VAULT_TOKEN") == said
     none = acting.daypass(carol, "doctor")
     assert (none.code, "there is no Vault token" in none.stdout) == (2, True), none.said
     assert "proved at GitHub" in none.stdout
