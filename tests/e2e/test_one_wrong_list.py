@@ -65,5 +65,5 @@ def test_an_approval_of_another_branch_counts_for_nothing_when_events_are_missin
     bob.api("PATCH", pull, {"base": "main"})
     town.box.person("carol").merge(number)
     town.box.github.fail_next("GET", f"/issues/{number}/events$", 200, times=1, body=b"[]")
-    done = town.apply()
+    done = town.refuse()
     assert town.events(name) == ["denied"], done.said

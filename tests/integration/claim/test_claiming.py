@@ -153,7 +153,7 @@ def test_what_is_wrong_with_the_words_leaves_the_delivery_alone(box: Box, tmp_pa
     nowhere = ("--format", "file", "--output", "/no/where/at/all")
     refused(box.daypass("claim", grant.id, *nowhere), 1, "No such file")
     refused(box.daypass("claim", "UPPER", "--", "psql"), 2, "no grant id")
-    refused(box.daypass("claim", "nobody-asked", "--", "psql"), 1, "no grant and no request")
+    refused(box.daypass("claim", "nobody-asked", "--", "psql"), 2, "no grant and no request")
     assert precious.read_text() == "kept"
     still_claimable(box, grant)
 
