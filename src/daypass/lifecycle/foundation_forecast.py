@@ -76,11 +76,7 @@ class FoundationForecast:
 
 def touches_foundation(pull_request: PullRequest) -> bool:
     """Whether it changes what decisions rest on, under either name of a renamed file."""
-    return any(
-        path is not None and is_foundation(path)
-        for item in pull_request.files
-        for path in (item.path, item.previous_path)
-    )
+    return any(is_foundation(path) for item in pull_request.files for path in item.paths)
 
 
 def forecast_documents(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from daypass.documents.changes import is_governed
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DaypassError, DocumentError, PermanentError, TemporaryError
 from daypass.lifecycle import messages
@@ -19,7 +20,7 @@ from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_f
 from daypass.lifecycle.merged_documents import merge_faults
 from daypass.lifecycle.observe import why_frozen
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
-from daypass.lifecycle.preview_faults import EMERGENCIES, REQUESTS, over_already
+from daypass.lifecycle.preview_faults import over_already
 from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources, TeamLooks
 from daypass.lifecycle.recipients import Recipients
 from daypass.lifecycle.turns import take_turns
@@ -123,8 +124,7 @@ class OpenPlans:
         sources: PreviewSources,
     ) -> Preview | None:
         pull_request = self.ports.forge.pull_request(number)
-        counts = _touches_access(pull_request) or touches_foundation(pull_request)
-        if pull_request.complete and not counts:
+        if pull_request.complete and not _is_planned(pull_request):
             return None
         repository, now = self.ports.repository, self.now
         return preview_of(repository, pull_request, main, catalogue, groups, now, sources, standing)
@@ -135,7 +135,7 @@ class OpenPlans:
         for item in chosen if self.comment else ():
             with suppress(DaypassError):  # the run fails by what is wrong on main
                 pull_request = self.ports.forge.pull_request(item.number)
-                if _touches_access(pull_request) or touches_foundation(pull_request):
+                if _is_planned(pull_request):
                     self._say(item.number, messages.no_plan(why))
 
     def _frozen(self, catalogue: Catalogue) -> tuple[str, ...]:
@@ -210,11 +210,12 @@ def preview_of(
     )
 
 
-def _touches_access(pull_request: PullRequest) -> bool:
+def _is_planned(pull_request: PullRequest) -> bool:
+    """Whether it asks for access, ends any, or changes what decisions rest on."""
     return any(
-        path is not None and path.startswith((REQUESTS, EMERGENCIES, *_RECORDS))
+        is_governed(path) or path.startswith(_RECORDS)
         for item in pull_request.files
-        for path in (item.path, item.previous_path)
+        for path in item.paths
     )
 
 

@@ -119,6 +119,11 @@ class ChangedFile:
     blob: str | None
     previous_path: str | None = None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names that it had and has: a file that is moved is gone from where it was."""
+        return (self.path,) if self.previous_path is None else (self.path, self.previous_path)
+
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:

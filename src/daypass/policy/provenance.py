@@ -90,12 +90,7 @@ def outside(pull_request: PullRequest, folder: str) -> str | None:
 
     A file that was moved into the folder is gone from where it was.
     """
-    paths = (
-        path
-        for item in pull_request.files
-        for path in (item.path, item.previous_path)
-        if path is not None
-    )
+    paths = (path for item in pull_request.files for path in item.paths)
     return next((path for path in paths if not path.startswith(folder)), None)
 
 

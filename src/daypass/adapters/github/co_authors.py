@@ -76,8 +76,7 @@ def find_co_authors(
 
 
 def _is_decided(file: ChangedFile) -> bool:
-    paths = (path for path in (file.path, file.previous_path) if path is not None)
-    return any(f"{path}/".startswith(f"{place}/") for path in paths for place in _DECIDED)
+    return any(f"{path}/".startswith(f"{place}/") for path in file.paths for place in _DECIDED)
 
 
 def _alias(number: int) -> str:
