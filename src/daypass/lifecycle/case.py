@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from daypass.documents.changes import REQUESTS
 from daypass.documents.repository import (
     check_break_glass,
     check_request,
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
     from daypass.model.request import AccessRequest
     from daypass.policy.compiled import CompiledPolicies
     from daypass.policy.groups import GroupDirectory
-
-_REQUESTS: Final = "access/requests/"
 
 # Faults of a proof that stay as they are; every other one may be an answer that is only late.
 _CERTAIN: Final = frozenset({"too-large", "mixed", "not-this-lane"})
@@ -176,7 +175,7 @@ class Case:
             why = fault_of_merged(proof, self.file, github)
             gone = proof.merged_by is None or untold_hand(proof)
             return ProvenanceFault("untold" if gone else "not-this-lane", why) if why else None
-        other = outside(proof, _REQUESTS)
+        other = outside(proof, REQUESTS)
         if other is not None:
             why = f"#{proof.number} changes more than requests ({other}): ask in one of its own"
             return ProvenanceFault("mixed", why)
@@ -201,7 +200,7 @@ class Case:
         if self.pull_request is None or self.file.lane is Lane.BREAK_GLASS:
             return None
         most = self.run.catalogue.settings.limits.requests_per_pull_request
-        why = over_limit(self.pull_request, _REQUESTS, self.file.path, most)
+        why = over_limit(self.pull_request, REQUESTS, self.file.path, most)
         return self.refuse(Reason.TOO_MANY, [why]) if why is not None else None
 
     def check_time(self) -> Refusal | Wait | None:

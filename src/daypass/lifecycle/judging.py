@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from daypass.documents.changes import REQUESTS
 from daypass.documents.repository import load_request
 from daypass.errors import (
     DaypassError,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.request import AccessRequest
 
-_REQUESTS: Final = "access/requests/"
-
 
 @dataclass(slots=True)
 class Judge(Bench):
@@ -65,7 +64,7 @@ class Judge(Bench):
     def requests(self) -> Iterator[AccessRequest]:
         """What is to be judged, as far as it can be read."""
         for path in self.commits:
-            file = self.world.requests.get(path.removeprefix(_REQUESTS).removesuffix(".yaml"))
+            file = self.world.requests.get(path.removeprefix(REQUESTS).removesuffix(".yaml"))
             if file is not None and file.blob in self.contents:
                 with suppress(DocumentError):
                     yield load_request(file.path, self.contents[file.blob])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from daypass.documents.changes import BREAK_GLASS, REQUESTS
 from daypass.documents.records import load_grant, load_obligation
 from daypass.documents.repository import (
     check_break_glass,
@@ -20,9 +21,7 @@ from daypass.lifecycle.forecast import Forecast, Standing, forecast
 from daypass.lifecycle.past import past_at
 from daypass.lifecycle.preview_ends import GRANTS, changed_records, withdrawn
 from daypass.lifecycle.preview_faults import (
-    EMERGENCIES,
     MERGED_BY_DAYPASS,
-    REQUESTS,
     layout_faults,
     pull_request_faults,
     used_before,
@@ -161,7 +160,7 @@ def preview_trees(
 
     `sources`: what may be asked here besides git; nothing by default, which is then told.
     """
-    lanes = [_LaneChange.of(repository, merge, folder) for folder in (REQUESTS, EMERGENCIES)]
+    lanes = [_LaneChange.of(repository, merge, folder) for folder in (REQUESTS, BREAK_GLASS)]
     routine, emergency = lanes
     there = standing() if standing else standing_at(repository, merge.main, catalogue, now)
     records = changed_records(repository, merge.ancestor, merge.head)
@@ -257,7 +256,7 @@ class _Judging:
 
     def _read(self, path: str, content: bytes) -> tuple[Asked, Sequence[Finding]]:
         author = self.pull_request.author if self.pull_request else None
-        if path.startswith(EMERGENCIES):
+        if path.startswith(BREAK_GLASS):
             emergency = load_break_glass(path, content)
             asked = Asked(emergency.asked, Lane.BREAK_GLASS, author, emergency.drill)
             return asked, check_break_glass(emergency, self.catalogue)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from daypass.documents.changes import REQUESTS
 from daypass.documents.tree import check_layout
 from daypass.lifecycle.emergency import fault_of, is_from_fork, is_into_main, push_here
 from daypass.policy.provenance import outside, over_limit
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
     from daypass.model.settings import GitHubSettings
 
-REQUESTS: Final = "access/requests/"
-EMERGENCIES: Final = "access/break-glass/"
 MERGED_BY_DAYPASS: Final = (
     "daypass merges an emergency itself, within minutes: a merge by anybody else is refused"
 )
