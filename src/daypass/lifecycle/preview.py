@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from daypass.documents.changes import BREAK_GLASS, REQUESTS
+from daypass.documents.changes import BREAK_GLASS
 from daypass.documents.records import load_grant, load_obligation
 from daypass.documents.repository import (
     check_break_glass,
@@ -28,7 +28,7 @@ from daypass.lifecycle.preview_faults import (
     within_limit,
 )
 from daypass.lifecycle.preview_sources import NOTHING_ASKED, PreviewSources
-from daypass.model.grant import Lane
+from daypass.model.grant import LANES, Lane
 from daypass.policy.asked import Asked
 from daypass.policy.groups import resolve_groups
 
@@ -100,25 +100,15 @@ def unknown_groups(catalogue: Catalogue) -> GroupDirectory:
 
 def live_grants(repository: Repository, commit: str) -> dict[str, Grant]:
     """The grants whose records lie in that commit's tree, by id."""
-    entries = [
-        entry
-        for entry in repository.entries(commit, "access/grants")
-        if entry.path.endswith(".json") and entry.is_file
-    ]
-    contents = repository.blobs(sorted({entry.blob for entry in entries}))
-    grants = (load_grant(entry.path, contents[entry.blob]) for entry in entries)
+    records = _records(repository, commit, "access/grants")
+    grants = (load_grant(path, content) for path, content in records)
     return {grant.id: grant for grant in grants}
 
 
 def _obligations(repository: Repository, commit: str) -> list[Obligation]:
     """The reviews that are owed, by that commit's tree."""
-    entries = [
-        entry
-        for entry in repository.entries(commit, "access/obligations")
-        if entry.path.endswith(".json") and entry.is_file
-    ]
-    contents = repository.blobs(sorted({entry.blob for entry in entries}))
-    return [load_obligation(entry.path, contents[entry.blob]) for entry in entries]
+    records = _records(repository, commit, "access/obligations")
+    return [load_obligation(path, content) for path, content in records]
 
 
 def standing_at(
@@ -160,8 +150,8 @@ def preview_trees(
 
     `sources`: what may be asked here besides git; nothing by default, which is then told.
     """
-    lanes = [_LaneChange.of(repository, merge, folder) for folder in (REQUESTS, BREAK_GLASS)]
-    routine, emergency = lanes
+    changed = {lane: _LaneChange.of(repository, merge, folder) for folder, lane in LANES.items()}
+    lanes, routine, emergency = changed.values(), changed[Lane.ROUTINE], changed[Lane.BREAK_GLASS]
     there = standing() if standing else standing_at(repository, merge.main, catalogue, now)
     records = changed_records(repository, merge.ancestor, merge.head)
     deleted = [path for lane in lanes for path in lane.deleted]
@@ -175,13 +165,7 @@ def preview_trees(
     asked = {path: routine.asked[path] for path in within}
     asked |= {path: blob for path, blob in emergency.asked.items() if path not in ended}
     contents = repository.blobs(sorted(set(asked.values())))
-    judging = _Judging(
-        catalogue,
-        groups,
-        pull_request,
-        now,
-        sources,
-    )
+    judging = _Judging(catalogue, groups, pull_request, now, sources)
     forecasts, wrong = judging.judge(
         ((path, contents[blob]) for path, blob in sorted(asked.items())),
         replace(there, ending=frozenset(grant.id for grant in ends)),
@@ -215,14 +199,14 @@ class _LaneChange:
 
     @classmethod
     def of(cls, repository: Repository, merge: Merge, folder: str) -> Self:
-        before = _documents(repository, merge.ancestor, folder)
-        after = _documents(repository, merge.head, folder)
+        before = _files(repository, merge.ancestor, folder, ".yaml")
+        after = _files(repository, merge.head, folder, ".yaml")
         asked = {path: after[path] for path in sorted(after) if before.get(path) != after[path]}
         return cls(
             asked,
             tuple(path for path in asked if path in before),
             tuple(path for path in before if path not in after),
-            tuple(layout_faults(repository, folder.rstrip("/"), merge.head, before)),
+            tuple(layout_faults(repository, folder, merge.head, before)),
         )
 
 
@@ -279,11 +263,19 @@ def _messages(error: DocumentError) -> list[str]:
     return [str(getattr(item, "message", item)) for item in error.findings] or [error.message]
 
 
-def _documents(repository: Repository, commit: str, folder: str) -> dict[str, str]:
+def _records(repository: Repository, commit: str, folder: str) -> list[tuple[str, bytes]]:
+    """The bot's records in a folder: path and content."""
+    files = _files(repository, commit, folder, ".json")
+    contents = repository.blobs(sorted(set(files.values())))
+    return [(path, contents[blob]) for path, blob in files.items()]
+
+
+def _files(repository: Repository, commit: str, folder: str, ending: str) -> dict[str, str]:
+    """The regular files in a folder: path → blob."""
     return {
         entry.path: entry.blob
-        for entry in repository.entries(commit, folder.rstrip("/"))
-        if entry.path.endswith(".yaml") and entry.is_file
+        for entry in repository.entries(commit, folder)
+        if entry.path.endswith(ending) and entry.is_file
     }
 
 
