@@ -14,7 +14,7 @@ from daypass.documents.validation import validate
 from daypass.errors import DocumentError
 from daypass.ledger.allowed_signers import UnreadableListError, parse_allowed_signers
 from daypass.lifecycle.examining import examine
-from daypass.lifecycle.stretches import foundation_at
+from daypass.lifecycle.stretches import changed_between, foundation_at
 from daypass.model.names import ALLOWED_SIGNERS_PATH
 
 if TYPE_CHECKING:
@@ -48,36 +48,27 @@ def merge_faults(repository: Repository, main: str, ancestor: str, head: str) ->
         ancestor: where the branch left main.
         head: of the branch.
     """
-    base, ours, theirs = (foundation_at(repository, item) for item in (ancestor, main, head))
+    base, ours = foundation_at(repository, ancestor), foundation_at(repository, main)
+    changed = dict(sorted(changed_between(repository, ancestor, head).items()))
     stale = [
-        path
-        for path in sorted(base.keys() | ours.keys() | theirs.keys())
-        if base.get(path) != theirs.get(path)
-        and base.get(path) != ours.get(path)
-        and ours.get(path) != theirs.get(path)
+        path for path, entry in changed.items() if ours.get(path) not in (base.get(path), entry)
     ]
-    merged = dict(ours)
-    for path in base.keys() | theirs.keys():
-        entry = theirs.get(path)
-        if base.get(path) == entry:
-            continue
-        if entry is None:
-            merged.pop(path, None)
-        else:
-            merged[path] = entry
+    merged = {path: entry for path, entry in {**ours, **changed}.items() if entry is not None}
     before, after = _Documents(repository, ours), _Documents(repository, merged)
-    broken = list(after.that_do_not_load())
-    new = [item for item in broken if item not in set(before.that_do_not_load())]
+    broken, lost = after.that_do_not_load(), tuple(after.lost_signers())
     refused = after.refused() if not broken else ()
+    # Main's own faults are looked for only where there is one to compare.
+    broken_before = before.that_do_not_load() if broken else ()
     known = {_key(item) for item in before.refused()} if refused else set()
+    lost_before = tuple(before.lost_signers()) if lost else ()
     return MergeFaults(
         (
             *(f"main changed {path} too since the branch left it: {_UPDATE}" for path in stale),
-            *map(_said, new),
+            *(_said(item) for item in broken if item not in broken_before),
         ),
         (
             *(_said(item) for item in refused if _key(item) not in known),
-            *(item for item in after.lost_signers() if item not in set(before.lost_signers())),
+            *(item for item in lost if item not in lost_before),
         ),
     )
 
