@@ -41,13 +41,22 @@ def find_withdrawn(
     What GitHub tells the origin of by now was only late, and needs no event.
     """
     world = seen.world
-    gone = undecided.unproven_gone(world.requests.keys() | world.grants.keys())
-    for name, row in sorted(gone.items())[:_AT_ONCE]:
+    found = undecided.unproven_gone(world.requests.keys() | world.grants.keys())
+    gone = dict(sorted(found.items())[:_AT_ONCE])
+    if not gone:
+        return
+    try:
+        # One walk for all: of what has no event yet it goes through all of history.
+        events = find_events(ports.repository.walk(world.head), ports.signers, gone)
+    except DaypassError as error:
+        for name in gone:
+            outcome.fail(name, error)
+        return
+    for name, row in gone.items():
+        if events[name]:
+            undecided.clear(name)
+            continue
         try:
-            walk = ports.repository.walk(world.head)
-            if find_events(walk, ports.signers, [name])[name]:
-                undecided.clear(name)
-                continue
             refusal = _refusal(ports, answers, seen, name, row)
         except DaypassError as error:
             outcome.fail(name, error)
