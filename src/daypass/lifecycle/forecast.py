@@ -105,10 +105,7 @@ class Forecast:
             "cannotApprove": list(self.cannot_approve),
             "approved": list(self.already),
             "approvedUnasked": list(self.beside),
-            "reviewsThatDoNotCount": [
-                {"login": item.login, "code": item.code, "why": item.why}
-                for item in self.refused_reviews
-            ],
+            "reviewsThatDoNotCount": [item.to_json() for item in self.refused_reviews],
             "excepted": [item.to_json() for item in self.excepted],
             "warnings": [item.to_json() for item in self.warnings],
             "missingTeams": list(self.missing_teams),

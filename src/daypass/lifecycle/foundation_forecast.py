@@ -67,10 +67,7 @@ class FoundationForecast:
             "stillNeeded": list(self.still_needed),
             "approved": list(self.approved),
             "cannotApprove": list(self.cannot_approve),
-            "reviewsThatDoNotCount": [
-                {"login": item.login, "code": item.code, "why": item.why}
-                for item in self.refused_reviews
-            ],
+            "reviewsThatDoNotCount": [item.to_json() for item in self.refused_reviews],
         }
 
 

@@ -96,10 +96,11 @@ class OpenPlans:
         except DocumentError as broken:
             self._say_broken(chosen, broken)
             raise
-        groups = Answers(self.ports.forge).groups(catalogue)
+        answers = Answers(self.ports.forge)
+        groups = answers.groups(catalogue)
         standing = cache(lambda: standing_at(self.ports.repository, main, catalogue, self.now))
         sources = self._sources()
-        frozen = self._frozen(catalogue) if chosen else ()
+        frozen = self._frozen(answers, catalogue) if chosen else ()
         for item in chosen:
             try:
                 preview = self._preview(item.number, main, catalogue, groups, standing, sources)
@@ -138,9 +139,9 @@ class OpenPlans:
                 if _is_planned(pull_request):
                     self._say(item.number, messages.no_plan(why))
 
-    def _frozen(self, catalogue: Catalogue) -> tuple[str, ...]:
+    def _frozen(self, answers: Answers, catalogue: Catalogue) -> tuple[str, ...]:
         """Why nothing is granted now, whatever is merged."""
-        found = why_frozen(self.ports, Answers(self.ports.forge), catalogue, self.now)
+        found = why_frozen(self.ports, answers, catalogue, self.now)
         return tuple(f"nothing is granted while main is frozen: {why}" for why in found)
 
     def _sources(self) -> PreviewSources:
@@ -184,9 +185,10 @@ def preview_of(
     `standing`: that of `main`, where several share it; read only when it is needed. `sources`: what
     else may be asked here.
     """
-    in_the_way = over_already(pull_request, catalogue.settings.github)
-    if pull_request.merged_at is not None and in_the_way is not None:
-        return Preview((), (), (), standing_in_the_way=(in_the_way,))
+    over = over_already(pull_request, catalogue.settings.github)
+    in_the_way = (over,) if over is not None else ()
+    if pull_request.merged_at is not None:
+        return Preview((), (), (), standing_in_the_way=in_the_way)
     head = pull_request.head_sha
     repository.fetch_pull_request(pull_request.number, head)
     ancestor = repository.merge_base(main, head)
@@ -200,14 +202,11 @@ def preview_of(
         sources=sources,
         standing=standing,
     )
-    if in_the_way is not None:
-        preview = replace(preview, standing_in_the_way=(in_the_way,))
-    if not touches_foundation(pull_request):
-        return preview
-    found = forecast_foundation(repository, ancestor, pull_request, catalogue, groups, now)
-    return replace(
-        preview, foundation=found.with_merge(merge_faults(repository, main, ancestor, head))
-    )
+    foundation = None
+    if touches_foundation(pull_request):
+        found = forecast_foundation(repository, ancestor, pull_request, catalogue, groups, now)
+        foundation = found.with_merge(merge_faults(repository, main, ancestor, head))
+    return replace(preview, standing_in_the_way=in_the_way, foundation=foundation)
 
 
 def _is_planned(pull_request: PullRequest) -> bool:

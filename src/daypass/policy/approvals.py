@@ -8,7 +8,7 @@ word of an independent person on exactly these bytes, given in time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
@@ -50,6 +50,10 @@ class RefusedReview:
     login: str | None
     code: str
     why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plans print it."""
+        return {"login": self.login, "code": self.code, "why": self.why}
 
 
 @dataclass(frozen=True, slots=True)
