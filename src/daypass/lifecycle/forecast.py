@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from daypass.policy.approvals import ApprovalCount, RefusedReview
     from daypass.policy.approvers import Need
     from daypass.policy.bounds import Bound
+    from daypass.policy.facts import ContextFacts
     from daypass.policy.groups import GroupDirectory
     from daypass.policy.input import DecisionInput
 
@@ -152,42 +153,33 @@ def forecast(
         now: a time to decide at; for display and limits of the clock only.
         sources: what else may be asked here: context sources, keys, teams.
     """
-    request, inquiry = asked.request, sources.inquiry
+    request = asked.request
     count = _counted(asked, pull_request, catalogue, groups, now)
-    # What lies ahead is decided when it begins: by the hours, freezes and exceptions of then.
-    then = now if request.not_before is None else max(now, request.not_before)
-    around = replace(
-        _surroundings(request, standing, then, groups),
-        context=inquiry.about(request, catalogue, now),
-    )
+    context = sources.inquiry.about(request, catalogue, now)
+    around = _surroundings(request, standing, now, groups, context)
     facts = build_input(asked, catalogue, count, around)
     policies = compile_rules(catalogue)
     decision = decide(facts, policies)
     needs = describe_requirements(facts, policies)
-    against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
-    told = (pull_request, inquiry, facts)
-    unknown = tuple(item for item in against if _is_unknown(item, *told))
     hopeless = _hopeless(facts, decision, count)
-    if count is not None and count.fault_may_pass:
-        unknown += tuple(item for item in decision.reasons if item.rule == _PROVABLE)
-    against += hopeless
+    against, unknown = _against(facts, decision, count, pull_request, sources.inquiry)
     keys = keys_outcome(
         catalogue.identities[request.subject],
         catalogue.resources[request.resource],
         sources.recipients,
     )
-    of_keys = (keys,) if keys is not None and keys.effect is Effect.DENY else ()
-    untold = (keys,) if keys is not None and not of_keys else ()
+    of_keys = [keys] if keys is not None else []
     waits_for = groups_in_question(decision, needs, catalogue, asked.lane)
     return Forecast(
         request=request,
         decision=decision,
         would_deny=(
             *_untimely(request, now),
-            *(item for item in against if item not in unknown),
-            *of_keys,
+            *against,
+            *hopeless,
+            *(item for item in of_keys if item.effect is Effect.DENY),
         ),
-        unknown=(*(_without_author(item, facts) for item in unknown), *untold),
+        unknown=(*unknown, *(item for item in of_keys if item.effect is not Effect.DENY)),
         still_needed=() if hopeless else _still_needed(needs, facts, decision),
         cannot_approve=_out(facts, needs, count, pull_request, catalogue),
         already=tuple(dict.fromkeys(who for need in needs for who in need.given)),
@@ -216,6 +208,22 @@ def _counted(
     resource = catalogue.resources.get(asked.request.resource)
     exceptions = asked.exceptions(catalogue)
     return count_approvals(pull_request, subject, catalogue, groups, now, exceptions, resource)
+
+
+def _against(
+    facts: DecisionInput,
+    decision: Decision,
+    count: ApprovalCount | None,
+    pull_request: PullRequest | None,
+    inquiry: Inquiry,
+) -> tuple[list[RuleOutcome], list[RuleOutcome]]:
+    """What denies it whoever approves, and what rests on answers that are not known here."""
+    against = [item for item in decision.reasons if item.rule not in _OF_APPROVAL]
+    unknown = [item for item in against if _is_unknown(item, pull_request, inquiry, facts)]
+    certain = [item for item in against if item not in unknown]
+    if count is not None and count.fault_may_pass:
+        unknown += [item for item in decision.reasons if item.rule == _PROVABLE]
+    return certain, [_without_author(item, facts) for item in unknown]
 
 
 def _still_needed(
@@ -295,11 +303,13 @@ def _warnings(decision: Decision) -> tuple[RuleOutcome, ...]:
 def _surroundings(
     request: AccessRequest,
     standing: Standing,
-    then: Instant,
+    now: Instant,
     groups: GroupDirectory,
+    context: Mapping[str, ContextFacts],
 ) -> Surroundings:
-    """What the grants will say then, live and over; the context is asked for apart."""
-    live, past = standing.live, standing.past
+    """What is known when it begins: by the hours, freezes and grants of then it is decided."""
+    then = now if request.not_before is None else max(now, request.not_before)
+    past, renews = standing.past, standing.live.get(request.renews or "")
     held = (
         Held(grant.id, subject, grant.resource)
         for subject, grants in past.items()
@@ -313,16 +323,10 @@ def _surroundings(
             replace(item, live=item.live and item.not_after > then)
             for item in past.get(request.subject, ())
         ),
+        context,
         overdue=standing.overdue,
         held=tuple(held),
-        renewed=next(
-            (
-                _renewed(item, standing.ending)
-                for item in live.values()
-                if item.id == request.renews
-            ),
-            None,
-        ),
+        renewed=_renewed(renews, standing.ending) if renews is not None else None,
     )
 
 
