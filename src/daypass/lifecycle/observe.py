@@ -85,13 +85,11 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
     catalogue, broken = _catalogue(ports, head)
     branch = catalogue.settings.github.default_branch if catalogue else "main"
     causes = looked.causes(branch)
-    misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
+    misused = _misused(ports, looked)
     policies_from = begin_of_changes(ports, head, remember=remember)
-    foundation, left = _prove(ports, answers, looked, catalogue, now)
-    for name, note in foundation.notes.items() if remember else ():
-        ports.registry.write_note(name, note)
+    foundation, left = _prove(ports, answers, looked, catalogue, now, remember=remember)
     tampering = _tampering(signed, on_main, removed_since(repository, tip, head, signed))
-    by_hand = _by_hand(tampering.changed)
+    frozen = _reasons(causes, misused, foundation.unproven, tampering)
     world = World(
         now=now,
         head=head,
@@ -105,7 +103,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         intents=intents,
         live=frozenset(accessors),
         tampering=tampering,
-        frozen=(*broken, *causes.values(), *misused, *foundation.unproven, *by_hand),
+        frozen=(*broken, *frozen),
         obligations=_obligations(ports, signed),
         put_back=find_put_back(ports, head, requests, grants, slots, remember=remember),
         left=left,
@@ -140,13 +138,29 @@ def why_frozen(
     repository = ports.repository
     looked = look_for_restored(ports.registry, repository, ports.signers)
     causes = looked.causes(catalogue.settings.github.default_branch)
-    head, tip = looked.head, looked.tip
-    misused = find_misuse(repository, ports.signers, tip.commit, head) if tip is not None else []
+    misused = _misused(ports, looked)
     unproven: tuple[str, ...] = ()
     if not looked.is_rolled_back:
-        unproven = prove_to_head(ports, answers, head, catalogue, now).unproven
-    tampering = _tampering(_signed(repository, tip), bot_files(repository, head), set())
+        unproven = prove_to_head(ports, answers, looked.head, catalogue, now).unproven
+    signed, on_main = _signed(repository, looked.tip), bot_files(repository, looked.head)
+    return _reasons(causes, misused, unproven, _tampering(signed, on_main, set()))
+
+
+def _reasons(
+    causes: Mapping[str, str],
+    misused: Iterable[str],
+    unproven: Iterable[str],
+    tampering: Tampering,
+) -> tuple[str, ...]:
+    """Why main is frozen while its documents load, in the order that people are told."""
     return (*causes.values(), *misused, *unproven, *_by_hand(tampering.changed))
+
+
+def _misused(ports: Ports, looked: MainAndMemory) -> list[str]:
+    """What a key that had handed over signed since the bot's last event."""
+    if looked.tip is None:
+        return []
+    return find_misuse(ports.repository, ports.signers, looked.tip.commit, looked.head)
 
 
 def _prove(
@@ -155,15 +169,21 @@ def _prove(
     looked: MainAndMemory,
     catalogue: Catalogue | None,
     now: Instant,
+    *,
+    remember: bool,
 ) -> tuple[Foundation, Mapping[str, Reason]]:
     """How far main is proven; and, of a main that was put back, who left meanwhile, and why.
 
-    Of such a main it is known already that it lacks what was trusted.
+    Of such a main it is known already that it lacks what was trusted. With `remember`, what is
+    proven is noted in Vault.
     """
     head, tip = looked.head, looked.tip
     if looked.is_rolled_back:
         return Foundation(), left_meanwhile(ports, answers, head, tip.commit if tip else None, now)
-    return prove_to_head(ports, answers, head, catalogue, now), {}
+    foundation = prove_to_head(ports, answers, head, catalogue, now)
+    for name, note in foundation.notes.items() if remember else ():
+        ports.registry.write_note(name, note)
+    return foundation, {}
 
 
 def _remember_anchor(ports: Ports, looked: MainAndMemory) -> None:
