@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from daypass.adapters.github import wire
 from daypass.adapters.github.co_authors import find_co_authors
@@ -14,9 +14,10 @@ from daypass.model.pullrequest import PullRequest, ReviewState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daypass.adapters.github.co_authors import CoAuthors
     from daypass.adapters.github.transport import Transport
     from daypass.model.instant import Instant
-    from daypass.model.pullrequest import Dismissal, Review
+    from daypass.model.pullrequest import ChangedFile, Dismissal, PullRequestCommit, Review
     from daypass.model.settings import GitHubSettings
 
 # What GitHub's API lists of a pull request; the rest exists, and cannot be seen.
@@ -31,6 +32,20 @@ _MOST_ACTIVITIES: Final = 2000
 _HIDDEN: Final = "GitHub does not show who pushed to its branch"
 
 
+class _Lists(NamedTuple):
+    """What GitHub lists of a pull request."""
+
+    files: tuple[ChangedFile, ...]
+    commits: tuple[PullRequestCommit, ...]
+    co_authors: CoAuthors
+    reviews: tuple[Review, ...]
+    record: PushRecord
+    base_changed_at: Instant | None  # the last time
+    untold_merge: str  # why the list of events is not whole; empty when it may be
+    dismissals: tuple[Dismissal, ...]
+    too_large: str  # why nothing may be decided on it; empty when it is not too large
+
+
 def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRequest:
     """Ask GitHub for a pull request, its files, commits, reviews, pushes and changes of base.
 
@@ -40,58 +55,9 @@ def fetch(transport: Transport, settings: GitHubSettings, number: int) -> PullRe
         ForgeUnavailableError: GitHub does not answer, or does not tell yet who dismissed a review.
         ForgeRefusedError: GitHub refuses.
     """
-    repository = settings.full_name
-    path = f"/repos/{repository}/pulls/{number}"
-    pull = transport.get(path)
-    limit = wire.read(_past_limits, pull)
-    # Nothing may be decided on what is too large: its long lists are not asked for.
-    asked = transport.pages if not limit else _no_pages
-    files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
-    commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
-    co_authors = find_co_authors(transport, settings, commits, files)
-    merged_at = wire.read(lambda value: wire.optional(wire.instant, value["merged_at"]), pull)
-    listed, many_reviews = _some(asked(f"{path}/reviews"), "submitted_at", merged_at, "reviews")
-    reviews = wire.read_all(wire.review, listed)
-    record = _pushes(transport, pull) if not limit else PushRecord((), limit)
-    timeline = asked(f"/repos/{repository}/issues/{number}/events")
-    events, many_events = _some(timeline, "created_at", merged_at, "events")
-    base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
-    too_large = limit or many_reviews or many_events
-    untold_merge = _untold_merge(merged_at, events)
-    dismissals = _dismissals(number, reviews, events) if not too_large else ()
-
-    def pull_request(value: Any) -> PullRequest:
-        gap = too_large or _changed(value, len(files), len(commits)) or record.gap or untold_merge
-        head, base = value["head"], value["base"]
-        repo = head["repo"]
-        return PullRequest(
-            number=wire.number(value["number"]),
-            url=wire.text(value["html_url"]),
-            author=wire.account(value["user"]),
-            base_repository_id=wire.number(base["repo"]["id"]),
-            base_ref=wire.text(base["ref"]),
-            base_sha=wire.sha(base["sha"]),
-            head_repository_id=wire.number(repo["id"]) if repo else None,
-            head_ref=wire.text(head["ref"]),
-            head_sha=wire.sha(head["sha"]),
-            open=value["state"] == "open",
-            merged_at=wire.optional(wire.instant, value["merged_at"]),
-            merge_commit_sha=wire.optional(wire.sha, value["merge_commit_sha"]),
-            merged_by=wire.account(value["merged_by"]),
-            files=files,
-            commits=commits,
-            pushes=record.pushes,
-            reviews=reviews,
-            complete=not gap,
-            incomplete_because=gap,
-            is_too_large=bool(too_large),
-            base_changed_at=max(base_changes, default=None),
-            dismissals=dismissals,
-            commit_authors=co_authors.answered,
-            co_authors_unknown_because=co_authors.unknown_because,
-        )
-
-    return wire.read(pull_request, pull)
+    pull = transport.get(f"/repos/{settings.full_name}/pulls/{number}")
+    lists = _read_lists(transport, settings, number, pull)
+    return wire.read(lambda value: _pull_request(value, lists), pull)
 
 
 def contradicts_itself(pull_request: PullRequest) -> bool:
@@ -117,6 +83,69 @@ def is_merged_into(branch: str, repository_id: int, value: Any) -> int | None:
         return wire.number(item["number"]) if item["merged_at"] and here else None
 
     return wire.read(merged_pull_request, value)
+
+
+def _read_lists(transport: Transport, settings: GitHubSettings, number: int, pull: Any) -> _Lists:
+    path = f"/repos/{settings.full_name}/pulls/{number}"
+    limit = wire.read(_past_limits, pull)
+    # Nothing may be decided on what is too large: its long lists are not asked for.
+    asked = transport.pages if not limit else _no_pages
+    files = wire.read_all(wire.changed_file, asked(f"{path}/files"))
+    commits = wire.read_all(wire.commit, asked(f"{path}/commits"))
+    co_authors = find_co_authors(transport, settings, commits, files)
+    merged_at = wire.read(lambda value: wire.optional(wire.instant, value["merged_at"]), pull)
+    listed, many_reviews = _some(asked(f"{path}/reviews"), "submitted_at", merged_at, "reviews")
+    reviews = wire.read_all(wire.review, listed)
+    record = _pushes(transport, pull) if not limit else PushRecord((), limit)
+    timeline = asked(f"/repos/{settings.full_name}/issues/{number}/events")
+    events, many_events = _some(timeline, "created_at", merged_at, "events")
+    base_changes = [item for item in wire.read_all(_base_change, events) if item is not None]
+    too_large = limit or many_reviews or many_events
+    return _Lists(
+        files=files,
+        commits=commits,
+        co_authors=co_authors,
+        reviews=reviews,
+        record=record,
+        base_changed_at=max(base_changes, default=None),
+        untold_merge=_untold_merge(merged_at, events),
+        dismissals=_dismissals(number, reviews, events) if not too_large else (),
+        too_large=too_large,
+    )
+
+
+def _pull_request(value: Any, lists: _Lists) -> PullRequest:
+    """The pull request of an answer and of its lists. Raises KeyError and its like."""
+    changed = _changed(value, len(lists.files), len(lists.commits))
+    gap = lists.too_large or changed or lists.record.gap or lists.untold_merge
+    head, base = value["head"], value["base"]
+    repo = head["repo"]
+    return PullRequest(
+        number=wire.number(value["number"]),
+        url=wire.text(value["html_url"]),
+        author=wire.account(value["user"]),
+        base_repository_id=wire.number(base["repo"]["id"]),
+        base_ref=wire.text(base["ref"]),
+        base_sha=wire.sha(base["sha"]),
+        head_repository_id=wire.number(repo["id"]) if repo else None,
+        head_ref=wire.text(head["ref"]),
+        head_sha=wire.sha(head["sha"]),
+        open=value["state"] == "open",
+        merged_at=wire.optional(wire.instant, value["merged_at"]),
+        merge_commit_sha=wire.optional(wire.sha, value["merge_commit_sha"]),
+        merged_by=wire.account(value["merged_by"]),
+        files=lists.files,
+        commits=lists.commits,
+        pushes=lists.record.pushes,
+        reviews=lists.reviews,
+        complete=not gap,
+        incomplete_because=gap,
+        is_too_large=bool(lists.too_large),
+        base_changed_at=lists.base_changed_at,
+        dismissals=lists.dismissals,
+        commit_authors=lists.co_authors.answered,
+        co_authors_unknown_because=lists.co_authors.unknown_because,
+    )
 
 
 def _past_limits(value: Any) -> str:
