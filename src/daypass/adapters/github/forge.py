@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from itertools import islice
@@ -102,13 +103,7 @@ class GitHubForge:
         GitHub can take seconds after a merge until it tells; a request that nobody is said to have
         merged is refused for good. So an empty answer is asked for again, a few times.
         """
-        for pause in _UNTIL_GITHUB_KNOWS:
-            found = self._merged_with(commit)
-            if found:
-                break
-            time.sleep(pause)
-        else:
-            found = self._merged_with(commit)
+        found = self._until(lambda: self._merged_with(commit), bool, Patience(math.inf))
         return tuple(self.pull_request(number) for number in found)
 
     def _merged_with(self, commit: str) -> tuple[int, ...]:
@@ -130,11 +125,17 @@ class GitHubForge:
             lambda found: not pulls.contradicts_itself(found),
         )
 
-    def _until(self, ask: Callable[[], T], is_good: Callable[[T], bool]) -> T:
-        """The first good answer, or the last one, within what a run waits in all."""
+    def _until(
+        self, ask: Callable[[], T], is_good: Callable[[T], bool], patience: Patience | None = None
+    ) -> T:
+        """The first good answer, or the last one, within what a run waits in all.
+
+        With a patience of its own it takes nothing from the run's.
+        """
+        patience = patience or self._patience
         found = ask()
         for pause in _UNTIL_GITHUB_KNOWS:
-            if is_good(found) or not self._patience.take(pause):
+            if is_good(found) or not patience.take(pause):
                 break
             time.sleep(pause)
             found = ask()
