@@ -5,9 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import github
-
-from daypass.adapters.github.refused import Speaker
 from daypass.adapters.github.transport import Transport
 
 if TYPE_CHECKING:
@@ -28,16 +25,11 @@ def look_up_number(settings: GitHubSettings, token: Secret | None, number: int) 
 
     Raises ForgeUnavailableError, or ForgeRefusedError if it shows not even the repository.
     """
-    auth = github.Auth.Token(token.reveal()) if token is not None else None
-    by = Speaker.PERSON if token is not None else Speaker.NOBODY
     repository = f"/repos/{settings.full_name}"
-    transport = Transport(settings.api_url, auth, by)
-    try:
+    with Transport.as_person(settings.api_url, token) as transport:
         if transport.find(f"{repository}/pulls/{int(number)}") is not None:
             return Numbered.PULL_REQUEST
         if transport.find(f"{repository}/issues/{int(number)}/comments") is not None:
             return Numbered.ISSUE
         transport.get(repository)
         return Numbered.NOTHING
-    finally:
-        transport.close()

@@ -63,8 +63,10 @@ class Transport:
         self._idle: queue.LifoQueue[github.Github] = queue.LifoQueue()
 
     @classmethod
-    def as_person(cls, api_url: str, token: Secret) -> Self:
-        """Ask as the account of that token."""
+    def as_person(cls, api_url: str, token: Secret | None) -> Self:
+        """Ask as the account of that token; without one, as anybody on the internet."""
+        if token is None:
+            return cls(api_url, None, Speaker.NOBODY)
         return cls(api_url, github.Auth.Token(token.reveal()), Speaker.PERSON)
 
     def __enter__(self) -> Self:
