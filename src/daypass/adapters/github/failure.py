@@ -31,10 +31,10 @@ def refusal(
     status: int,
     headers: Mapping[str, str],
     body: str,
-    by: refused.Speaker = refused.Speaker.APP,
-    server: str = "",
+    by: refused.Speaker,
+    server: str,
 ) -> DaypassError:
-    """The error for an answer that is no success, given to the App or to a person.
+    """The error for an answer of that server that is no success, given to the App or to a person.
 
     `headers` are in lower case. The body is looked at only to tell a rate limit from a refusal.
     """
@@ -52,9 +52,7 @@ def refusal(
     )
 
 
-def graphql_errors(
-    errors: Any, by: refused.Speaker = refused.Speaker.APP, server: str = ""
-) -> DaypassError:
+def graphql_errors(errors: Any, by: refused.Speaker, server: str) -> DaypassError:
     """The error for a GraphQL answer that names errors: GitHub sends these with status 200.
 
     Only their types are told, which are words of GitHub's own; messages can quote the query.
@@ -124,7 +122,7 @@ def unexpected(what: str) -> DaypassError:
 def _is_rate_limit(status: int, headers: Mapping[str, str], body: str) -> bool:
     if status == _TOO_MANY:
         return True
-    if status != 403:  # noqa: PLR2004  -- HTTP's own number
+    if status != _FORBIDDEN:
         return False
     if "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0":
         return True

@@ -66,7 +66,7 @@ def how_to_log_in(server: str) -> str:
     return f"Log in again: `{log_in}`."
 
 
-def why_refused(status: int, by: Speaker, server: str = "") -> str:
+def why_refused(status: int, by: Speaker, server: str) -> str:
     """What a refusal means, to follow `GitHub answered … to …`; empty where it says it itself."""
     if by is not Speaker.PERSON:
         return ""
@@ -77,9 +77,7 @@ def why_refused(status: int, by: Speaker, server: str = "") -> str:
     return ""
 
 
-def remedy(
-    path: str, status: int, headers: Mapping[str, str], by: Speaker, server: str = ""
-) -> str:
+def remedy(path: str, status: int, headers: Mapping[str, str], by: Speaker, server: str) -> str:
     """What to do about a refusal by that server. `headers` are in lower case."""
     if by is Speaker.APP:
         return _remedy_of_app(path, status, headers)
