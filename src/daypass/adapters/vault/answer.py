@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
+BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _NO_CONTENT: Final = int(HTTPStatus.NO_CONTENT)
 _READING: Final = frozenset({"GET", "LIST"})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.adapters.vault.answer import NOT_FOUND
+from daypass.adapters.vault.answer import BAD_REQUEST, NOT_FOUND
 from daypass.adapters.vault.differences import field_differences, policy_differences
 from daypass.adapters.vault.in_flight import in_flight
 from daypass.adapters.vault.kv import text
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _ROLE: Final = "token role"
 _POLICY: Final = "policy"
-_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 
 
 class State(StrEnum):
@@ -231,7 +229,7 @@ def _fields(answer: Answer) -> Mapping[str, Any]:
 
 def _look_at_document(session: Session, step: Document) -> tuple[State, str]:
     # A JWT mount without settings answers 404; a mount that is not there yet answers 404 or 400.
-    answer = session.call("GET", step.path, accept=NOT_FOUND | _BAD_REQUEST)
+    answer = session.call("GET", step.path, accept=NOT_FOUND | BAD_REQUEST)
     if answer.errors or answer.is_absent:
         return State.MISSING, ""
     differing = field_differences(answer.read(_fields), step.body)

@@ -9,9 +9,9 @@ ends the token: the note and the end are one request.
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.hcl import PathRule
 from daypass.adapters.vault.kv import text
 from daypass.adapters.vault.offline_notes import FOLDER
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # Parameters of KV's metadata. Without one KV writes nothing; as text, which a policy can compare.
 NOTE_BODY: Final = {"max_versions": "1"}
 _ACCESSOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 
 
 def done_note_path(mount: str, accessor: str) -> str:
@@ -61,7 +60,7 @@ def read_done_note(session: Session, mount: str, accessor: str) -> Instant | Non
     if _ACCESSOR.fullmatch(accessor) is None:
         return None
     path = done_note_path(mount, accessor)
-    answer = session.call("GET", path, accept=_NOT_FOUND)
+    answer = session.call("GET", path, accept=NOT_FOUND)
     if answer.is_absent:
         return None
     return answer.read(lambda found: Instant.parse(text(found.data["created_time"])))

@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from http import HTTPStatus
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import app_key
+from daypass.adapters.vault.answer import BAD_REQUEST
 from daypass.adapters.vault.compare import State, compare, listed, look, removable
 from daypass.adapters.vault.in_flight import in_flight
 from daypass.adapters.vault.parts import given_policies, safe_stages
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.adapters.vault.setup import Setup
 
-_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 _MOUNT_SECONDS: Final = 15.0  # HashiCorp Vault upgrades a new KV v2 mount in the background
 _POLL: Final = 0.1  # seconds
 
@@ -185,7 +184,7 @@ def _lay(session: Session, step: Step) -> None:
 
 def _await_kv(session: Session, mount: str) -> None:
     deadline = time.monotonic() + _MOUNT_SECONDS
-    while session.call("GET", f"{mount}/config", accept=_BAD_REQUEST).errors:
+    while session.call("GET", f"{mount}/config", accept=BAD_REQUEST).errors:
         if time.monotonic() > deadline:
             raise VaultUnavailableError(
                 f"the new KV mount {mount}/ is not ready yet",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.kv import content_of, version_written
 from daypass.model.intent import Intent, IntentKind
 from daypass.model.names import is_name
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _GRANTS: Final = "grants"  # of an entry for many: their ids, in one string
 _MANY: Final = 1000  # ids in one entry: at most 64 KiB
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 
 
 class IntentList:
@@ -41,7 +40,7 @@ class IntentList:
 
     def read(self) -> tuple[Intent, ...]:
         """All of them, one a grant."""
-        listed = self._session.call("LIST", self._metadata, accept=_NOT_FOUND)
+        listed = self._session.call("LIST", self._metadata, accept=NOT_FOUND)
         contents = {name: self._content(name) for name in listed.keys if is_name(name)}
         many: dict[str, Intent] = {}
         single: dict[str, Intent] = {}
@@ -102,7 +101,7 @@ class IntentList:
             self._session.call("DELETE", f"{self._metadata}/{name}")
 
     def _content(self, name: str) -> Mapping[str, Any] | None:
-        return content_of(self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND))
+        return content_of(self._session.call("GET", f"{self._data}/{name}", accept=NOT_FOUND))
 
 
 def _read(name: str, content: Mapping[str, Any]) -> Intent | None:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import failures, minting
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.caps import Caps
 from daypass.adapters.vault.kv import number
 from daypass.adapters.vault.look import look
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from daypass.model.target import TargetReport
 
 _GONE: Final = frozenset({int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)})
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _POLL: Final = 0.1  # seconds
 _LOOKING: Final = 8  # threads
 _CREATION: Final = 0.2  # seconds that Vault may take to store a token and its lease
@@ -110,7 +110,7 @@ class VaultIssuer:
 
     def live_accessors(self) -> frozenset[str]:
         """The accessors of all live tokens (of the namespace), in one request."""
-        answer = self._session.call("LIST", "auth/token/accessors", accept=_NOT_FOUND)
+        answer = self._session.call("LIST", "auth/token/accessors", accept=NOT_FOUND)
         self._listed_at = time.monotonic()
         return frozenset(answer.keys)
 
@@ -152,7 +152,7 @@ class VaultIssuer:
 
     def _leases(self, prefix: str) -> frozenset[str]:
         """The last parts of the ids of all leases of a role."""
-        answer = self._session.call("LIST", f"sys/leases/lookup/{prefix}", accept=_NOT_FOUND)
+        answer = self._session.call("LIST", f"sys/leases/lookup/{prefix}", accept=NOT_FOUND)
         return frozenset(answer.keys)
 
     def revoke_lease(self, lease_id: str) -> None:

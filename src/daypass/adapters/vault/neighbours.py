@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.compare import Found, State, mounts_of, removable
 from daypass.adapters.vault.offline_notes import FOLDER
 from daypass.adapters.vault.parts import is_part, refuse_foreign_parts
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.setup import Setup
 
 _TYPES: Final = ("jwt", "oidc")
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 _ID: Final = re.compile(r"[0-9]+")  # a glob names no repository: that is drift, and is mended
 _PATH: Final = re.compile(r'^\s*path\s+"([^"]+)"', re.MULTILINE)
 _CREATE: Final = "auth/token/create/"
@@ -164,14 +163,14 @@ def _jwt_roles(session: Session) -> Iterator[tuple[str, Mapping[str, object]]]:
         if not isinstance(about, dict) or about.get("type") not in _TYPES:
             continue
         folder = f"auth/{mount}role"
-        for name in session.call("LIST", folder, accept=_NOT_FOUND).keys:
+        for name in session.call("LIST", folder, accept=NOT_FOUND).keys:
             path = f"{folder}/{name}"
-            yield path, session.call("GET", path, accept=_NOT_FOUND).data
+            yield path, session.call("GET", path, accept=NOT_FOUND).data
 
 
 def _paths(session: Session, policy: str) -> frozenset[str]:
     """The paths that a policy names."""
-    answer = session.call("GET", f"sys/policies/acl/{policy}", accept=_NOT_FOUND)
+    answer = session.call("GET", f"sys/policies/acl/{policy}", accept=NOT_FOUND)
     if answer.is_absent:
         return frozenset()
     return frozenset(_PATH.findall(answer.read(lambda found: str(found.data["policy"]))))

@@ -7,9 +7,9 @@ more. Vault lets each entity write below its own id alone, once, and change noth
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.kv import content_of, text
 from daypass.lifecycle.offline import OfflineNote, OfflineNotes
 from daypass.model.instant import Instant
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FOLDER: Final = "daypass"  # below the mount: everything that the bot may touch
 AT_ONCE: Final = 20  # of one entity, in one look: each is judged, written down, and told
 _DONE: Final = "done"
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 # hvac escapes nothing, and people can write any name below their own.
 _SECONDS: Final = re.compile(r"[0-9]{1,6}")  # Python refuses to read a number of 5,000 digits
 _ENTITY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -84,13 +83,13 @@ def remove_offline_note(session: Session, mount: str, entity_id: str, grant_id: 
 
 
 def _listed(session: Session, folder: str) -> tuple[str, ...]:
-    return tuple(session.call("LIST", folder, accept=_NOT_FOUND).keys)
+    return tuple(session.call("LIST", folder, accept=NOT_FOUND).keys)
 
 
 def _read(
     session: Session, mount: str, entity_id: str, name: str, *, done: bool
 ) -> OfflineNote | None:
-    answer = session.call("GET", note_path(mount, entity_id, name), accept=_NOT_FOUND)
+    answer = session.call("GET", note_path(mount, entity_id, name), accept=NOT_FOUND)
     data = content_of(answer)
     if data is None:
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from daypass.adapters.vault.answer import NOT_FOUND
+from daypass.adapters.vault.answer import BAD_REQUEST, NOT_FOUND
 from daypass.adapters.vault.steps import POLICIES, Document, Policy, Step, stages
 from daypass.errors import VaultRefusedError
 from daypass.model.vault_names import is_further_part, part_name
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NAMED_BY: Final = 8  # a JWT role names a multiple of so many parts
-_BAD_REQUEST: Final = frozenset({400})
 _MASK: Final = (1 << 64) - 1
 _STEP: Final = 2862933555777941757  # of the generator in jump consistent hashing
 
@@ -121,7 +120,7 @@ def given_policies(session: Session, setup: Setup) -> frozenset[str] | None:
     vault = setup.settings.vault
     path = f"auth/{vault.jwt_mount}/role/{vault.apply_role}"
     # A mount that is not there yet answers 404 or 400.
-    answer = session.call("GET", path, accept=NOT_FOUND | _BAD_REQUEST)
+    answer = session.call("GET", path, accept=NOT_FOUND | BAD_REQUEST)
     if answer.errors or answer.is_absent:
         return None
     named = answer.data.get("token_policies")

@@ -11,16 +11,15 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.kv import content_of, version_written
 
 if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
 
 _IDS: Final = "ids"
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 
 
 @dataclass(eq=False, slots=True)
@@ -48,10 +47,10 @@ class PendingList:
 
     def read(self) -> tuple[str, ...]:
         """All ids, sorted. One request, and one for each entry."""
-        listed = self._session.call("LIST", self._metadata, accept=_NOT_FOUND)
+        listed = self._session.call("LIST", self._metadata, accept=NOT_FOUND)
         left = {}
         for name in listed.keys:
-            answer = self._session.call("GET", f"{self._data}/{name}", accept=_NOT_FOUND)
+            answer = self._session.call("GET", f"{self._data}/{name}", accept=NOT_FOUND)
             content = content_of(answer)
             if content is not None:
                 left[name] = set(str(content.get(_IDS, name)).split())

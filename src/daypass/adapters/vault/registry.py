@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.vault import done_notes, failures
+from daypass.adapters.vault.answer import BAD_REQUEST, NOT_FOUND
 from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.kv import content_of, version_of, version_written
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _STATE: Final = "state"
 _DATA: Final = "data"
 _TRIES: Final = 12
-_NOT_FOUND: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
-_BAD_REQUEST: Final = frozenset({int(HTTPStatus.BAD_REQUEST)})
 
 
 class VaultRegistry:
@@ -56,7 +54,7 @@ class VaultRegistry:
         id was used, and what became of it is not known).
         """
         path = self._path("data", "grants", grant_id)
-        answer = self._session.call("GET", path, accept=_NOT_FOUND)
+        answer = self._session.call("GET", path, accept=NOT_FOUND)
         version, content = version_of(answer), content_of(answer)
         if version == 0:
             return None
@@ -78,7 +76,7 @@ class VaultRegistry:
         # decision about somebody who holds forty grants does.
         content = {_STATE: str(state), _DATA: json.dumps(dict(data))}
         body = {"data": content, "options": {"cas": version}}
-        answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
+        answer = self._session.call("POST", path, body, accept=BAD_REQUEST)
         if answer.errors:
             raise self._not_written(grant_id, answer, path)
         return Slot(grant_id, answer.read(version_written), state, dict(data))
@@ -102,7 +100,7 @@ class VaultRegistry:
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         """A small note outside the slots: `heartbeat`, `tip`, `trust`. None: never written."""
         path = self._path("data", "notes", name)
-        return content_of(self._session.call("GET", path, accept=_NOT_FOUND))
+        return content_of(self._session.call("GET", path, accept=NOT_FOUND))
 
     def write_note(self, name: str, data: Mapping[str, Any]) -> None:
         """Replace that note. The last writer wins: notes are hints, and git confirms them."""
@@ -118,13 +116,13 @@ class VaultRegistry:
         """
         path = self._path("data", "notes", name)
         for _ in range(_TRIES):
-            found = self._session.call("GET", path, accept=_NOT_FOUND)
+            found = self._session.call("GET", path, accept=NOT_FOUND)
             before = content_of(found)
             after = dict(change(before))
             if after == before:
                 return after
             body = {"data": after, "options": {"cas": version_of(found)}}
-            answer = self._session.call("POST", path, body, accept=_BAD_REQUEST)
+            answer = self._session.call("POST", path, body, accept=BAD_REQUEST)
             if not answer.errors:
                 answer.read(version_written)
                 return after
