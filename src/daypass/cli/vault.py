@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.install import Change
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
     from daypass.cli.proven_documents import Documents
 
 _COLOURS: Final = {

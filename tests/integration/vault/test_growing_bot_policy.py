@@ -11,12 +11,14 @@ from daypass.adapters.vault import bot_policy
 from daypass.adapters.vault.install import install, plan, prune
 from daypass.adapters.vault.neighbours import refuse_neighbours
 from daypass.adapters.vault.session import Session, login_token
-from daypass.adapters.vault.setup import Setup, desired
+from daypass.adapters.vault.setup import desired
 from daypass.errors import VaultRefusedError
 from daypass.sandbox.openbao import OpenBao
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from daypass.adapters.vault.steps import Setup
 
 pytestmark = pytest.mark.integration
 

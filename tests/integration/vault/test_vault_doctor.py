@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from vault_house import House
 
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
     from daypass.sandbox.postgres import Postgres
 
 pytestmark = pytest.mark.integration

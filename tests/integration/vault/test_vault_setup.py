@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vault_house import House
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
     from daypass.sandbox.openbao import OpenBao
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from oidc_issuer import OidcIssuer
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
 
 
 def level(name: str, roles: dict[str, str], issue: IssueMode) -> Level:

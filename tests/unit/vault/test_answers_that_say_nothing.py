@@ -17,8 +17,7 @@ from daypass.adapters.vault.issuer import VaultIssuer, irrevocable_leases
 from daypass.adapters.vault.look import look
 from daypass.adapters.vault.neighbours import refuse_neighbours
 from daypass.adapters.vault.registry import VaultRegistry
-from daypass.adapters.vault.setup import Setup
-from daypass.adapters.vault.steps import Document, Mount, Policy, TransitKey
+from daypass.adapters.vault.steps import Document, Mount, Policy, Setup, TransitKey
 from daypass.errors import DaypassError, VaultUnavailableError
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.model.instant import Instant

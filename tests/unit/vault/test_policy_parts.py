@@ -10,8 +10,8 @@ import pytest
 
 from daypass.adapters.vault import bot_policy
 from daypass.adapters.vault.parts import named_parts, safe_stages, spread
-from daypass.adapters.vault.setup import Setup, desired
-from daypass.adapters.vault.steps import Document, Policy
+from daypass.adapters.vault.setup import desired
+from daypass.adapters.vault.steps import Document, Policy, Setup
 from daypass.errors import DocumentError
 from daypass.model.vault_names import is_further_part
 from support.settings import SETTINGS

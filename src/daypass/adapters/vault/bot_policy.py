@@ -23,7 +23,7 @@ from daypass.model.vault_names import part_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from daypass.adapters.vault.setup import TieredRole
+    from daypass.adapters.vault.steps import TieredRole
     from daypass.model.settings import Settings
 
 # Vault keeps each policy in one entry of its storage: of raft it takes 1 MiB.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.answer import Answer
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
 
 _ROLE: Final = "token role"
 _POLICY: Final = "policy"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import TieredRole
     from daypass.adapters.vault.statements import Fault
+    from daypass.adapters.vault.steps import TieredRole
 
 _ASKED: Final = frozenset(
     {int(HTTPStatus.NOT_FOUND), int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.FORBIDDEN)}

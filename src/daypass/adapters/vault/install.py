@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.app_key import AppKey
     from daypass.adapters.vault.compare import Found, Superfluous
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
 
 _MOUNT_SECONDS: Final = 15.0  # HashiCorp Vault upgrades a new KV v2 mount in the background
 _POLL: Final = 0.1  # seconds

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
 
 _TYPES: Final = ("jwt", "oidc")
 _ID: Final = re.compile(r"[0-9]+")  # a glob names no repository: that is drift, and is mended

@@ -11,7 +11,7 @@ from daypass.adapters.vault.offline_notes import FOLDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from daypass.adapters.vault.setup import TieredRole
+    from daypass.adapters.vault.steps import TieredRole
     from daypass.model.settings import Settings
 
 # Vault fills in who is logged in: nobody can write a note in another's name.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
 
 T = TypeVar("T")
 _NAMED_BY: Final = 8  # a JWT role names a multiple of so many parts

@@ -15,8 +15,7 @@ from daypass.adapters.vault.steps import Mount, Policy, TransitKey
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from daypass.adapters.vault.setup import Setup
-    from daypass.adapters.vault.steps import Step
+    from daypass.adapters.vault.steps import Setup, Step
 
 _HEAD = """\
 #!/bin/sh

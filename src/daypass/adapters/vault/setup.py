@@ -7,13 +7,22 @@ at by `doctor`, and never written.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault import bot_policy, offline_policy
 from daypass.adapters.vault.minting import READABLE_ENGINES
 from daypass.adapters.vault.parts import named_parts
-from daypass.adapters.vault.steps import ROLES, Document, Mount, Policy, Step, TransitKey
+from daypass.adapters.vault.steps import (
+    ROLES,
+    Document,
+    Mount,
+    Policy,
+    Setup,
+    Step,
+    TieredRole,
+    TransitKey,
+)
 from daypass.errors import DocumentError
 from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
 from daypass.model.resource import (
@@ -35,7 +44,6 @@ if TYPE_CHECKING:
 
     from daypass.model.catalogue import Catalogue
     from daypass.model.identity import Identity
-    from daypass.model.instant import Duration
     from daypass.model.policy import AccessPolicy
     from daypass.model.resource import Level, Resource, Tier
     from daypass.model.settings import Settings
@@ -47,41 +55,6 @@ LOGIN_SECONDS: Final = 600  # how long a job's token lives; a longer run logs in
 # Paths go into policies, where `*` and `+` are wildcards and a quotation mark ends the string.
 _PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:/[A-Za-z0-9_.-]*[A-Za-z0-9_])*")
 _RESERVED: Final = frozenset({"sys", "auth", "identity", "cubbyhole"})
-
-
-@dataclass(frozen=True, slots=True)
-class TieredRole:
-    """One (resource, level, tier): a token role and a policy of one name, and what it reads."""
-
-    name: str
-    resource: str
-    level: str
-    length: Duration
-    issue: IssueMode
-    mount: str
-    role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
-    cap: Duration  # how long its tokens live at the most: `length`, or less in the emergency lane
-    confirm: str | None = None  # the engine's role that looks at the target after an end
-    offline: bool = False  # minted by its holder, with their own log-in, while GitHub is down
-
-    @property
-    def look_path(self) -> str | None:
-        """Where the target is looked at; None when its resource names no role for that."""
-        return f"{self.mount}/creds/{self.confirm}" if self.confirm else None
-
-    @property
-    def credential_path(self) -> str:
-        """Where the credential is read."""
-        return f"{self.mount}/creds/{self.role}"
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Everything, in the order in which it must be laid in."""
-
-    settings: Settings
-    roles: tuple[TieredRole, ...]
-    steps: tuple[Step, ...]
 
 
 def desired_by(catalogue: Catalogue) -> Setup:

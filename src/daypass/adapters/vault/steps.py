@@ -1,4 +1,4 @@
-"""What a set-up is made of: each step knows where it is written, and with what."""
+"""A set-up, and what it is made of: each step knows where it is written, and with what."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from daypass.model.instant import Duration
+    from daypass.model.resource import IssueMode
+    from daypass.model.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,41 @@ class Document:
 Step = Mount | TransitKey | Policy | Document
 ROLES: Final = "auth/token/roles"
 POLICIES: Final = "sys/policies/acl"
+
+
+@dataclass(frozen=True, slots=True)
+class TieredRole:
+    """One (resource, level, tier): a token role and a policy of one name, and what it reads."""
+
+    name: str
+    resource: str
+    level: str
+    length: Duration
+    issue: IssueMode
+    mount: str
+    role: str  # the secrets engine's own role; its default_ttl and max_ttl must be `length`
+    cap: Duration  # how long its tokens live at the most: `length`, or less in the emergency lane
+    confirm: str | None = None  # the engine's role that looks at the target after an end
+    offline: bool = False  # minted by its holder, with their own log-in, while GitHub is down
+
+    @property
+    def look_path(self) -> str | None:
+        """Where the target is looked at; None when its resource names no role for that."""
+        return f"{self.mount}/creds/{self.confirm}" if self.confirm else None
+
+    @property
+    def credential_path(self) -> str:
+        """Where the credential is read."""
+        return f"{self.mount}/creds/{self.role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything, in the order in which it must be laid in."""
+
+    settings: Settings
+    roles: tuple[TieredRole, ...]
+    steps: tuple[Step, ...]
 
 
 def stages(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.engines import Engines
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import TieredRole
+    from daypass.adapters.vault.steps import TieredRole
     from daypass.model.secret import Secret
     from daypass.model.target import TargetReport
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.vault.engines import Engines
     from daypass.adapters.vault.session import Session
-    from daypass.adapters.vault.setup import Setup
+    from daypass.adapters.vault.steps import Setup
     from daypass.model.resource import Resource
 
 _FAILED: Final = range(400, 600)
