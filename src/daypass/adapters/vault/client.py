@@ -138,15 +138,15 @@ class Client:
             return read_success(response, self.address, method, path)
         answer = read_failure(response, self.address, method, path)
         status = response.status_code
-        if answer is None and _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR:
-            if status != _LIMITED:
-                raise failures.not_vault(
-                    self.address, f"{method} {path}", f"its body is not that of Vault's {status}"
-                )
-        elif answer is not None and status in accept and (answer.errors or answer.is_absent):
+        doing = f"{method} {path}"
+        is_refusal = _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR and status != _LIMITED
+        if answer is None and is_refusal:
+            why = f"its body is not that of Vault's {status}"
+            raise failures.not_vault(self.address, doing, why)
+        if answer is not None and status in accept and (answer.errors or answer.is_absent):
             return answer
         errors = answer.errors if answer else ()
-        raise failures.refused(self.address, f"{method} {path}", status, errors, quote=quote)
+        raise failures.refused(self.address, doing, status, errors, quote=quote)
 
     def now(self) -> Instant:
         """Vault's time, in whole seconds rounded down.

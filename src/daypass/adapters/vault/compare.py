@@ -11,7 +11,7 @@ from daypass.adapters.vault.answer import BAD_REQUEST, NOT_FOUND
 from daypass.adapters.vault.differences import field_differences, policy_differences
 from daypass.adapters.vault.in_flight import in_flight
 from daypass.adapters.vault.kv import text
-from daypass.adapters.vault.parts import is_part
+from daypass.adapters.vault.parts import is_part, policy_text
 from daypass.adapters.vault.setup import PREFIX
 from daypass.adapters.vault.steps import POLICIES, ROLES, Document, Mount, Policy, Step, TransitKey
 from daypass.model.resource import BREAK_GLASS_PREFIX
@@ -107,13 +107,12 @@ class Superfluous:
     kind: str  # token role | policy
     name: str
     path: str  # deleting it removes it
+    of_bot: bool = False  # a part of the bot's own policy, which has fewer now
 
     @property
     def title(self) -> str:
         """What it is called, for people."""
         return f"{self.kind} {self.name}"
-
-    of_bot: bool = False  # a part of the bot's own policy, which has fewer now
 
     @property
     def is_of_emergencies(self) -> bool:
@@ -211,10 +210,9 @@ def _look_at_key(session: Session, step: TransitKey) -> tuple[State, str]:
 
 
 def _look_at_policy(session: Session, step: Policy) -> tuple[State, str]:
-    answer = session.call("GET", step.path, accept=NOT_FOUND)
-    if answer.is_absent:
+    found = policy_text(session, step.name)
+    if found is None:
         return State.MISSING, ""
-    found = answer.read(lambda found: str(found.data["policy"]))
     if found.strip() != step.text.strip():
         return State.DIFFERENT, policy_differences(found, step.text)
     return State.SAME, ""

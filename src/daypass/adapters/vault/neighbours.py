@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.compare import Found, State, mounts_of, removable
 from daypass.adapters.vault.offline_notes import FOLDER
-from daypass.adapters.vault.parts import is_part, refuse_foreign_parts
-from daypass.adapters.vault.steps import Policy
+from daypass.adapters.vault.parts import is_part, policy_text, refuse_foreign_parts
+from daypass.adapters.vault.steps import Policy, jwt_role_path
 from daypass.documents.wording import first_of
 from daypass.errors import VaultRefusedError
 from daypass.model.resource import role_names
@@ -110,9 +110,7 @@ def _remedy(item: Neighbour) -> str:
 def _shared(item: Neighbour, setup: Setup, removed: Collection[str] = ()) -> str:
     """What the two would share, in words; empty if they share nothing."""
     vault = setup.settings.vault
-    own = {
-        f"auth/{vault.jwt_mount}/role/{name}" for name in (vault.apply_role, vault.commands_role)
-    }
+    own = {jwt_role_path(vault, name) for name in (vault.apply_role, vault.commands_role)}
     if item.path in own:
         return "has the JWT role of this name"
     laid_in = {step.name for step in setup.steps if isinstance(step, Policy)}
@@ -160,7 +158,7 @@ def _find(session: Session, setup: Setup) -> list[Neighbour]:
 def _jwt_roles(session: Session) -> Iterator[tuple[str, Mapping[str, object]]]:
     mounts = session.call("GET", "sys/auth").read(mounts_of)
     for mount, about in sorted(mounts.items()):
-        if not isinstance(about, dict) or about.get("type") not in _TYPES:
+        if about.get("type") not in _TYPES:
             continue
         folder = f"auth/{mount}role"
         for name in session.call("LIST", folder, accept=NOT_FOUND).keys:
@@ -170,10 +168,7 @@ def _jwt_roles(session: Session) -> Iterator[tuple[str, Mapping[str, object]]]:
 
 def _paths(session: Session, policy: str) -> frozenset[str]:
     """The paths that a policy names."""
-    answer = session.call("GET", f"sys/policies/acl/{policy}", accept=NOT_FOUND)
-    if answer.is_absent:
-        return frozenset()
-    return frozenset(_PATH.findall(answer.read(lambda found: str(found.data["policy"]))))
+    return frozenset(_PATH.findall(policy_text(session, policy) or ""))
 
 
 def _kv_mounts(paths: Iterable[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.adapters.vault.answer import BAD_REQUEST, NOT_FOUND
-from daypass.adapters.vault.steps import POLICIES, Document, Policy, Step, stages
+from daypass.adapters.vault.steps import POLICIES, Document, Policy, Step, jwt_role_path, stages
 from daypass.errors import VaultRefusedError
 from daypass.model.vault_names import is_further_part, part_name
 
@@ -90,7 +90,7 @@ def safe_stages(setup: Setup, given: Collection[str] | None) -> Iterator[tuple[S
         given: the policies that the JWT role in Vault gives; None if there is no such role.
     """
     vault = setup.settings.vault
-    path = f"auth/{vault.jwt_mount}/role/{vault.apply_role}"
+    path = jwt_role_path(vault, vault.apply_role)
     parts: list[Step] = []
     roles: list[Document] = []
     others: list[Step] = []
@@ -118,7 +118,7 @@ def given_policies(session: Session, setup: Setup) -> frozenset[str] | None:
     Raises VaultUnavailableError, VaultRefusedError.
     """
     vault = setup.settings.vault
-    path = f"auth/{vault.jwt_mount}/role/{vault.apply_role}"
+    path = jwt_role_path(vault, vault.apply_role)
     # A mount that is not there yet answers 404 or 400.
     answer = session.call("GET", path, accept=NOT_FOUND | BAD_REQUEST)
     if answer.errors or answer.is_absent:
@@ -131,6 +131,15 @@ def is_part(setup: Setup, name: str) -> bool:
     """Whether a policy of that name is a part of what `daypass apply` may do, wanted or not."""
     role = setup.settings.vault.apply_role
     return name.lower() == role.lower() or is_further_part(role, name)
+
+
+def policy_text(session: Session, name: str) -> str | None:
+    """The text of any policy in Vault; None if there is none of that name.
+
+    Raises VaultUnavailableError, VaultRefusedError.
+    """
+    answer = session.call("GET", f"{POLICIES}/{name}", accept=NOT_FOUND)
+    return None if answer.is_absent else answer.read(lambda found: str(found.data["policy"]))
 
 
 def head(name: str) -> str:
@@ -149,11 +158,8 @@ def refuse_foreign_parts(session: Session, setup: Setup) -> None:
     for name in sorted(session.call("LIST", POLICIES, accept=NOT_FOUND).keys):
         if not is_further_part(role, name):
             continue
-        answer = session.call("GET", f"{POLICIES}/{name}", accept=NOT_FOUND)
-        if answer.is_absent:
-            continue
-        text = answer.read(lambda found: str(found.data["policy"]))
-        if text.splitlines()[:1] != [f"# {head(name)}"]:
+        text = policy_text(session, name)
+        if text is not None and text.splitlines()[:1] != [f"# {head(name)}"]:
             raise VaultRefusedError(
                 f"the policy {name} has the name of a part of what `daypass apply` may do, and "
                 "daypass did not make it: nothing was changed",

@@ -22,6 +22,7 @@ from daypass.adapters.vault.steps import (
     Step,
     TieredRole,
     TransitKey,
+    jwt_role_path,
 )
 from daypass.errors import DocumentError
 from daypass.model.names import COMMANDS_RUN_WORKFLOW, ENVIRONMENT, RECONCILE_WORKFLOW
@@ -313,7 +314,7 @@ def _jwt_role(
         home, own = f"{control.repository}/{workflow}@refs/heads/{control.branch}", {}
     return Document(
         f"JWT role {name}",
-        f"auth/{vault.jwt_mount}/role/{name}",
+        jwt_role_path(vault, name),
         {
             "role_type": "jwt",
             "user_claim": "repository_id",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from daypass.model.instant import Duration
     from daypass.model.resource import IssueMode
-    from daypass.model.settings import Settings
+    from daypass.model.settings import Settings, VaultSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,11 @@ class Setup:
     settings: Settings
     roles: tuple[TieredRole, ...]
     steps: tuple[Step, ...]
+
+
+def jwt_role_path(vault: VaultSettings, name: str) -> str:
+    """Where a JWT role is written and read."""
+    return f"auth/{vault.jwt_mount}/role/{name}"
 
 
 def stages(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
