@@ -23,7 +23,7 @@ import requests
 from bench.figures import Figure, show
 from bench.governed import PACKAGE, empty_box
 from daypass.adapters.vault.setup import desired_by
-from daypass.adapters.vault.steps import Document, Policy
+from daypass.adapters.vault.steps import ROLES, Document, Policy
 from daypass.cli.proven_documents import Checkout
 from daypass.model.names import Kind
 from daypass.sandbox.organisation import document
@@ -57,7 +57,6 @@ class Applied:
 
     seconds: float
     created: int
-    removed: int
     unchanged: int
 
 
@@ -92,7 +91,7 @@ def writes(person: Person) -> list[Write]:
     roles = [
         (step.path, json.dumps(dict(step.body)).encode())
         for step in setup.steps
-        if isinstance(step, Document) and step.path.startswith(f"auth/token/roles/{_NAME}")
+        if isinstance(step, Document) and step.path.startswith(f"{ROLES}/{_NAME}")
     ]
     if not len(policies) == len(roles) == RESOURCES:
         raise SystemExit(f"{len(policies)} policies, {len(roles)} roles: the bench is broken")
@@ -121,13 +120,13 @@ def floor(box: Box, made: Sequence[Write], label: str) -> float:
     return time.perf_counter() - began
 
 
-def apply(box: Box, person: Person, *words: str) -> Applied:
+def apply(box: Box, person: Person) -> Applied:
     """One run of the operator's command, whole process."""
     token = {"VAULT_TOKEN": box.bao.root_token.reveal(), "PYTHONPATH": str(PACKAGE.parent)}
-    command = [sys.executable, "-m", "daypass", "vault", "-C", str(person.clone), "apply", *words]
+    words = ["vault", "-C", str(person.clone), "apply", "--format", "json"]
     began = time.perf_counter()
     done = subprocess.run(
-        [*command, "--format", "json"],
+        [sys.executable, "-m", "daypass", *words],
         env=person.environment() | token,
         check=False,
         capture_output=True,
@@ -137,8 +136,7 @@ def apply(box: Box, person: Person, *words: str) -> Applied:
     if done.returncode not in (0, 5):  # 5: the App's key is still to be imported
         raise SystemExit(f"vault apply ended with {done.returncode}: {done.stderr}")
     outcomes = [item["outcome"] for item in json.loads(done.stdout)["changes"]]
-    counts = (outcomes.count(name) for name in ("created", "removed", "unchanged"))
-    return Applied(seconds, *counts)
+    return Applied(seconds, outcomes.count("created"), outcomes.count("unchanged"))
 
 
 def measure() -> list[Figure]:
