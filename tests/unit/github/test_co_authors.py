@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import github_answers as answers
 import pytest
-import responses
 from github_answers import GRAPHQL, REPO, SETTINGS
 
 from daypass.adapters.github.forge import GitHubForge
@@ -16,7 +15,7 @@ from daypass.model.pullrequest import CoAuthor, CommitAuthors, PullRequest
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import responses
 
 CANARY = "canary-in-a-message"
 BY_MAIL = "Ask\n\nCo-authored-by: Eve <Eve@Example.org>\n"
@@ -30,12 +29,6 @@ def page(nodes: list[Any], *, more: bool = False) -> dict[str, Any]:
 
 def shown(commits: dict[str, Any]) -> dict[str, Any]:
     return {"json": {"data": {"repository": commits}}}
-
-
-@pytest.fixture
-def github() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
 
 
 def fetched(

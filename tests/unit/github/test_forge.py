@@ -39,12 +39,6 @@ MARKER = "<!-- daypass:delivery:x -->"
 
 
 @pytest.fixture
-def github() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubForge]:
     monkeypatch.setattr("daypass.adapters.github.forge._UNTIL_GITHUB_KNOWS", (0.0, 0.0, 0.0))
     with GitHubForge.as_user(SETTINGS, Secret("user-token")) as made:

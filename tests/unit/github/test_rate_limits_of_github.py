@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import github_answers as answers
 import pytest
-import responses
 from github_answers import API, REPO, SETTINGS
 
 from daypass.adapters import rate_limit
@@ -16,7 +15,7 @@ from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import responses
 
 COMMENTS = f"{REPO}/issues/3/comments"
 DATE = "Tue, 01 Dec 2026 05:00:00 GMT"
@@ -25,16 +24,16 @@ SECONDARY: dict[str, Any] = {"json": {"message": "You have exceeded a secondary 
 
 
 @pytest.fixture
-def github() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
     monkeypatch.setattr(rate_limit.time, "sleep", found.append)
     return found
+
+
+def used_up(seconds: int) -> dict[str, Any]:
+    """The primary limit: nothing is left for so long, by GitHub's clock."""
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(NOW + seconds)}
+    return {"status": 403, "headers": {**reset, "Date": DATE}}
 
 
 def say(github: responses.RequestsMock) -> None:
@@ -57,14 +56,7 @@ def say(github: responses.RequestsMock) -> None:
         {"status": 403, "headers": {"Retry-After": "2"}},
         {"status": 429, "headers": {"Retry-After": "2"}},
         {"status": 403, "headers": {"Retry-After": "2"}, **SECONDARY},
-        {
-            "status": 403,
-            "headers": {
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(NOW + 2),
-                "Date": DATE,
-            },
-        },
+        used_up(2),
     ],
 )
 def test_seconds_are_waited_for_and_the_write_is_made_once(
@@ -84,14 +76,7 @@ def test_seconds_are_waited_for_and_the_write_is_made_once(
         {"status": 429},
         {"status": 403, **SECONDARY},
         {"status": 403, "headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"}},
-        {
-            "status": 403,
-            "headers": {
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(NOW + 1800),
-                "Date": DATE,
-            },
-        },
+        used_up(1800),
     ],
 )
 def test_minutes_are_not(
