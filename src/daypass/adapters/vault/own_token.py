@@ -44,16 +44,18 @@ class OwnToken:
         return f"`{unset}bao login{where}` (or `vault login`)"
 
 
-def explain_refusal(
+def explained(
     client: Client, settings: VaultSettings, token: OwnToken, error: VaultForbiddenError
 ) -> VaultForbiddenError:
     """The same refusal, told as what it is: the token is dead, or lacks a right.
 
     Vault answers 403 to both. A token that lives may look itself up, by the policy `default`,
-    which some tokens lack.
-    Raises VaultUnavailableError.
+    which some tokens lack. Where Vault does not answer, the refusal is left as it was.
     """
-    answer = client.call("GET", "auth/token/lookup-self", accept=_REFUSED)
+    try:
+        answer = client.call("GET", "auth/token/lookup-self", accept=_REFUSED)
+    except DaypassError:
+        return error
     if answer.errors and any(map(_LIVES.search, answer.errors)):
         return VaultForbiddenError(
             f"Vault refused {error.doing} (403): your token, from {token.source}, may not do that, "
@@ -77,13 +79,3 @@ def explain_refusal(
         f"{token.how_to_log_in(settings)}.",
         doing=error.doing,
     )
-
-
-def explained(
-    client: Client, settings: VaultSettings, token: OwnToken, error: VaultForbiddenError
-) -> VaultForbiddenError:
-    """`explain_refusal`, or the refusal as it was where Vault does not answer."""
-    try:
-        return explain_refusal(client, settings, token, error)
-    except DaypassError:
-        return error
