@@ -272,10 +272,9 @@ def _show(report: Report, form: str) -> None:
     if form == "json":
         output.say(formats.as_json(report))
     elif form == "github":
+        from daypass.cli import step_summary
+
         output.say(formats.as_annotations(report))
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(formats.as_markdown(report))
+        step_summary.append(formats.as_markdown(report))
     else:
         output.say(formats.as_text(report, output.styled))
