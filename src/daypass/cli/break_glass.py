@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git import time_limit
-from daypass.adapters.git.proposing import Proposal, push
+from daypass.adapters.git.proposing import Proposal
 from daypass.cli import offline, output, proposing, wiring
 from daypass.cli.github_down import naming_the_way
-from daypass.cli.remotes import governed_remote, loan_of
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
@@ -118,24 +117,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             message=title,
             author=proposing.author_of(myself, settings.github.server_url),
         )
-        _push(directory, settings, proposal, head)
+        with time_limit.within(_GIT_SECONDS):
+            proposing.push_proposal(directory, settings, proposal, head)
         number, url = asker.propose(proposal.branch, title, _body(request_id))
         started = _start(asker)
     _show(arguments, request_id, number, url, started=started)
     return ExitCode.DONE
-
-
-def _push(directory: Path, settings: Settings, proposal: Proposal, onto: str) -> None:
-    """Push the branch. Raises what `push` raises, and ForgeUnavailableError after 20 s."""
-    with time_limit.within(_GIT_SECONDS):
-        push(
-            directory,
-            governed_remote(directory, settings.github).name,
-            loan_of(settings.github)[0],
-            proposal,
-            onto=onto,
-            when=machine_now(),
-        )
 
 
 def _asked(words: list[str]) -> tuple[bool, str, str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.clock import machine_now
+from daypass.adapters.git.proposing import push
 from daypass.cli import wiring
+from daypass.cli.remotes import governed_remote, loan_of
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DeniedError
 from daypass.lifecycle.preview_sources import OfflineKeys, PreviewSources, TeamLooks
@@ -15,6 +18,7 @@ from daypass.model.co_authors import noreply_host
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daypass.adapters.git.proposing import Proposal
     from daypass.lifecycle.ports import Forge
     from daypass.lifecycle.preview_sources import Used
     from daypass.model.catalogue import Catalogue
@@ -74,6 +78,12 @@ def new_id(*parts: str) -> str:
     """An id that nobody has used: eight random characters make that sure enough."""
     tail = secrets.token_hex(4)
     return "-".join(parts)[: _LONGEST_ID - len(tail) - 1].rstrip("-") + f"-{tail}"
+
+
+def push_proposal(directory: Path, settings: Settings, proposal: Proposal, onto: str) -> None:
+    """Push the branch to the governed repository, with the person's token. Raises as `push`."""
+    remote, (loan, _) = governed_remote(directory, settings.github), loan_of(settings.github)
+    push(directory, remote.name, loan, proposal, onto=onto, when=machine_now())
 
 
 def author_of(myself: Account | None, server_url: str) -> tuple[str, str]:

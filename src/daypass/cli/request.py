@@ -6,10 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
-from daypass.adapters.git.proposing import Proposal, push
+from daypass.adapters.git.proposing import Proposal
 from daypass.cli import output, proposing, request_form, wiring
 from daypass.cli.plan_preview import show_forecast
-from daypass.cli.remotes import governed_remote, loan_of
 from daypass.documents.repository import check_request, load_request
 from daypass.documents.writing import written
 from daypass.errors import DeniedError, DocumentError, ExitCode, UsageError
@@ -99,8 +98,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return ExitCode.DONE
         author = proposing.author_of(myself, settings.github.server_url)
         proposal = _proposal(request, content, author)
-        remote, (loan, _) = governed_remote(directory, settings.github), loan_of(settings.github)
-        push(directory, remote.name, loan, proposal, onto=head, when=machine_now())
+        proposing.push_proposal(directory, settings, proposal, head)
         asked = asker.propose(proposal.branch, proposal.message, _body(request))
     _show(arguments, foreseen, None, asked)
     return ExitCode.DONE
