@@ -12,6 +12,7 @@ from daypass.adapters.git.process import Git
 from daypass.adapters.github.person import person_token
 from daypass.adapters.github.refused import log_in_command
 from daypass.cli import init_control, init_files, init_next, output, remote_url, wiring
+from daypass.cli.remotes import ORIGIN
 from daypass.documents.document import read_document
 from daypass.documents.resources import SCHEMA_FILES
 from daypass.errors import ExitCode, ForgeRefusedError, ForgeUnavailableError, UsageError
@@ -230,11 +231,11 @@ def _place(arguments: argparse.Namespace, git: Git) -> tuple[str, str]:
     """GitHub's server and `owner/name`, from the flags or from `origin`."""
     server, name = arguments.server_url, arguments.repository
     if server is None or name is None:
-        done = git.try_run("remote", "get-url", wiring.REMOTE)
+        done = git.try_run("remote", "get-url", ORIGIN)
         found = remote_url.read(done.stdout.decode().strip()) if done.returncode == 0 else None
         if found is None:
             raise UsageError(
-                f"where the repository lies is not known: there is no remote `{wiring.REMOTE}` of "
+                f"where the repository lies is not known: there is no remote `{ORIGIN}` of "
                 "GitHub's form",
                 remedy="Say --server-url and --repository, or add the remote.",
             )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.process import Git
-from daypass.cli import init_files, output, remote_url, wiring
+from daypass.cli import init_files, output, remote_url
+from daypass.cli.remotes import ORIGIN
 from daypass.documents.workflows import (
     MAX_PINS,
     PRIVILEGED,
@@ -137,13 +138,13 @@ def _no_checkout(directory: Path, root: Path, server: str, name: str) -> str | N
 
 def _elsewhere(git: Git, server: str, name: str) -> str | None:
     """Where the remote leads, if not to that repository."""
-    done = git.try_run("remote", "get-url", wiring.REMOTE)
+    done = git.try_run("remote", "get-url", ORIGIN)
     if done.returncode != 0:
-        return f"it has no remote `{wiring.REMOTE}`"
+        return f"it has no remote `{ORIGIN}`"
     place = remote_url.read(done.stdout.decode("utf-8", "replace").strip())
     if place is None:
-        return f"its remote `{wiring.REMOTE}` is no repository at GitHub"
-    return None if place.is_at(server, name) else f"its `{wiring.REMOTE}` is {place.shown}"
+        return f"its remote `{ORIGIN}` is no repository at GitHub"
+    return None if place.is_at(server, name) else f"its `{ORIGIN}` is {place.shown}"
 
 
 def _there(directory: Path) -> dict[str, bytes]:

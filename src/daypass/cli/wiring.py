@@ -14,7 +14,7 @@ from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.clones import any_branch, as_person, open_repository
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
-from daypass.cli.remotes import ORIGIN, governed_remote
+from daypass.cli.remotes import governed_remote
 from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
 from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
 
-REMOTE: Final = ORIGIN
 _TOKEN_VARIABLES: Final = ("BAO_TOKEN", "VAULT_TOKEN")  # in the order in which `bao` takes them
 
 
