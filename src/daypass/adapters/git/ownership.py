@@ -13,14 +13,14 @@ from daypass.errors import GitError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_OWNERSHIP: Final = re.compile(r"dubious ownership")
+_OWNERSHIP: Final = "dubious ownership"
 _NOT_OURS: Final = re.compile(r"dubious ownership in repository at '([ -&(-~]+)'")
 _SAFE: Final = "safe.directory"
 
 
 def is_about_ownership(text: str) -> bool:
     """Whether git complains that the repository is another user's."""
-    return _OWNERSHIP.search(text) is not None
+    return _OWNERSHIP in text
 
 
 def safe_directories() -> tuple[tuple[str, str], ...]:

@@ -48,7 +48,6 @@ _FIXED: Final = {
     # Or `log` and `rev-list` write each commit by itself.
     "GIT_FLUSH": "0",
 }
-_NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}
 _CONFIG: Final = (
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
@@ -106,7 +105,11 @@ _IF_SSH_DENIED: Final = (
 
 
 class Git:
-    """stock git in one repository, with nothing of the user's or the machine's configuration."""
+    """stock git in one repository.
+
+    Of the user's and the machine's configuration it has only what they have told git to trust, and
+    that once git has refused a repository of another user.
+    """
 
     def __init__(self, directory: Path, if_denied: Callable[[], str] = lambda: _IF_DENIED) -> None:
         """Prepare; `if_denied` gives the remedy when a remote refuses what is sent to it."""
@@ -188,13 +191,13 @@ class Git:
         *,
         lazy: bool,
     ) -> subprocess.CompletedProcess[bytes]:
-        environment = self.environment(settings) | ({} if lazy else _NOT_LAZY)
+        environment = self.environment(settings) | ({} if lazy else time_limit.NOT_LAZY)
         limit = time_limit.in_force()
         try:
             if limit is not None:
                 if limit.local and words[0] in _REMOTE:
                     raise limit.passed(words[0])
-                return time_limit.run(limit, self.command(*words), words[0], data, env=environment)
+                return time_limit.run(limit, self.command(*words), words[0], data, environment)
             return subprocess.run(  # noqa: S603  -- a list of words, no shell
                 self.command(*words),
                 input=data,
@@ -207,10 +210,7 @@ class Git:
         except FileNotFoundError as error:
             raise _not_installed() from error
         except subprocess.TimeoutExpired as error:
-            raise ForgeUnavailableError(
-                f"`git {words[0]}` did not end within {_TIMEOUT_SECONDS} s",
-                remedy="Check the connection to the remote, then run the command again.",
-            ) from error
+            raise time_limit.not_ended(words[0], _TIMEOUT_SECONDS) from error
 
     def run(
         self, *words: str, data: bytes = b"", settings: Sequence[tuple[str, str]] = ()

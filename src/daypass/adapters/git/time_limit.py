@@ -10,14 +10,14 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Timer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from daypass.errors import ForgeUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-_ALONE: Final = {"GIT_NO_LAZY_FETCH": "1"}  # git heeds it from 2.39.4 on
+NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}  # git heeds it from 2.39.4 on
 _GRACE: Final = 0.5  # seconds, for git to clean up
 _STEP: Final = 0.01  # seconds
 
@@ -37,10 +37,15 @@ class TimeLimit:
 
     def passed(self, what: str) -> ForgeUnavailableError:
         """The error of a git command that the limit has ended."""
-        return ForgeUnavailableError(
-            f"`git {what}` did not end within {self.seconds:.2g} s",
-            remedy="Check the connection to the remote, then run the command again.",
-        )
+        return not_ended(what, f"{self.seconds:.2g}")
+
+
+def not_ended(what: str, seconds: float | str) -> ForgeUnavailableError:
+    """The error of a git command that has taken so many seconds, as they are to be shown."""
+    return ForgeUnavailableError(
+        f"`git {what}` did not end within {seconds} s",
+        remedy="Check the connection to the remote, then run the command again.",
+    )
 
 
 _LIMIT: ContextVar[TimeLimit | None] = ContextVar("daypass_git_time_limit", default=None)
@@ -84,11 +89,11 @@ def in_force() -> TimeLimit | None:
 def variables() -> dict[str, str]:
     """What the limit adds to git's environment."""
     limit = _LIMIT.get()
-    return _ALONE if limit is not None and limit.local else {}
+    return NOT_LAZY if limit is not None and limit.local else {}
 
 
 def run(
-    limit: TimeLimit, command: Sequence[str], what: str, data: bytes, **options: Any
+    limit: TimeLimit, command: Sequence[str], what: str, data: bytes, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a git command to its end, or to the limit's.
 
@@ -102,8 +107,8 @@ def run(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=env,
         start_new_session=True,
-        **options,
     )
     try:
         stdout, stderr = process.communicate(data, timeout=limit.left)
