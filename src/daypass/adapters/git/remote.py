@@ -143,7 +143,7 @@ class Remote:
     def prefetch(self, blobs: Iterable[str]) -> None:
         """Fetch those of the blobs that a partial clone lacks, in one go.
 
-        git would fetch each of them by itself, one connection a blob, and without the token.
+        git would fetch each of them by itself, one connection a blob.
         """
         missing = set(blobs) - self._present
         if not missing or not self.is_partial():
