@@ -14,6 +14,7 @@ from daypass.cli import confirmation, output, wiring
 from daypass.cli.asking import COMMANDS_WORKFLOW
 from daypass.cli.github_down import naming_the_operator
 from daypass.cli.main_at_hand import (
+    DRY_SECONDS,
     grants_at_hand,
     is_known_at_hand,
     look_at_main,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from daypass.model.settings import Settings
 
 _SHOWN = 20  # grants, beside what is asked for; --dry-run shows all
-_DRY_SECONDS = 60.0  # of git's calls, where nothing waits for them
-_OF = {Aim.TYPE: "type", Aim.SUBJECT: "subject", Aim.RESOURCE: "resource"}
 _OPEN = "Emergencies that it is aimed at, and that are open, are refused too."
 
 
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     directory = wiring.directory_of(arguments.directory)
     settings = settings_to_end_by(directory)
     if arguments.dry_run:
-        return _dry_run(arguments, halt, look_at_main(directory, settings, halt, _DRY_SECONDS))
+        return _dry_run(arguments, halt, look_at_main(directory, settings, halt, DRY_SECONDS))
     asks = confirmation.asks(arguments)
     with wiring.person_asking(settings) as asker:
         main = None
@@ -122,7 +121,7 @@ def _show(halt: Halt, main: MainAtHand, say: Callable[[str], None], most: int | 
     if not grants and not waiting and not main.is_visible:
         say(f"{halt}: main could not be read, so what that ends is not known here")
     elif not grants and not waiting:
-        say(f"{halt}: main has no live grant and no request of that {_OF[halt.aim]}")
+        say(f"{halt}: main has no live grant and no request of that {halt.aim}")
     say(_OPEN)
     for fault in main.faults:
         output.note(output.printable(f"warning: {fault}"))

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 _SETTINGS_SECONDS: Final = 10.0  # a partial clone may have to fetch them
 LOOK_SECONDS: Final = 10.0  # of a fetch and all that is read, before an end is asked for regardless
-FETCH_SHARE: Final = 0.7  # of that; the rest is for what this clone holds
+DRY_SECONDS: Final = 60.0  # the same of a dry run, where nothing waits
+FETCH_SHARE: Final = 0.7  # of either; the rest is for what this clone holds
 AT_HAND_SECONDS: Final = 2.0  # of what this clone holds, without its remote
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git import time_limit
 from daypass.cli import asking, confirmation, known_names, output, wiring
 from daypass.cli.github_down import naming_the_operator
-from daypass.cli.main_at_hand import LOOK_SECONDS, settings_to_end_by
+from daypass.cli.main_at_hand import DRY_SECONDS, LOOK_SECONDS, settings_to_end_by
 from daypass.errors import ClaimError, DaypassError, ExitCode, UnfetchedGrantError, UsageError
 from daypass.model.intent import IntentKind
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.claim import Claimable, Unproven
     from daypass.model.grant import Grant
-
-_DRY_SECONDS: Final = 60.0  # of git's calls, where nothing waits for them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +43,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """
     known_names.demand_id(arguments.grant)
     if arguments.dry_run:
-        with time_limit.within(_DRY_SECONDS):
+        with time_limit.within(DRY_SECONDS):
             found = asking.find_to_end(arguments, with_documents=True)
         _show(arguments, found.claimable.grant)
         return ExitCode.DONE
