@@ -49,19 +49,18 @@ def any_clone(directory: Path) -> GitRepository:
     token, if that remote is the repository that the clone's own settings name, as they lie in it.
     """
     git = Git(directory)
-    if not is_partial(git):
-        return GitRepository(directory, remote=ORIGIN, branch="main", author=("", ""), token=None)
-    settings = _at_hand(git)
-    if settings is None:
-        return GitRepository(
-            directory,
-            remote=ORIGIN,
-            branch="main",
-            author=("", ""),
-            token=None,
-            if_denied=lambda: _INCOMPLETE,
-        )
-    return as_person(directory, settings, governed_remote(directory, settings.github).name)
+    is_whole = not is_partial(git)
+    settings = None if is_whole else _at_hand(git)
+    if settings is not None:
+        return as_person(directory, settings, governed_remote(directory, settings.github).name)
+    return GitRepository(
+        directory,
+        remote=ORIGIN,
+        branch="main",
+        author=("", ""),
+        token=None,
+        if_denied=None if is_whole else lambda: _INCOMPLETE,
+    )
 
 
 def _at_hand(git: Git) -> Settings | None:
