@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.cli import output, wiring
+from daypass.cli.known_names import demand_id
 from daypass.documents.nearby import suggestion
 from daypass.documents.records import load_obligation
 from daypass.errors import DeniedError, ExitCode, ForgeRefusedError, UsageError
@@ -14,7 +15,7 @@ from daypass.lifecycle.claim import record_on_main
 from daypass.lifecycle.messages import escape
 from daypass.lifecycle.reviewing import ISSUE_MARK, command, issue_marker
 from daypass.model.grant import GrantState
-from daypass.model.names import is_name, obligation_path
+from daypass.model.names import obligation_path
 from daypass.report.status import time_left
 
 if TYPE_CHECKING:
@@ -115,11 +116,7 @@ def _place(owed: Obligation, settings: Settings) -> int:
 
 def _owed(grant_id: str, repository: Repository, head: str) -> Obligation:
     """What is owed for that grant, as main says."""
-    if not is_name(grant_id):
-        raise UsageError(
-            f"{grant_id!a} is no id",
-            remedy="An id is the name of its request file, without `.yaml`.",
-        )
+    demand_id(grant_id)
     path = obligation_path(grant_id)
     entries = repository.entries(head, path)
     if entries:
