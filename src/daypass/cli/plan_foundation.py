@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from daypass.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from daypass.lifecycle.foundation_forecast import FoundationForecast
+    from daypass.policy.approvals import RefusedReview
 
 
 def show_foundation(
@@ -29,14 +32,24 @@ def show_foundation(
             output.say(f"::error title={title}::{output.escape_command(text)}")
     for why in found.unknown:
         output.say(f"  {output.styled('not known', 'yellow')} {output.printable(why)}")
-    for need in found.still_needed:
-        output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
-    for line in found.cannot_approve:
-        output.say(f"  out       {output.printable(line)}")
+    show_needed(found.still_needed, found.cannot_approve)
     if found.approved:
         output.say(f"  approved  by {', '.join(found.approved)}")
-    for review in found.refused_reviews:
-        who = review.login or "a deleted account"
-        output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
+    show_uncounted(found.refused_reviews)
     if ready is not None:
         output.say(f"  {output.styled('ready', 'green')}     {ready}")
+
+
+def show_needed(needs: Iterable[str], cannot_approve: Iterable[str]) -> None:
+    """What approvals are still needed, and who cannot give them, each with why."""
+    for need in needs:
+        output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
+    for line in cannot_approve:
+        output.say(f"  out       {output.printable(line)}")
+
+
+def show_uncounted(reviews: Iterable[RefusedReview]) -> None:
+    """The reviews that do not count, each with why."""
+    for review in reviews:
+        who = review.login or "a deleted account"
+        output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daypass.cli import output, step_summary
-from daypass.cli.plan_foundation import show_foundation
+from daypass.cli.plan_foundation import show_foundation, show_needed, show_uncounted
 from daypass.errors import ExitCode
 from daypass.lifecycle import messages
 
@@ -65,19 +65,14 @@ def show_forecast(item: Forecast, *, ready: str | None, annotate: bool = False) 
     output.say(f"  does      {item.what}")
     output.say(f"  lasts     {item.until}; then Vault ends it by itself")
     _show_against(item, annotate=annotate)
-    for need in item.still_needed:
-        output.say(f"  {output.styled('approval', 'yellow')}  {output.printable(need)}")
-    for line in item.cannot_approve:
-        output.say(f"  out       {output.printable(line)}")
+    show_needed(item.still_needed, item.cannot_approve)
     for line in item.missing_teams:
         output.say(f"  {output.styled('look here', 'red')} {output.printable(line)}")
     if item.already:
         output.say(f"  approved  by {', '.join(item.already)}")
     for who in item.beside:
         output.say(f"  not asked {who} approved, and is in no group whose word is needed")
-    for review in item.refused_reviews:
-        who = review.login or "a deleted account"
-        output.say(f"  not counted: {output.printable(f'{who}: {review.why}')}")
+    show_uncounted(item.refused_reviews)
     for warning in item.warnings:
         output.say(f"  warning   {output.printable(f'{warning.policy}: {warning.message}')}")
     if ready is not None:
