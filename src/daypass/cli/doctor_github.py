@@ -46,13 +46,12 @@ def token_at_hand(settings: Settings) -> Secret | None:
 
 def no_token(settings: Settings) -> ForgeRefusedError:
     """The error for a GitHub half that was asked for without a token."""
-    from daypass.adapters.github.refused import log_in_command
+    from daypass.adapters.github.refused import log_in_first
 
-    log_in = log_in_command(settings.github.server_url)
     return ForgeRefusedError(
         "there is no GitHub token to look with",
-        remedy=f"Log in: `{log_in}`, or set GH_TOKEN. It is only read with; an administrator's "
-        "sees everything.",
+        remedy=f"{log_in_first(settings.github.server_url)} It is only read with; an "
+        "administrator's sees everything.",
     )
 
 

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 import yaml
 
 from daypass.adapters.git.process import Git
-from daypass.adapters.github.person import person_token
-from daypass.adapters.github.refused import log_in_command
 from daypass.cli import init_control, init_files, init_next, output, remote_url, wiring
 from daypass.cli.remotes import ORIGIN
 from daypass.documents.document import read_document
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daypass.adapters.github.introduction import Introduction, Named
-    from daypass.model.secret import Secret
 
 _GITHUB: Final = "https://github.com"
 
@@ -208,7 +205,7 @@ def _named(arguments: argparse.Namespace, server: str) -> Named | None:
 
     name, number = arguments.control, arguments.control_id
     try:
-        found = look_up(arguments.api_url or _api_of(server), _token(server), name)
+        found = look_up(arguments.api_url or _api_of(server), wiring.asking_token(server), name)
     except (ForgeRefusedError, ForgeUnavailableError) as error:
         if number is None:
             raise type(error)(
@@ -251,17 +248,7 @@ def _known(arguments: argparse.Namespace, server: str, name: str) -> Introductio
     from daypass.adapters.github.introduction import introduce
 
     api_url = arguments.api_url or _api_of(server)
-    return introduce(api_url, _token(server), name, arguments.app, arguments.owners)
-
-
-def _token(server: str) -> Secret:
-    token = person_token(server)
-    if token is None:
-        raise ForgeRefusedError(
-            "there is no GitHub token to ask with",
-            remedy=f"Log in: `{log_in_command(server)}`, or set GH_TOKEN.",
-        )
-    return token
+    return introduce(api_url, wiring.asking_token(server), name, arguments.app, arguments.owners)
 
 
 def _api_of(server: str) -> str:

@@ -100,12 +100,13 @@ class _NoForge:
     """GitHub without a token: what must be asked there is not known."""
 
     def __init__(self, settings: Settings) -> None:
-        from daypass.adapters.github.refused import log_in_command
+        from daypass.adapters.github.refused import log_in_command, log_in_first
 
-        log_in = log_in_command(settings.github.server_url)
+        server = settings.github.server_url
+        log_in = log_in_command(server)
         self._error = ForgeRefusedError(
             f"there is no GitHub token to ask with who approved it (`{log_in}`, or set GH_TOKEN)",
-            remedy=f"Log in: `{log_in}`, or set GH_TOKEN.",
+            remedy=log_in_first(server),
         )
 
     def pull_requests_of(self, _commit: str) -> tuple[PullRequest, ...]:

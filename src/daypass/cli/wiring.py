@@ -319,17 +319,22 @@ def person_asking(settings: Settings) -> Iterator[Asker]:
         ForgeRefusedError: there is no token.
     """
     from daypass.adapters.github.asking import Asker
-    from daypass.adapters.github.person import person_token
-    from daypass.adapters.github.refused import log_in_command
 
-    token = person_token(settings.github.server_url)
+    with Asker(settings.github, asking_token(settings.github.server_url)) as asker:
+        yield asker
+
+
+def asking_token(server_url: str) -> Secret:
+    """The person's GitHub token for that server. Raises ForgeRefusedError if there is none."""
+    from daypass.adapters.github.person import person_token
+    from daypass.adapters.github.refused import log_in_first
+
+    token = person_token(server_url)
     if token is None:
         raise ForgeRefusedError(
-            "there is no GitHub token to ask with",
-            remedy=f"Log in: `{log_in_command(settings.github.server_url)}`, or set GH_TOKEN.",
+            "there is no GitHub token to ask with", remedy=log_in_first(server_url)
         )
-    with Asker(settings.github, token) as asker:
-        yield asker
+    return token
 
 
 def person_repository(directory: Path, settings: Settings) -> GitRepository:

@@ -44,7 +44,12 @@ def log_in_command(server: str) -> str:
 
 def no_token(server: str) -> str:
     """What a person does who has no token of that server."""
-    return f"There is no GitHub token. Log in: `{log_in_command(server)}`, or set GH_TOKEN."
+    return f"There is no GitHub token. {log_in_first(server)}"
+
+
+def log_in_first(server: str) -> str:
+    """The remedy of a person who has no token of that server, as an imperative."""
+    return f"Log in: `{log_in_command(server)}`, or set GH_TOKEN."
 
 
 def token_source(server: str) -> str:
@@ -82,10 +87,7 @@ def remedy(path: str, status: int, headers: Mapping[str, str], by: Speaker, serv
     if by is Speaker.APP:
         return _remedy_of_app(path, status, headers)
     if by is Speaker.NOBODY:
-        return (
-            "There is no GitHub token, so GitHub was asked as anybody. Log in: "
-            f"`{log_in_command(server)}`, or set GH_TOKEN."
-        )
+        return f"There is no GitHub token, so GitHub was asked as anybody. {log_in_first(server)}"
     if status == _UNAUTHORIZED:
         return how_to_log_in(server)
     if status == _FORBIDDEN:
