@@ -6,14 +6,20 @@ is gone from the catalogue stays known, by the history of its file.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output
-from daypass.documents.nearby import nearest, suggestion
+from daypass.documents.nearby import named, nearest
 from daypass.errors import UsageError
 from daypass.ledger.history import named_grants
-from daypass.model.names import break_glass_path, grant_path, is_name, obligation_path, request_path
+from daypass.model.names import (
+    break_glass_path,
+    grant_path,
+    is_name,
+    names_of,
+    obligation_path,
+    request_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -136,14 +142,9 @@ def unknown_id(
 
 
 def _unknown(name: str, known: Sequence[str], message: str, remedy: str) -> UsageError:
-    """Names the nearest in any case: a person who has it before them sees what is meant."""
-    hint = suggestion(name, known)
-    near = nearest(name, known, alike=0)
-    if not hint and near is not None and near not in remedy:
-        remedy = f"The nearest that is known is `{near}`. {remedy}"
+    hint, remedy = named(name, known, remedy)
     return UsageError(f"{message}{hint}", remedy=remedy)
 
 
 def _stems(repository: Repository, commit: str, folder: str) -> set[str]:
-    paths = (PurePosixPath(entry.path) for entry in repository.entries(commit, folder))
-    return {path.stem for path in paths if is_name(path.stem)}
+    return names_of(entry.path for entry in repository.entries(commit, folder))

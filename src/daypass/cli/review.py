@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
@@ -15,7 +14,7 @@ from daypass.lifecycle.claim import record_on_main
 from daypass.lifecycle.messages import escape
 from daypass.lifecycle.reviewing import ISSUE_MARK, command, issue_marker
 from daypass.model.grant import GrantState
-from daypass.model.names import obligation_path
+from daypass.model.names import names_of, obligation_path
 from daypass.report.status import time_left
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _owed(grant_id: str, repository: Repository, head: str) -> Obligation:
             f"no review is owed for {grant_id} any more: it was given",
             remedy=f"`daypass audit show {grant_id}` says by which account, and when.",
         )
-    owed = (PurePosixPath(entry.path).stem for entry in repository.entries(head, _FOLDER))
+    owed = names_of(entry.path for entry in repository.entries(head, _FOLDER))
     raise UsageError(
         f"no review is owed for {grant_id}{suggestion(grant_id, sorted(owed))}",
         remedy="`daypass status` lists what is owed. A review that was given is in the evidence: "

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from daypass.documents.document import read_document
-from daypass.documents.nearby import nearest, suggestion
+from daypass.documents.nearby import named
 from daypass.documents.records import load_grant
 from daypass.errors import ClaimError, DocumentError, EvidenceError, UnknownGrantError, UsageError
 from daypass.ledger.allowed_signers import Signers
@@ -32,6 +31,7 @@ from daypass.model.names import (
     break_glass_path,
     grant_path,
     is_name,
+    names_of,
     request_path,
 )
 from daypass.model.resource import Resource
@@ -222,19 +222,14 @@ def _is_over(recorded: RecordedEvent) -> bool:
 def _unknown(grant_id: str, repository: Repository, head: str) -> UnknownGrantError:
     """Main knows nothing of it: a slip of the keyboard, or not merged yet."""
     folders = ("access/grants", "access/requests", "access/break-glass")
-    stems = {
-        PurePosixPath(entry.path).stem
-        for folder in folders
-        for entry in repository.entries(head, folder)
-    }
-    known = sorted(stem for stem in stems if is_name(stem))
-    hint, near = suggestion(grant_id, known), nearest(grant_id, known, alike=0)
-    named = f"The nearest that is known is `{near}`. " if near is not None and not hint else ""
-    return UnknownGrantError(
-        f"main knows no grant and no request {grant_id}{hint}",
-        remedy=f"{named}Check the id (`daypass status` lists what is live) and whether the pull "
-        "request is merged.",
+    entries = (entry for folder in folders for entry in repository.entries(head, folder))
+    hint, remedy = named(
+        grant_id,
+        sorted(names_of(entry.path for entry in entries)),
+        "Check the id (`daypass status` lists what is live) and whether the pull request is "
+        "merged.",
     )
+    return UnknownGrantError(f"main knows no grant and no request {grant_id}{hint}", remedy=remedy)
 
 
 def _proven(

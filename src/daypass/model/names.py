@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAME_PATTERN: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(NAME_PATTERN)
@@ -76,6 +79,12 @@ KEEPS: Final = frozenset({SETTINGS_PATH, ALLOWED_SIGNERS_PATH})
 def is_name(text: str) -> bool:
     """Whether the text can be an id or a name (ASCII, lower case, 1 to 63 characters)."""
     return _NAME.fullmatch(text) is not None
+
+
+def names_of(paths: Iterable[str]) -> set[str]:
+    """The names of the documents at these paths; a file whose name can be none is left out."""
+    stems = (path.rpartition("/")[2].rsplit(".", 1)[0] for path in paths)
+    return {stem for stem in stems if is_name(stem)}
 
 
 def request_path(grant_id: str) -> str:
