@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from daypass.errors import GitError
@@ -19,12 +18,10 @@ def refusal(folder: Path, command: str, said: str) -> GitError:
             remedy="Run this in a clone of the governed repository, or name one with -C DIR.",
         )
     if "dubious ownership" in said:
-        path = said.partition("'")[2].rpartition("'")[0] or str(folder)
-        return GitError(
-            f"{path} belongs to another user, and git refuses to work in it",
-            remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
-            f"`git config --global --add safe.directory {shlex.quote(path)}`.",
-        )
+        # it brings all of adapters/git, which `validate` else does without
+        from daypass.adapters.git.ownership import of_another_user  # noqa: PLC0415  -- as above
+
+        return of_another_user(said.partition("'")[2].rpartition("'")[0] or str(folder))
     if "could not read Username" in said or "Authentication failed" in said:
         return GitError(
             f"this clone is partial, and git may not fetch what it lacks ({said})",

@@ -42,7 +42,11 @@ def safe_directories() -> tuple[tuple[str, str], ...]:
 def not_ours(directory: Path, text: str) -> GitError:
     """The error of a repository of another user, of which git's complaint tells the path."""
     named = _NOT_OURS.search(text)
-    path = named[1] if named is not None else str(directory)
+    return of_another_user(named[1] if named is not None else str(directory))
+
+
+def of_another_user(path: str) -> GitError:
+    """The error of a repository of another user, by its path."""
     return GitError(
         f"{path} belongs to another user, and git refuses to work in it",
         remedy="Run as the owner of the clone, or, if you trust what is in it, say so to git: "
