@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from daypass.adapters.home import home_folder, no_home
 from daypass.adapters.new_file import NewFile
 from daypass.model.secret import Secret
 
@@ -18,11 +19,23 @@ _LIMIT: Final = 4096  # bytes; a token has about 100
 
 
 def token_path(grant_id: str) -> Path:
-    """Where the token of that grant lies, if its holder has claimed it on this machine."""
+    """Return where the token of that grant is, if its holder has claimed it on this machine.
+
+    Raises OSError for a user without a home folder.
+    """
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
     # The XDG specification: a path that is not absolute is to be ignored.
-    home = state if state.is_absolute() else Path.home() / ".local" / "state"
-    return home / "daypass" / f"{grant_id}.token"
+    if not state.is_absolute():
+        home = home_folder()
+        if home is None:
+            raise no_home()
+        state = home / ".local" / "state"
+    return state / "daypass" / f"{grant_id}.token"
+
+
+def has_place() -> bool:
+    """Return whether a token could have been kept: a user without a home folder keeps none."""
+    return Path(os.environ.get("XDG_STATE_HOME", "")).is_absolute() or home_folder() is not None
 
 
 def keep(grant_id: str, token: Secret, accessor: Secret | None = None) -> None:
@@ -38,16 +51,18 @@ def keep(grant_id: str, token: Secret, accessor: Secret | None = None) -> None:
 
 def kept(grant_id: str) -> Secret | None:
     """The token that was kept; None if there is none. Raises OSError."""
-    return _read(token_path(grant_id))
+    return _read(token_path(grant_id)) if has_place() else None
 
 
 def kept_accessor(grant_id: str) -> Secret | None:
     """The accessor of that token; None where an older daypass kept it. Raises OSError."""
-    return _read(_accessor_path(grant_id))
+    return _read(_accessor_path(grant_id)) if has_place() else None
 
 
 def forget(grant_id: str) -> None:
     """Remove it: the grant has ended."""
+    if not has_place():
+        return
     token_path(grant_id).unlink(missing_ok=True)
     _accessor_path(grant_id).unlink(missing_ok=True)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 import shlex
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +30,7 @@ _LEGACY_READABLE: Final = frozenset({"AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC
 _NAME: Final = re.compile(r"[A-Za-z0-9.@-]{1,60}")
 _DER: Final = (b"\x30\x82", b"\x30\x81", b"\x30\x2e\x02\x01")
 _WIDE: Final = (b"\xff\xfe-\0", b"\xfe\xff\0-")  # a key that a Windows shell redirected
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -129,6 +132,30 @@ def refuse_others(path: Path, data: bytes) -> None:
         raise UnfitKeyError(
             "an age identity of a plugin, or of a newer kind, which daypass cannot use",
             "Claim by hand: README, Receiving what was granted, By hand, with stock age and bao.",
+        )
+
+
+def refuse_shared(path: Path, told: os.stat_result) -> None:
+    """Raise UnfitKeyError for a file that other users can read or change, as ssh does.
+
+    The superuser's files count as this user's: a container's secrets are mounted so, and the
+    superuser reads every key anyway. A pipe has no other readers.
+    """
+    if not stat.S_ISREG(told.st_mode):
+        return
+    mode, me = stat.S_IMODE(told.st_mode), os.geteuid()
+    if told.st_uid not in (me, 0) and me != 0:
+        raise UnfitKeyError(
+            f"it belongs to another user (number {told.st_uid}), who can read and change it",
+            f"Name a key of your own with `--identity`, or copy it: `install -m 600 "
+            f"{_quoted(path)} FILE`.",
+        )
+    allowed = 0 if told.st_uid == me else stat.S_IRGRP  # the group is how it is mounted
+    if mode & _OTHERS & ~allowed:
+        raise UnfitKeyError(
+            f"other users of this machine can read or change it (mode {mode:04o})",
+            f"Take that from them: `chmod 600 {_quoted(path)}`. If one of them may have read it, "
+            "make a new key, and remove this one from GitHub.",
         )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyrage
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from daypass.adapters import key_files
+from daypass.adapters.home import home_folder
 from daypass.adapters.key_files import UnfitKeyError
 from daypass.errors import SealingError
 from daypass.model.public_key import ssh_fingerprint
@@ -26,6 +27,7 @@ from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _DEFAULT_NAMES: Final = ("id_ed25519", "id_rsa")
 _AGE_FILE: Final = (b"-----BEGIN AGE ENCRYPTED FILE-----", b"age-encryption.org/v1")
@@ -80,10 +82,12 @@ class _Passphrase:
     """Asks for the passphrase of one file."""
 
     path: Path
+    told: os.stat_result  # of the file
     ask: Callable[[Path], Secret]
 
     def unlock(self, attempt: Callable[[bytes], Any]) -> Any:
         """What `attempt` makes of the right passphrase. It raises ValueError for a wrong one."""
+        key_files.refuse_shared(self.path, self.told)
         for _ in range(_TRIES):
             try:
                 return attempt(self.ask(self.path).reveal().encode())
@@ -93,21 +97,33 @@ class _Passphrase:
 
 
 def _default_keys() -> tuple[Path, ...]:
-    folder = Path.home() / ".ssh"
-    return tuple(folder / name for name in _DEFAULT_NAMES if (folder / name).is_file())
+    home = home_folder()
+    if home is None:
+        raise SealingError(
+            "no private key was named, and there is no home folder to look for one",
+            remedy="Name it with `--identity FILE`, or set HOME.",
+        )
+    paths = [home / ".ssh" / name for name in _DEFAULT_NAMES]
+    return tuple(path for path in paths if path.is_file())
 
 
 def _identities(path: Path, tags: frozenset[bytes], ask: Callable[[Path], Secret]) -> list[Any]:
     """The pyrage identities in a file. Raises UnfitKeyError when it cannot fit this delivery."""
     try:
         with path.open("rb") as file:
+            told = os.fstat(file.fileno())
             data = file.read(_LARGEST).strip()
     except OSError as error:
         raise UnfitKeyError(error.strerror or "cannot be read") from None
-    passphrase = _Passphrase(path, ask)
+    found = _read_identities(data, tags, _Passphrase(path, told, ask))
+    key_files.refuse_shared(path, told)
+    return found
+
+
+def _read_identities(data: bytes, tags: frozenset[bytes], passphrase: _Passphrase) -> list[Any]:
     if data.startswith(_AGE_FILE):
         return _age_identities(passphrase.unlock(lambda text: _age_decrypt(data, text)))
-    key_files.refuse_others(path, data)
+    key_files.refuse_others(passphrase.path, data)
     if data.startswith(key_files.OPENSSH):
         return [_openssh_identity(data, tags, passphrase)]
     if data.startswith(key_files.PEM):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
 import shlex
+import stat
 import subprocess
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from daypass.adapters import key_files
 from daypass.adapters.sealing import AgeSealer
 from daypass.adapters.ssh_keys import open_sealed
 from daypass.errors import SealingError
@@ -151,3 +154,44 @@ def test_what_is_no_private_key_is_named(
     assert why in error.message
     assert remedy.format(folder=tmp_path) in error.remedy
     assert "canary" not in (error.message + error.remedy).lower()
+
+
+def test_a_key_that_others_can_read_is_refused_before_its_passphrase_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    ssh = keygen(tmp_path / "ssh", passphrase=PASSPHRASE)
+    age = tmp_path / "age"
+    run("age-keygen", "-o", str(age))
+    for key in (ssh, age):
+        for mode in (0o640, 0o604, 0o620, 0o666):
+            key.chmod(mode)
+            with pytest.raises(
+                SealingError, match=f"can read or change it \\(mode 0{mode:o}"
+            ) as no:
+                open_sealed(sealed_to(ssh), key, never_asked)
+            assert f"chmod 600 {key}" in no.value.remedy
+            assert "make a new key" in no.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("owner", "me", "mode", "is_fit"),
+    [
+        (7, 7, 0o600, True),
+        (7, 7, 0o640, False),
+        (8, 7, 0o600, False),  # an ACL, or a capability, lets this user read it
+        (0, 7, 0o440, True),  # a secret that is mounted into a container for its group
+        (0, 7, 0o444, False),
+        (8, 0, 0o600, True),  # the superuser reads every key anyway
+        (8, 0, 0o644, False),
+    ],
+)
+def test_whose_key_file_is_taken(
+    owner: int, me: int, mode: int, is_fit: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: me)
+    told = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, 0, 0, 0, 0, 0))
+    if is_fit:
+        key_files.refuse_shared(tmp_path / "key", told)
+        return
+    with pytest.raises(key_files.UnfitKeyError):
+        key_files.refuse_shared(tmp_path / "key", told)

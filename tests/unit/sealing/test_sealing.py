@@ -88,6 +88,7 @@ def test_an_age_identity_file_opens_it(tmp_path: Path, protected: bool) -> None:
     text = f"# public key: {identity.to_public()}\n{identity}\n".encode()
     file = tmp_path / "identity.txt"
     file.write_bytes(pyrage.passphrase.encrypt(text, PASSPHRASE) if protected else text)
+    file.chmod(0o600)
     ask = answers if protected else never_asked
     assert open_sealed(seal(str(identity.to_public())), file, ask).reveal() == TOKEN
 
