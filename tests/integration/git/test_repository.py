@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from daypass.adapters.git import GitRepository
+from daypass.adapters.git import GitRepository, remote
 from daypass.errors import (
     DaypassError,
     ForgeRefusedError,
@@ -363,6 +364,32 @@ class TestPushing:
             two.push(again, mine)
             assert one.fetch() == again
             assert {item.path for item in one.entries(again, "")} >= {"mine", "theirs"}
+
+    def test_a_fetch_waits_for_another_command_that_writes_the_same_refs(
+        self, bot: Bot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Several commands in one clone: a lock of another is no failure, unless it stays."""
+        lock = bot.work / ".git" / "refs" / "remotes" / "origin" / "main.lock"
+        waited: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            if len(waited) == 2:
+                lock.unlink()
+
+        monkeypatch.setattr(remote, "time", SimpleNamespace(sleep=wait))
+        with bot.open() as repository:
+            head = repository.fetch()
+            commit = write(repository, head, [{"a": b"1"}])[-1]
+            repository.push(commit, head)
+            bot.git("update-ref", "refs/remotes/origin/main", head)
+            lock.touch()
+            assert repository.fetch() == commit
+            assert len(waited) == 2
+            bot.git("update-ref", "refs/remotes/origin/main", head)
+            lock.touch()
+            with pytest.raises(GitError, match=r"main\.lock"):
+                repository.fetch()
 
     def test_after_a_push_the_head_is_known_without_a_rule_for_fetching(self, bot: Bot) -> None:
         bot.git("config", "--unset-all", "remote.origin.fetch")

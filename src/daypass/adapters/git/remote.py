@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.lending import Loan
@@ -26,6 +27,12 @@ _RACE: Final = re.compile(
 _THERE: Final = re.compile(
     r"already exists|cannot lock ref|failed to update ref|failed to lock|directory file conflict"
 )
+# Another command of this clone writes a ref, or has just written it.
+_LOCKED: Final = re.compile(
+    rb"is at [0-9a-f]+ but expected|reference already exists|Unable to create .*\.lock': File"
+    rb"|unable to (lock|update) (the )?ref|couldn't set '"
+)
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between two tries
 _AMBIGUOUS: Final = re.compile(rb"dst refspec (\S+) matches more than one")
 _REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
@@ -74,7 +81,7 @@ class Remote:
             GitError: the remote cannot be reached, or has no such branch.
             ForgeRefusedError: the remote refuses.
         """
-        self._git.run(
+        self._run_fetch(
             "fetch",
             "--quiet",
             "--no-tags",
@@ -82,15 +89,27 @@ class Remote:
             self._name,
             f"+refs/heads/{self._branch}:{self.tracking_ref}",
             f"+refs/tags/{ANCHOR_PREFIX}*:{ANCHORS}*",
-            settings=self._secrets("fetch"),
         )
 
     def fetch_pull_request(self, number: int) -> None:
         """Fetch the head of a pull request, as GitHub keeps it under `refs/pull/`."""
         reference = f"+refs/pull/{int(number)}/head:refs/daypass/pull/{int(number)}"
-        self._git.run(
-            "fetch", "--quiet", "--no-tags", self._name, reference, settings=self._secrets("fetch")
-        )
+        self._run_fetch("fetch", "--quiet", "--no-tags", self._name, reference)
+
+    def _run_fetch(self, *words: str) -> None:
+        """Fetch, and once more while another command of this clone writes the same refs.
+
+        What the other one wrote is then what this one finds, and leaves.
+        """
+        settings = self._secrets("fetch")
+        for pause in _PAUSES:
+            done = self._git.try_run(*words, settings=settings)
+            if done.returncode == 0:
+                return
+            if not _LOCKED.search(done.stderr):
+                raise self._git.explain("fetch", done.stderr)
+            time.sleep(pause)
+        self._git.run(*words, settings=settings)
 
     def push(self, commit: str, expected: str) -> None:
         """Move the branch from `expected` to `commit`, or raise.
