@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import output, wiring
+from daypass.cli import answers, output, wiring
 from daypass.errors import DaypassError
 from daypass.lifecycle.commands import write_claimed
 
@@ -44,9 +43,10 @@ def say_claimed(claimable: Claimable, write: Callable[[str], str] = write_claime
 
 def was_it_the_holder(error: DeliverySpentError) -> bool | None:
     """Asks at the terminal who opened the delivery; None without a terminal, or an answer."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not answers.can_ask():
         return None
     output.note(error.message)
-    sys.stderr.write("Was it you who opened it? No ends the grant, and raises an alarm [yes/no] ")
-    sys.stderr.flush()
-    return _ANSWERS.get(sys.stdin.readline().strip().lower())
+    answer = answers.ask(
+        "Was it you who opened it? No ends the grant, and raises an alarm [yes/no] "
+    )
+    return _ANSWERS.get(answer.strip().lower())

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from daypass.cli import output
+from daypass.cli import answers, output
 from daypass.errors import PermanentError
 from daypass.report.status import minute, time_left
 
@@ -42,12 +42,7 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
     _forget_what_is_typed()
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    try:
-        answer = sys.stdin.readline()
-    except (UnicodeDecodeError, OSError):
-        answer = ""
+    answer = answers.ask(f"{question} [y/N] ")
     if not answer.endswith("\n"):
         output.note("")
     if answer.strip().lower() not in _YES:
@@ -72,10 +67,7 @@ def _forget_what_is_typed() -> None:
 
 
 def _is_watched() -> bool:
-    if output.in_job():
-        return False
-    streams = (sys.stdin, sys.stderr)
-    return all(stream is not None and stream.isatty() for stream in streams)
+    return not output.in_job() and answers.can_ask()
 
 
 def ends_json(grants: Sequence[Grant]) -> list[dict[str, Any]]:

@@ -1,17 +1,86 @@
-"""Ctrl-C where it must not cut off what is done: it is noted, and the work stops by itself."""
+"""Signals that ask a command to stop: it stops in order, after what it must finish first."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Callable, Iterator
 
 _STOPPING: Final = b"\nstopping: what is under way at Vault is waited for, a minute or so at most\n"
+# By Ctrl-C; by whoever ends the process; by a terminal that goes away; by Ctrl-\.
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal asked this command to stop. Its text says what that left behind.
+
+    A KeyboardInterrupt, so that what cleans up after Ctrl-C does so after the others too.
+    """
+
+    def __init__(self, number: int, said: str = "") -> None:
+        self.number = number
+        self.said = said or f"stopped by {name_of(number)}; run it again to go on"
+        super().__init__(self.said)
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell says it of a command that a signal ended."""
+        return 128 + self.number
+
+
+class Held:
+    """The first signal that came while signals were held."""
+
+    number: int | None = None
+
+    def stop(self, said: str = "") -> None:
+        """Raise StoppedError if there was one."""
+        if self.number is not None:
+            raise StoppedError(self.number, said)
+
+
+def name_of(number: int) -> str:
+    """Return the signal's name, such as `SIGTERM`."""
+    return signal.Signals(number).name
+
+
+def stop_in_order() -> None:
+    """Let the signals that end a process at once end it as Ctrl-C does, so that it cleans up."""
+
+    def stop(number: int, _: object) -> None:
+        if number == getattr(signal, "SIGHUP", None):
+            signal.signal(number, signal.SIG_IGN)  # a terminal that is closed sends it twice
+        raise StoppedError(number)
+
+    for number in _signals():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
+
+
+@contextmanager
+def held_signals(words: str) -> Iterator[Held]:
+    """Note signals that ask to stop, and go on; the first one shows the words.
+
+    A second Ctrl-C is obeyed: it interrupts as ever. Others may come twice of themselves, as those
+    of a closed terminal do. What is ignored stays so; in a thread nothing is changed.
+    """
+    held = Held()
+
+    def note(number: int, _: object) -> None:
+        if held.number is None:
+            held.number = number
+            with suppress(OSError):
+                os.write(2, f"\n{words}\n".encode())  # sys.stderr may be in the midst of a line
+        elif number == signal.SIGINT:
+            raise StoppedError(number)
+
+    with _handled(_signals(), note):
+        yield held
 
 
 @contextmanager
@@ -20,12 +89,10 @@ def noted_interrupts() -> Iterator[threading.Event]:
 
     Where interrupts are ignored, or in another thread than the main one, nothing is changed.
     """
+    import threading
+
     noted = threading.Event()
     before = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or before in (None, signal.SIG_IGN):
-        yield noted
-        return
 
     def note(*_: object) -> None:
         noted.set()
@@ -33,8 +100,28 @@ def noted_interrupts() -> Iterator[threading.Event]:
         with suppress(OSError):
             os.write(2, _STOPPING)  # not by sys.stderr, which may be in the midst of a line
 
-    signal.signal(signal.SIGINT, note)
-    try:
+    with _handled([signal.SIGINT], note):
         yield noted
+
+
+def _signals() -> list[signal.Signals]:
+    """Those of the signals that this system has."""
+    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+
+
+@contextmanager
+def _handled(numbers: list[signal.Signals], handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle the signals that are not ignored, and undo that."""
+    before = {}
+    try:
+        for number in numbers:
+            found = signal.getsignal(number)
+            if found in (None, signal.SIG_IGN):
+                continue
+            with suppress(ValueError):  # in another thread than the main one
+                signal.signal(number, handler)
+                before[number] = found
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, found in before.items():
+            signal.signal(number, found)

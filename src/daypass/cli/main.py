@@ -14,8 +14,9 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from daypass import __version__
-from daypass.cli import output
-from daypass.errors import DaypassError, ExitCode
+from daypass.adapters import core_dumps
+from daypass.cli import interrupts, output
+from daypass.errors import DaypassError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _obey(list(argv))
     gc.set_threshold(_CYCLES_AFTER)
+    output.settle_descriptors()
     output.settle_encoding()
+    core_dumps.forbid()
+    interrupts.stop_in_order()
     code = _obey(sys.argv[1:])
     # As it ends the interpreter looks for cycles in all that was imported: 40 ms, for nobody.
     gc.freeze()
@@ -153,24 +157,51 @@ def _obey(words: list[str]) -> int:
         return _run(verb, words)
     except DaypassError as error:
         output.show_error(error)
+        _give_up_output()  # it may be what failed
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        output.note("\ninterrupted; nothing was left half done, run it again to go on")
-        return 130
+    except KeyboardInterrupt as stop:
+        said = "interrupted; nothing was left half done, run it again to go on"
+        output.note(f"\n{stop if isinstance(stop, interrupts.StoppedError) else said}")
+        return stop.exit_code if isinstance(stop, interrupts.StoppedError) else 130
     except BrokenPipeError:
         # The reader (`| head`) went away: that is its right, and no failure of ours.
         _give_up_output()
         return int(ExitCode.DONE)
-    except OSError as error:
-        output.show_error(output.from_os_error(error))
+    except Exception as error:  # noqa: BLE001  -- no traceback reaches a person
+        found = _explained(error, words)
+        output.show_error(found)
         _give_up_output()
-        return int(ExitCode.FAILED)
-    except Exception as error:
-        # A bug. Its text may hold anything, a secret included: only its type and place are shown.
-        if os.environ.get("DAYPASS_TRACEBACK") == "1":
-            raise
-        output.show_error(output.from_bug(error))
-        return int(ExitCode.FAILED)
+        return int(found.exit_code)
+
+
+def _explained(error: Exception, words: list[str]) -> DaypassError:
+    """Make a sentence of an error that is none of daypass's own."""
+    if isinstance(error, OSError):
+        return output.from_os_error(error)
+    # Bytes that are no text reach a command in its words alone: all else is read strictly.
+    odd = next((word for word in words if not _is_text(word)), None)
+    if isinstance(error, UnicodeError) and odd is not None:
+        return _not_text(odd)
+    # A bug. Its text may hold anything, a secret included: only its type and place are shown.
+    if os.environ.get("DAYPASS_TRACEBACK") == "1":
+        raise error
+    return output.from_bug(error)
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text(word: str) -> UsageError:
+    shown = os.fsencode(word).decode("utf-8", "backslashreplace")
+    return UsageError(
+        f"'{shown}' is not valid UTF-8, so it can be no text of a document",
+        remedy="Type it in a terminal whose encoding is UTF-8 (`locale` shows it), or in ASCII.",
+    )
 
 
 def _run(verb: str | None, words: list[str]) -> int:

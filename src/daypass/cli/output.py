@@ -33,6 +33,18 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def settle_descriptors() -> None:
+    """Fill the places of standard streams that are closed: no file that is opened gets one.
+
+    `sys.stdin`, `sys.stdout` and `sys.stderr` stay None, and a program that is started gets none.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+
+
 def settle_encoding() -> None:
     """Write UTF-8 into files and pipes, whatever the locale, so that they are the same everywhere.
 

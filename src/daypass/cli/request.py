@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git.proposing import Proposal
-from daypass.cli import output, proposing, request_form, wiring
+from daypass.cli import answers, output, proposing, request_form, wiring
 from daypass.cli.plan_preview import show_forecast
 from daypass.documents.repository import check_request, load_request
 from daypass.documents.writing import written
@@ -110,7 +109,7 @@ def _request(
     """The request that the words make, as the loader reads it. Raises DocumentError."""
     said = _said(arguments)
     if said is None:
-        if not sys.stdin.isatty():
+        if not answers.can_read():
             raise UsageError(
                 "say what you need: RESOURCE ACCESS, --duration and --reason",
                 remedy="For example: `daypass request orders-db read --duration 2h --reason "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from daypass.cli import output
+from daypass.cli import answers, output
 from daypass.documents.nearby import suggestion
 from daypass.errors import UsageError
 from daypass.model.instant import Duration
@@ -82,9 +82,7 @@ def _line(question: str, default: str) -> str:
     """One answer that is not empty. The question goes to standard error: results may be piped."""
     for _ in range(_TRIES):
         shown = f" [{default}]" if default else ""
-        sys.stderr.write(f"{output.styled(question, 'bold', stream=sys.stderr)}{shown} ")
-        sys.stderr.flush()
-        text = sys.stdin.readline()
+        text = answers.ask(f"{output.styled(question, 'bold', stream=sys.stderr)}{shown} ")
         if not text:
             break
         if text.strip() or default:
