@@ -146,6 +146,10 @@ class DeliverySpentError(ClaimError):
     """Somebody has opened the delivery already: its holder, or another."""
 
 
+class DeliveryLostError(ClaimError):
+    """The holder opened the delivery, and its credential could not be handed over."""
+
+
 class UnknownGrantError(ClaimError):
     """Main knows nothing of that id: no grant, no request, no event."""
 

@@ -1,26 +1,23 @@
-"""Handing a claimed credential over: to a command, to standard output, or to a file.
+"""Handing a claimed credential over: what is handed over, and what a way of doing it offers.
 
 A delivery can be opened once. So all that can fail is tried before it is opened (`prepare`), and
-what fails afterwards (`give`) says so: nothing is lost in silence.
+what fails afterwards (`give`) says so: nothing is lost in silence. The ways are in
+`handover_command`, `handover_file` and `handover_output`.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shlex
-import shutil
-import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from daypass.adapters.new_file import NewFile
-from daypass.errors import ClaimError, UsageError
+from daypass.errors import DaypassError, DeliveryLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from daypass.model.instant import Instant
     from daypass.model.resource import Resource
@@ -38,7 +35,7 @@ _LIBPQ: Final = {
 }
 # libpq lets these override PGHOST: a password would go to where they point.
 _REDIRECTING: Final = ("PGHOSTADDR", "PGSERVICE")
-_ROOM: Final = 16384  # bytes written ahead: more than any credential
+ROOM: Final = 16384  # bytes written ahead: more than any credential
 
 
 class Given(Protocol):
@@ -131,144 +128,39 @@ class Receiver(Protocol):
         """Try all that can fail. Raises UsageError, ClaimError, OSError; nothing is opened yet."""
 
     def give(self, handful: Handful) -> None:
-        """Hand over. Raises ClaimError if that failed after all."""
+        """Hand over. Raises ClaimError, OSError, ValueError if that failed after all."""
 
     def abandon(self) -> None:
         """Undo `prepare`: nothing came."""
 
 
-@dataclass(slots=True)
-class Command:
-    """Becomes the command, with the credential in its environment: its exit code is ours."""
+@contextmanager
+def told_as_loss(grant_id: str, pull_request: int | None) -> Iterator[None]:
+    """Tell of whatever ends the block that the credential is lost, and what to do about it.
 
-    words: Sequence[str]
-    _path: str = ""
-
-    def prepare(self) -> None:
-        """Find the command before the delivery is opened."""
-        found = shutil.which(self.words[0])
-        if found is None:
-            raise UsageError(
-                f"there is no command {self.words[0]!a}",
-                remedy="Nothing was opened. Correct its name or PATH, and run the claim again.",
-            )
-        self._path = found
-
-    def give(self, handful: Handful) -> None:
-        """Replace this process. No copy of the credential stays behind, and no parent waits."""
-        environment = handful.environment()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        try:
-            os.execve(self._path, list(self.words), environment)  # noqa: S606  -- no shell is wanted
-        except OSError as error:
-            if error.errno != errno.ENOEXEC:
-                raise _lost(handful.grant, error) from error
-        try:
-            # A script without a first line that names its shell: as a shell itself would run it.
-            command = ["/bin/sh", self._path, *self.words[1:]]
-            os.execve(command[0], command, environment)  # noqa: S606  -- the path is not parsed
-        except OSError as error:
-            raise _lost(handful.grant, error) from error
-
-    def abandon(self) -> None:
-        """There is nothing to undo."""
+    For what comes between the opening of a delivery and its end; what daypass says by itself stays.
+    """
+    try:
+        yield
+    except DaypassError:
+        raise
+    except KeyboardInterrupt:
+        raise lost(grant_id, pull_request, "interrupted") from None
+    except OSError as error:
+        raise lost(grant_id, pull_request, error.strerror or type(error).__name__) from error
+    except Exception as error:  # its text may hold anything, a secret included
+        raise lost(grant_id, pull_request, type(error).__name__) from error
 
 
-@dataclass(frozen=True, slots=True)
-class StandardOutput:
-    """Prints `export` lines or JSON."""
-
-    form: str  # env | json
-
-    def prepare(self) -> None:
-        """A closed standard output is found before the delivery is opened."""
-        os.fstat(sys.stdout.fileno())
-
-    def give(self, handful: Handful) -> None:
-        """Print."""
-        try:
-            sys.stdout.write(handful.to_json() if self.form == "json" else handful.to_exports())
-            sys.stdout.flush()
-        except OSError as error:
-            raise _lost(handful.grant, error) from error
-
-    def abandon(self) -> None:
-        """There is nothing to undo."""
-
-
-@dataclass(slots=True)
-class File:
-    """A new file that only its owner can read; it appears whole, and replaces nothing."""
-
-    path: Path
-    _new: NewFile | None = None
-
-    def prepare(self) -> None:
-        """Write as much as will be needed, under another name, and try all that `give` will do.
-
-        A full disk shows now, and so does a file system without hard links, by which alone a file
-        appears whole and replaces nothing (vfat, and some that are mounted over a network).
-        """
-        if self.path.exists() or self.path.is_symlink():
-            raise UsageError(
-                f"{self.path} exists, and is not overwritten",
-                remedy="Nothing was opened. Remove it or name another file, and run it again.",
-            )
-        self._new = NewFile.create(self.path)
-        try:
-            self._new.write(b"\0" * _ROOM)
-        except OSError:
-            self.abandon()
-            raise
-        try:
-            self._new.try_appearing()
-        except OSError as error:
-            self.abandon()
-            raise UsageError(
-                f"the file system of {self.path} takes no hard links ({error.strerror})",
-                remedy="Nothing was opened. Name a file on another one, such as your home "
-                "directory's, and run it again.",
-            ) from error
-
-    def give(self, handful: Handful) -> None:
-        """Write through the same descriptor, and let it appear under its name."""
-        new = self._new
-        if new is None:
-            raise ValueError("prepare comes first")
-        try:
-            new.write(handful.to_json().encode())
-        except OSError as error:
-            new.discard()
-            raise _lost(handful.grant, error) from error
-        try:
-            new.appear()
-        except OSError as error:
-            if not new.is_there():
-                new.discard()
-                raise _lost(handful.grant, error) from error
-            new.leave()
-            raise ClaimError(
-                f"{self.path} could not be made ({error.strerror}); the credential is in "
-                f"{self.path.with_name(new.draft)}",
-                remedy="Move that file to where you want it.",
-            ) from error
-
-    def abandon(self) -> None:
-        """Remove what was prepared."""
-        if self._new is not None:
-            self._new.discard()
-
-
-def _lost(grant: Given, error: OSError) -> ClaimError:
-    if grant.pull_request is None:
-        return ClaimError(
-            f"{grant.id} was taken, and could not be handed over ({error.strerror})",
-            remedy=f"Nobody has the credential now. End it (`daypass done {grant.id}`), and take "
-            "it anew.",
+def lost(grant_id: str, pull_request: int | None, why: str) -> DeliveryLostError:
+    """Make the error of a delivery that was opened, and whose credential reached nothing."""
+    if pull_request is None:
+        return DeliveryLostError(
+            f"{grant_id} was taken, and could not be handed over ({why})",
+            remedy=f"It was not received. End it with `daypass done {grant_id}`, and take it anew.",
         )
-    return ClaimError(
-        f"the delivery was opened, and could not be handed over ({error.strerror})",
-        remedy=f"Nobody has the credential now. Comment `/redeliver {grant.id}` on pull request "
-        f"#{grant.pull_request}: what is left of the time is minted anew.",
+    return DeliveryLostError(
+        f"the delivery was opened, and could not be handed over ({why})",
+        remedy=f"The credential was not received. Comment `/redeliver {grant_id}` on pull request "
+        f"#{pull_request}: what is left of the time is minted anew.",
     )

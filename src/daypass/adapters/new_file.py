@@ -48,7 +48,7 @@ class NewFile:
     @classmethod
     def create(cls, path: Path, *, mode: int = OWNER_ALONE) -> Self:
         """Creates the draft beside `path`. Nothing stands under its name yet."""
-        draft = f".{path.name}.{secrets.token_hex(8)}"
+        draft = f".daypass-{secrets.token_hex(8)}"  # not longer by a long name
         folder = os.open(path.parent, _FOLDER)
         try:
             file = os.open(draft, _CREATE, mode, dir_fd=folder)

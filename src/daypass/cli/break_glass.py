@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.clock import machine_now
@@ -31,6 +30,7 @@ from daypass.policy.asked import Asked
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from daypass.adapters.github.asking import Asker
     from daypass.model.breakglass import BreakGlassRequest
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="with --offline, how to receive it: `export` lines, JSON, or a new file (0600)",
     )
-    parser.add_argument("--output", metavar="PATH", type=Path, help="the file of --format file")
+    parser.add_argument("--output", metavar="PATH", help="the file of --format file")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -90,7 +90,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     }
     if arguments.offline:
         return offline.run(arguments, asked)
-    if arguments.command or arguments.format in ("env", "file") or arguments.output:
+    has_output = arguments.output is not None
+    if arguments.command or arguments.format in ("env", "file") or has_output:
         raise UsageError(
             "a command, --format env or file, and --output go with --offline",
             remedy="Take it first; then receive it with `daypass claim ID -- COMMAND`.",

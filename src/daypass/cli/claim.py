@@ -9,16 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters import holder_token
+from daypass.adapters import core_dumps, holder_token
 from daypass.adapters.clock import machine_now
-from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.adapters.handover import Handful, lost, told_as_loss
+from daypass.adapters.handover_command import Command
 from daypass.adapters.ssh_keys import open_sealed
-from daypass.adapters.vault.claim import open_delivery
+from daypass.adapters.vault.claim import may_be_spent, open_delivery
 from daypass.adapters.vault.client import Client
 from daypass.cli import asking, output, wiring
 from daypass.cli.awaiting import add_wait
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
-from daypass.errors import ClaimError, DeliverySpentError, ExitCode, SealingError, UsageError
+from daypass.cli.interrupts import held_signals, name_of
+from daypass.cli.receiver import choose_receiver
+from daypass.errors import (
+    ClaimError,
+    DeliveryLostError,
+    DeliverySpentError,
+    ExitCode,
+    SealingError,
+    UsageError,
+)
 from daypass.lifecycle.claim import find_ciphertext, look_up
 from daypass.lifecycle.commands import write_was_me
 from daypass.model.intent import IntentKind
@@ -30,9 +40,14 @@ if TYPE_CHECKING:
 
     from daypass.adapters.handover import Receiver
     from daypass.adapters.vault.claim import Opened
+    from daypass.cli.interrupts import Held
     from daypass.lifecycle.claim import Claimable
+    from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
+_HELD: Final = (
+    "stopping: the delivery is being opened, which can be done once, so that is waited for"
+)
 _SECONDS_APART: Final = 5.0  # between a lease's end and its token's: both are Vault's own times
 _HOW: Final = (
     "Run a command with it: `daypass claim {id} -- psql`. Or: `--format env` (for `eval`), "
@@ -49,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("env", "json", "file"),
         help="instead of running a command: `export` lines for a shell, JSON, or a new file (0600)",
     )
-    parser.add_argument("--output", metavar="PATH", type=Path, help="the file of --format file")
+    parser.add_argument("--output", metavar="PATH", help="the file of --format file")
     parser.add_argument(
         "--identity",
         metavar="FILE",
@@ -82,7 +97,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Find the delivery that the evidence names, open it with the holder's key, hand it over."""
     if arguments.not_me or arguments.was_me:
         return _speak(arguments)
-    receiver = _receiver(arguments)
+    core_dumps.hide_memory()
+    how = _HOW.format(id=arguments.grant)
+    receiver = choose_receiver(arguments.command, arguments.format, arguments.output, how)
     directory = wiring.directory_of(arguments.directory)
     here = wiring.read_settings(directory)
     with wiring.person_repository(directory, here) as repository:
@@ -99,10 +116,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         comments = forge.comments(grant.asked_in)
     ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
     token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
-    receiver.prepare()
     try:
-        with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
-            opened = _open(client, token, claimable, receiver)
+        with held_signals(_HELD) as held:
+            try:
+                handful = _receive(claimable, token, directory, receiver, held)
+            except DeliveryLostError:
+                say_claimed(claimable)  # it was this holder who opened it
+                raise
+            _hand_over(claimable, handful, receiver, held)
     except DeliverySpentError as error:
         answer = was_it_the_holder(error)
         if answer is False:
@@ -110,20 +131,49 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if answer:
             say_claimed(claimable, write_was_me)
         raise
-    ends = earlier_end(grant.id, grant.not_after, opened.ends)
-    handful = Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
-    if isinstance(receiver, Command):  # it takes this process's place
-        say_claimed(claimable)
-        receiver.give(handful)
-    else:
-        receiver.give(handful)
-        say_claimed(claimable)
+    held.stop(f"stopped when the credential of {grant.id} was handed over: it is received")
     return ExitCode.DONE
+
+
+def _receive(
+    claimable: Claimable, token: Secret, directory: Path, receiver: Receiver, held: Held
+) -> Handful:
+    """Prepare all that can be, and open the delivery. Raises StoppedError before that only."""
+    grant, settings = claimable.grant, claimable.settings
+    try:
+        receiver.prepare()
+        held.stop()
+        with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
+            held.stop()
+            opened = _open(client, token, grant)
+        with told_as_loss(grant.id, grant.pull_request):
+            ends = earlier_end(grant.id, grant.not_after, opened.ends)
+            return Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
+    except BaseException:
+        receiver.abandon()
+        raise
+
+
+def _hand_over(claimable: Claimable, handful: Handful, receiver: Receiver, held: Held) -> None:
+    """Hand over, and say on the pull request that the holder opened it."""
+    grant = claimable.grant
+    with told_as_loss(grant.id, grant.pull_request):
+        if not isinstance(receiver, Command):
+            try:
+                receiver.give(handful)
+            finally:
+                say_claimed(claimable)  # it is opened, whatever became of the rest
+            return
+        say_claimed(claimable)  # before it: it takes this process's place
+        if held.number is not None:  # whoever stopped daypass wants no command to start
+            raise lost(grant.id, grant.pull_request, f"stopped by {name_of(held.number)}")
+        receiver.give(handful)
 
 
 def _speak(arguments: argparse.Namespace) -> ExitCode:
     """Say who opened the delivery, and open nothing."""
-    if arguments.command or arguments.format in ("env", "file") or arguments.output:
+    has_output = arguments.output is not None
+    if arguments.command or arguments.format in ("env", "file") or has_output:
         raise UsageError(
             "--not-me and --was-me claim nothing, so nothing can receive it",
             remedy=f"Leave the rest out: `daypass claim {arguments.grant} --not-me`.",
@@ -155,44 +205,13 @@ def earlier_end(grant_id: str, promised: Instant, ends: Instant | None) -> Insta
     return ends
 
 
-def _receiver(arguments: argparse.Namespace) -> Receiver:
-    """How to hand over, checked before anything is touched."""
-    command, form, path = arguments.command, arguments.format, arguments.output
-    if (form == "file") != (path is not None):
-        raise UsageError(
-            "--format file and --output PATH belong together",
-            remedy="For example: `--format file --output orders.json`. Nothing was opened.",
-        )
-    if command and form:
-        raise UsageError(
-            f"a command and --format {form} cannot both receive the credential",
-            remedy=_HOW.format(id=arguments.grant),
-        )
-    if command:
-        return Command(command)
-    if form is None:
-        raise UsageError(
-            "nothing is to receive the credential, and it is not shown unasked",
-            remedy=_HOW.format(id=arguments.grant),
-        )
-    return File(path) if form == "file" else StandardOutput(form)
-
-
-def _open(client: Client, token: Secret, claimable: Claimable, receiver: Receiver) -> Opened:
+def _open(client: Client, token: Secret, grant: Grant) -> Opened:
     """Open the delivery, which can be done once."""
-    grant = claimable.grant
     try:
         return open_delivery(client, token, grant, partial(_keep, grant.id))
     except KeyboardInterrupt:
-        receiver.abandon()
-        raise ClaimError(
-            f"interrupted while the delivery of grant {grant.id} was being opened: it may be spent",
-            remedy=f"Claim it once more. If it is spent, comment `/redeliver {grant.id}` on pull "
-            f"request #{grant.pull_request}.",
-        ) from None
-    except BaseException:
-        receiver.abandon()
-        raise
+        why = f"interrupted while the delivery of grant {grant.id} was being opened"
+        raise may_be_spent(grant, why) from None
 
 
 def _keep(grant_id: str, own: Secret, accessor: Secret) -> None:
@@ -201,7 +220,10 @@ def _keep(grant_id: str, own: Secret, accessor: Secret) -> None:
         holder_token.keep(grant_id, own, accessor)
     except OSError as error:
         # The claim goes on: its holder can still end it by a comment.
-        output.note(f"the grant's own token could not be kept ({error.strerror})")
+        output.note(
+            f"warning: the grant's own token could not be kept ({error.strerror}), so `daypass "
+            f"done {grant_id}` will end it through GitHub alone"
+        )
 
 
 def _tell(claimable: Claimable, *, pinned: bool) -> None:
@@ -228,4 +250,11 @@ def _ask_passphrase(path: Path) -> Secret:
             f"{path} has a passphrase, and there is no terminal to ask for it",
             remedy="Run the claim in a terminal, or name another key with --identity.",
         ) from None
-    return Secret(getpass.getpass(f"Passphrase of {path}: "))
+    try:
+        return Secret(getpass.getpass(f"Passphrase of {path}: "))
+    except (EOFError, UnicodeError):
+        output.note("")  # the terminal is still in the line of the question
+        raise SealingError(
+            f"the passphrase of {path} was not given, or is not text of this terminal's encoding",
+            remedy="Nothing was opened. Run the claim again, and type it.",
+        ) from None

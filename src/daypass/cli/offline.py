@@ -7,13 +7,17 @@ log-in may. The next run of access-apply finds it, writes it down, and calls for
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters import holder_token
-from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.adapters import core_dumps, holder_token
+from daypass.adapters.handover import Handful, lost, told_as_loss
+from daypass.adapters.handover_command import Command
 from daypass.cli import output, proposing, wiring
 from daypass.cli.claim import earlier_end
+from daypass.cli.interrupts import held_signals, name_of
+from daypass.cli.receiver import choose_receiver
 from daypass.documents.repository import catalogue_of, check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from daypass.adapters.handover import Receiver
     from daypass.adapters.vault.offline import OfflineOrder
     from daypass.adapters.vault.session import Session
+    from daypass.cli.interrupts import Held
     from daypass.lifecycle.offline import OfflineRole
     from daypass.model.breakglass import BreakGlassRequest
     from daypass.model.catalogue import Catalogue
@@ -41,6 +46,7 @@ _HOW: Final = (
     "Run a command with it: `-- psql`. Or: `--format env` (for `eval`), `--format json`, "
     "`--format file --output PATH`. Nothing was taken."
 )
+_HELD: Final = "stopping: the access is being taken, so that is waited for"
 _ADDRESSES: Final = ("BAO_ADDR", "VAULT_ADDR")
 
 
@@ -64,39 +70,64 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
     from daypass.adapters.vault import offline
     from daypass.adapters.vault.session import login_token
 
-    receiver = _receiver(arguments)
+    core_dumps.hide_memory()
+    form = None if arguments.format == "text" else arguments.format
+    receiver = choose_receiver(arguments.command, form, arguments.output, _HOW)
     directory = wiring.directory_of(arguments.directory)
     settings = wiring.read_settings(directory)
     catalogue = _catalogue(directory, settings)
     _assert_same_vault(settings)
-    with login_token(
-        settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
-    ) as session:
-        who = offline.who_is_logged_in(session)
-        subject = _invoker(who.entity_id, catalogue)
-        request = _request(spec, subject, catalogue)
-        name, role = _role(request, catalogue)
-        order = offline.OfflineOrder(
-            grant_id=request.id,
-            token_role=name,
-            credential_path=f"{role.level.mount}/creds/{role.tier.role}",
-            seconds=_seconds(request, who.ends, session),
-            meta=offline_marks(request, repository_id=settings.github.repository_id),
-        )
-        receiver.prepare()
-        try:
-            handful = _take(session, settings, order, role)
-        except BaseException:
-            receiver.abandon()
-            raise
-    given = handful.grant
-    output.note(f"{given.id}: {given.access} on {given.resource} until {given.not_after}")
-    output.note(
-        f"end it with `daypass done {given.id}`. The next run of access-apply writes it down, and "
-        "somebody not involved reviews it within a day"
-    )
-    receiver.give(handful)
+    with ExitStack() as holding:
+        with login_token(
+            settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
+        ) as session:
+            who = offline.who_is_logged_in(session)
+            subject = _invoker(who.entity_id, catalogue)
+            request = _request(spec, subject, catalogue)
+            name, role = _role(request, catalogue)
+            order = offline.OfflineOrder(
+                grant_id=request.id,
+                token_role=name,
+                credential_path=f"{role.level.mount}/creds/{role.tier.role}",
+                seconds=_seconds(request, who.ends, session),
+                meta=offline_marks(request, repository_id=settings.github.repository_id),
+            )
+            held = holding.enter_context(held_signals(_HELD))
+            handful = _receive(session, settings, order, role, receiver, held)
+        _hand_over(handful, receiver, held)
+    held.stop(f"stopped when the credential of {order.grant_id} was handed over: it is received")
     return ExitCode.DONE
+
+
+def _receive(
+    session: Session,
+    settings: Settings,
+    order: OfflineOrder,
+    role: OfflineRole,
+    receiver: Receiver,
+    held: Held,
+) -> Handful:
+    """Prepare all that can be, and take it. Raises StoppedError before that only."""
+    try:
+        receiver.prepare()
+        held.stop()
+        return _take(session, settings, order, role)
+    except BaseException:
+        receiver.abandon()
+        raise
+
+
+def _hand_over(handful: Handful, receiver: Receiver, held: Held) -> None:
+    given = handful.grant
+    with told_as_loss(given.id, None):
+        output.note(f"{given.id}: {given.access} on {given.resource} until {given.not_after}")
+        output.note(
+            f"end it with `daypass done {given.id}`. The next run of access-apply writes it down, "
+            "and somebody not involved reviews it within a day"
+        )
+        if held.number is not None and isinstance(receiver, Command):
+            raise lost(given.id, None, f"stopped by {name_of(held.number)}")
+        receiver.give(handful)
 
 
 def leave_done(directory: Path, settings: Settings, grant_id: str) -> None:
@@ -120,14 +151,18 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
     from daypass.adapters.vault import offline
 
     minted = offline.mint(session, settings.vault.kv_mount, order)
-    try:
-        holder_token.keep(order.grant_id, minted.token, minted.accessor)
-    except OSError as error:
-        output.note(f"its own token could not be kept ({error.strerror})")
-    opened = offline.read_credential(session, minted.token, order)
-    ends = earlier_end(order.grant_id, minted.not_after, opened.ends)
-    given = _Given(order.grant_id, role.level.engine, role.resource.name, role.level.name, ends)
-    return Handful(given, role.resource, opened.credential)
+    with told_as_loss(order.grant_id, None):
+        try:
+            holder_token.keep(order.grant_id, minted.token, minted.accessor)
+        except OSError as error:
+            output.note(f"warning: its own token could not be kept ({error.strerror})")
+        try:
+            opened = offline.read_credential(session, minted.token, order)
+        except DaypassError as error:
+            raise lost(order.grant_id, None, error.message) from error
+        ends = earlier_end(order.grant_id, minted.not_after, opened.ends)
+        given = _Given(order.grant_id, role.level.engine, role.resource.name, role.level.name, ends)
+        return Handful(given, role.resource, opened.credential)
 
 
 def _catalogue(directory: Path, settings: Settings) -> Catalogue:
@@ -207,24 +242,3 @@ def _seconds(request: BreakGlassRequest, ends: Instant | None, session: Session)
     if left < 1:
         raise UsageError("your log-in to Vault is about to end", remedy="Log in again.")
     return min(wanted, left)
-
-
-def _receiver(arguments: argparse.Namespace) -> Receiver:
-    """How to hand over, checked before anything is touched."""
-    command, form, path = arguments.command, arguments.format, arguments.output
-    if (form == "file") != (path is not None):
-        raise UsageError(
-            "--format file and --output PATH belong together",
-            remedy="For example: `--format file --output orders.json`. Nothing was taken.",
-        )
-    if command and form != "text":
-        raise UsageError(
-            f"a command and --format {form} cannot both receive the credential", remedy=_HOW
-        )
-    if command:
-        return Command(command)
-    if form == "text":
-        raise UsageError(
-            "nothing is to receive the credential, and it is not shown unasked", remedy=_HOW
-        )
-    return File(path) if form == "file" else StandardOutput(form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,17 @@ from pathlib import Path
 import pytest
 from claim_world import a_grant, example
 
-from daypass.adapters.handover import Command, File, Handful, StandardOutput
+from daypass.adapters import core_dumps
+from daypass.adapters.handover import Handful
+from daypass.adapters.handover_command import Command
+from daypass.adapters.handover_file import File
+from daypass.adapters.handover_output import StandardOutput
 from daypass.documents.document import read_document
-from daypass.errors import ClaimError, UsageError
+from daypass.errors import ClaimError, DeliveryLostError, UsageError
 from daypass.model.resource import Resource
 from daypass.model.secret import Secret
 
-PASSWORD = 'it\'s $(reboot) "quoted"'
+PASSWORD = os.environb.get(b"PASSWORD", b'it\'s $(reboot) "quoted"').decode()
 RESOURCE = read_document("access/resources/orders-db.yaml", example("resource")).model
 assert isinstance(RESOURCE, Resource)
 HANDFUL = Handful(
@@ -78,7 +83,7 @@ def test_a_secret_that_could_not_be_printed_is_not_lost_in_silence(
 ) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        with pytest.raises(ClaimError) as caught:
+        with pytest.raises(DeliveryLostError) as caught:
             StandardOutput("json").give(HANDFUL)
         monkeypatch.undo()
         with pytest.raises(OSError, match="No space"):
@@ -151,7 +156,7 @@ def test_a_file_that_gets_no_name_after_all_is_left_and_said(
 
 def swapped(folder: Path, loot: Path) -> Path:
     """Another user of the folder puts a link to their own file where the draft is."""
-    (draft,) = [path for path in folder.iterdir() if path.name.startswith(".secret")]
+    (draft,) = [path for path in folder.iterdir() if path.name.startswith(".daypass-")]
     draft.unlink()
     draft.symlink_to(loot)
     return draft
@@ -236,18 +241,21 @@ RUNNER = """
 import sys
 sys.path[:0] = {path!r}
 from test_handover import HANDFUL
-from daypass.adapters.handover import Command
+from daypass.adapters import core_dumps
+from daypass.adapters.handover_command import Command
+core_dumps.hide_memory()
 command = Command(sys.argv[1:])
 command.prepare()
 command.give(HANDFUL)
 """
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     code = RUNNER.format(path=[str(Path(__file__).parent)])
     return subprocess.run(
-        [sys.executable, "-c", code, *words], check=False, capture_output=True, text=True
-    )
+        [sys.executable, "-c", code, *words], check=False, capture_output=True, text=True,
+        encoding="utf-8", env={**os.environ, **environment},
+    )  # fmt: skip
 
 
 def test_the_command_gets_the_credential_and_its_exit_code_is_ours() -> None:
@@ -262,17 +270,51 @@ def test_a_script_without_a_shebang_runs_as_a_shell_would_run_it(tmp_path: Path)
     assert run(str(script), "$(x)").stdout == "g-alice $(x)"
 
 
-def test_a_command_that_cannot_be_started_says_that_the_delivery_is_spent(
+def test_a_command_that_goes_away_after_all_says_that_the_delivery_is_spent(
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "script"
-    script.write_text("#!/no/such/interpreter\n")
+    script.write_text("#!/bin/sh\n")
     script.chmod(0o700)
     command = Command([str(script)])
     command.prepare()
-    with pytest.raises(ClaimError, match="could not be handed over") as caught:
+    script.write_text("#!/no/such/interpreter\n")
+    with pytest.raises(DeliveryLostError, match="could not be handed over") as caught:
         command.give(HANDFUL)
     assert "/redeliver" in caught.value.remedy
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN, "this process goes on"
+
+
+def test_the_command_starts_as_if_no_python_had_been_there() -> None:
+    """Python ignores two signals, and daypass forbids core files: neither is the command's."""
+    bare = subprocess.run(
+        ["sh", "-c", STATE], check=True, capture_output=True, text=True, restore_signals=True
+    )
+    assert run("sh", "-c", STATE).stdout == bare.stdout
+
+
+def test_core_files_are_forbidden_and_the_command_gets_its_limit_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = [(4096, 8192)]
+    monkeypatch.setattr(core_dumps, "_found", [])
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr("resource.setrlimit", lambda _, pair: limits.append(pair))
+    core_dumps.forbid()
+    core_dumps.forbid()
+    assert limits[-1] == (0, 8192)
+    with core_dumps.limit_as_found():
+        assert limits[-1] == (4096, 8192)
+    assert limits[-1] == (0, 8192), "the command did not start, and this process goes on"
+
+
+STATE = "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; ulimit -c; ls /proc/self/fd"
+
+
+def test_what_is_told_is_utf_8_in_every_locale() -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = run("sh", "-c", 'printf %s "$PGPASSWORD"', **ascii_only, PASSWORD="caf\u00e9 \u20ac")
+    assert done.stdout == "caf\u00e9 \u20ac", done.stderr
 
 
 def test_the_credential_never_shows_in_a_repr() -> None:

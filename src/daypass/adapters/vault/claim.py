@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.handover import lost, told_as_loss
 from daypass.adapters.vault.done_notes import NOTE_BODY, done_note_path
 from daypass.adapters.vault.kv import number, text
-from daypass.errors import ClaimError, DaypassError, DeliverySpentError, VaultRefusedError
+from daypass.errors import (
+    ClaimError,
+    DaypassError,
+    DeliveryLostError,
+    DeliverySpentError,
+    VaultRefusedError,
+)
 from daypass.model.instant import Instant
 from daypass.model.resource import IssueMode
 from daypass.model.secret import Secret
@@ -105,12 +112,31 @@ def open_delivery(
     if state is None:
         raise _spent(client, grant)
     _compare(state, grant)
-    opened = unwrap(client, token)
+    try:
+        opened = unwrap(client, token)
+    except DaypassError as error:  # its answer may be what did not come
+        why = f"the delivery of grant {grant.id} was being opened: {error.message}"
+        raise may_be_spent(grant, why) from error
     if opened is None:
         raise _spent(client, grant)  # somebody was faster, between the look and the opening
-    if grant.issue is IssueMode.ON_CLAIM:
-        return _claim(client, opened, grant, keep)
-    return _credential(opened, grant, Instant.parse(grant.delivery.time))
+    with told_as_loss(grant.id, grant.pull_request):
+        try:
+            if grant.issue is IssueMode.ON_CLAIM:
+                return _claim(client, opened, grant, keep)
+            return _credential(opened, grant, Instant.parse(grant.delivery.time))
+        except ClaimError:
+            raise
+        except DaypassError as error:
+            raise lost(grant.id, grant.pull_request, error.message) from error
+
+
+def may_be_spent(grant: Grant, why: str) -> ClaimError:
+    """Make the error of an opening that may have reached Vault, and brought nothing."""
+    return ClaimError(
+        f"{why}: it may be spent",
+        remedy=f"Claim it once more. If it is spent, comment `/redeliver {grant.id}` on pull "
+        f"request #{grant.pull_request}.",
+    )
 
 
 def _compare(state: WrappingState, grant: Grant) -> None:
@@ -232,8 +258,8 @@ def _spent(client: Client, grant: Grant) -> ClaimError:
     )
 
 
-def _unreadable(grant: Grant) -> ClaimError:
-    return ClaimError(
+def _unreadable(grant: Grant) -> DeliveryLostError:
+    return DeliveryLostError(
         f"the delivery of grant {grant.id} was opened, and holds no credential",
         remedy=_REDELIVER.format(id=grant.id) + "minted anew.",
     )
