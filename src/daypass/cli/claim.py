@@ -229,10 +229,11 @@ def _keep(grant_id: str, own: Secret, accessor: Secret) -> None:
 def _tell(claimable: Claimable, *, pinned: bool) -> None:
     """What is about to be received, and how long it lasts; standard output is the secret's."""
     grant = claimable.grant
-    left = time_left(grant.not_after.since(machine_now()))
+    seconds = grant.not_after.since(machine_now())
+    left = f"{time_left(seconds)} left" if seconds > 0 else "time is up"
     output.note(
         f"{grant.id}: {grant.access} on {grant.resource} for {grant.subject} until "
-        f"{grant.not_after} ({left} left by this machine's clock)"
+        f"{grant.not_after} ({left} by this machine's clock)"
     )
     if not pinned:
         output.note(

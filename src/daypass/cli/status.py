@@ -17,7 +17,14 @@ from daypass.ledger.usable import StillUsable, still_usable
 from daypass.model.grant import LANES
 from daypass.model.names import FOLDERS, Kind
 from daypass.report.openmetrics import openmetrics
-from daypass.report.status import awaited, holdings, owed_json, render_owed, render_table
+from daypass.report.status import (
+    awaited,
+    doubt_clock,
+    holdings,
+    owed_json,
+    render_owed,
+    render_table,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -83,6 +90,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
     else:
         output.say(render_table(rows, _alarm))
+        if (doubt := doubt_clock(rows, now)) is not None:
+            output.note(doubt)
         for line in (*(item.line for item in waiting), *render_owed(owed, now, _alarm)):
             output.say(line)
         for item in forgotten:

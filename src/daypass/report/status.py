@@ -96,6 +96,27 @@ def holdings(grants: Iterable[Grant], now: Instant) -> tuple[Holding, ...]:
     return tuple(sorted(rows, key=lambda row: (not row.failed, row.grant.not_after, row.grant.id)))
 
 
+def doubt_clock(rows: Iterable[Holding], now: Instant) -> str | None:
+    """Return what to say of a machine's clock by which these rows may be wrong; None for nothing.
+
+    A grant was issued at Vault's own time, so a clock before that is behind. One that is ahead
+    shows nothing but grants whose time seems to be up.
+    """
+    rows = list(rows)
+    issued = max((row.grant.not_before for row in rows), default=now)
+    if issued.since(now) > _MINUTE:
+        return (
+            f"this machine's clock ({minute(now)}) is behind Vault's, by which a grant was issued "
+            f"at {minute(issued)}: LEFT and STATE are wrong, UNTIL holds"
+        )
+    if any(row.left <= 0 for row in rows):
+        return (
+            f"LEFT and STATE are by this machine's clock ({minute(now)}); Vault ends each grant by "
+            "its own"
+        )
+    return None
+
+
 def render_table(rows: Sequence[Holding], alarm: Callable[[str], str]) -> str:
     """The table; `alarm` styles a line of a grant that could not be ended."""
     if not rows:

@@ -8,7 +8,7 @@ import pytest
 from claim_world import a_grant
 
 from daypass.model.instant import Instant
-from daypass.report.status import holdings, render_table, time_left
+from daypass.report.status import doubt_clock, holdings, render_table, time_left
 
 NOW = Instant.parse("2026-11-22T10:30:00Z")
 LIVE = a_grant("live")
@@ -29,6 +29,21 @@ def test_the_table() -> None:
         "time is up, waiting for the next run\n"
         "live    alice    orders-db  read    2026-11-22 10:00Z  2026-11-22 11:00Z  30m    active\n"
         "later   alice    orders-db  read    2026-11-22 10:00Z  2026-11-24 13:30Z  2d 3h  active"
+    )
+
+
+def test_a_clock_that_may_be_wrong_is_said() -> None:
+    """Claims go by Vault's time; what is shown here goes by the machine's."""
+    assert doubt_clock(holdings([LIVE, LATER], NOW), NOW) is None
+    assert doubt_clock((), NOW) is None
+    behind = NOW.plus(-86400)
+    said = doubt_clock(holdings([LIVE], behind), behind)
+    assert said is not None
+    assert "clock (2026-11-21 10:30Z) is behind Vault's" in said
+    assert "issued at 2026-11-22 10:00Z" in said
+    ahead = NOW.plus(86400)
+    assert "by this machine's clock (2026-11-23 10:30Z)" in str(
+        doubt_clock(holdings([LIVE, LATER], ahead), ahead)
     )
 
 

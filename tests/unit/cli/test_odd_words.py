@@ -30,12 +30,13 @@ def homeless() -> None:
     raise RuntimeError("Could not determine home directory.")
 
 
-def bare(*words: str, streams: str = "") -> subprocess.CompletedProcess[bytes]:
-    """`daypass` as a shell starts it, with streams that are closed."""
-    script = f'exec "$0" -m daypass "$@" {streams}'
-    return subprocess.run(
-        ["sh", "-c", script, sys.executable, *words], check=False, capture_output=True
-    )
+OPENER = """
+import os, sys
+from daypass.cli import main, status
+status.run = lambda arguments: os.open(os.devnull, os.O_WRONLY)
+sys.argv[1:] = ["status"]
+raise SystemExit(main.main())
+"""
 
 
 @pytest.mark.parametrize("typed", [b"", b"\xff\xfe\n"])
@@ -73,12 +74,13 @@ def test_a_word_that_is_no_text_is_named(capsys: pytest.CaptureFixture[str]) -> 
     assert "bug" not in said
 
 
-def test_closed_streams_get_no_files() -> None:
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_get_no_files(streams: str) -> None:
     """A file that is opened while standard error is closed must not become standard error."""
-    for streams in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
-        done = bare("validate", "-C", "/", streams=streams)
-        assert b"Traceback" not in done.stderr + done.stdout
-        assert done.returncode not in (0, 120), streams
+    script = f'exec "$0" -c "$1" {streams}'
+    done = subprocess.run(["sh", "-c", script, sys.executable, OPENER], check=False)
+    assert done.returncode > 2, "the number of the file that the verb opened"
+    assert done.returncode != 120
 
 
 def test_without_a_home_a_key_must_be_named_and_no_token_is_kept(
