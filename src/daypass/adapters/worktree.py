@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.worktree_refusals import refusal
+from daypass.adapters.git.process import Git
+from daypass.adapters.git.references import find_commit
 from daypass.documents.blob import blob_id
 from daypass.errors import GitError
 from daypass.model.names import SETTINGS_PATH
@@ -37,6 +37,10 @@ _TYPES: Final = {SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
 _READ_AT_MOST: Final = 512 * 1024
 # Asking for all of that costs twice the reading: so much is laid out in memory, and given back.
 _READ_AT_FIRST: Final = 20 * 1024
+_IF_DENIED: Final = (
+    "This clone is partial, and git may not fetch what it lacks. Let git log in as `gh` does (`gh "
+    "auth login`, `gh auth setup-git`), or fetch all of it once: `git fetch --refetch --no-filter`."
+)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -44,6 +48,7 @@ _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 class WorkTree:
     """A work tree and its repository."""
 
+    git: Git
     root: Path
     git_folder: Path  # for daypass's own files: `.git/daypass`
     prefix: str  # where in the tree the command was called, `` or `path/`
@@ -60,20 +65,19 @@ class WorkTree:
         here = Path(directory)
         if not here.is_dir():
             raise GitError(f"{directory} is no directory", remedy="Name a governed repository.")
-        told = _git(
-            here,
-            "rev-parse",
-            "--path-format=absolute",
-            "--show-toplevel",
-            "--git-path",
-            "daypass",
-            "--git-path",
-            "index",
-            "--is-shallow-repository",
-            "--show-prefix",
-        )
-        top, folder, index, shallow, prefix = os.fsdecode(told).split("\n")[:5]
-        return cls(Path(top), Path(folder), prefix, shallow == "true", Path(index).exists())
+        git = Git(here, lambda: _IF_DENIED, helpers=True)
+        top = git.place.top
+        if git.place.is_bare:
+            raise GitError(
+                f"{top} is a repository without a work tree",
+                remedy=f"Clone it, `git clone {top}`, and run this in the clone.",
+            )
+        words = ("--git-path", "daypass", "--git-path", "index", "--is-shallow-repository")
+        told = git.run("rev-parse", "--path-format=absolute", *words)
+        folder, index, shallow = os.fsdecode(told).split("\n")[:3]
+        below = os.path.relpath(os.path.realpath(here), top)
+        prefix = "" if below == os.curdir else f"{below}/"
+        return cls(git, Path(top), Path(folder), prefix, shallow == "true", Path(index).exists())
 
     def entries(self) -> tuple[TreeEntry, ...]:
         """What lies in `access/` and `schemas/`, as it would be committed now.
@@ -161,29 +165,32 @@ class WorkTree:
                 remedy="Fetch the history: `git fetch --unshallow`, or `fetch-depth: 0` for "
                 "actions/checkout.",
             )
-        commit = _git(
-            self.root,
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            f"{revision}^{{commit}}",
-            otherwise=GitError(
+        commit = self.commit(revision)
+        if commit is None:
+            raise GitError(
                 f"{revision} is no commit of this repository",
                 remedy="Fetch it first (`git fetch origin`), or name another, such as origin/main.",
-            ),
-        )
-        base = _git(
-            self.root,
-            "merge-base",
-            commit.decode().strip(),
-            "HEAD",
-            otherwise=GitError(
+            )
+        base = self.ask("merge-base", commit, "HEAD")
+        if base is None:
+            raise GitError(
                 f"{revision} and HEAD have no commit in common",
                 remedy="Name the branch that the pull request is to be merged into.",
-            ),
-        )
+            )
         return base.decode().strip()
+
+    def commit(self, revision: str) -> str | None:
+        """The commit that a revision names; None if there is none.
+
+        Raises:
+            GitError: it names two.
+        """
+        return find_commit(self.git, revision, self._commit_at)
+
+    def _commit_at(self, name: str) -> str | None:
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        told = self.ask(*words)
+        return None if told is None else told.decode().strip()
 
     def changed_since(self, commit: str) -> TreeChanges:
         """What differs between a commit and the work tree: HEAD's tree, and what lies on top.
@@ -205,7 +212,7 @@ class WorkTree:
     def _uncommitted(self) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
         """What differs between HEAD and the work tree: path, HEAD's entry, and what is there."""
         commit = self.head() or ""
-        words = ("--raw", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=none", commit)
+        words = ("--raw", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=dirty", commit)
         raw = iter(self._records("diff-index", *words, "--") if self.has_index else ())
         for head in raw:
             old_mode, mode, old_blob, blob, status = head.removeprefix(":").split(" ")
@@ -224,12 +231,7 @@ class WorkTree:
 
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""
-        unborn = GitError("there is no commit yet", remedy="Commit something.")
-        try:
-            told = _git(self.root, "rev-parse", "--verify", "--quiet", "HEAD", otherwise=unborn)
-        except GitError:
-            return None
-        return told.decode().strip()
+        return self._commit_at("HEAD")
 
     def differing(self, commit: str) -> tuple[set[str], dict[str, TreeEntry | None]]:
         """What of `access/` and `schemas/` differs between a commit and the work tree.
@@ -242,7 +244,7 @@ class WorkTree:
             GitError: there is no such commit here, or the index is in the middle of a merge.
         """
         words = ("diff-index", "--raw", "-z", "--no-renames", "--no-abbrev")
-        raw = iter(self._records(*words, "--ignore-submodules=none", commit, "--", *_GOVERNED))
+        raw = iter(self._records(*words, "--ignore-submodules=dirty", commit, "--", *_GOVERNED))
         before: set[str] = set()
         places: dict[str, TreeEntry | None] = {}
         for head in raw:
@@ -296,7 +298,7 @@ class WorkTree:
         if not wanted:
             return {}
         data = "".join(f"{blob}\n" for blob in wanted).encode()
-        answer = _git(self.root, "cat-file", "--batch", data=data)
+        answer = self.git.run("cat-file", "--batch", data=data)
         contents: dict[str, bytes] = {}
         at = 0
         for blob in wanted:
@@ -336,48 +338,19 @@ class WorkTree:
         )
 
     def _modes_are_kept(self) -> bool:
-        told = _git(self.root, "config", "--type=bool", "--default=true", "core.fileMode")
+        told = self.git.run("config", "--type=bool", "--default=true", "core.fileMode")
         return told.strip() == b"true"
 
     def ask(self, *words: str) -> bytes | None:
         """What a git command prints here; None when it fails, as for a name that is not there."""
-        otherwise = GitError("git was asked in vain", remedy="Run `git status` here.")
-        try:
-            return _git(self.root, "-c", "log.showSignature=false", *words, otherwise=otherwise)
-        except GitError:
-            return None
+        done = self.git.try_run(*words)
+        return None if done.returncode else done.stdout
 
     def _records(self, *words: str) -> Iterator[str]:
         """What git prints with -z, record by record."""
-        for record in _git(self.root, *words).split(b"\0")[:-1]:
+        for record in self.git.run(*words).split(b"\0")[:-1]:
             yield os.fsdecode(record)
 
 
 def _in_a_merge(path: str) -> GitError:
     return GitError(f"{path} is in the middle of a merge", remedy="Resolve the conflict first.")
-
-
-def _git(
-    folder: Path, *words: str, data: bytes | None = None, otherwise: GitError | None = None
-) -> bytes:
-    """Run git; its output. With `otherwise`, that is what a failure means."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(  # noqa: S603  -- a list, no shell; revisions follow --end-of-options
-            ["git", "-C", str(folder), *words],  # noqa: S607  -- the git that the user's PATH names
-            input=data,
-            stdin=subprocess.DEVNULL if data is None else None,
-            capture_output=True,
-            check=False,
-            env=environment,
-        )
-    except FileNotFoundError as error:
-        raise GitError(
-            "git was not found", remedy="Install git 2.31 or later, and put it on the PATH."
-        ) from error
-    if done.returncode == 0:
-        return done.stdout
-    if otherwise is not None:
-        raise otherwise
-    said = done.stderr.decode("utf-8", "replace").strip().split("\n")[0].removeprefix("fatal: ")
-    raise refusal(folder, words[0], said)

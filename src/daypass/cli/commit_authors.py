@@ -29,10 +29,10 @@ def with_co_authors(report: Report, tree: WorkTree, revision: str | None) -> Rep
         revision: what the branch is to be merged into; None for the remote's main branch, if the
             clone says which that is.
     """
-    since = revision or _REMOTE_HEAD
-    commits = _new_commits(tree, since)
-    path = _governed_path(tree, since) if commits else None
-    if path is None:
+    since = tree.commit(revision or _REMOTE_HEAD)
+    commits = _new_commits(tree, since) if since is not None else []
+    path = _governed_path(tree, since) if since is not None and commits else None
+    if since is None or path is None:
         return report
     from daypass.documents.commit_authors import check_co_authors
 
@@ -63,7 +63,14 @@ def _new_commits(tree: WorkTree, since: str) -> list[NewCommit]:
 def _governed_path(tree: WorkTree, since: str) -> str | None:
     """The first file that these commits change and daypass judges approvals for."""
     told = tree.ask(
-        "diff", "--name-only", "-z", "--no-renames", "--end-of-options", f"{since}...HEAD", "--"
+        "diff",
+        "--name-only",
+        "-z",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+        f"{since}...HEAD",
+        "--",
     )
     paths = (told or b"").decode("utf-8", "surrogateescape").split("\0")
     return next((path for path in sorted(paths) if is_governed(path)), None)

@@ -306,12 +306,11 @@ def test_a_remote_that_hangs_keeps_no_end_waiting(
     person.git("fetch", "-q")
     origin = person.git("remote", "get-url", "origin").strip()
     person.git("remote", "set-url", "origin", "git@127.0.0.1:acme/access.git")
-    person.git("config", "core.sshCommand", "sleep 1000 #")
     before = sum(asked(commands))
     process = subprocess.Popen(
         [*acting.DAYPASS, *words],
         cwd=person.clone,
-        env=acting.person_environment(person),
+        env=acting.person_environment(person) | {"GIT_SSH_COMMAND": "sleep 1000 #"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -322,7 +321,6 @@ def test_a_remote_that_hangs_keeps_no_end_waiting(
     finally:
         process.kill()
         process.wait()
-        person.git("config", "--unset", "core.sshCommand")
         person.git("remote", "set-url", "origin", origin)
     assert granted
 

@@ -351,7 +351,7 @@ class TestBadInput:
     def test_no_repository(self, tmp_path: Path) -> None:
         done = House(tmp_path).validate()
         assert done.returncode == 1
-        assert "not in a git repository" in done.stderr
+        assert "is not a git repository" in done.stderr
         assert "-C DIR" in done.stderr
 
     def test_no_directory(self, tmp_path: Path) -> None:

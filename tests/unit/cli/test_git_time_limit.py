@@ -30,7 +30,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone without trees, whose remote is reached by an `ssh` that hangs."""
     source, folder = tmp_path / "source", tmp_path / "clone"
     source.mkdir()
@@ -44,7 +44,7 @@ def clone(tmp_path: Path) -> Path:
     ssh = tmp_path / "ssh"
     ssh.write_text(SSH.format(pid=tmp_path / "pid"))
     ssh.chmod(0o755)
-    git(folder, "config", "core.sshCommand", str(ssh))
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
     git(folder, "remote", "set-url", "origin", "git@127.0.0.1:acme/access.git")
     return folder
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daypass.adapters.git import process
+from daypass.adapters.git import guard
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.repository import GitRepository
 from daypass.adapters.worktree import WorkTree
@@ -170,8 +170,8 @@ def test_a_person_that_the_remote_refuses_hears_nothing_of_the_app(
 def elsewhere(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone that git takes for another user's, and a home without configuration."""
     git(clone, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-mx")
-    fixed = process._FIXED | {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
-    monkeypatch.setattr(process, "_FIXED", fixed)
+    fixed = guard.FIXED | {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    monkeypatch.setattr(guard, "FIXED", fixed)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.git.bundle_header import read_refs
 from daypass.adapters.git.process import Git
 from daypass.errors import GitError
 
@@ -58,8 +59,20 @@ def write_bundle(
             )
         bundle = lent.directory / "main.bundle"
         lent.run("bundle", "create", "--quiet", str(bundle), "HEAD", "--branches", "--tags")
+        _demand_one_meaning(bundle)
         _read_back(bundle, head, branch)
         return _pass_on(bundle, add)
+
+
+def _demand_one_meaning(bundle: Path) -> None:
+    """Read the header as `audit verify --bundle` does."""
+    try:
+        read_refs(bundle)
+    except GitError as error:
+        raise GitError(
+            f"an archive of this clone would be refused by `audit verify`: {error.message}",
+            remedy="Delete or rename that tag: `git tag -d NAME`.",
+        ) from error
 
 
 def _pass_on(bundle: Path, add: Callable[[bytes], None]) -> dict[bytes, bytes]:
@@ -88,7 +101,6 @@ def _read_back(bundle: Path, head: str, branch: str) -> None:
 def _empty(branch: str) -> Iterator[Git]:
     """A bare repository with nothing in it, for as long as the block lasts."""
     with TemporaryDirectory(prefix="daypass-bundle-") as folder:
-        repository = Git(Path(folder))
-        repository.run("init", "--quiet", "--bare", f"--initial-branch={branch}", "--template=")
+        repository = Git.new_bare(Path(folder), branch)
         (Path(folder) / "objects" / "info").mkdir(exist_ok=True)
         yield repository

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import GitError
@@ -15,28 +13,11 @@ if TYPE_CHECKING:
 
 _OWNERSHIP: Final = "dubious ownership"
 _NOT_OURS: Final = re.compile(r"dubious ownership in repository at '([ -&(-~]+)'")
-_SAFE: Final = "safe.directory"
 
 
 def is_about_ownership(text: str) -> bool:
     """Whether git complains that the repository is another user's."""
     return _OWNERSHIP in text
-
-
-def safe_directories() -> tuple[tuple[str, str], ...]:
-    """The repositories that the user has told git to trust, though they are another user's."""
-    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
-    values: list[str] = []
-    for scope in ("--system", "--global"):
-        done = subprocess.run(  # noqa: S603  -- fixed words
-            ["git", "config", scope, "--type=path", "--null", "--get-all", _SAFE],  # noqa: S607  -- the user's git
-            capture_output=True,
-            env=environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        values += os.fsdecode(done.stdout).split("\0")[:-1]
-    return tuple((_SAFE, value) for value in values)
 
 
 def not_ours(directory: Path, text: str) -> GitError:

@@ -13,6 +13,7 @@ from daypass.adapters.git.objects import ObjectReader
 from daypass.adapters.git.pack import Pack
 from daypass.adapters.git.packfile import store
 from daypass.adapters.git.process import Git
+from daypass.adapters.git.references import find_commit
 from daypass.adapters.git.remote import Remote
 from daypass.adapters.git.tagging import anchors, name_tag, store_tag, tags
 from daypass.adapters.git.tree import TreeEditor
@@ -127,17 +128,19 @@ class GitRepository:
         """The commit that a revision names (`HEAD`, a branch, an abbreviated id).
 
         Raises:
-            GitError: there is no such commit in this clone.
+            GitError: there is no such commit in this clone, or the name is ambiguous.
         """
-        found = None
-        if not {"\n", "\0"} & set(revision):  # a line break would be a second question
-            found = self._reader.one(revision + "^{commit}")
-        if found is None or found.kind != "commit":
+        found = find_commit(self._git, revision, self._commit_at)
+        if found is None:
             raise GitError(
                 f"there is no commit {revision!r} in {self._git.directory}",
                 remedy="Fetch it first: `git fetch origin` in a clone of full depth.",
             )
-        return found.id
+        return found
+
+    def _commit_at(self, name: str) -> str | None:
+        found = self._reader.one(name + "^{commit}")
+        return None if found is None or found.kind != "commit" else found.id
 
     def merge_base(self, one: str, other: str) -> str:
         """The commit where two lines of history parted.

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 from daypass.errors import ForgeUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}  # git heeds it from 2.39.4 on
 _GRACE: Final = 0.5  # seconds, for git to clean up
 _STEP: Final = 0.01  # seconds
 
@@ -86,32 +85,28 @@ def in_force() -> TimeLimit | None:
     return _LIMIT.get()
 
 
-def variables() -> dict[str, str]:
-    """What the limit adds to git's environment."""
+def forbids_remotes() -> bool:
+    """Whether the block that is running lets no call ask a remote."""
     limit = _LIMIT.get()
-    return NOT_LAZY if limit is not None and limit.local else {}
+    return limit is not None and limit.local
 
 
-def run(
-    limit: TimeLimit, command: Sequence[str], what: str, data: bytes, env: Mapping[str, str]
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a git command to its end, or to the limit's.
+def demand(limit: TimeLimit, what: str, *, asks_remote: bool) -> None:
+    """Raise ForgeUnavailableError where a git command may not begin any more."""
+    if not limit.left or (limit.local and asks_remote):
+        raise limit.passed(what)
+
+
+def finish(
+    limit: TimeLimit, process: subprocess.Popen[bytes], what: str, data: bytes
+) -> tuple[bytes, bytes]:
+    """Let a process that leads a session run to its end, or to the limit's; what it printed.
 
     Raises:
         ForgeUnavailableError: the limit has ended it.
     """
-    if not limit.left:
-        raise limit.passed(what)
-    process = subprocess.Popen(  # noqa: S603  -- a list of words, no shell
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=env,
-        start_new_session=True,
-    )
     try:
-        stdout, stderr = process.communicate(data, timeout=limit.left)
+        return process.communicate(data, timeout=limit.left)
     except subprocess.TimeoutExpired as error:
         raise limit.passed(what) from error
     finally:
@@ -120,7 +115,6 @@ def run(
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def watch(limit: TimeLimit, process: subprocess.Popen[bytes]) -> Timer:
