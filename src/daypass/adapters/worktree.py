@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from daypass.adapters.tree_changes import TreeChanges
 
 _GOVERNED: Final = ("access", "schemas")
+_JUDGED: Final = ("access/", "schemas/", ".github/")
 _TYPES: Final = {SUBMODULE: "commit"}  # as `git ls-tree` calls what is no blob
 # The largest document is a record of 256 KiB; of anything larger, enough is read to refuse it.
 _READ_AT_MOST: Final = 512 * 1024
@@ -214,11 +215,14 @@ class WorkTree:
         commit = self.head() or ""
         words = ("--raw", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=dirty", commit)
         raw = iter(self._records("diff-index", *words, "--") if self.has_index else ())
-        for head in raw:
-            old_mode, mode, old_blob, blob, status = head.removeprefix(":").split(" ")
-            path = next(raw)
+        rows = [(head.removeprefix(":").split(" "), next(raw)) for head in raw]
+        unread = [path for (_, _, _, blob, status), path in rows if _is_unread(path, blob, status)]
+        filtered = self._filtered(unread) if unread else frozenset()
+        for (old_mode, mode, old_blob, blob, status), path in rows:
             if status == "U":
                 raise _in_a_merge(path)
+            if path in filtered:
+                continue
             committed = TreeEntry(old_mode, old_blob, path) if status != "A" else None
             entry = None
             if status != "D":
@@ -228,6 +232,18 @@ class WorkTree:
         for path in self._records("ls-files", "-z", "-o", "--exclude-standard"):
             if (entry := self._entry(path.rstrip("/"), commit)) is not None:
                 yield entry.path, None, entry
+
+    def _filtered(self, paths: Sequence[str]) -> frozenset[str]:
+        """Those of the paths that a filter stores otherwise than they lie here, as git-lfs does.
+
+        No filter is run, so what would be stored now is not known: they count as not changed.
+        """
+        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        told = self.git.run("check-attr", "-z", "--stdin", "filter", data=asked).split(b"\0")
+        rows = zip(told[::3], told[2::3], strict=False)
+        return frozenset(
+            os.fsdecode(path) for path, value in rows if value not in (b"unspecified", b"unset")
+        )
 
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""
@@ -350,6 +366,11 @@ class WorkTree:
         """What git prints with -z, record by record."""
         for record in self.git.run(*words).split(b"\0")[:-1]:
             yield os.fsdecode(record)
+
+
+def _is_unread(path: str, blob: str, status: str) -> bool:
+    """Whether a file that daypass does not judge may differ from what was added."""
+    return status == "M" and not blob.strip("0") and not path.startswith(_JUDGED)
 
 
 def _in_a_merge(path: str) -> GitError:

@@ -110,3 +110,83 @@ def test_an_archive_is_never_written_over_nor_left_half_done(
     assert bundle(year, tmp_path / "new.bundle", "--sign") == 2
     assert "no Vault token" in capsys.readouterr().err
     assert [path.name for path in tmp_path.glob("*.bundle*")] == ["old.bundle.sig"]
+
+
+@pytest.fixture(scope="module")
+def two_lines(year: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A bundle of main, and of a commit that is not on it."""
+    folder = tmp_path_factory.mktemp("lines")
+    clone, file = folder / "clone", folder / "two.bundle"
+    git(year, "clone", "-q", str(year), str(clone))
+    honest = git(clone, "rev-parse", "HEAD")
+    other = git(clone, "commit-tree", "-p", honest, "-m", "Other", f"{honest}^{{tree}}")
+    git(clone, "branch", "-q", "other", other)
+    git(clone, "bundle", "create", "-q", str(file), "main", "other")
+    return file, honest, other
+
+
+@pytest.mark.parametrize(
+    ("refs", "says"),
+    [
+        (("{other} HEAD", "{main} refs/heads/main"), "'HEAD' in it is at"),
+        (("{main} HEAD", "{main} refs/heads/main", "{other} refs/heads/main"), "twice"),
+        (("{other} refs/heads/main", "{main} refs/heads/main"), "twice"),
+        (("{main} HEAD", "{main} HEAD", "{main} refs/heads/main"), "twice"),
+        (("{main} refs/heads/main", "{other} refs/main"), "'refs/main' in it is at"),
+        (("{main} refs/heads/main", "{other} refs/heads/trunk"), "'refs/heads/trunk' in it is at"),
+        (("{main} refs/heads/main", "{other} refs/remotes/origin/main"), "in it is at"),
+        (("{main} refs/heads/main", "{other} refs/replace/{main}"), "in it is at"),
+        (("{main} refs/heads/main", "{other} refs/tags/main"), "has the name of a branch"),
+        (("{main} refs/heads/main", "{other} refs/tags/origin/main"), "has the name of a branch"),
+        (("{main} refs/heads/main", "{other} refs/tags/refs/heads/main"), "the name of a branch"),
+        (("{main} HEAD", "{main} refs/tags/v1"), "it holds no branch"),
+        (("-{main} ", "{main} refs/heads/main"), "only a part of a history"),
+        (("{main} refs/heads/main", "{main} refs/heads/a..b"), "cannot be opened"),
+        (("{main} refs/heads/main\r",), "its header is not one"),
+        (("{main}  refs/heads/main",), "its header is not one"),
+        (("@filter=blob:none", "{main} refs/heads/main"), "its header is not one"),
+    ],
+)
+def test_a_bundle_that_a_clone_shows_otherwise_is_not_judged(
+    two_lines: tuple[Path, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    refs: tuple[str, ...],
+    says: str,
+) -> None:
+    whole, main_commit, other = two_lines
+    file = tmp_path / "odd.bundle"
+    lines = [line.format(main=main_commit, other=other).encode() for line in refs]
+    pack = whole.read_bytes().split(b"\n\n", 1)[1]
+    file.write_bytes(b"\n".join([b"# v2 git bundle", *lines]) + b"\n\n" + pack)
+    assert main(["audit", "verify", "--bundle", str(file)]) == 1
+    said = capsys.readouterr()
+    assert says in said.err
+    assert not said.out
+
+
+@pytest.mark.parametrize("names", [("HEAD", "main"), ("main",), ("HEAD", "--branches", "--tags")])
+def test_what_is_judged_is_what_a_stock_clone_shows(
+    year: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...]
+) -> None:
+    clone, shown = tmp_path / "clone", tmp_path / "shown"
+    git(year, "clone", "-q", str(year), str(clone))
+    git(clone, "branch", "-q", "as-well")
+    file = tmp_path / "whole.bundle"
+    git(clone, "bundle", "create", "-q", str(file), *names)
+    git(clone, "clone", "-q", "-b", "main", str(file), str(shown))
+    assert main(["audit", "verify", "--bundle", str(file), "--format", "json"]) == 0
+    head = json.loads(capsys.readouterr().out)["head"]
+    for name in ("HEAD", "main", "origin/main"):
+        assert git(shown, "rev-parse", name) == head
+
+
+def test_a_tag_of_a_branchs_name_is_not_archived(
+    year: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = tmp_path / "clone"
+    git(year, "clone", "-q", str(year), str(clone))
+    git(clone, "tag", "origin/main", "HEAD~1")
+    assert bundle(clone, tmp_path / "new.bundle") == 1
+    assert "would be refused by `audit verify`" in capsys.readouterr().err
+    assert not list(tmp_path.glob("new*"))
