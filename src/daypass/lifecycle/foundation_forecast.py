@@ -15,6 +15,7 @@ from daypass.lifecycle.merged_documents import merge_faults
 from daypass.lifecycle.stretches import changed_between, odd_modes
 from daypass.policy.approvals import excluded_among, name_of
 from daypass.policy.provenance import FoundationFault, prove_foundation
+from daypass.policy.voices import voiceless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,7 @@ def forecast_foundation(
         freezes.append(push_here(catalogue.settings.github))
     proof = prove_foundation(pull_request, catalogue, groups, now)
     count = proof.approvals
-    team = _Owners(catalogue, groups, count)
+    team = _Owners(catalogue, groups, count, now)
     unknown: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     if isinstance(proof, FoundationFault):
@@ -146,6 +147,7 @@ class _Owners:
     catalogue: Catalogue
     groups: GroupDirectory
     count: ApprovalCount
+    now: Instant
 
     @property
     def accounts(self) -> frozenset[int]:
@@ -168,12 +170,7 @@ class _Owners:
     def candidates(self) -> tuple[str, ...]:
         """Those who still could, by name."""
         gone = {item.account_id for item in self.count.counted} | set(self.count.excluded or ())
-        able = (
-            account_id
-            for account_id in self.accounts - gone
-            if (known := self.catalogue.identity_of(account_id)) is None
-            or (known.is_active and known.type.is_person)
-        )
+        able = self.accounts - gone - voiceless(self.catalogue, self.now)
         return _names(able, self.catalogue)
 
     def __str__(self) -> str:

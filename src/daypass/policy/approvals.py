@@ -14,6 +14,7 @@ from daypass.model.grant import Approval
 from daypass.model.pullrequest import AccountType, ReviewState
 from daypass.policy.dismissals import Dismissers, Objection
 from daypass.policy.hands import UnknownHandError, hands_of
+from daypass.policy.voices import voice_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,17 +96,21 @@ def count_approvals(
     was last aimed at another branch, by a person who neither wrote nor pushed any of it, and has no
     part in what is asked.
     """
-    excluded = _parties(subject, exceptions, catalogue)
+    excluded = parties(subject, exceptions, catalogue)
     fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
     owners = (*resource.approvers.groups, resource.business_owner) if resource is not None else ()
-    return _count(pull_request, excluded, fault, catalogue, groups, now, owners)
+    return _count(pull_request, excluded, fault, catalogue, groups, (now, now), owners)
 
 
 def count_reviews(
     pull_request: PullRequest, catalogue: Catalogue, groups: GroupDirectory, now: Instant
 ) -> ApprovalCount:
-    """Count the approvals of a pull request that changes what decisions rest on."""
-    return _count(pull_request, {}, None, catalogue, groups, now)
+    """Count the approvals of a pull request that changes what decisions rest on.
+
+    It is asked of old ones too: a vendor's contract counts as it stood at the merge.
+    """
+    given = pull_request.merged_at or now
+    return _count(pull_request, {}, None, catalogue, groups, (now, given))
 
 
 def excluded_among(
@@ -143,22 +148,23 @@ def askers(subject: Identity, catalogue: Catalogue) -> frozenset[int]:
     return frozenset(account_id for account_id in ids if account_id is not None)
 
 
-def _parties(
+def parties(
     subject: Identity, exceptions: Iterable[PolicyException], catalogue: Catalogue
 ) -> dict[int, str]:
+    """Returns the accounts that have a part in what is asked, each with which."""
     roles = {item.attributed_to: f"answerable for the exception {item.name}" for item in exceptions}
     roles.update(dict.fromkeys(subject.owners, "owner of the subject"))
     if subject.sponsor is not None:
         roles[subject.sponsor] = "sponsor of the subject"
     people = {name: catalogue.identities.get(name) for name in roles}
-    parties = {
+    found = {
         person.github_id: roles[name]
         for name, person in people.items()
         if person is not None and person.github_id is not None
     }
     if subject.github_id is not None:
-        parties[subject.github_id] = "the subject"
-    return parties
+        found[subject.github_id] = "the subject"
+    return found
 
 
 def _requester_fault(
@@ -181,9 +187,11 @@ def _count(
     fault: str | None,
     catalogue: Catalogue,
     groups: GroupDirectory,
-    now: Instant,
+    times: tuple[Instant, Instant],
     owners: tuple[str, ...] = (),
 ) -> ApprovalCount:
+    """Count. `times`: that of the question, and that at which contracts are looked at."""
+    now, contracts_at = times
     remedy, may_pass = "", False
     try:
         hands = hands_of(pull_request, frozenset(parties), catalogue.settings)
@@ -197,11 +205,11 @@ def _count(
     counted: list[Approval] = []
     refused: list[RefusedReview] = []
     owners = (*owners, *catalogue.settings.foundation_owners)
-    dismissers = Dismissers(catalogue, groups, excluded, owners)
+    dismissers = Dismissers(catalogue, groups, contracts_at, excluded, owners)
     blocked: dict[Objection, list[int]] = {item: [] for item in Objection}
     for review in _latest_verdicts(pull_request, now):
         objection = dismissers.objection(review, pull_request)
-        problem = _problem(review, pull_request, excluded, catalogue)
+        problem = _problem(review, pull_request, excluded, catalogue, contracts_at)
         if review.state is ReviewState.DISMISSED and objection is not Objection.NONE:
             problem = _STILL_NO[objection]
         if problem is not None:
@@ -260,6 +268,7 @@ def _problem(
     pull_request: PullRequest,
     excluded: Mapping[int, str],
     catalogue: Catalogue,
+    contracts_at: Instant,
 ) -> tuple[str, str] | None:
     """Why a verdict does not count as an approval: a code and a sentence. None: it counts."""
     reviewer = review.reviewer
@@ -274,16 +283,7 @@ def _problem(
         return "not-a-person", "the account is no person's"
     if reviewer.id in excluded:
         return "not-independent", f"the same account is {excluded[reviewer.id]}"
-    return _identity_problem(reviewer.id, catalogue)
-
-
-def _identity_problem(account_id: int, catalogue: Catalogue) -> tuple[str, str] | None:
-    for identity in catalogue.identities.values():
-        if identity.github_id == account_id and not identity.type.is_person:
-            return "not-a-person", f"{identity.name} is of type {identity.type}"
-        if identity.github_id == account_id and not identity.is_active:
-            return "not-active", f"{identity.name} is {identity.status}"
-    return None
+    return voice_problem(reviewer.id, catalogue, contracts_at)
 
 
 def _can_block(

@@ -12,11 +12,13 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from daypass.model.pullrequest import AccountType, ReviewState
+from daypass.policy.voices import voice_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.instant import Instant
     from daypass.model.pullrequest import Dismissal, PullRequest, Review
     from daypass.policy.groups import GroupDirectory
 
@@ -35,6 +37,7 @@ class Dismissers:
 
     catalogue: Catalogue
     groups: GroupDirectory
+    contracts_at: Instant  # a vendor whose contract has ended by then dismisses nothing
     excluded: Mapping[int, str] = field(default_factory=dict)  # accounts with a part in it
     owners: tuple[str, ...] = ()  # groups and identities that may approve it
 
@@ -63,8 +66,7 @@ class Dismissers:
             return Objection.NONE
         if actor.type is not AccountType.USER or actor.id in self.excluded:
             return Objection.STANDS
-        identity = self.catalogue.identity_of(actor.id)
-        if identity is not None and not (identity.type.is_person and identity.is_active):
+        if voice_problem(actor.id, self.catalogue, self.contracts_at) is not None:
             return Objection.STANDS
         groups = [self.groups.group(name) for name in self.owners]
         if any(actor.id in group.accounts for group in groups):

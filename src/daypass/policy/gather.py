@@ -26,6 +26,7 @@ from daypass.policy.facts import (
     Status,
     SubjectFacts,
 )
+from daypass.policy.voices import voiceless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.exception import PolicyException
     from daypass.model.identity import Identity
+    from daypass.model.instant import Instant
     from daypass.model.pullrequest import Account
     from daypass.model.resource import Resource
     from daypass.policy.approvals import ApprovalCount
@@ -239,9 +241,9 @@ def approvals_facts(count: ApprovalCount | None, groups: GroupDirectory) -> Appr
 
 
 def approver_groups(
-    catalogue: Catalogue, resource: Resource | None, groups: GroupDirectory
+    catalogue: Catalogue, resource: Resource | None, groups: GroupDirectory, now: Instant
 ) -> dict[str, GroupFacts]:
-    """The groups that can be asked to approve, with their members: who could say yes."""
+    """The groups that can be asked to approve, with their members: who could say yes now."""
     names = {
         item.group
         for policy in catalogue.policies.values()
@@ -252,14 +254,18 @@ def approver_groups(
     if resource is not None:
         names.update(resource.approvers.groups)
         names.add(resource.business_owner)
-    return {name: _group(name, catalogue, groups) for name in sorted(names)}
+    without_voice = voiceless(catalogue, now)
+    return {name: _group(name, catalogue, groups, without_voice) for name in sorted(names)}
 
 
-def _group(name: str, catalogue: Catalogue, groups: GroupDirectory) -> GroupFacts:
+def _group(
+    name: str, catalogue: Catalogue, groups: GroupDirectory, without_voice: frozenset[int]
+) -> GroupFacts:
     group = groups.group(name)
     by_account = {item.github_id: item.name for item in catalogue.identities.values()}
     members = tuple(
-        MemberFacts(account_id, by_account.get(account_id)) for account_id in sorted(group.accounts)
+        MemberFacts(account_id, by_account.get(account_id))
+        for account_id in sorted(group.accounts - without_voice)
     )
     return GroupFacts(Status.KNOWN if group.known else Status.UNKNOWN, members)
 

@@ -160,7 +160,7 @@ def build_input(
         subject=subject_facts(identity, catalogue, surroundings) if identity else None,
         resource=resource_facts(resource, request.access) if resource else None,
         approvals=approvals_facts(approvals, groups),
-        groups=approver_groups(catalogue, resource, groups),
+        groups=approver_groups(catalogue, resource, groups, surroundings.now),
         unknown_groups=unknown_groups(groups),
         history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),

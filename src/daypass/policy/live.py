@@ -113,7 +113,7 @@ class LiveInputs:
     def _approver_groups(self, name: str) -> Mapping[str, GroupFacts]:
         if name not in self._approvers:
             resource = self.catalogue.resources.get(name)
-            self._approvers[name] = approver_groups(self.catalogue, resource, self.groups)
+            self._approvers[name] = approver_groups(self.catalogue, resource, self.groups, self.now)
         return self._approvers[name]
 
     def _unknown_groups(self) -> tuple[str, ...]:

@@ -14,19 +14,23 @@ from policy_world import (
     OPENED,
     WEB_FLOW,
     catalogue,
+    facts,
     identity,
     pull_request,
     review,
+    rules_of,
 )
 
 from daypass.model.pullrequest import (
     Account,
     AccountType,
+    Dismissal,
     PullRequestCommit,
     Push,
     ReviewState,
 )
-from daypass.policy.approvals import ApprovalCount, count_approvals
+from daypass.policy.approvals import ApprovalCount, count_approvals, count_reviews
+from daypass.policy.decide import describe_requirements
 from daypass.policy.groups import resolve_groups
 
 ALICE, BOB, CAROL = ACCOUNTS["alice"], ACCOUNTS["bob"], ACCOUNTS["carol"]
@@ -141,6 +145,58 @@ def test_nobody_approves_with_the_account_of_a_machine_or_of_somebody_who_left()
     )
     robot = Account(500, "robot", AccountType.USER)
     assert codes(count(review(robot), world=catalogue(identities=(agent,)))) == ["not-a-person"]
+
+
+CONTRACT = {"organisation": "Example Ltd", "sponsor": "dave", "contractEnd": "2026-11-22"}
+
+
+@pytest.mark.parametrize(
+    ("change", "sponsor", "why"),
+    [
+        ({"contractEnd": "2026-11-23"}, "active", None),  # until midnight
+        ({}, "active", "the contract of bob ended at 2026-11-22T23:59:59Z"),
+        ({"contractEnd": "2027-01-31"}, "suspended", "has no active human sponsor"),
+        ({"contractEnd": "2027-01-31", "sponsor": "erni"}, "active", "no active human sponsor"),
+    ],
+)
+def test_a_vendor_approves_only_under_contract_and_sponsored(change, sponsor, why):
+    vendor = identity("bob", type="vendor", vendor={**CONTRACT, **change})
+    world = catalogue(identities=(vendor, identity("dave", status=sponsor)))
+    result = count(review("bob"), world=world)
+    assert ids(result) == ([2] if why is None else [])
+    assert codes(result) == ([] if why is None else ["not-active"])
+    assert why is None or why in result.refused[0].why
+    # Nor is one named as a person who could approve.
+    needs = describe_requirements(facts(world), rules_of(world))
+    assert [("bob" in need.candidates) for need in needs] == [why is None]
+
+
+def test_a_vendor_whose_contract_has_ended_dismisses_nobodys_no():
+    vendor = identity("bob", type="vendor", vendor=CONTRACT)
+    taken = Dismissal(77, ReviewState.CHANGES_REQUESTED, BOB, MERGED.plus(-1))
+    no = review("carol", ReviewState.DISMISSED, number=77)
+    for world, blocked in ((catalogue(), ()), (catalogue(identities=(vendor,)), (3,))):
+        pull = pull_request(no, dismissals=(taken,))
+        groups = resolve_groups(world, {"contractors": frozenset()})
+        wanted = world.resources["orders-db"]
+        alice = world.identities["alice"]
+        found = count_approvals(pull, alice, world, groups, NOW, (), wanted)
+        assert found.blocked_by == blocked
+
+
+def test_a_contract_that_ends_later_undoes_no_proof_of_what_decisions_rest_on():
+    """It is asked of every change on main, in every run: as it stood at the merge."""
+    world = catalogue(
+        identities=(
+            identity("frank", type="vendor", vendor={**CONTRACT, "contractEnd": "2026-11-23"}),
+        )
+    )
+    groups = resolve_groups(world, {"contractors": frozenset()})
+    later = NOW.plus(90 * 86400)
+    pull = pull_request(review("frank"))
+    assert ids(count_reviews(pull, world, groups, later)) == [6]
+    late = pull_request(review("frank"), merged_at=later)
+    assert ids(count_reviews(late, world, groups, later)) == []
 
 
 @pytest.mark.parametrize("hand", ["author", "committer", "pusher", "co-author", "opener"])
