@@ -8,6 +8,7 @@ from daypass.model.grant import Lane
 from daypass.model.instant import Instant
 from daypass.model.resource import EMERGENCY_CAP
 from daypass.policy.calendar import left_in_window
+from daypass.policy.excepting import least_time
 from daypass.policy.facts import Stage
 from daypass.policy.verdict import words
 
@@ -49,10 +50,7 @@ def _bounds(
     for length, source in _lengths(facts, policies):
         yield Bound(length - elapsed, source)
     for item in exceptions:
-        most = item.max_duration_seconds
-        yield Bound(most - elapsed, f"exception {item.name} (at most {words(most)})")
-        left = int(Instant.parse(item.not_after).since(now) // 1)
-        yield Bound(left, f"exception {item.name}, until {item.not_after}")
+        yield Bound(*least_time(item, facts))
     subject = facts.subject
     if subject is not None and subject.contract_end is not None:
         left = int(Instant.parse(subject.contract_end).since(now) // 1)

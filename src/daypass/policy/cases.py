@@ -81,15 +81,26 @@ def run_case(case: Case, catalogue: Catalogue, policies: CompiledPolicies) -> Ca
 def coverage(results: Iterable[CaseResult], policies: CompiledPolicies) -> tuple[Coverage, ...]:
     """How all cases together have tried each rule of each policy.
 
-    What cannot fail (`match` of known groups, approvals that are not required) need only be met.
+    A rule was tried by its own answer alone: what is not known, and an error in an expression, are
+    no answer of it. What cannot fail (`match` of known groups, approvals that are not required)
+    need only be met.
     """
     held: set[str] = set()
     failed: set[str] = set()
+    plain = {
+        (compiled.policy.name, rule.holds.rule): rule.rule.message
+        for compiled in policies.policies
+        for rule in compiled.rules
+    }
     for result in results:
         for outcome in result.decision.outcomes:
-            if outcome.policy != BUILT_IN:
-                name = f"{outcome.policy}/{outcome.rule}"
-                (held if outcome.effect is Effect.PERMIT else failed).add(name)
+            if outcome.policy == BUILT_IN or outcome.effect is Effect.INDETERMINATE:
+                continue
+            name = f"{outcome.policy}/{outcome.rule}"
+            if outcome.effect is Effect.PERMIT:
+                held.add(name)
+            elif outcome.message == plain.get((outcome.policy, outcome.rule), outcome.message):
+                failed.add(name)  # any other message of a free rule says why it gave no answer
     return tuple(
         Coverage(name, name in held, name in failed or (name in held and unfailing))
         for compiled in policies.policies

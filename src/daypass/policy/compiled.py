@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daypass.model.catalogue import rules_digest
 from daypass.model.decision import Effect, RuleOutcome
@@ -14,7 +14,7 @@ from daypass.policy.expressions import (
     compile_expression,
     compile_ticket,
 )
-from daypass.policy.rules import CONDITIONS
+from daypass.policy.rules import CONDITIONS, DESCRIBED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from daypass.model.exception import PolicyException
     from daypass.model.policy import AccessPolicy, Rule
 
+RULE_PREFIX: Final = "rule-"  # before the name of a free rule that is called like a condition
+RESERVED_NAMES: Final = frozenset(CONDITIONS) | frozenset(DESCRIBED)  # of no free rule
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
@@ -30,6 +33,7 @@ class CompiledRule:
 
     rule: Rule
     holds: RuleOutcome  # what it says when it holds, and its name
+    may_be_excepted: bool  # whether it says so, and no other rule of the policy has its name
     expression: Expression | None
     problem: str = ""
 
@@ -99,18 +103,19 @@ def compile_rules(catalogue: Catalogue) -> CompiledPolicies:
 def _compile(policy: AccessPolicy) -> CompiledPolicy:
     pattern = policy.require.ticket
     ticket, problem = _attempt(compile_ticket, pattern) if pattern is not None else (None, "")
+    # A policy's own rule may not pass for one of the conditions that every policy has.
+    names = [
+        f"{RULE_PREFIX}{rule.name}" if rule.name in CONDITIONS else rule.name
+        for rule in policy.rules
+    ]
     rules = tuple(
         CompiledRule(
             rule,
-            # A policy's own rule may not pass for one of the conditions that every policy has.
-            _holds(
-                policy,
-                f"rule-{rule.name}" if rule.name in CONDITIONS else rule.name,
-                rule.expression,
-            ),
+            _holds(policy, name, rule.expression),
+            rule.may_be_excepted and names.count(name) == 1,
             *_attempt(compile_expression, rule.expression),
         )
-        for rule in policy.rules
+        for rule, name in zip(policy.rules, names, strict=True)
     )
     always = [_holds(policy, "match", policy.description)]
     if policy.approvals_not_required is not None and not policy.stages:

@@ -148,7 +148,7 @@ def _free_rule(policy: AccessPolicy, compiled: CompiledRule, variables: Variable
     if answer:
         return compiled.holds
     outcome = replace(compiled.holds, effect=Effect.DENY, message=rule.message)
-    if not rule.may_be_excepted:
+    if not compiled.may_be_excepted:
         return outcome
     return excepting.excepted(outcome, f"{policy.name}/{rule.name}", variables.facts)
 

@@ -16,6 +16,7 @@ from daypass.model.grant import Lane
 from daypass.model.identity import IdentityStatus, IdentityType
 from daypass.model.instant import Instant
 from daypass.policy.facts import Stage
+from daypass.policy.verdict import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +32,28 @@ def excepted(outcome: RuleOutcome, rule: str, facts: DecisionInput) -> RuleOutco
     Args:
         outcome: what the rule said; it must be one that lets itself be excepted.
         rule: `policy/rule`, as exceptions name it.
-        facts: what the decision rests on. Of several exceptions the first by name counts.
+        facts: what the decision rests on. Of several exceptions the strictest counts: the one that
+            leaves the least time; of equal ones the first by name.
     """
     if outcome.effect is not Effect.DENY or outcome.enforcement is not Enforcement.ENFORCE:
         return outcome
-    found = next((item for item in facts.exceptions if _holds(item, rule, facts)), None)
+    counting = (item for item in facts.exceptions if _holds(item, rule, facts))
+    found = min(counting, key=lambda item: (least_time(item, facts)[0], item.name), default=None)
     return outcome if found is None else replace(outcome, excepted_by=found.name)
+
+
+def least_time(item: ExceptionFacts, facts: DecisionInput) -> tuple[int, str]:
+    """Returns how many seconds an exception leaves from now at the most, and by what of it."""
+    now = Instant.parse(facts.now)
+    issued = Instant.parse(facts.request.issued_at) if facts.request.issued_at else now
+    elapsed = -int(-now.since(issued) // 1)  # rounded up: never a second too many
+    most = item.max_duration_seconds
+    left = int(Instant.parse(item.not_after).since(now) // 1)
+    return min(
+        (most - elapsed, f"exception {item.name} (at most {words(most)})"),
+        (left, f"exception {item.name}, until {item.not_after}"),
+        key=lambda bound: bound[0],
+    )
 
 
 def in_use(said: Iterable[RuleOutcome], facts: DecisionInput) -> tuple[ExceptionFacts, ...]:

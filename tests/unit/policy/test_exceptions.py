@@ -237,12 +237,40 @@ def test_the_emergency_lane_knows_no_exception():
     assert "built-in/authenticates-itself" in failing(decide(forged, rules_of(there)))
 
 
-def test_of_two_exceptions_the_first_by_name_counts_in_whatever_order_they_are_read():
-    long, short = exception("b-long", maxDuration="8h"), exception("a-short", maxDuration="30m")
+@pytest.mark.parametrize(
+    ("stricter", "seconds"),
+    [
+        ({"maxDuration": "30m"}, 1800),
+        ({"maxDuration": "8h", "notAfter": str(NOW.plus(600))}, 600),
+    ],
+)
+def test_of_two_exceptions_the_stricter_bounds_count_in_whatever_order_they_are_read(
+    stricter, seconds
+):
+    long, short = exception("a-long", maxDuration="8h"), exception("b-short", **stricter)
     for order in ((long, short), (short, long)):
         decision = asked(*order)
-        assert decision.exceptions == ("a-short",)
-        assert decision.seconds == 1800
+        assert decision.exceptions == ("b-short",)
+        assert decision.seconds == seconds
+    assert asked(long).seconds > seconds
+    assert asked(exception("b-long", maxDuration="8h"), long).exceptions == ("a-long",)
+
+
+def test_one_exception_excepts_one_rule_and_none_where_two_have_its_name():
+    """`validate` refuses such names; on main all the same, none of them is excepted."""
+    other = {**OFFICE, "expression": "request.access != 'read'", "message": "never read"}
+    for second in (other, {**other, "mayBeExcepted": False}):
+        guard = policy("guard", effect="guard", rules=[OFFICE, second])
+        named = exception("office", "guard/office-hours", subject="alice")
+        there = catalogue(policy(), guard, exceptions=(named,))
+        decision = outcome(there, "carol", "dave")
+        assert failing(decision) == {"guard/office-hours"}
+        assert decision.exceptions == ()
+        apart = policy("guard", effect="guard", rules=[OFFICE, {**second, "name": "reads"}])
+        there = catalogue(policy(), apart, exceptions=(named,))
+        decision = outcome(there, "carol", "dave")
+        assert failing(decision) == {"guard/reads"}
+        assert decision.exceptions == ("office",)
 
 
 def test_the_input_holds_them_and_reads_back_to_the_byte():
