@@ -9,7 +9,7 @@ from daypass.cli import output
 from daypass.cli.at_root import entries_at_root
 from daypass.documents.repository import load_catalogue
 from daypass.errors import ExitCode, UsageError
-from daypass.lifecycle.trying import CASES_FOLDER, try_cases
+from daypass.lifecycle.trying import CASES_FOLDER, check_rule_names, try_cases
 from daypass.policy.cases import coverage
 from daypass.policy.compiled import compile_rules
 
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     read = tree.reader(entries)
     catalogue = load_catalogue(entries, tree.contents(entries))
     policies = compile_rules(catalogue)
+    check_rule_names(entries, lambda entry: read(entry.path), catalogue)
     results = try_cases(entries, lambda entry: read(entry.path), catalogue, policies)
     if not results:
         raise UsageError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from daypass.documents import references, strict_yaml
+from daypass.documents.approver_numbers import number_notices, number_problems
 from daypass.documents.document import Document, located, read_document
 from daypass.documents.emergency_lane import emergency_notice, lane_notices
 from daypass.documents.exceptions import exception_problems
@@ -213,7 +214,7 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
         found[path_of(policy)] = list(references.policy_problems(policy, catalogue))
     for exception in catalogue.exceptions.values():
         found[path_of(exception)] = list(exception_problems(exception, catalogue))
-    for path, problem in team_problems(catalogue):
+    for path, problem in (*team_problems(catalogue), *number_problems(catalogue)):
         found[path].append(problem)
     return tuple(
         finding
@@ -224,7 +225,7 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
 
 def notices_of(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple[Finding, ...]:
     """What works today and should be changed. As `check_catalogue`; nothing fails by it."""
-    found = [*team_notices(catalogue), *lane_notices(catalogue)]
+    found = [*team_notices(catalogue), *lane_notices(catalogue), *number_notices(catalogue)]
     found += [(path_of(item), problem) for item, problem in identity_notices(catalogue)]
     return tuple(
         finding for path, problem in found for finding in _located([problem], path, read_path)

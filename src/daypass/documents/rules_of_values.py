@@ -257,9 +257,49 @@ VALUE_RULES: Final = (
         "expression: subject.type = 'human'",
     ),
     Rule(
+        "policy-rule-name",
+        "A rule's name is that of one rule: no other rule of its policy has it, no built-in rule "
+        "and no condition. Exceptions, outcomes and coverage go by it.",
+        "rules: [{name: short, …}, {name: ticketed, …}]",
+        "rules: [{name: short, …}, {name: short, …}]",
+    ),
+    Rule(
+        "policy-field",
+        "An expression reads fields that there are: `has()` of a misspelt one is silently false, "
+        "and any other reading of it denies.",
+        "expression: has(request.ticket)",
+        "expression: has(request.tickett)",
+    ),
+    Rule(
+        "policy-pattern",
+        "A pattern says what it seems to say: RE2 reads some of what other engines know "
+        "otherwise, and in a text that is not raw `\\b` is a backspace.",
+        "ticket: OPS-[[:digit:]]+",
+        "ticket: OPS-[:digit:]+",
+    ),
+    Rule(
+        "policy-times",
+        "The hours at which access is issued begin and end at different minutes.",
+        'from: "00:00"\nto: "24:00"',
+        'from: "00:00"\nto: "00:00"',
+    ),
+    Rule(
+        "policy-window",
+        "A rolling window has fewer hours of access than hours: else it limits nothing.",
+        "window: {hours: 20, per: 7d}",
+        "window: {hours: 200, per: 7d}",
+    ),
+    Rule(
+        "approvers-too-few",
+        "No more approvals are asked for than the group has people, as far as the settings tell "
+        "them. A notice: where only those who are active are too few.",
+        "groups: {dba: [bob, carol]}\natLeast: 2  # of dba",
+        "groups: {dba: [bob, carol]}\natLeast: 3  # of dba",
+    ),
+    Rule(
         "policy-time-zone",
         "A time zone is one of the database that daypass is installed with, the Python package "
-        "tzdata: what depends on another is never decided.",
+        "tzdata, spelt as there: what depends on another is never decided.",
         "timeZone: Europe/Zurich",
         "timeZone: Europe/Zurik",
     ),

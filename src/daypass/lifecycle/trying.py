@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daypass.documents.document import read_document
+from daypass.documents import strict_yaml
+from daypass.documents.document import located, read_document
+from daypass.documents.finding import document_error
+from daypass.documents.repository import path_of
 from daypass.errors import DocumentError
+from daypass.lifecycle.policy_findings import name_problems
 from daypass.model.names import FOLDERS, Kind
 from daypass.model.policytest import PolicyTest
 from daypass.policy.cases import CaseResult, run_case
@@ -18,6 +22,26 @@ if TYPE_CHECKING:
     from daypass.policy.compiled import CompiledPolicies
 
 CASES_FOLDER: Final = next(folder for folder, kind in FOLDERS.items() if kind is Kind.POLICY_TEST)
+
+
+def check_rule_names(
+    entries: Iterable[TreeEntry], read: Callable[[TreeEntry], bytes], catalogue: Catalogue
+) -> None:
+    """Refuses policies of which two rules have one name: what was tried of them cannot be told.
+
+    Raises:
+        DocumentError: with findings that say line, column and remedy.
+    """
+    paths = {entry.path: entry for entry in entries}
+    findings = [
+        finding
+        for policy in catalogue.policies.values()
+        if (problems := tuple(name_problems(policy)))
+        for path in (path_of(policy),)
+        for finding in located(problems, path, strict_yaml.load(read(paths[path]), path))
+    ]
+    if findings:
+        raise document_error(findings)
 
 
 def try_cases(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 PACKAGE: Final = "tzdata"
+# What a database can hold beside zones: the machine's own zone, rules for names such as EST5EDT,
+# one that says that no zone was set, and the other two ways to count leap seconds.
+_NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
+_NO_FOLDERS: Final = ("posix/", "right/", "SystemV/")
 
 
 def database_version() -> str:
@@ -29,7 +33,7 @@ def find_zone(name: str) -> ZoneInfo | None:
     import io  # noqa: PLC0415  -- most runs ask for the version alone
     from zoneinfo import ZoneInfo  # noqa: PLC0415  -- as above
 
-    data = _data(f"zoneinfo/{name}") if name in _names() else None
+    data = _data(f"zoneinfo/{name}") if name in zone_names() else None
     try:
         return ZoneInfo.from_file(io.BytesIO(data), key=name) if data is not None else None
     except ValueError:
@@ -37,9 +41,10 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 @lru_cache(maxsize=1)
-def _names() -> frozenset[str]:
-    """Every name in the database, exactly as it is spelt: file systems may be less exact."""
-    return frozenset((_data("zones") or b"").decode("ascii").split())
+def zone_names() -> frozenset[str]:
+    """Every zone of the database, exactly as it is spelt: file systems may be less exact."""
+    names = frozenset((_data("zones") or b"").decode("ascii").split())
+    return frozenset(name for name in names - _NO_ZONES if not name.startswith(_NO_FOLDERS))
 
 
 def _data(path: str) -> bytes | None:

@@ -10,33 +10,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from daypass.policy.expression_tokens import MACROS, plain_text, spoken, tokens_of
+
+if TYPE_CHECKING:
+    from daypass.policy.expression_tokens import Token
 
 LOCAL: Final = "daypass_local"  # the function that moves a time
 
 _GETTER: Final = re.compile(
     r"get(?:FullYear|Month|Date|DayOfMonth|DayOfWeek|DayOfYear|Hours|Minutes|Seconds|Milliseconds)"
 )
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<blank> \s+ | //[^\n]* )
-    | (?P<raw>   (?:[rR][bB]?|[bB][rR]) (?:'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|"[^"\n]*") )
-    | (?P<text>  [bB]? (?: '''(?:\\.|[^\\])*?''' | \"\"\"(?:\\.|[^\\])*?\"\"\"
-                         | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*" ) )
-    | (?P<word>  [A-Za-z_]\w* )
-    | (?P<number> [0-9]\w*(?:\.[0-9]\w*)? )
-    | (?P<other> . )
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
 _FIXED: Final = re.compile(
     r"(?: [+-]?[0-9.]+(?::[0-9.]+)+ | UTC0 | Fixed/UTC[+-][0-9]{2}:[0-9]{2}:[0-9]{2} )?",
     re.VERBOSE,
 )
-_QUOTED: Final = re.compile(
-    r"(?P<raw>[rR]?)(?P<quote>'''|\"\"\"|'|\")(?P<inner>.*)(?P=quote)", re.DOTALL
-)
-_MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +37,6 @@ class Localised:
     is_computed: bool  # whether only evaluating it tells all zones and times that it asks for
 
 
-@dataclass(slots=True)
-class _Token:
-    kind: str
-    text: str
-
-
 @lru_cache(maxsize=16384)  # every expression of a tree, of which each decision asks
 def localised(text: str) -> Localised:
     """The expression as it is compiled.
@@ -63,13 +46,13 @@ def localised(text: str) -> Localised:
     """
     if LOCAL not in text and "get" not in text:
         return Localised(text, frozenset(), is_computed=False)
-    tokens = [_Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(text)]
-    said = [token for token in tokens if token.kind != "blank"]
+    tokens = tokens_of(text)
+    said = spoken(tokens)
     names: set[str] = set()
     computed = False
     for getter, first, last in _calls(said):
         argument = said[first:last]
-        zone = _literal(argument[0]) if len(argument) == 1 else None
+        zone = plain_text(argument[0]) if len(argument) == 1 else None
         if not argument or (zone is not None and _FIXED.fullmatch(zone)):
             continue
         computed = computed or zone is None or not _is_of_now(said, getter)
@@ -77,7 +60,7 @@ def localised(text: str) -> Localised:
         said[last].text = f").{said[getter].text}()"
         said[getter].text = LOCAL
     # The item of a macro can be called `now`.
-    computed = computed or (bool(names) and any(token.text in _MACROS for token in said))
+    computed = computed or (bool(names) and any(token.text in MACROS for token in said))
     return Localised("".join(token.text for token in tokens), frozenset(names), computed)
 
 
@@ -103,7 +86,7 @@ def fixed_offset(zone: str) -> float | None:
     return -seconds if zone.startswith("-") else seconds
 
 
-def _calls(said: list[_Token]) -> list[tuple[int, int, int]]:
+def _calls(said: list[Token]) -> list[tuple[int, int, int]]:
     """Each call that reads a part of a time: its name, its first token within, its bracket."""
     found = []
     opened: list[int | None] = []
@@ -119,7 +102,7 @@ def _calls(said: list[_Token]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _is_getter(said: list[_Token], index: int) -> bool:
+def _is_getter(said: list[Token], index: int) -> bool:
     """Whether a call by this name, which a bracket follows, reads a part of a time."""
     if index < 0 or said[index].kind != "word":
         return False
@@ -128,15 +111,7 @@ def _is_getter(said: list[_Token], index: int) -> bool:
     return index > 0 and said[index - 1].text == "." and bool(_GETTER.fullmatch(said[index].text))
 
 
-def _is_of_now(said: list[_Token], getter: int) -> bool:
+def _is_of_now(said: list[Token], getter: int) -> bool:
     """Whether it is the variable `now` that is read: then the offset at the decision's time."""
     owner = getter - 2
     return owner >= 0 and said[owner].text == "now" and (owner == 0 or said[owner - 1].text != ".")
-
-
-def _literal(token: _Token) -> str | None:
-    """The text that a token writes out; None of what must be evaluated."""
-    found = _QUOTED.fullmatch(token.text) if token.kind in ("raw", "text") else None
-    if found is None or ("\\" in found["inner"] and not found["raw"]):
-        return None
-    return found["inner"]

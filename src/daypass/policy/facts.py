@@ -345,10 +345,11 @@ class ContextFacts(Facts):
 @cache
 def _keys(cls: type) -> tuple[tuple[str, str], ...]:
     """Each field's name, and its key in JSON."""
-    return tuple((item.name, _camel(item.name)) for item in fields(cls))
+    return tuple((item.name, key_of(item.name)) for item in fields(cls))
 
 
-def _camel(name: str) -> str:
+def key_of(name: str) -> str:
+    """The key in JSON of a field."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 

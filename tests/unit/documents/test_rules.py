@@ -54,6 +54,13 @@ TIMES = """  limits: {times: {timeZone: Europe/Zurik, from: "08:00", to: "18:00"
 UNLUCKY = "commandsRole: daypass-apply-2"
 LANE: dict[str, str | bytes | None] = {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE}
 # The rule, the place of its finding, and the files that replace those of the sound repository.
+
+
+def rules_added(*rules: str) -> str:
+    """The policy with these free rules."""
+    return f"{POLICY}  rules: [{', '.join(rules)}]\n"
+
+
 BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
     ("document-kind", f"{REQUEST_PATH}:2:7", {REQUEST_PATH: REQUEST.replace("AccessR", "R")}),
     ("document-name", f"{REQUEST_PATH}:4:7", {REQUEST_PATH: REQUEST.replace("alice-1", "bob-1")}),
@@ -209,6 +216,46 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         {
             POLICY_PATH: POLICY
             + "  rules: [{name: r, expression: a = 1, message: Only humans ask.}]\n"
+        },
+    ),
+    (
+        "policy-rule-name",
+        f"{POLICY_PATH}:10:18",
+        {POLICY_PATH: rules_added("{name: own-keys, expression: 'true', message: It is so.}")},
+    ),
+    (
+        "policy-field",
+        f"{POLICY_PATH}:10:37",
+        {
+            POLICY_PATH: rules_added(
+                "{name: asked, expression: has(request.tickett), message: Say why.}"
+            )
+        },
+    ),
+    (
+        "policy-pattern",
+        f"{POLICY_PATH}:10:21",
+        {POLICY_PATH: POLICY + "  require: {ticket: 'OPS-[:digit:]+'}\n"},
+    ),
+    (
+        "policy-times",
+        f"{POLICY_PATH}:10:64",
+        {
+            POLICY_PATH: POLICY
+            + '  limits: {times: {timeZone: Europe/Zurich, from: "00:00", to: "00:00"}}\n'
+        },
+    ),
+    (
+        "policy-window",
+        f"{POLICY_PATH}:10:28",
+        {POLICY_PATH: POLICY + "  limits: {window: {hours: 25, per: 1d}}\n"},
+    ),
+    (
+        "approvers-too-few",
+        f"{RESOURCE_PATH}:13:39",
+        {
+            RESOURCE_PATH: RESOURCE.replace("[dba], atLeast: 1", "[own], atLeast: 2"),
+            SETTINGS_PATH: SETTINGS.replace("  groups:\n", "  groups:\n    own: [bob, deployer]\n"),
         },
     ),
     (
@@ -385,7 +432,7 @@ def test_every_rule_that_the_code_names_is_in_the_catalogue_and_has_a_case() -> 
     named = re.compile(rf'"((?:{families})-[a-z-]+)"')
     code = Path(documents.__file__).parent
     sources = [file for file in code.glob("*.py") if not file.name.startswith("rules_of")]
-    sources.append(code.parent / "lifecycle" / "examining.py")
+    sources.append(code.parent / "lifecycle" / "policy_findings.py")
     sources.append(code.parent / "cli" / "validate.py")
     found = {name for file in sources for name in named.findall(file.read_text())}
     assert found == set(RULES)

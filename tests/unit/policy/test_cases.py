@@ -70,6 +70,30 @@ def test_what_was_not_tried_is_told_and_can_be_demanded(house, capsys):
     assert policy_test(house, "--require-coverage") == 1
 
 
+def test_a_rule_was_tried_only_by_its_own_answer(house, capsys):
+    """What is not known, and an error, are no answer of it; nor is another rule's."""
+    policy, rule = "access/policies/agents-propose.yaml", "subject.autonomy == 'propose'"
+    for expression, missing in (
+        (f"{rule} || context.posture.value == 1", "no case reaches it"),  # never known
+        (f"{rule} || subject.nothing == 1", "no case fails it"),  # an error instead
+        (f"{rule} || true", "no case fails it"),
+    ):
+        edit(house, f"expression: {rule}", f"expression: {expression}", policy)
+        policy_test(house, "--require-coverage")
+        assert f"agents-propose/proposes-only: {missing}" in capsys.readouterr().out
+        edit(house, expression, rule, policy)
+    assert policy_test(house, "--require-coverage") == 0
+
+
+@pytest.mark.parametrize("name", ["proposes-only", "own-keys", "window", "rule-window"])
+def test_two_rules_of_one_name_are_not_tried_as_one(house, capsys, name):
+    edit(house, "name: reads-only", f"name: {name}", "access/policies/agents-propose.yaml")
+    assert policy_test(house) == 3
+    error = capsys.readouterr().err
+    assert "agents-propose.yaml:19:13" in error
+    assert "Give each rule" in error or "Give the rule" in error
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

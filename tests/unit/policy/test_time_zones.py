@@ -86,13 +86,13 @@ def no_database(monkeypatch):
 
     def forget() -> None:
         zone_database.find_zone.cache_clear()
-        zone_database._names.cache_clear()
+        zone_database.zone_names.cache_clear()
         monkeypatch.setattr(zone_database, "_data", lambda _path: None)
 
     yield forget
     monkeypatch.undo()
     zone_database.find_zone.cache_clear()
-    zone_database._names.cache_clear()
+    zone_database.zone_names.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_each_zone_of_the_database_is_read_once_in_a_run(monkeypatch):
     data = zone_database._data
     zone_database.find_zone.cache_clear()
     monkeypatch.setattr(zone_database, "_data", lambda path: read.append(path) or data(path))
-    names = sorted(zone_database._names())
+    names = sorted(zone_database.zone_names())
     for name in (*names, *names):
         assert find_zone(name) is not None
     assert len([path for path in read if path != "zones"]) == len(names)
