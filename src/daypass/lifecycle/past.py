@@ -6,17 +6,20 @@ as the longest rolling window of any policy reaches: no window, no walk.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from daypass.ledger.history import read_events
 from daypass.model.event import EventKind
 from daypass.model.grant import Lane
 from daypass.model.instant import Instant
+from daypass.model.names import grant_path
 from daypass.policy.asked import PastGrant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from daypass.ledger.allowed_signers import Signers
     from daypass.lifecycle.context import Ports
@@ -46,7 +49,7 @@ def past_at(
     head: str,
     signers: Signers,
     live: Iterable[Grant],
-    ruling: Iterable[Catalogue],
+    ruling: Sequence[Catalogue],
     now: Instant,
 ) -> dict[str, list[PastGrant]]:
     """The same of any commit, whose live grants are known, by the documents that rule."""
@@ -58,9 +61,40 @@ def past_at(
     reach = longest_window(ruling)
     if reach:
         events = read_events(repository.walk(head), signers)
-        for subject, ended in _ended(events, now.plus(-reach), frozenset(ids)):
-            found[subject].append(ended)
+        looks = asks_of_resources(ruling)
+        for recorded, ended in _ended(events, now.plus(-reach), frozenset(ids)):
+            subject = recorded.event.first("Daypass-Subject") or ""
+            then = _resource_then(repository, recorded.commit, ended.id) if looks else None
+            found[subject].append(replace(ended, resource_then=then))
     return dict(found)
+
+
+def asks_of_resources(catalogues: Iterable[Catalogue]) -> bool:
+    """Whether any rolling window is about resources by what can change: not by their names."""
+    return any(
+        policy.limits.window is not None
+        and (
+            policy.match.resource_labels
+            or policy.match.resource_types
+            or policy.match.environments
+            or policy.match.sensitivities
+        )
+        for item in catalogues
+        for policy in item.policies.values()
+    )
+
+
+def _resource_then(repository: Repository, commit: str, grant_id: str) -> dict[str, Any] | None:
+    """The facts of its resource in the record that an `issued` brought; None: it holds none."""
+    entries = repository.entries(commit, grant_path(grant_id))
+    if not entries:
+        return None
+    try:
+        record = json.loads(repository.blobs([entries[0].blob])[entries[0].blob])
+        found = record["spec"]["decision"]["input"]["resource"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def longest_window(catalogues: Iterable[Catalogue]) -> int:
@@ -72,7 +106,7 @@ def longest_window(catalogues: Iterable[Catalogue]) -> int:
 
 def _ended(
     events: Iterable[RecordedEvent], since: Instant, live: frozenset[str]
-) -> Iterable[tuple[str, PastGrant]]:
+) -> Iterable[tuple[RecordedEvent, PastGrant]]:
     """Grants whose end is recorded after `since`; they began at their `issued`, further back."""
     ends: dict[str, Instant] = {}
     for recorded in events:
@@ -84,7 +118,7 @@ def _ended(
             if ended_at is not None:
                 ends[event.grant] = Instant.parse(ended_at)
         elif event.kind is EventKind.ISSUED and event.grant in ends:
-            yield event.first("Daypass-Subject") or "", _past(event, ends.pop(event.grant))
+            yield recorded, _past(event, ends.pop(event.grant))
         if recorded.recorded_at < since.seconds and not ends:
             return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from daypass.model.grant import Lane
 from daypass.policy.groups import GroupDirectory
@@ -40,7 +40,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PastGrant:
-    """A grant of the same subject, live or over. `not_after` is when it ended, if it has."""
+    """A grant of the same subject, live or over. `not_after` is when it ended, if it has.
+
+    `resource_then`: the facts of its resource in the input that it was decided by; None where its
+    record was not read.
+    """
 
     id: str
     lane: Lane
@@ -49,6 +53,7 @@ class PastGrant:
     not_before: Instant
     not_after: Instant
     live: bool
+    resource_then: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, grant: Grant) -> Self:
@@ -61,6 +66,7 @@ class PastGrant:
             grant.not_before,
             grant.not_after,
             live=True,
+            resource_then=grant.decision_input.get("resource"),
         )
 
 

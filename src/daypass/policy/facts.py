@@ -243,7 +243,11 @@ class GroupFacts(Facts):
 
 @dataclass(frozen=True, slots=True)
 class PastGrantFacts(Facts):
-    """A grant that the subject has or had, with what policies match on."""
+    """A grant that the subject has or had, with what policies match on today.
+
+    `then` holds what its resource was when it was given, where that differs. `level_known`: whether
+    the resource still has that level.
+    """
 
     id: str
     lane: str
@@ -256,6 +260,17 @@ class PastGrantFacts(Facts):
     environment: str | None
     sensitivity: str | None
     labels: Mapping[str, str] = field(default_factory=dict)
+    then: Mapping[str, Any] = field(default_factory=dict)  # as `OF_RESOURCE`; none: not in the JSON
+    level_known: bool = True  # not in the JSON: it is
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        plain = Facts.to_json(self)
+        left_out = {"then": self.then, "levelKnown": not self.level_known}
+        return {key: value for key, value in plain.items() if left_out.get(key, True)}
+
+
+OF_RESOURCE: Final = ("type", "environment", "sensitivity", "labels")  # what policies match on
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daypass.policy.context import unasked
 from daypass.policy.facts import (
+    OF_RESOURCE,
     SHARED_ACCOUNT,
     ApprovalFacts,
     ApprovalsFacts,
@@ -317,7 +318,7 @@ def context_facts(surroundings: Surroundings, catalogue: Catalogue) -> dict[str,
 
 
 def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
-    return PastGrantFacts(
+    today = PastGrantFacts(
         id=grant.id,
         lane=str(grant.lane),
         resource=grant.resource,
@@ -329,4 +330,12 @@ def _past_grant(grant: PastGrant, resource: Resource | None) -> PastGrantFacts:
         environment=resource.environment if resource else None,
         sensitivity=str(resource.sensitivity) if resource else None,
         labels=dict(resource.labels) if resource else {},
+        level_known=resource is None or grant.access in resource.levels,
+    )
+    before = grant.resource_then
+    if resource is None or before is None:
+        return today
+    then = {key: before[key] for key in OF_RESOURCE if key in before}
+    return (
+        today if then == {key: getattr(today, key) for key in then} else replace(today, then=then)
     )

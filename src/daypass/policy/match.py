@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -53,13 +54,21 @@ def applies(policy: AccessPolicy, facts: DecisionInput) -> Applies:
 def counts_past_grant(policy: AccessPolicy, grant: PastGrantFacts) -> bool:
     """Whether a grant of the same subject counts against the policy's limits.
 
-    What is no longer known of its resource counts: forgetting a resource frees no hours.
+    What is no longer known of its resource counts: forgetting a resource, or renaming a level,
+    frees no hours. Where the resource was another when it was given, both what it was and what it
+    is count: relabelling frees none either.
     """
+    return _counts(policy, grant) or (
+        bool(grant.then) and _counts(policy, replace(grant, **grant.then))
+    )
+
+
+def _counts(policy: AccessPolicy, grant: PastGrantFacts) -> bool:
     match = policy.match
     return (
         _lane(policy, grant.lane)
         and _any(match.resource_names, grant.resource)
-        and _any(match.levels, grant.access)
+        and (not grant.level_known or _any(match.levels, grant.access))
         and (grant.type is None or _any(match.resource_types, grant.type))
         and (grant.environment is None or _any(match.environments, grant.environment))
         and (grant.sensitivity is None or _any(match.sensitivities, grant.sensitivity))

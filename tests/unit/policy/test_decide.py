@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from policy_world import (
     ACCOUNTS,
@@ -28,8 +30,10 @@ from daypass.model.resource import IssueMode
 from daypass.policy.asked import Asked, PastGrant, Renewed, Surroundings
 from daypass.policy.decide import decide, describe_requirements
 from daypass.policy.facts import ContextFacts, Status
+from daypass.policy.gather import resource_facts
 from daypass.policy.groups import resolve_groups
-from daypass.policy.input import build_input
+from daypass.policy.input import DecisionInput, build_input
+from daypass.policy.match import counts_past_grant
 
 STAGES = [
     {"name": "owners", "allOf": [{"owner": True, "atLeast": 1}]},
@@ -285,6 +289,62 @@ def test_a_window_counts_grants_of_resources_that_are_forgotten():
     world = catalogue(policy(limits={"window": {"hours": 4, "per": "7d"}}))
     gone = past(1, 4, live=False, resource_name="orders-db-old")
     assert not outcome(world, "bob", history=(gone,)).permitted
+
+
+@pytest.mark.parametrize(
+    ("then", "match"),
+    [
+        ({"labels": {"data": "personal"}}, {"resources": {"labels": {"data": ["personal"]}}}),
+        ({"labels": {"data": "public"}}, {"resources": {"labels": {"data": ["public"]}}}),
+        ({"sensitivity": "high"}, {"resources": {"sensitivities": ["high"]}}),
+        ({"environment": "staging"}, {"resources": {"environments": ["staging"]}}),
+        ({"type": "ssh"}, {"resources": {"types": ["ssh"]}}),
+    ],
+)
+def test_relabelling_a_resource_frees_no_hours(then, match):
+    """What it was when it was given counts, and what it is today: whichever the policy is about."""
+    spec = {"match": {**match, "resources": {**match["resources"], "names": ["old-db"]}}}
+    limited = policy(
+        "limited", effect="guard", limits={"window": {"hours": 4, "per": "7d"}}, **spec
+    )
+    today = resource("old-db")
+    world = catalogue(policy(), limited, resources=(resource(), today))
+    given = past(1, 4, live=False, resource_name="old-db")
+    recorded = resource_facts(replace(today, **then), "read").to_json()
+    about = facts(world, "bob", history=(replace(given, resource_then=recorded),))
+    (grant,) = about.history.grants
+    assert counts_past_grant(limited, grant)
+    assert about.history.to_json()["grants"][0]["then"].keys() >= then.keys()
+    assert DecisionInput.from_json(about.to_json()) == about
+    # As it was, and where the record was not read: today's word alone.
+    for before in (None, resource_facts(today, "read").to_json()):
+        same = facts(world, "bob", history=(replace(given, resource_then=before),))
+        assert not counts_past_grant(limited, same.history.grants[0])
+        assert "then" not in same.history.to_json()["grants"][0]
+    relabelled = replace(today, **then)
+    world = catalogue(policy(), limited, resources=(resource(), relabelled))
+    for before in (None, resource_facts(today, "read").to_json()):
+        now = facts(world, "bob", history=(replace(given, resource_then=before),))
+        assert counts_past_grant(limited, now.history.grants[0])
+
+
+def test_renaming_a_level_frees_no_hours():
+    limits = {"window": {"hours": 4, "per": "7d"}}
+    world = catalogue(policy(limits=limits, match={"levels": ["read"]}))
+    given = replace(past(1, 4, live=False), access="select")
+    assert failing(outcome(world, "bob", history=(given,))) == {
+        "built-in/duration",
+        "orders-read/window",
+    }
+    # A level that is there, and that the policy is not about, takes none of its hours.
+    levels = {
+        name: {"engine": "database", "mount": "database", "tiers": {"1h": f"{name}-1h"}}
+        for name in ("read", "select")
+    }
+    both = catalogue(
+        policy(limits=limits, match={"levels": ["read"]}), resources=(resource(levels=levels),)
+    )
+    assert outcome(both, "bob", history=(given,), asked=request(duration="1h")).permitted
 
 
 def test_concurrent_grants():
