@@ -40,6 +40,11 @@ def run(
         output.say(f"changed   {output.printable(path)}")
     for line in found.exceptions:
         output.say(f"exception {output.printable(line)}")
+    for line in found.widens:
+        output.say(f"{output.styled('may widen', 'red')} {output.printable(line)}")
+        if form == "github":
+            text = output.escape_command(line)
+            output.say(f"::warning title=daypass: this change may widen::{text}")
     for shift in found.shifts:
         _show(shift, annotate=form == "github")
     output.say(_total(found))
@@ -71,7 +76,8 @@ def _turn(shift: Shift) -> str:
 def _why(shift: Shift) -> list[str]:
     """What stands against it on the stricter side."""
     stricter = shift.before if shift.loosens else shift.after
-    return [f"{item.policy}/{item.rule}: {item.message}" for item in stricter.reasons]
+    reasons = [f"{item.policy}/{item.rule}: {item.message}" for item in stricter.reasons]
+    return [*reasons, *(f"not known, and counts as looser: {line}" for line in shift.not_known)]
 
 
 def _total(found: PolicyDiff) -> str:
@@ -88,6 +94,8 @@ def _markdown(found: PolicyDiff) -> str:
     lines = ["### What these policies would decide otherwise", "", f"{_total(found)}.", ""]
     if found.exceptions:
         lines += [*(f"- exception: {escape(line)}" for line in found.exceptions), ""]
+    if found.widens:
+        lines += [*(f"- :warning: may widen: {escape(line)}" for line in found.widens), ""]
     if found.shifts:
         lines += ["| | what | before | after | because |", "|---|---|---|---|---|"]
     for shift in found.shifts:
@@ -106,6 +114,7 @@ def _to_json(found: PolicyDiff) -> dict[str, Any]:
     return {
         "changed": list(found.changed),
         "exceptions": list(found.exceptions),
+        "widens": list(found.widens),
         "live": found.live,
         "decided": found.decided,
         "unreadable": found.unreadable,
@@ -115,6 +124,7 @@ def _to_json(found: PolicyDiff) -> dict[str, Any]:
                 "kind": shift.kind,
                 "commit": shift.commit,
                 "loosens": shift.loosens,
+                "notKnown": list(shift.not_known),
                 "before": shift.before.to_json(),
                 "after": shift.after.to_json(),
             }

@@ -1,37 +1,33 @@
-"""Policy diff: what changed documents would have decided otherwise, and would end today.
+"""Policy diff: what changed documents would have decided otherwise, and may widen.
 
-Recorded inputs are decided twice: by the policies, resources and identities of two commits, and by
-the groups that their settings tell by themselves. What people and sources said then (approvals,
-members of teams, context, other grants) stays as it was.
+Recorded inputs are decided twice, by the documents of two commits (`diff_sides`); and whatever a
+changed document may widen is told, whether or not a recorded case shows it (`diff_fields`).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from daypass.documents.repository import catalogue_of
+from daypass.documents.document import read_document
+from daypass.documents.repository import catalogue_of, load_catalogue
+from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import read_event
 from daypass.lifecycle.base import PATHS
+from daypass.lifecycle.diff_fields import widenings
+from daypass.lifecycle.diff_records import Recorded
+from daypass.lifecycle.diff_sides import Gaps, Side
 from daypass.lifecycle.preview import live_grants
 from daypass.model.decision import Effect
 from daypass.model.event import EventKind
-from daypass.model.grant import Lane
-from daypass.model.instant import Instant
 from daypass.model.names import grant_path
 from daypass.model.resource import IssueMode, Recording
-from daypass.policy.asked import Surroundings
-from daypass.policy.compiled import compile_rules
-from daypass.policy.decide import decide
 from daypass.policy.facts import HistoryFacts, Stage, Status
-from daypass.policy.gather import context_facts, exceptions_facts, resource_facts, subject_facts
-from daypass.policy.groups import resolve_groups
 from daypass.policy.input import DecisionInput
 from daypass.policy.verdict import words
-from daypass.policy.zone_facts import with_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,10 +36,8 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.decision import Decision
     from daypass.model.grant import Grant
-    from daypass.model.identity import Identity
-    from daypass.policy.compiled import CompiledPolicies
-    from daypass.policy.facts import ExceptionFacts
-    from daypass.policy.groups import GroupDirectory
+    from daypass.model.instant import Instant
+    from daypass.model.tree import TreeEntry
 
 _RECORDINGS: Final = (Recording.NONE, Recording.API_LOG, Recording.REQUIRED)
 _INPUT: Final = b"    {"  # how the body of a denial sets its input off
@@ -59,13 +53,35 @@ class Shift:
     facts: DecisionInput
     before: Decision
     after: Decision
+    not_known: tuple[str, ...] = ()  # what it rests on and no record tells: it counts as looser
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it comes out as before."""
+        old, new = self.before, self.after
+        return (
+            old.effect is new.effect
+            and old.seconds == new.seconds
+            and (not new.permitted or old.obligations == new.obligations)
+        )
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """What keeps the new answer from being given, where it is not known."""
+        return tuple(
+            f"{item.policy}/{item.rule}: {item.message}"
+            for item in self.after.reasons
+            if item.effect is Effect.INDETERMINATE
+        )
 
     @property
     def loosens(self) -> bool:
-        """Whether more is given than before."""
-        if not self.after.permitted:
-            return False
+        """Whether more is given than before, or may be: what is denied is at least left open."""
         old, new = self.before, self.after
+        if new.effect is Effect.INDETERMINATE:
+            return old.effect is Effect.DENY
+        if not new.permitted:
+            return False
         on_claim = new.obligations.issue is IssueMode.ON_CLAIM
         return (
             not old.permitted
@@ -85,6 +101,7 @@ class PolicyDiff:
     unreadable: int  # records whose input has another release's shape
     shifts: tuple[Shift, ...]
     exceptions: tuple[str, ...] = ()  # those that differ, each in a line for people
+    widens: tuple[str, ...] = ()  # what other documents may widen, each in a line for people
 
 
 def policy_diff(
@@ -105,11 +122,12 @@ def policy_diff(
     changed = changed_documents(repository, base, head)
     if not changed:
         return PolicyDiff((), 0, 0, 0, ())
-    sides = (_Side.of(repository, base), _Side.of(repository, head))
-    live = list(_live(live_grants(repository, head).values(), now))
-    past = list(_past(repository, base, head, last))
+    sides = [Side.of(catalogue_of(repository, commit)) for commit in (base, head)]
+    times = _Times(repository)
+    live = list(_live(live_grants(repository, head).values(), now, times))
+    past = list(_past(repository, base, head, last, times))
     recorded = [*live, *past]
-    shifts = (_shift(item, *sides) for item in recorded if item.facts is not None)
+    shifts = (shift_of(item, *sides) for item in recorded if item.facts is not None)
     return PolicyDiff(
         changed,
         len(live),
@@ -117,7 +135,19 @@ def policy_diff(
         sum(1 for item in recorded if item.facts is None),
         tuple(shift for shift in shifts if shift is not None),
         tuple(_changed_exceptions(sides[0].catalogue, sides[1].catalogue)),
+        tuple(
+            line
+            for path in changed
+            for line in widenings(path, *(_document(repository, at, path) for at in (base, head)))
+        ),
     )
+
+
+def _document(repository: Repository, commit: str, path: str) -> Mapping[str, Any] | None:
+    entry = next((item for item in repository.entries(commit, path) if item.path == path), None)
+    if entry is None:
+        return None
+    return read_document(path, repository.blobs([entry.blob])[entry.blob]).value
 
 
 def _changed_exceptions(before: Catalogue, after: Catalogue) -> Iterator[str]:
@@ -141,101 +171,57 @@ def changed_documents(repository: Repository, base: str, head: str) -> tuple[str
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    grant_id: str
-    kind: str
-    commit: str | None
-    facts: DecisionInput | None  # None: it cannot be read
+@dataclass(slots=True)
+class _Times:
+    """The documents of past commits, read once for each tree of them."""
+
+    repository: Repository
+    known: dict[tuple[TreeEntry, ...], Catalogue | None] = field(default_factory=dict)
+
+    def at(self, commit: str | None) -> Catalogue | None:
+        """The documents of that commit; None where they were wrong, or the clone has them not."""
+        if commit is None:
+            return None
+        try:
+            entries = tuple(
+                entry for path in PATHS for entry in self.repository.entries(commit, path)
+            )
+        except DaypassError:
+            return None
+        if entries not in self.known:
+            try:
+                self.known[entries] = load_catalogue(entries, self.repository.blobs)
+            except DaypassError:
+                self.known[entries] = None
+        return self.known[entries]
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    catalogue: Catalogue
-    policies: CompiledPolicies
-    groups: GroupDirectory  # of which only those without a team are known
+def shift_of(recorded: Recorded, base: Side, head: Side) -> Shift | None:
+    """How a recorded question comes out otherwise; None: as before, however it may have been.
 
-    @classmethod
-    def of(cls, repository: Repository, commit: str) -> _Side:
-        catalogue = catalogue_of(repository, commit)
-        policies = compile_rules(catalogue)
-        return cls(catalogue, policies, resolve_groups(catalogue, {}))
-
-    def _groups_of(self, identity: Identity, recorded: tuple[str, ...]) -> tuple[str, ...]:
-        """What the settings tell, and of groups that rest on a team what was known then."""
-        told = {
-            name
-            for name in self.groups.names_of(identity.github_id, identity.name)
-            if self.groups.group(name).known
-        }
-        return tuple(
-            sorted(told | {name for name in recorded if not self.groups.group(name).known})
-        )
-
-    def decide(self, facts: DecisionInput) -> Decision:
-        """The recorded question, about the resource and the subject as they are described here."""
-        catalogue = self.catalogue
-        resource = catalogue.resources.get(facts.request.resource)
-        identity = catalogue.identities.get(facts.request.subject)
-        subject = facts.subject
-        around = Surroundings(Instant.parse(facts.now), context=facts.context)
-        asked = facts.request
-        excepted = catalogue.exceptions_about(asked.subject, asked.resource, asked.access)
-        if identity is not None:
-            described = subject_facts(identity, catalogue, around)
-            groups = self._groups_of(identity, subject.groups if subject is not None else ())
-            overdue = subject.overdue if subject is not None else ()
-            subject = replace(described, groups=groups, overdue=overdue)
-        facts = replace(
-            facts,
-            resource=resource_facts(resource, facts.request.access) if resource else None,
-            subject=subject if identity is not None else None,
-            context=context_facts(around, catalogue),
-            exceptions=_as_if_begun(exceptions_facts(excepted, catalogue), facts)
-            if asked.lane == Lane.ROUTINE
-            else (),
-        )
-        return decide(with_zones(facts, catalogue.policies.values()), self.policies)
-
-
-def _as_if_begun(
-    exceptions: Iterable[ExceptionFacts], facts: DecisionInput
-) -> tuple[ExceptionFacts, ...]:
-    """Exceptions that a recorded question came too early for, as if it were asked at their begin.
-
-    Else no new exception would ever show what it lets through.
+    Where a record does not tell what the documents ask, any way in which more is given counts.
     """
-    if facts.stage is Stage.LIVE:
-        return tuple(exceptions)
-    now = Instant.parse(facts.now)
-    return tuple(
-        item
-        if (early := Instant.parse(item.not_before).since(now)) <= 0
-        else replace(
-            item,
-            not_before=facts.now,
-            not_after=str(Instant.parse(item.not_after).plus(-early)),
-        )
-        for item in exceptions
-    )
-
-
-def _shift(recorded: _Recorded, base: _Side, head: _Side) -> Shift | None:
     facts = recorded.facts
     if facts is None:
         return None
-    before, after = base.decide(facts), head.decide(facts)
-    same = (
-        before.effect is after.effect
-        and before.seconds == after.seconds
-        and (not after.permitted or before.obligations == after.obligations)
-    )
-    if same:
-        return None
-    return Shift(recorded.grant_id, recorded.kind, recorded.commit, facts, before, after)
+    gaps = Gaps.of(recorded, (base, head))
+    made = []
+    for assumed in gaps.assumptions():
+        before, after = (side.decide(recorded, assumed) for side in (base, head))
+        about = (recorded.grant_id, recorded.kind, recorded.commit)
+        made.append((assumed, Shift(*about, facts, before, after)))
+    looser = [(assumed, shift) for assumed, shift in made if not shift.is_same and shift.loosens]
+    if not looser:
+        plain = made[0][1]
+        return None if plain.is_same else plain
+    assumed, shift = looser[0]
+    alike = [found for other, found in made if other.all_approved == assumed.all_approved]
+    of_teams = not all(found.loosens for found in alike)
+    said = gaps.words(assumed, head.catalogue, of_teams=of_teams)
+    return replace(shift, not_known=(*said, *shift.left_open))
 
 
-def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
+def _live(grants: Iterable[Grant], now: Instant, times: _Times) -> Iterator[Recorded]:
     for grant in grants:
         facts = _read(grant.decision_input)
         if facts is not None:
@@ -248,10 +234,12 @@ def _live(grants: Iterable[Grant], now: Instant) -> Iterator[_Recorded]:
                 rests_on=grant.exceptions,
                 zones={},  # those of its issue: they may have changed since
             )
-        yield _Recorded(grant.id, "live", None, facts)
+        yield Recorded(grant.id, "live", None, facts, times.at(grant.request_commit))
 
 
-def _past(repository: Repository, base: str, head: str, last: int) -> Iterator[_Recorded]:
+def _past(
+    repository: Repository, base: str, head: str, last: int, times: _Times
+) -> Iterator[Recorded]:
     """The newest decisions that the bot signed, newest first."""
     signers = counting_signers(repository, base)
     if signers is None or last < 1:
@@ -268,7 +256,7 @@ def _past(repository: Repository, base: str, head: str, last: int) -> Iterator[_
             given = _of_body(commit)
         else:
             continue
-        yield _Recorded(event.grant, str(event.kind), commit.sha, given)
+        yield Recorded(event.grant, str(event.kind), commit.sha, given, times.at(commit.sha))
         found += 1
         if found == last:
             return

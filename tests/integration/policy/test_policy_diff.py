@@ -10,6 +10,7 @@ from support.town import Town
 
 POLICY = "access/policies/databases.yaml"
 SETTINGS = "access/daypass.yaml"
+ALICE = "access/identities/alice.yaml"
 RESOURCE = "access/resources/orders-db.yaml"
 
 
@@ -105,6 +106,36 @@ def test_loosening_is_a_warning_and_stands_in_the_summary(town, tmp_path):
     text = summary.read_text()
     assert ":warning: looser" in text
     assert "permit for 1h" in text
+
+
+def test_who_may_again_and_a_team_that_nobody_asked_about_count_as_looser(town, tmp_path):
+    """Suspended at the base, active at the head; and a permit for a team that is new."""
+    asks = (POLICY, "  match:\n", "  match:\n    subjects: {names: [bob]}\n")
+    draft = Draft(town, asks, (ALICE, "status: active", "status: suspended"))
+    draft.alice.git("branch", "-f", "stricter")
+    policy, alice, pins = (draft.alice.clone / path for path in (POLICY, ALICE, SETTINGS))
+    pins.write_text(pins.read_text().replace("  teams:\n", "  teams:\n    new-here: 4711\n"))
+    alice.write_text(alice.read_text().replace("status: suspended", "status: active"))
+    text = policy.read_text()
+    policy.write_text(text.replace("{names: [bob]}", '{groups: ["team:new-here"]}'))
+    draft.alice.git("commit", "-q", "-a", "-m", "Loosen")
+    summary = tmp_path / "summary"
+    command = ("plan", "--policy-diff", "stricter")
+    done = acting.daypass(
+        draft.alice, *command, "--format", "github", GITHUB_STEP_SUMMARY=str(summary)
+    )
+    assert done.code == 0, done.said
+    assert "may widen identity alice: status: suspended → active" in done.stdout
+    assert "may widen policy databases: match.subjects.groups: adds team:new-here" in done.stdout
+    assert "::warning title=daypass: this change may widen::identity alice" in done.stdout
+    not_known = "who belonged to team:new-here was not asked then"
+    assert f"not known, and counts as looser: {not_known}" in done.stdout
+    assert "not known, and counts as looser: who belonged" in summary.read_text()
+    found = acting.daypass(draft.alice, *command, "--format", "json").json()
+    turns = {(item["grant"], item["kind"]): item for item in found["otherwise"]}
+    assert all(item["loosens"] for item in turns.values())
+    assert turns["lives", "live"]["notKnown"] == turns["lives", "issued"]["notKnown"] == [not_known]
+    assert "settings: teams.new-here: none → 4711" in found["widens"]
 
 
 def test_a_group_of_the_settings_that_changes_is_a_change_of_policy(town):

@@ -28,8 +28,9 @@ from daypass.errors import PermanentError
 from daypass.lifecycle import deciding
 from daypass.lifecycle.base import Ruling
 from daypass.lifecycle.deciding import decide_merged
+from daypass.lifecycle.diff_records import Recorded
+from daypass.lifecycle.diff_sides import Side
 from daypass.lifecycle.inquiry import Inquiry
-from daypass.lifecycle.policydiff import _Side
 from daypass.lifecycle.reevaluate import reevaluate
 from daypass.lifecycle.world import World
 from daypass.model import zone_database
@@ -375,8 +376,7 @@ def test_a_recorded_question_is_put_to_policies_that_name_other_zones():
     tokyo = {"timeZone": "Asia/Tokyo", "from": "19:00", "to": "19:01"}
     for asked, effect in ((recorded, Effect.PERMIT), (shifted, Effect.DENY)):
         world = catalogue(policy(limits={"times": tokyo}, rules=free(ELEVEN)))
-        side = _Side(world, rules_of(world), resolve_groups(world, {}))
-        decision = side.decide(asked)
+        decision = Side.of(world).decide(Recorded("x", "denied", None, asked, world))
         assert decision.effect is effect
         assert failing(decision) <= {"orders-read/free"}
 
