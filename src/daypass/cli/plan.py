@@ -74,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy-diff",
         metavar="REV",
         help="which live grants, and which decisions of the past, would come out otherwise under "
-        "HEAD's policies, exceptions, resources and identities than under those of REV",
+        "HEAD's policies, exceptions, resources, identities and settings than under those of REV, "
+        "and what the changes may widen",
     )
     parser.add_argument(
         "--last",

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require-coverage",
         action="store_true",
-        help="fail, too, when a rule of a policy was not seen both to hold and to fail",
+        help="fail, too, when a rule of a policy was not seen both to hold and to fail by its own "
+        "answer",
     )
     output.add_format(parser)
 
