@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from daypass.adapters import libpq
 from daypass.errors import DaypassError, DeliveryLostError
 
 if TYPE_CHECKING:
@@ -23,18 +24,15 @@ if TYPE_CHECKING:
     from daypass.model.resource import Resource
     from daypass.model.secret import Secret
 
-# libpq's names for what a resource's `connection` may say.
-_LIBPQ: Final = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "database": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "username": "PGUSER",
-    "password": "PGPASSWORD",
-}
-# libpq lets these override PGHOST: a password would go to where they point.
-_REDIRECTING: Final = ("PGHOSTADDR", "PGSERVICE")
+# What daypass itself reads or says: no field of a resource becomes one of these.
+_RESERVED: Final = frozenset(
+    f"DAYPASS_{name}"
+    for name in (
+        *("GRANT", "NOT_AFTER", "FINGERPRINT", "PIN", "TRACEBACK", "CLONE_TOKEN"),
+        *("VAULT_ADDRESS", "VAULT_AUDIENCE", "VAULT_CA", "BOX_ARTIFACTS"),
+    )
+)
+_SECRET_FIELDS: Final = frozenset({"username", "password"})  # of a database: Vault's alone
 ROOM: Final = 16384  # bytes written ahead: more than any credential
 
 
@@ -75,21 +73,26 @@ class Handful:
     credential: Mapping[str, Secret]
 
     def told(self) -> dict[str, str]:
-        """As environment variables: libpq's for a database, `DAYPASS_<FIELD>` for others."""
+        """As environment variables: libpq's for a database, `DAYPASS_<FIELD>` for others.
+
+        What a resource says comes first: it replaces neither what Vault gave nor the grant's name.
+        """
         told = {
+            name: value
+            for name, value in self._connection().items()
+            if name not in _RESERVED and not name.startswith("DAYPASS_CONTEXT_")
+        }
+        told |= {self._variable(name): value.reveal() for name, value in self.credential.items()}
+        return told | {
             "DAYPASS_GRANT": self.grant.id,
             "DAYPASS_NOT_AFTER": str(self.grant.not_after),
         }
-        for name, value in self._fields().items():
-            libpq = _LIBPQ.get(name) if self._is_database else None
-            told[libpq or f"DAYPASS_{name.upper().replace('-', '_')}"] = value
-        return told
 
     def environment(self) -> dict[str, str]:
         """This process's environment, and what is told on top of it."""
         here = dict(os.environ)
         if self._is_database:
-            for name in _REDIRECTING:
+            for name in libpq.names_to_drop(here):
                 here.pop(name, None)
         return here | self.told()
 
@@ -100,25 +103,40 @@ class Handful:
             "resource": self.grant.resource,
             "access": self.grant.access,
             "notAfter": str(self.grant.not_after),
-            "connection": dict(self.resource.connection),
+            "connection": self._said(),
             "credential": {name: secret.reveal() for name, secret in self.credential.items()},
         }
         return json.dumps(value, indent=2) + "\n"
 
     def to_exports(self) -> str:
         """As lines that a POSIX shell can `eval`."""
-        lines = [f"unset {' '.join(_REDIRECTING)}"] if self._is_database else []
-        lines += [f"export {key}={shlex.quote(value)}" for key, value in self.told().items()]
+        told = self.told()
+        lines = []
+        if self._is_database:
+            others = [name for name in libpq.names_to_drop(os.environ) if name not in told]
+            lines.append(f"unset {' '.join(others)}")
+        lines += [f"export {key}={shlex.quote(value)}" for key, value in told.items()]
         return "\n".join(lines) + "\n"
 
     @property
     def _is_database(self) -> bool:
         return self.grant.engine == "database"
 
-    def _fields(self) -> dict[str, str]:
-        secret = {name: value.reveal() for name, value in self.credential.items()}
-        # The credential comes last: what a resource says can never replace what Vault gave.
-        return {**self.resource.connection, **secret}
+    def _said(self) -> dict[str, str]:
+        """What the resource says of the connection; of a database with the TLS mode that holds."""
+        said = dict(self.resource.connection)
+        mode = libpq.tls_mode(said) if self._is_database else None
+        return said if mode is None else {**said, "sslmode": mode}
+
+    def _connection(self) -> dict[str, str]:
+        """The same by variable, without what is Vault's to say."""
+        vaults = _SECRET_FIELDS if self._is_database else frozenset()
+        said = self._said().items()
+        return {self._variable(name): value for name, value in said if name not in vaults}
+
+    def _variable(self, name: str) -> str:
+        known = libpq.VARIABLES.get(name) if self._is_database else None
+        return known or f"DAYPASS_{name.upper().replace('-', '_')}"
 
 
 class Receiver(Protocol):

@@ -10,6 +10,8 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.adapters import libpq
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,6 +27,7 @@ _OF_THE_PLACE: Final = (
     "remaining connection slots",
     "starting",
 )
+_NO_AUTHORITY: Final = "root certificate file"  # libpq's word, where it is to verify and has none
 _NEEDED: Final = ("host", "database")
 
 # What the log-in, or a role that it can become, may do beyond its group's rights.
@@ -124,20 +127,28 @@ def log_in(
         "host": connection["host"],
         "port": connection.get("port", "5432"),
         "dbname": connection["database"],
-        **{name: connection[name] for name in ("sslmode", "sslrootcert") if name in connection},
+        **{name: connection[name] for name in ("sslrootcert",) if name in connection},
     }
+    mode = libpq.tls_mode(connection)
+    words |= {"sslmode": mode} if mode is not None else {}
     try:
-        link = psycopg.connect(
-            user=username,
-            password=password.reveal(),
-            connect_timeout=_SECONDS,
-            options=f"-c statement_timeout={_SECONDS}s",
-            application_name="daypass vault doctor",
-            autocommit=True,
-            **words,  # type: ignore[arg-type]  # all of them are texts
-        )
+        with libpq.undecided_by_environment():
+            link = psycopg.connect(
+                user=username,
+                password=password.reveal(),
+                connect_timeout=_SECONDS,
+                options=f"-c statement_timeout={_SECONDS}s",
+                application_name="daypass vault doctor",
+                autocommit=True,
+                **words,  # type: ignore[arg-type]  # all of them are texts
+            )
     except psycopg.OperationalError as error:
         said = str(error)
+        if _NO_AUTHORITY in said:
+            return NotReached(
+                f"no authority for the certificate of {_place(connection)} is known here: name "
+                "`sslrootcert` or another `sslmode` in the resource's `connection`"
+            )
         if "FATAL:" in said and not any(words in said for words in _OF_THE_PLACE):
             return Refused()
         return NotReached(f"{_place(connection)} takes no log-in from this machine")

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,19 +39,100 @@ def test_a_database_is_told_in_libpqs_own_words() -> None:
         "PGHOST": "orders-db.example.com",
         "PGPORT": "5432",
         "PGDATABASE": "orders",
+        "PGSSLMODE": "verify-full",
         "PGUSER": "g-alice",
         "PGPASSWORD": PASSWORD,
     }
 
 
-def test_what_would_redirect_libpq_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGHOSTADDR", "203.0.113.66")
-    monkeypatch.setenv("PGSERVICE", "evil")
-    monkeypatch.setenv("EDITOR", "vi")
+WEAKENING = {
+    "PGHOSTADDR": "203.0.113.66",
+    "PGSERVICE": "evil",
+    "PGSERVICEFILE": "/evil/service.conf",
+    "PGSYSCONFDIR": "/evil",
+    "PGOPTIONS": "-c role=postgres",
+    "PGSSLMODE": "disable",
+    "PGSSLROOTCERT": "/evil/root.pem",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLMINPROTOCOLVERSION": "TLSv1",
+    "PGGSSENCMODE": "require",
+    "PGREQUIREAUTH": "password",
+    "PGCHANNELBINDING": "disable",
+    "PGPASSFILE": "/evil/pgpass",
+    "PGOFALATERRELEASE": "weak",
+}
+PLAIN = {"EDITOR": "vi", "PGTZ": "Europe/Berlin", "PGAPPNAME": "me", "PG_COLOR": "never"}
+
+
+def at(**connection: str) -> Handful:
+    """The same at another host, or in other words."""
+    return replace(HANDFUL, resource=replace(RESOURCE, connection=connection))
+
+
+def test_nothing_of_the_holders_environment_weakens_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (WEAKENING | PLAIN).items():
+        monkeypatch.setenv(name, value)
     environment = HANDFUL.environment()
-    assert "PGHOSTADDR" not in environment
-    assert "PGSERVICE" not in environment
-    assert environment["EDITOR"] == "vi"
+    assert environment["PGSSLMODE"] == "verify-full"
+    assert not (WEAKENING.keys() - {"PGSSLMODE"}) & environment.keys()
+    assert {name: environment[name] for name in PLAIN} == PLAIN
+    script = HANDFUL.to_exports() + "env"
+    done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
+    after = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert after["PGSSLMODE"] == "verify-full"
+    assert not (WEAKENING.keys() - {"PGSSLMODE"}) & after.keys()
+    assert {name: after[name] for name in PLAIN} == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("connection", "mode"),
+    [
+        ({"host": "db.example.com"}, "verify-full"),
+        ({"host": "db.example.com", "sslmode": "require"}, "require"),
+        ({"host": "127.0.0.1,db.example.com"}, "verify-full"),
+        ({"host": "127.example.com"}, "verify-full"),
+        ({}, "verify-full"),
+        ({"host": "localhost"}, None),
+        ({"host": "127.0.0.1,::1"}, None),
+        ({"host": "/run/postgresql"}, None),
+    ],
+)
+def test_the_tls_mode_is_the_resources_or_the_safest(
+    connection: dict[str, str], mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "allow")
+    handful = at(**connection)
+    assert handful.environment().get("PGSSLMODE") == mode
+    assert json.loads(handful.to_json())["connection"].get("sslmode") == mode
+    unset, *exports = handful.to_exports().splitlines()
+    assert ("PGSSLMODE" in unset.split()) is (mode is None)
+    assert (f"export PGSSLMODE={mode}" in exports) is (mode is not None)
+
+
+def test_no_odd_name_of_the_environment_reaches_the_lines_for_a_shell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(os.environ, "PG;touch x", "1")
+    assert "touch" not in HANDFUL.to_exports()
+
+
+def test_a_field_of_a_resource_replaces_neither_the_grant_nor_a_secret() -> None:
+    fields = {"grant": "other", "not-after": "2099", "Fingerprint": "SHA256:x", "traceback": "1"}
+    fields |= {"access_key": "mine", "access-key": "mine", "context-mdm": "x", "region": "eu"}
+    told = Handful(
+        replace(a_grant(), engine="cloud"),
+        replace(RESOURCE, connection=fields),
+        {"access_key": Secret("AKIA")},
+    ).told()
+    assert told == {
+        "DAYPASS_REGION": "eu",
+        "DAYPASS_ACCESS_KEY": "AKIA",
+        "DAYPASS_GRANT": "alice-orders-7f3k",
+        "DAYPASS_NOT_AFTER": "2026-11-22T11:00:00Z",
+    }
+    assert "PGPASSWORD" not in replace(at(password="mine"), credential={}).told()
 
 
 def test_a_resource_cannot_replace_what_vault_gave() -> None:
