@@ -1,36 +1,68 @@
 """The grant token that a holder keeps, to end the grant with: a file that only its owner can read.
 
-It lies in `$XDG_STATE_HOME/daypass/<id>.token` (default `~/.local/state`), alone, so that
+It is in `$XDG_STATE_HOME/daypass/<id>.token` (default `~/.local/state`), alone, so that
 `VAULT_TOKEN=$(cat …) bao token revoke -self` ends it by hand. Its one use left is to end itself:
-any use ends it. The file `<id>.accessor` beside it holds the name under which it says so in Vault.
+any use ends it. The file `<id>.accessor` beside it holds the name under which it says so in Vault,
+and `<id>.vault` the Vault that it came from, with the token's digest: what was cut, swapped or
+taken from another grant is found before it is sent anywhere.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from daypass.adapters.home import home_folder, no_home
 from daypass.adapters.new_file import NewFile
+from daypass.errors import ClaimError
+from daypass.model.canonical import digest_bytes
+from daypass.model.delivery import Delivery, Origin
+from daypass.model.instant import Instant
 from daypass.model.secret import Secret
 
 _LIMIT: Final = 4096  # bytes; a token has about 100
+_WORD: Final = re.compile(r"[!-~]+")
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe of that name keeps none waiting
+_KEPT: Final = (
+    "It was sent nowhere, and is kept. If it is no use to you, remove it: `rm {path}`. The grant "
+    "ends by `/done {id}` on its pull request."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptToken:
+    """A token as its claim kept it. Older releases kept neither accessor nor origin."""
+
+    token: Secret
+    accessor: Secret | None
+    origin: Origin | None
+    at: Instant  # when it was kept
+
+    @property
+    def accessor_digest(self) -> str | None:
+        """The digest of its accessor, as the evidence writes it; None where it is not known."""
+        return None if self.accessor is None else _digest(self.accessor)
+
+
+def state_folder() -> Path:
+    """Where daypass keeps what is this person's alone. Raises OSError: there is no home."""
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if state.is_absolute():  # the XDG specification: any other is ignored
+        return state / "daypass"
+    home = home_folder()
+    if home is None:
+        raise no_home()
+    return home / ".local" / "state" / "daypass"
 
 
 def token_path(grant_id: str) -> Path:
-    """Return where the token of that grant is, if its holder has claimed it on this machine.
-
-    Raises OSError for a user without a home folder.
-    """
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # The XDG specification: a path that is not absolute is to be ignored.
-    if not state.is_absolute():
-        home = home_folder()
-        if home is None:
-            raise no_home()
-        state = home / ".local" / "state"
-    return state / "daypass" / f"{grant_id}.token"
+    """Where the token of that grant is, if its holder has claimed it here. Raises OSError."""
+    return state_folder() / f"{grant_id}.token"
 
 
 def has_place() -> bool:
@@ -38,14 +70,20 @@ def has_place() -> bool:
     return Path(os.environ.get("XDG_STATE_HOME", "")).is_absolute() or home_folder() is not None
 
 
-def keep(grant_id: str, token: Secret, accessor: Secret | None = None) -> None:
-    """Write both, in place of older ones. Raises OSError."""
+def keep(
+    grant_id: str, token: Secret, accessor: Secret | None = None, origin: Origin | None = None
+) -> None:
+    """Write the token and what belongs to it, in place of older ones. Raises OSError."""
     path = token_path(grant_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A token beside another's accessor would say nothing: the old pair goes first.
     forget(grant_id)
     if accessor is not None:
         _write(_accessor_path(grant_id), accessor)
+    if origin is not None:
+        # In the lines of a delivery, with the token's digest where that has the token.
+        told = Delivery(Secret(_digest(token)), origin, grant_id)
+        _write(_origin_path(grant_id), told.to_text())
     _write(path, token)
 
 
@@ -59,16 +97,68 @@ def kept_accessor(grant_id: str) -> Secret | None:
     return _read(_accessor_path(grant_id)) if has_place() else None
 
 
+def find(grant_id: str) -> KeptToken | None:
+    """What a claim on this machine kept of that grant; None if it kept nothing.
+
+    Raises:
+        ClaimError: a file is empty, cut, odd or another grant's. It is left as it is.
+        OSError: it cannot be read.
+    """
+    if not has_place():
+        return None
+    path = token_path(grant_id)
+    try:
+        at = Instant.from_seconds(path.stat().st_mtime)
+    except FileNotFoundError:
+        return None
+    token, accessor = kept(grant_id), kept_accessor(grant_id)
+    if token is None:
+        raise _odd(path, "it is empty")
+    for item in (token, accessor):
+        if item is not None and _WORD.fullmatch(item.reveal()) is None:
+            raise _odd(path, "it holds characters that no token has")
+    told = _read(_origin_path(grant_id))
+    if told is None:
+        return KeptToken(token, accessor, None, at)
+    try:
+        origin = Delivery.from_text(Secret(f"{told.reveal()}\n"))
+    except ValueError as error:
+        raise _odd(_origin_path(grant_id), str(error)) from None
+    if origin.token.reveal() != _digest(token):
+        raise _odd(path, "it is not the token that the claim kept: it was cut, or replaced")
+    if origin.grant_id != grant_id:
+        raise _odd(path, f"it was kept for grant {origin.grant_id}")
+    return KeptToken(token, accessor, origin.origin, at)
+
+
 def forget(grant_id: str) -> None:
-    """Remove it: the grant has ended."""
+    """Remove it: the grant has ended. Raises OSError."""
     if not has_place():
         return
-    token_path(grant_id).unlink(missing_ok=True)
-    _accessor_path(grant_id).unlink(missing_ok=True)
+    for path in (token_path(grant_id), _accessor_path(grant_id), _origin_path(grant_id)):
+        path.unlink(missing_ok=True)
+
+
+def not_ours(grant_id: str, why: str) -> ClaimError:
+    """Why the kept token is not used for that grant. Raises OSError."""
+    return _odd(token_path(grant_id), why)
+
+
+def _odd(path: Path, why: str) -> ClaimError:
+    message = f"the token kept in {path} is not used: {why}"
+    return ClaimError(message, remedy=_KEPT.format(path=path, id=path.stem))
+
+
+def _digest(value: Secret) -> str:
+    return digest_bytes(value.reveal().encode())
 
 
 def _accessor_path(grant_id: str) -> Path:
     return token_path(grant_id).with_name(f"{grant_id}.accessor")
+
+
+def _origin_path(grant_id: str) -> Path:
+    return token_path(grant_id).with_name(f"{grant_id}.vault")
 
 
 def _write(path: Path, content: Secret) -> None:
@@ -82,8 +172,11 @@ def _write(path: Path, content: Secret) -> None:
 
 def _read(path: Path) -> Secret | None:
     try:
-        with path.open(encoding="ascii", errors="replace") as file:
-            value = file.read(_LIMIT).strip()
+        descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return None
+    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        value = file.read(_LIMIT).strip()
     return Secret(value) if value else None

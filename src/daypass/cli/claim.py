@@ -31,6 +31,7 @@ from daypass.errors import (
 )
 from daypass.lifecycle.claim import find_ciphertext, look_up
 from daypass.lifecycle.commands import write_was_me
+from daypass.model.delivery import Origin
 from daypass.model.intent import IntentKind
 from daypass.model.secret import Secret
 from daypass.report.status import time_left
@@ -145,7 +146,7 @@ def _receive(
         held.stop()
         with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
             held.stop()
-            opened = _open(client, token, grant)
+            opened = _open(client, token, grant, Origin.of(settings))
         with told_as_loss(grant.id, grant.pull_request):
             ends = earlier_end(grant.id, grant.not_after, opened.ends)
             return Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
@@ -205,19 +206,19 @@ def earlier_end(grant_id: str, promised: Instant, ends: Instant | None) -> Insta
     return ends
 
 
-def _open(client: Client, token: Secret, grant: Grant) -> Opened:
+def _open(client: Client, token: Secret, grant: Grant, origin: Origin) -> Opened:
     """Open the delivery, which can be done once."""
     try:
-        return open_delivery(client, token, grant, partial(_keep, grant.id))
+        return open_delivery(client, token, grant, partial(_keep, grant.id, origin))
     except KeyboardInterrupt:
         why = f"interrupted while the delivery of grant {grant.id} was being opened"
         raise may_be_spent(grant, why) from None
 
 
-def _keep(grant_id: str, own: Secret, accessor: Secret) -> None:
+def _keep(grant_id: str, origin: Origin, own: Secret, accessor: Secret) -> None:
     """Keep the grant token, with which `daypass done` ends the grant without anybody's help."""
     try:
-        holder_token.keep(grant_id, own, accessor)
+        holder_token.keep(grant_id, own, accessor, origin)
     except OSError as error:
         # The claim goes on: its holder can still end it by a comment.
         output.note(

@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 from daypass.adapters import holder_token
 from daypass.cli import asking, offline, output, wiring
+from daypass.cli.main_at_hand import settings_to_end_by
 from daypass.errors import ClaimError, DaypassError, ExitCode, UnknownGrantError
 from daypass.lifecycle.claim import Claimable
+from daypass.model.delivery import Origin
 from daypass.model.intent import IntentKind
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+    from pathlib import Path
 
+    from daypass.adapters.holder_token import KeptToken
+    from daypass.model.grant import Grant
     from daypass.model.settings import Settings
 
 
@@ -25,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """End it with the grant's own token where the holder has that, and say so on GitHub."""
     known = _known_here(arguments)
-    ended = known is not None and _end_own(arguments, known.grant.id, known.settings)
+    ended = known is not None and _end_own(arguments, known.settings, known.grant)
     try:
         claimable = asking.find_to_end(arguments).claimable
     except UnknownGrantError:
@@ -34,13 +40,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             return ExitCode.DONE
         raise
     except ClaimError:
-        holder_token.forget(arguments.grant)  # it has ended: the token is of no use any more
         if ended:  # a run of access-apply was faster than the comment
             output.note(f"{arguments.grant}: its end is in the evidence already")
             return ExitCode.DONE
+        if known is None:  # a token that is left is asked about, and removed once it is gone
+            _end_unproven(arguments)
         raise
     if known is None and isinstance(claimable, Claimable):  # its token goes to a proven Vault only
-        _end_own(arguments, claimable.grant.id, claimable.settings)
+        _end_own(arguments, claimable.settings, claimable.grant)
     return asking.ask(arguments, IntentKind.DONE, claimable)
 
 
@@ -50,11 +57,17 @@ def _known_here(arguments: argparse.Namespace) -> Claimable | None:
     It ends at once then, before GitHub is asked anything: that may be slow, or away.
     """
     try:
-        if not is_name(arguments.grant) or holder_token.kept(arguments.grant) is None:
+        if not _is_kept(arguments.grant):
             return None
         return asking.find(arguments, fetch=False)
     except (DaypassError, OSError):
         return None
+
+
+def _is_kept(grant_id: str) -> bool:
+    """Whether a file for its token is here, of whatever content. Raises OSError."""
+    here = is_name(grant_id) and holder_token.has_place()
+    return here and holder_token.token_path(grant_id).exists()
 
 
 def _end_unknown(arguments: argparse.Namespace) -> bool:
@@ -62,15 +75,32 @@ def _end_unknown(arguments: argparse.Namespace) -> bool:
 
     The word comes first: a run in between finds it, or finds that it lives.
     """
-    if not is_name(arguments.grant) or holder_token.kept(arguments.grant) is None:
+    return _end_unproven(arguments, offline.leave_done)
+
+
+def _end_unproven(
+    arguments: argparse.Namespace, before: Callable[[Path, Settings, str], None] | None = None
+) -> bool:
+    """End it where no evidence is at hand, at the Vault that the claim has noted with the token.
+
+    `before` is called with directory, settings and id, once the token may be used.
+    """
+    try:
+        if not _is_kept(arguments.grant):
+            return False
+        directory = wiring.directory_of(arguments.directory)
+        settings = settings_to_end_by(directory, warn=False)
+        if _usable(arguments.grant, settings, None) is None:
+            return False
+    except (DaypassError, OSError) as error:
+        _tell(arguments.grant, error)
         return False
-    directory = wiring.directory_of(arguments.directory)
-    settings = wiring.read_settings(directory)
-    offline.leave_done(directory, settings, arguments.grant)
-    return _end_own(arguments, arguments.grant, settings)
+    if before is not None:
+        before(directory, settings, arguments.grant)
+    return _end_own(arguments, settings, None)
 
 
-def _end_own(arguments: argparse.Namespace, grant_id: str, settings: Settings) -> bool:
+def _end_own(arguments: argparse.Namespace, settings: Settings, grant: Grant | None) -> bool:
     """Revoke the grant's own token, if its holder has it; whether that ended it.
 
     The token says in Vault, with its last use, that its holder is done: so no run takes its end for
@@ -79,24 +109,64 @@ def _end_own(arguments: argparse.Namespace, grant_id: str, settings: Settings) -
     from daypass.adapters.vault.claim import end_own
     from daypass.adapters.vault.client import Client
 
+    grant_id = arguments.grant
     try:
-        token, accessor = holder_token.kept(grant_id), holder_token.kept_accessor(grant_id)
-        if token is None:
+        own = _usable(grant_id, settings, grant)
+        if own is None:
             return False
-        directory = wiring.directory_of(arguments.directory)
-        folder = wiring.authorities(directory, settings)
+        # It is what its claim has kept, to the letter, and the evidence names its accessor.
+        is_sure = own.origin is not None and (grant is None or own.accessor_digest is not None)
+        folder = wiring.authorities(wiring.directory_of(arguments.directory), settings)
         with Client(settings.vault, directory=folder) as client:
-            ended = end_own(client, token, accessor, settings.vault.kv_mount)
+            mount = settings.vault.kv_mount
+            ended = end_own(client, own.token, own.accessor, mount, is_sure=is_sure)
         if ended.gone:
             holder_token.forget(grant_id)
-            output.note(f"{grant_id}: its own token is revoked, and gone")
-            if not ended.said:
-                output.note(
-                    "Vault took no note of that: until daypass has answered on GitHub, a run of "
-                    f"access-apply may take it for a theft. If GitHub fails now, say `/done "
-                    f"{grant_id}` there as soon as it answers"
-                )
     except (DaypassError, OSError) as error:
-        output.note(f"{grant_id} could not be ended with its own token: {error}")
+        _tell(grant_id, error)
         return False
-    return ended.gone
+    if not ended.gone:
+        output.note(
+            f"{grant_id}: Vault refuses the token kept in {holder_token.token_path(grant_id)}, and "
+            "nothing shows that it is this grant's: that is no end. The file is kept"
+        )
+        return False
+    output.note(f"{grant_id}: its own token is revoked, and gone")
+    if not ended.said:
+        output.note(
+            "Vault took no note of that: until daypass has answered on GitHub, a run of "
+            f"access-apply may take it for a theft. If GitHub fails now, say `/done {grant_id}` "
+            "there as soon as it answers"
+        )
+    return True
+
+
+def _usable(grant_id: str, settings: Settings, grant: Grant | None) -> KeptToken | None:
+    """The kept token, if it is this grant's and goes back to where it came from; None: none is.
+
+    Raises ClaimError, OSError: it is another's, or for another Vault. Nothing is sent.
+    """
+    own = holder_token.find(grant_id)
+    if own is None:
+        return None
+    here = Origin.of(settings)
+    differences = own.origin.differences(here) if own.origin is not None else []
+    if differences:
+        raise holder_token.not_ours(
+            grant_id, f"it came from another place than is named here: {'; '.join(differences)}"
+        )
+    if grant is None and own.origin is None:
+        raise holder_token.not_ours(
+            grant_id, "an older release kept it, and nothing shows which Vault it came from"
+        )
+    if grant is not None and own.accessor_digest not in (None, grant.accessor):
+        raise holder_token.not_ours(
+            grant_id, "the evidence names another accessor: it is another delivery's or grant's"
+        )
+    return own
+
+
+def _tell(grant_id: str, error: DaypassError | OSError) -> None:
+    output.note(f"{grant_id} could not be ended with its own token: {error}")
+    if isinstance(error, ClaimError):
+        output.note(f"  {error.remedy}")

@@ -23,6 +23,7 @@ from daypass.documents.writing import written
 from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
 from daypass.lifecycle.marks import offline_marks
 from daypass.lifecycle.offline import offline_roles
+from daypass.model.delivery import Origin
 from daypass.model.names import Kind, break_glass_path
 from daypass.model.resource import EMERGENCY_CAP
 
@@ -77,6 +78,7 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
     settings = wiring.read_settings(directory)
     catalogue = _catalogue(directory, settings)
     _assert_same_vault(settings)
+    output.note(f"asking Vault at {Origin.of(settings).place}")
     with ExitStack() as holding:
         with login_token(
             settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
@@ -153,7 +155,8 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
     minted = offline.mint(session, settings.vault.kv_mount, order)
     with told_as_loss(order.grant_id, None):
         try:
-            holder_token.keep(order.grant_id, minted.token, minted.accessor)
+            origin = Origin.of(settings)
+            holder_token.keep(order.grant_id, minted.token, minted.accessor, origin)
         except OSError as error:
             output.note(f"warning: its own token could not be kept ({error.strerror})")
         try:

@@ -32,7 +32,7 @@ def granted(commands: Commands) -> dict[str, Asked]:
     names = ["v-done", "v-revoke", "v-redeliver", "v-refused", "v-silent", "v-halt"]
     ledger = {
         name: commands.town.grant(name, duration="1h", **LEDGER)
-        for name in ("v-own", "v-own-offline", "v-own-gone")
+        for name in ("v-own", "v-own-offline", "v-own-gone", "v-cut")
     }
     return {**grant_all(commands.town, names), **ledger}
 
@@ -400,6 +400,39 @@ def test_a_grant_token_can_do_nothing_but_end_itself(
     ended = say(commands, "bob", "done", "v-own-gone", "--wait", "0")
     assert ended.code == 0, ended.said
     assert not path.exists()
+
+
+def test_done_says_gone_only_where_vault_said_so_of_that_very_token(
+    commands: Commands, granted: dict[str, Asked]
+) -> None:
+    """A cut token, one of another Vault, one that an older release kept, and the true one."""
+    session = commands.town.log_in(commands.town.credential(granted["v-cut"])["credential"])
+    path = token_file(commands, "bob", "v-cut")
+    origin, accessor = path.with_suffix(".vault"), path.with_suffix(".accessor")
+    true = {item: item.read_text() for item in (path, origin, accessor)}
+    odd = {
+        "it was cut, or replaced": {path: true[path][:20]},
+        "came from another place": {origin: true[origin].replace("vault: ", "vault: https://x")},
+        "the evidence names another accessor": {accessor: true[accessor][::-1]},
+        "that is no end": {path: true[path][:20], origin: None},
+    }
+    for why, contents in odd.items():
+        for item, content in ({**true, **contents}).items():
+            item.unlink() if content is None else item.write_text(content)
+        done = say(commands, "bob", "done", "v-cut", "--wait", "0")
+        assert done.code == 0, done.said
+        assert why in done.stderr
+        assert "and gone" not in done.stderr
+        assert path.exists()
+        assert len(commands.town.live_tokens("v-cut")) == 1
+    assert session.execute("select 1").fetchone() == (1,)
+    path.write_text(true[path])  # still without its origin: an older release kept it so
+    done = say(commands, "bob", "done", "v-cut", "--wait", "0")
+    assert "its own token is revoked, and gone" in done.stderr
+    assert not path.exists()
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select 1")
+    session.close()
 
 
 def test_github_down_does_not_keep_a_holder_from_ending_it(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daypass.adapters import holder_token
+from daypass.adapters import claim_turn, holder_token
 from daypass.adapters.oidc import RunFacts, facts_of
-from daypass.errors import ForgeRefusedError
+from daypass.errors import ClaimError, ForgeRefusedError
+from daypass.model.canonical import digest_bytes
+from daypass.model.delivery import Origin
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -70,6 +75,101 @@ def test_a_kept_token_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.Mo
     holder_token.forget("a1")
     assert holder_token.kept("a1") is None
     assert list(path.parent.iterdir()) == []
+
+
+ORIGIN = Origin("https://vault.example.com:8200", "team/daypass", 7)
+
+
+def test_a_kept_token_says_where_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert holder_token.find("a1") is None
+    holder_token.keep("a1", Secret("s.first"), Secret("accessor"), ORIGIN)
+    found = holder_token.find("a1")
+    assert found is not None
+    assert (found.token.reveal(), found.origin) == ("s.first", ORIGIN)
+    assert found.accessor_digest == digest_bytes(b"accessor")
+    holder_token.keep("a1", Secret("s.older"), Secret("accessor"))  # as older releases keep it
+    older = holder_token.find("a1")
+    assert older is not None
+    assert (older.token.reveal(), older.origin) == ("s.older", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a1.token", "s.fir", "it was cut, or replaced"),
+        ("a1.token", "", "it is empty"),
+        ("a1.token", "s.first\nsecond", "characters that no token has"),
+        ("a1.token", "s.f\udce9", "characters that no token has"),
+        ("a1.accessor", "acc essor", "characters that no token has"),
+        ("a1.vault", "vault: https://evil", "no wrapping token"),
+        ("a1.vault", None, "it was kept for grant b2"),
+    ],
+)
+def test_a_kept_token_that_is_odd_is_refused_and_left(
+    name: str,
+    content: str | None,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    holder_token.keep("b2", Secret("s.first"), Secret("accessor"), ORIGIN)
+    others = (tmp_path / "daypass" / "b2.vault").read_text()
+    holder_token.keep("a1", Secret("s.first"), Secret("accessor"), ORIGIN)
+    path = tmp_path / "daypass" / name
+    path.write_bytes((others if content is None else content).encode(errors="surrogateescape"))
+    with pytest.raises(ClaimError, match=why) as refused:
+        holder_token.find("a1")
+    assert "It was sent nowhere, and is kept" in refused.value.remedy
+    assert "s.fir" not in f"{refused.value} {refused.value.remedy}"
+    assert path.exists()
+
+
+def test_a_pipe_in_place_of_a_kept_token_keeps_no_command_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = holder_token.token_path("a1")
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="it is no file"):
+        holder_token.find("a1")
+
+
+WAITING = """
+from daypass.adapters import claim_turn
+wait = claim_turn.time.sleep
+claim_turn.time.sleep = lambda seconds: print("waiting", flush=True) or wait(seconds)
+with claim_turn.turn("b2"):
+    print("another grant's", flush=True)
+with claim_turn.turn("a1"):
+    print("its turn", flush=True)
+"""
+
+
+def test_one_claim_of_a_grant_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    command = [sys.executable, "-c", WAITING]
+    with claim_turn.turn("a1"):
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        assert other.stdout.readline() == "another grant's\n"
+        assert other.stdout.readline() == "waiting\n"
+    with other:
+        assert other.stdout.read().splitlines()[-1] == "its turn"
+    assert other.returncode == 0
+
+
+def test_a_home_that_cannot_be_written_to_keeps_nothing_from_being_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with claim_turn.turn("a1"):
+        pass
 
 
 def test_a_state_home_that_is_not_absolute_is_ignored(

@@ -158,11 +158,13 @@ def _compare(state: WrappingState, grant: Grant) -> None:
 class EndedOwn:
     """What became of ending a grant with its own token."""
 
-    gone: bool  # Vault shows that the token is gone
+    gone: bool  # Vault says of that very token that it is gone
     said: bool  # Vault keeps that its holder ended it
 
 
-def end_own(client: Client, token: Secret, accessor: Secret | None, mount: str) -> EndedOwn:
+def end_own(
+    client: Client, token: Secret, accessor: Secret | None, mount: str, *, is_sure: bool
+) -> EndedOwn:
     """End a grant with its own token, which says so in Vault with the same request.
 
     Args:
@@ -170,6 +172,8 @@ def end_own(client: Client, token: Secret, accessor: Secret | None, mount: str) 
         token: the grant's own token.
         accessor: of that token; without it nothing can be said.
         mount: of the KV engine where it is said.
+        is_sure: whether the evidence shows that it is the grant's. A token that Vault refuses from
+            the first call on is gone only then: it refuses any other text in the same words.
 
     Raises VaultUnavailableError, VaultRefusedError.
     """
@@ -177,9 +181,11 @@ def end_own(client: Client, token: Secret, accessor: Secret | None, mount: str) 
     path = "auth/token/revoke-self"
     # Its policy lets a living token do this: refused means that there is none any more.
     refused = client.call("POST", path, token=token, accept=_REFUSED).errors
+    known = said
     if not refused:  # it had a use left: it was never used, or could not say so
+        known = True
         refused = client.call("POST", path, token=token, accept=_REFUSED).errors
-    return EndedOwn(bool(refused), said)
+    return EndedOwn(bool(refused) and (known or is_sure), said)
 
 
 def _say_done(client: Client, token: Secret, accessor: Secret, mount: str) -> bool:
