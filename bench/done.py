@@ -138,7 +138,7 @@ def claim(box: Box, who: str, grant: str, number: int) -> Held:
         raise SystemExit(f"{len(bodies)} deliveries of {grant}: the bench is broken")
     armored = bodies[0][bodies[0].index("-----BEGIN AGE") : bodies[0].rindex("-----") + 5]
     identity = pyrage.ssh.Identity.from_buffer(person.ssh_key.read_bytes())
-    wrapping = pyrage.decrypt(armored.encode(), [identity]).decode().strip()
+    wrapping = pyrage.decrypt(armored.encode(), [identity]).decode().split("\n")[0]
     bare = Bare(box)
     try:
         opened = bare.call("POST", "sys/wrapping/unwrap", **{"X-Vault-Token": wrapping})

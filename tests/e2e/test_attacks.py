@@ -200,8 +200,8 @@ def opened_by_hand(town: Town, asked: Asked) -> dict[str, str]:
     (body,) = town.comments(asked, "delivery")
     armored = body[body.index("-----BEGIN AGE") : body.index("-----END AGE")]
     sealed = f"{armored}-----END AGE ENCRYPTED FILE-----\n"
-    token = open_sealed(sealed, asked.who.ssh_key, lambda _path: Secret(""))
-    headers = {"X-Vault-Token": token.reveal()}
+    text = open_sealed(sealed, asked.who.ssh_key, lambda _path: Secret(""))
+    headers = {"X-Vault-Token": text.reveal().split("\n")[0]}
     url = f"{town.box.bao.address}/v1/sys/wrapping/unwrap"
     found: dict[str, str] = requests.post(url, headers=headers, timeout=10).json()["data"]
     return found

@@ -106,8 +106,9 @@ def test_a_second_claim_is_refused_and_says_what_it_may_mean(town: Town, brief: 
     again = town.claim(brief.orders)
     assert again.code == 1
     assert again.stdout == ""
-    assert "has been opened already" in again.stderr
-    assert "--not-me" in again.stderr
+    assert "you have opened the delivery" in again.stderr
+    assert f"daypass redeliver {brief.orders.id}" in again.stderr
+    assert "--not-me" not in again.stderr, "its holder has said that it was them"
 
 
 def test_somebody_elses_key_opens_nothing(town: Town) -> None:

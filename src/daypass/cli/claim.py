@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters import core_dumps, holder_token
+from daypass.adapters import claim_turn, core_dumps, holder_token
 from daypass.adapters.clock import machine_now
 from daypass.adapters.handover import Handful, lost, told_as_loss
 from daypass.adapters.handover_command import Command
@@ -18,6 +18,7 @@ from daypass.adapters.vault.claim import may_be_spent, open_delivery
 from daypass.adapters.vault.client import Client
 from daypass.cli import asking, output, wiring
 from daypass.cli.awaiting import add_wait
+from daypass.cli.claim_again import opened_before
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
 from daypass.cli.interrupts import held_signals, name_of
 from daypass.cli.receiver import choose_receiver
@@ -30,6 +31,7 @@ from daypass.errors import (
     UsageError,
 )
 from daypass.lifecycle.claim import find_ciphertext, look_up
+from daypass.lifecycle.claim_origin import token_of
 from daypass.lifecycle.commands import write_was_me
 from daypass.model.delivery import Origin
 from daypass.model.intent import IntentKind
@@ -116,9 +118,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with wiring.person(settings) as forge:
         comments = forge.comments(grant.asked_in)
     ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
-    token = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
+    sealed = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
+    token = token_of(sealed, claimable, pinned=bool(arguments.fingerprint))
     try:
-        with held_signals(_HELD) as held:
+        with claim_turn.turn(grant.id), held_signals(_HELD) as held:
             try:
                 handful = _receive(claimable, token, directory, receiver, held)
             except DeliveryLostError:
@@ -126,6 +129,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 raise
             _hand_over(claimable, handful, receiver, held)
     except DeliverySpentError as error:
+        before = opened_before(claimable)
+        if before is not None:
+            raise before from None
         answer = was_it_the_holder(error)
         if answer is False:
             return asking.ask(arguments, IntentKind.NOT_ME, claimable)
@@ -144,6 +150,7 @@ def _receive(
     try:
         receiver.prepare()
         held.stop()
+        output.note(f"opening at {Origin.of(settings).place}")
         with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
             held.stop()
             opened = _open(client, token, grant, Origin.of(settings))

@@ -16,6 +16,7 @@ from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.timing import left_at
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
+from daypass.model.delivery import Delivery
 from daypass.model.grant import WATCH_SECONDS, Grant, Lane, Wrapping
 from daypass.model.instant import Instant
 from daypass.model.resource import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from daypass.lifecycle.ports import Issuer, Minted, Registry, Sealed, Sealer, Slot
     from daypass.lifecycle.world import RequestFile
     from daypass.model.decision import Decision
+    from daypass.model.delivery import Origin
     from daypass.model.grant import Approval, BaseRuling
     from daypass.model.identity import Identity
     from daypass.model.pullrequest import PullRequest
@@ -119,7 +121,7 @@ def grant(
     sealer: Sealer,
     *,
     claim_window: int,
-    repository_id: int,
+    origin: Origin,
     run: Run,
 ) -> Granted | None:
     """Mint for one order; None when another run has taken it meanwhile.
@@ -140,9 +142,10 @@ def grant(
         )
     except ConflictError:
         return None
-    minted = issuer.mint(_mint_order(order, seconds, claim_window, repository_id))
+    minted = issuer.mint(_mint_order(order, seconds, claim_window, origin.repository_id))
     try:
-        sealed = sealer.seal(minted.token, order.recipients)
+        delivery = Delivery(minted.token, origin, grant_id)
+        sealed = sealer.seal(delivery.to_text(), order.recipients)
         record = _record(order, minted, sealed)
         slot = registry.write(
             grant_id,

@@ -20,6 +20,7 @@ from daypass.lifecycle.timing import Wait
 from daypass.lifecycle.undecided import Undecided
 from daypass.lifecycle.undecided_note import not_proven_yet
 from daypass.lifecycle.withdrawn import find_withdrawn
+from daypass.model.delivery import Origin
 from daypass.model.event import Reason
 from daypass.model.names import grant_path
 
@@ -154,7 +155,7 @@ class Issuing:
             recipients_of(subject, resource, self.ports.forge, self.ports.sealer),
             seen.accessors.get(grant.accessor),
             claim_window=self.settings.claim_window.seconds,
-            repository_id=self.settings.github.repository_id,
+            origin=Origin.of(self.settings),
         )
 
     def _verdict(self, judge: Judge, action: Action) -> Verdict | None:
@@ -189,7 +190,7 @@ class Issuing:
             self.ports.registry,
             self.ports.sealer,
             claim_window=self.settings.claim_window.seconds,
-            repository_id=self.settings.github.repository_id,
+            origin=Origin.of(self.settings),
             run=self.ports.run,
         )
         if granted is None:

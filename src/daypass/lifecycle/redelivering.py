@@ -15,10 +15,12 @@ from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import marks
 from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.world import accessor_digest
+from daypass.model.delivery import Delivery
 
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.ports import Minted, Slot
+    from daypass.model.delivery import Origin
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
@@ -47,7 +49,7 @@ def redeliver(
     accessor: str | None,
     *,
     claim_window: int,
-    repository_id: int,
+    origin: Origin,
 ) -> Granted | None:
     """Revoke the old token, mint the rest of the time; None when another run has it.
 
@@ -62,9 +64,9 @@ def redeliver(
     except ConflictError:
         return None
     _end_old(ports, grant, accessor)
-    minted = _mint_rest(ports, grant, claim_window, repository_id)
+    minted = _mint_rest(ports, grant, claim_window, origin.repository_id)
     try:
-        granted = _remember(ports, grant, minted, recipients, reserved)
+        granted = _remember(ports, grant, minted, recipients, reserved, origin)
     except ConflictError:
         ports.issuer.revoke(minted.accessor)
         return None
@@ -72,7 +74,7 @@ def redeliver(
         ports.issuer.revoke(minted.accessor)
         raise
     if slot.state is SlotState.RESERVED:  # a killed run began this, and may have minted
-        end_strays(ports.issuer, {grant.id: minted.accessor}, repository_id)
+        end_strays(ports.issuer, {grant.id: minted.accessor}, origin.repository_id)
     return granted
 
 
@@ -100,10 +102,16 @@ def _mint_rest(ports: Ports, grant: Grant, claim_window: int, repository_id: int
 
 
 def _remember(
-    ports: Ports, grant: Grant, minted: Minted, recipients: tuple[str, ...], reserved: Slot
+    ports: Ports,
+    grant: Grant,
+    minted: Minted,
+    recipients: tuple[str, ...],
+    reserved: Slot,
+    origin: Origin,
 ) -> Granted:
     """Seal the second delivery, and keep it in the slot for whoever carries on."""
-    sealed = ports.sealer.seal(minted.token, recipients)
+    delivery = Delivery(minted.token, origin, grant.id)
+    sealed = ports.sealer.seal(delivery.to_text(), recipients)
     record = replace(
         grant,
         accessor=accessor_digest(minted.accessor),

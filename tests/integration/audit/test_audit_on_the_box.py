@@ -137,9 +137,8 @@ def unsealed(town: Town, asked: Asked) -> Any:
     begin = comment.index("-----BEGIN AGE")
     armoured = comment[begin : comment.index("-----END AGE")] + "-----END AGE ENCRYPTED FILE-----\n"
     key = (asked.who.home / ".ssh" / "id_ed25519").read_bytes()
-    return Secret(
-        pyrage.decrypt(armoured.encode(), [pyrage.ssh.Identity.from_buffer(key)]).decode()
-    )
+    text = pyrage.decrypt(armoured.encode(), [pyrage.ssh.Identity.from_buffer(key)]).decode()
+    return Secret(text.split("\n")[0])
 
 
 def test_statements_are_signed_by_the_evidence_key_for_whoever_may_use_it(town: Town) -> None:

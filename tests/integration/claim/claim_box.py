@@ -35,6 +35,7 @@ from daypass.lifecycle.happening import Run, issued
 from daypass.lifecycle.ports import MintOrder, NewCommit
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
+from daypass.model.delivery import Delivery, Origin
 from daypass.model.event import Event, EventKind
 from daypass.model.grant import Grant, Lane, Wrapping
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH, grant_path, request_path
@@ -95,6 +96,7 @@ class Box:
     sequence: int = 0
     previous: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    minted: dict[str, Secret] = field(default_factory=dict)  # the wrapping tokens, by grant
 
     @property
     def fingerprint(self) -> str:
@@ -116,7 +118,9 @@ class Box:
             minted = VaultIssuer(root).mint(order)
         account = self.forge.account(self.alice.id)
         assert account is not None
-        sealed = AgeSealer().seal(minted.token, self.forge.ssh_keys(account))
+        self.minted[grant_id] = minted.token
+        text = self.text_of(minted.token, grant_id)
+        sealed = AgeSealer().seal(text, self.forge.ssh_keys(account))
         number = self.open_pull(grant_id)
         digest = digest_bytes(b"none")
         grant = Grant(
@@ -136,6 +140,10 @@ class Box:
         self.record(grant)
         self.deliver(grant, sealed.armored)
         return grant
+
+    def text_of(self, token: Secret, grant_id: str) -> Secret:
+        """What is sealed."""
+        return Delivery(token, Origin.of(self.settings), grant_id).to_text()
 
     def open_pull(self, branch: str) -> int:
         """A pull request by alice, only to have comments on."""

@@ -14,6 +14,7 @@ import requests
 from claim_box import RESOURCE_PATH, keygen
 
 from daypass.model.canonical import digest_bytes
+from daypass.model.delivery import Delivery, Origin
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH, grant_path
 from daypass.model.secret import Secret
 
@@ -48,9 +49,38 @@ def test_a_holder_claims_logs_in_and_cannot_claim_twice(box: Box) -> None:
     assert first.stdout.startswith("g-alice-one")
     assert "read on orders-db for alice until" in first.stderr
     assert "59m left" in first.stderr
+    assert f"opening at {box.bao.address.partition('://')[2]}\n" in first.stderr
     second = box.daypass("claim", grant.id, "--", *QUERY)
-    refused(second, 1, "opened already", "/redeliver alice-one", "claim alice-one --not-me")
+    refused(second, 1, "you have opened the delivery", "already (by your own word")
+    refused(second, 1, "daypass redeliver alice-one", "/redeliver alice-one")
+    assert "not-me" not in second.stderr, "that is no theft"
     assert words_on(box, grant) == ["Claimed alice-one"]
+
+
+def test_of_claims_at_once_one_gets_it_and_the_others_say_so(box: Box) -> None:
+    """Before the first has said anything on the pull request; and by the token that it keeps."""
+    merged, admin = box.issue("alice-at-once"), box.issue("alice-claims-once", "admin")
+    assert box.daypass("status").returncode == 0  # it has fetched: four fetches move nothing
+    claims = [
+        subprocess.Popen(
+            [sys.executable, "-m", "daypass", "claim", grant.id, "--format", "json"],
+            cwd=box.clone, env=box.environment, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for grant in (merged, merged, admin, admin)
+    ]  # fmt: skip
+    told = [(*claim.communicate(timeout=60), claim.returncode) for claim in claims]
+    for pair in (told[:2], told[2:]):
+        assert sorted(code for _, _, code in pair) == [0, 1], told
+        [late] = [err for _, err, code in pair if code]
+        assert "you have opened the delivery" in late
+        assert "/redeliver alice-" in late
+        assert "not-me" not in late
+
+
+def thief(box: Box, grant: Grant) -> None:
+    """Whoever has the wrapping token opens the delivery first."""
+    box.bao.client.write("sys/wrapping/unwrap", {"token": box.minted[grant.id].reveal()})
 
 
 def words_on(box: Box, grant: Grant) -> list[str]:
@@ -65,20 +95,23 @@ def words_on(box: Box, grant: Grant) -> list[str]:
 def test_who_opened_it_is_asked_at_a_terminal_and_said_by_a_flag(box: Box) -> None:
     grant = box.issue("alice-asked")
     command = ("claim", grant.id, "--wait", "0", "--", *QUERY)
-    assert box.daypass(*command).returncode == 0
+    thief(box, grant)
+    silent = box.daypass(*command)
+    refused(silent, 1, "opened already", "/redeliver alice-asked", "claim alice-asked --not-me")
     asked = in_a_terminal(box, *command, says="yes")
     assert "Was it you who opened it?" in asked.stdout
     assert asked.returncode == 1, "it has nothing to give"
     unsure = in_a_terminal(box, *command, says="perhaps")
     assert unsure.returncode == 1
     assert box.daypass("claim", grant.id, "--was-me").returncode == 0
-    own, *answers = words_on(box, grant)
-    assert own == "Claimed alice-asked", "of the delivery that it opened"
-    assert answers == ["/claimed alice-asked"] * 2
-    denied = in_a_terminal(box, *command, says="no")
+    assert words_on(box, grant) == ["/claimed alice-asked"] * 2
+    stolen = box.issue("alice-stolen")
+    thief(box, stolen)
+    denied = in_a_terminal(box, "claim", stolen.id, "--wait", "0", "--", *QUERY, says="no")
     assert denied.returncode == 0, denied.stdout
+    assert words_on(box, stolen) == ["/not-me alice-stolen"]
     assert box.daypass("claim", grant.id, "--not-me", "--wait", "0").returncode == 0
-    assert words_on(box, grant)[3:] == ["/not-me alice-asked"] * 2
+    assert words_on(box, grant)[2:] == ["/not-me alice-asked"]
     both = box.daypass("claim", grant.id, "--not-me", "--", *QUERY)
     refused(both, 2, "nothing can receive it")
 
@@ -104,7 +137,7 @@ def test_an_on_claim_delivery_by_hand(box: Box, tmp_path: Path) -> None:
 set -eu
 sed -n '/^-----BEGIN AGE/,/^-----END AGE/p' comment.md > delivery.age
 export BAO_TOKEN
-BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age)
+BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age | head -n 1)
 BAO_TOKEN=$(bao unwrap -field=token)
 BAO_TOKEN=$(bao read -wrap-ttl=60s -field=wrapping_token database/creds/orders-admin-1h)
 bao unwrap -format=json
@@ -269,12 +302,39 @@ def test_a_forged_or_rewrapped_token_is_refused_unopened(
     true_seal = AgeSealer.seal
 
     def swapped(self: AgeSealer, secret: Secret, recipients: Any) -> Any:
-        return true_seal(self, Secret(forge(box, secret.reveal())), recipients)
+        token, feed, rest = secret.reveal().partition("\n")
+        return true_seal(self, Secret(forge(box, token) + feed + rest), recipients)
 
     monkeypatch.setattr(AgeSealer, "seal", swapped)
     grant = box.issue("alice-forged")
     done = box.daypass("claim", grant.id, "--", *QUERY)
     refused(done, 1, why, "It was not opened", "security team")
+
+
+def test_what_was_sealed_for_another_vault_is_refused_before_anything_is_opened(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes a holder believe another main cannot change what is sealed."""
+    there = Origin("https://vault.example.com", None, box.settings.github.repository_id)
+    monkeypatch.setattr(
+        box, "text_of", lambda token, name: Delivery(token, there, name).to_text(), raising=True
+    )
+    grant = box.issue("alice-elsewhere")
+    done = box.daypass("claim", grant.id, "--fingerprint", box.fingerprint, "--", *QUERY)
+    refused(done, 1, "Vault https://vault.example.com, not http://", "security team")
+    assert "opening at" not in done.stderr
+    thief(box, grant)  # it was opened by no one before
+
+
+def test_what_an_older_release_sealed_needs_a_fingerprint(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box, "text_of", lambda token, _name: token, raising=True)
+    grant = box.issue("alice-older")
+    done = box.daypass("claim", grant.id, "--", *QUERY)
+    refused(done, 1, "does not name its Vault", "--fingerprint", "/redeliver alice-older")
+    known = box.daypass("claim", grant.id, "--fingerprint", box.fingerprint, "--", *QUERY)
+    assert known.stdout.startswith("g-alice-older"), known.stderr
 
 
 def test_what_is_pushed_to_main_later_sends_nobody_elsewhere(box: Box) -> None:
@@ -345,8 +405,10 @@ git -C "$CLONE" -c gpg.ssh.allowedSignersFile=access/allowed_signers --no-replac
     awk '$1 == "G" && NF == 5 && !shown++ { print $2, $3, $4, $5 }'
 sed -n '/^-----BEGIN AGE/,/^-----END AGE/p' comment.md > delivery.age
 sha256sum delivery.age
-age -d -i "$HOME/.ssh/id_ed25519" delivery.age | bao write -format=json sys/wrapping/lookup token=-
-BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age) bao unwrap -format=json
+age -d -i "$HOME/.ssh/id_ed25519" delivery.age | tail -n +2
+printf %s "$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age | head -n 1)" |
+    bao write -format=json sys/wrapping/lookup token=-
+BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age | head -n 1) bao unwrap -format=json
 """
     header = {
         "GIT_CONFIG_COUNT": "1",
@@ -369,6 +431,9 @@ BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age) bao unwrap -format=j
     looked, _, unwrapped = rest[rest.index("{") :].partition("\n}\n")
     assert json.loads(looked + "}")["data"]["creation_time"] == time
     credential = json.loads(unwrapped)["data"]
+    repository = box.settings.github.repository_id
+    told = f"vault: {box.bao.address}\nrepository: {repository}\ngrant: alice-hand\n"
+    assert told in rest, "what it is bound to, to compare by eye"
     with box.postgres.connect(credential["username"], Secret(credential["password"])):
         pass
 

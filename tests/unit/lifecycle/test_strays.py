@@ -16,6 +16,7 @@ from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.undecided_note import UndecidedRequests
 from daypass.model.instant import Duration
+from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +43,9 @@ class Vault:
             assert self.may_finish.wait(60)
             self.is_minting_slowly = False
         self.tokens[f"new-{grant_id}"] = (grant_id, REPOSITORY)
-        return SimpleNamespace(accessor=f"new-{grant_id}", token="", wrapping_accessor="")
+        return SimpleNamespace(
+            accessor=f"new-{grant_id}", token=Secret("s.new"), wrapping_accessor=""
+        )
 
     def live_accessors(self) -> frozenset[str]:
         return frozenset(self.tokens)
@@ -104,6 +107,7 @@ def test_strays_are_looked_for_once_nothing_is_being_minted(
     settings = SimpleNamespace(
         claim_window=SimpleNamespace(seconds=60),
         github=SimpleNamespace(repository_id=REPOSITORY),
+        vault=SimpleNamespace(address="https://vault.example.com", namespace=None),
     )
     judge = SimpleNamespace(judge=order, commit_of=lambda _action: None)
 
