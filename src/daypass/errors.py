@@ -98,6 +98,17 @@ class VaultRefusedError(PermanentError):
     """Vault refused a login or a call (400, 403, or a warning that means it was ignored)."""
 
 
+class OddSlotError(VaultRefusedError):
+    """What Vault remembers of one grant id is not what daypass writes there.
+
+    It harms that id alone. `accessor` is what can still be read of its token; empty: nothing.
+    """
+
+    def __init__(self, message: str, *, remedy: str, accessor: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.accessor = accessor
+
+
 class VaultForbiddenError(VaultRefusedError):
     """Vault answered 403: the token is dead, or its policies do not permit the call."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.cli import doctor_github, output, wiring
 from daypass.errors import DaypassError, ExitCode, UsageError
 from daypass.lifecycle.failed_run import FAILED_RUN
-from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE, Heartbeat, is_told_at_once, usable_of
+from daypass.lifecycle.heartbeat import HEARTBEAT, Heartbeat, is_told_at_once, usable_of
 from daypass.model.instant import Duration
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs
     with login_token(
         settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
     ) as session:
-        note = VaultRegistry(session, settings.vault.kv_mount).read_note(HEARTBEAT_NOTE)
+        note = HEARTBEAT.read_strictly(VaultRegistry(session, settings.vault.kv_mount))
         now = session.now()
         stuck = irrevocable_leases(session)
     beat = Heartbeat.from_note(note) if note else None

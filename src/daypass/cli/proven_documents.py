@@ -8,7 +8,7 @@ doctors act by the documents of main's head, once Vault is set up, and prove the
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,8 @@ from daypass.cli.at_root import entries_at_root
 from daypass.cli.settings_in_force import settings_at, versions
 from daypass.documents.repository import CATALOGUE_PATHS, catalogue_of, is_part, load_catalogue
 from daypass.errors import DaypassError, ForgeRefusedError, GitError, UsageError, VaultRefusedError
-from daypass.lifecycle.foundation import TRUST_NOTE, Foundation, prove_to_head
+from daypass.lifecycle.foundation import TRUST, TRUST_NOTE, Foundation, prove_to_head
+from daypass.lifecycle.notes import OddNoteError, OddNotes
 from daypass.model.names import grant_path
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class _Notes:
     """The trusted commit as the only note."""
 
     trusted: str
+    odd: OddNotes = field(default_factory=OddNotes)
 
     def read_note(self, name: str) -> Mapping[str, Any] | None:
         return {"commit": self.trusted} if name == TRUST_NOTE else None
@@ -132,7 +134,12 @@ def documents_in_force(
         VaultUnavailableError, VaultRefusedError.
     """
     settings = checkout.catalogue.settings
-    trusted = _noted(session, settings) or _noted_before(session, checkout)
+    try:
+        trusted = _noted(session, settings) or _noted_before(session, checkout)
+    except OddNoteError:
+        if revision is None:
+            raise
+        trusted = revision  # what the operator looked at takes the place of the odd note
     if trusted is None:
         return Documents(checkout.catalogue, _grants(checkout.entries))
     with wiring.person_repository(checkout.root, settings) as repository:
@@ -158,8 +165,7 @@ def documents_in_force(
 def _noted(session: Session, settings: Settings) -> str | None:
     from daypass.adapters.vault.registry import VaultRegistry
 
-    note = VaultRegistry(session, settings.vault.kv_mount).read_note(TRUST_NOTE)
-    return None if note is None else str(note["commit"])
+    return TRUST.read_strictly(VaultRegistry(session, settings.vault.kv_mount))
 
 
 def _noted_before(session: Session, checkout: Checkout) -> str | None:

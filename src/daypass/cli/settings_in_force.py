@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from daypass.documents.document import read_document
 from daypass.errors import DaypassError, DocumentError, GitError
-from daypass.lifecycle.foundation import TRUST_NOTE
+from daypass.lifecycle.foundation import TRUST
 from daypass.lifecycle.proven import ProvenLine
 from daypass.model.names import SETTINGS_PATH
 from daypass.model.settings import Settings
@@ -120,13 +120,12 @@ def in_force(
         with ExitStack() as own:
             try:
                 session = own.enter_context(ways.log_in(settings))
-                note = ways.notes(session, settings).read_note(TRUST_NOTE)
+                trusted = TRUST.read_strictly(ways.notes(session, settings))
             except (DaypassError, OSError) as error:
                 fault = fault or error
                 continue
             proven: Settings | None = settings  # nothing is trusted yet, and nothing granted
-            if note is not None:
-                trusted = str(note["commit"])
+            if trusted is not None:
                 proven = _proven(repository, directory, ways, session, settings, trusted)
             if proven == settings:
                 stack.push(own.pop_all())

@@ -311,10 +311,10 @@ def _to_trust(directory: Path, documents: Documents, revision: str | None) -> st
 def _trust(session: Session, setup: Setup, commit: str, *, moved: bool) -> None:
     """Note the trusted commit where there is none, or the operator moves it."""
     from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.lifecycle.foundation import TRUST_NOTE
+    from daypass.lifecycle.foundation import TRUST, TRUST_NOTE
 
     registry = VaultRegistry(session, setup.settings.vault.kv_mount)
-    if moved or registry.read_note(TRUST_NOTE) is None:
+    if moved or TRUST.read_strictly(registry) is None:
         registry.write_note(TRUST_NOTE, {"commit": commit})
 
 

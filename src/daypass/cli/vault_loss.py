@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.cli import output, wiring
 from daypass.errors import EvidenceError, ExitCode, UsageError
+from daypass.lifecycle.foundation import TRUST, TRUST_NOTE
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +71,7 @@ def run(
         looked.head,
     )
     if trusted is not None:
-        registry.write_note("trust", {"commit": trusted})
+        registry.write_note(TRUST_NOTE, {"commit": trusted})
     if words.format == "json":
         output.say_json(
             {
@@ -149,10 +150,10 @@ def _trusted(
                 remedy=f"Look at what main holds now, and use `--trust {looked.head}`.",
             )
         return commit
-    note = registry.read_note("trust")
-    if note is not None and not repository.is_ancestor(str(note["commit"]), looked.head):
+    trusted = TRUST.read_strictly(registry)
+    if trusted is not None and not repository.is_ancestor(trusted, looked.head):
         raise UsageError(
-            f"main lacks the commit that was trusted, {note['commit']}",
+            f"main lacks the commit that was trusted, {trusted}",
             remedy="Look at the policies, identities and resources that main holds now. If they "
             f"are meant, add `--trust {looked.head}`.",
         )

@@ -111,7 +111,7 @@ def bot(directory: Path) -> Iterator[tuple[Ports, Settings]]:
             Ports(
                 issuer=desk.issuer,
                 registry=desk.registry,
-                notifier=Webhook(desk.registry.read_note),
+                notifier=Webhook(desk.registry),
                 context=SourceReader(directory, os.environ, partial(_committed, directory)),
                 signer=TransitSigner(
                     session, vault.transit_mount, evidence.key, evidence.fingerprint

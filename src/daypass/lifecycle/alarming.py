@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from daypass.errors import DaypassError
 from daypass.lifecycle.messages import escape, fit
+from daypass.lifecycle.notes import NoteKind, rows_in, text_in
 from daypass.model.alarm import Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.outcome import Outcome
@@ -39,6 +41,7 @@ def raise_alarms(ports: Ports, outcome: Outcome, *, is_over: bool = True) -> Non
     except DaypassError as error:
         outcome.fail("alarms", error)
         before = _Left()
+    ports.registry.odd.tell(outcome)
     for cause, text in before.unopened:
         if cause not in outcome.settled:
             outcome.alarm(cause, text, standing=False)
@@ -103,14 +106,17 @@ class _Left:
     unsent: tuple[tuple[str, str], ...] = ()  # what the webhook did not take
 
     @classmethod
-    def read(cls, registry: Registry) -> Self:
-        """As the run before left it."""
-        note = registry.read_note(_LEFT_NOTE) or {}
-        pairs = {
-            name: tuple((str(cause), str(text)) for cause, text in json.loads(note.get(name, "[]")))
-            for name in ("unopened", "unsent")
-        }
-        return cls(frozenset(str(note.get("told", "")).split()), **pairs)
+    def read(cls, registry: Registry) -> _Left:
+        """As the run before left it. Raises what the registry raises."""
+        return LEFT.recall(registry) or cls()
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> Self:
+        """Reads the note. Raises TypeError, ValueError, RecursionError: it is odd."""
+        unopened, unsent = (_pairs(note, name) for name in ("unopened", "unsent"))
+        for cause, text in unopened:
+            Alarm(cause, text, standing=False)
+        return cls(frozenset(text_in(note, "told", "").split()), unopened, unsent)
 
     def write(self, registry: Registry) -> None:
         """Leave it, as few strings: OpenBao limits how many JSON may hold."""
@@ -122,6 +128,21 @@ class _Left:
                 "unsent": json.dumps(self.unsent),
             },
         )
+
+
+LEFT: Final = NoteKind(
+    _LEFT_NOTE,
+    _Left.from_note,
+    "Alarms that an earlier run could not raise may be untold, and others are told twice",
+)
+
+
+def _pairs(note: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for cause, text in rows_in(json.loads(text_in(note, name, "[]"))):
+        said = {"cause": cause, "text": text}
+        found.append((text_in(said, "cause"), text_in(said, "text")))
+    return tuple(found)
 
 
 def _open(ports: Ports, outcome: Outcome, *, close: bool) -> dict[str, str]:

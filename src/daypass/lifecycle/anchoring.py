@@ -18,6 +18,7 @@ from daypass.ledger import sshsig
 from daypass.ledger.anchor import counting_anchor, number_of, tag_name, tag_payload
 from daypass.ledger.history import read_tip
 from daypass.lifecycle.key_handover import SignerInForce
+from daypass.lifecycle.notes import NoteKind, text_in
 from daypass.model.epoch import Epoch
 from daypass.model.instant import Instant
 
@@ -35,11 +36,29 @@ _EVERY_SECONDS: Final = 24 * 3600
 _SUFFIX_BYTES: Final = 4
 
 
+def _whole(note: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The note itself, if all of it can be read."""
+    Instant.parse(note["at"])
+    name = text_in(note, "tag")
+    if name:
+        number_of(name)
+    text_in(note, "digest", "")
+    return note
+
+
+ANCHOR: Final = NoteKind(
+    ANCHOR_NOTE,
+    _whole,
+    "Main is anchored a day from now, and whether the last anchor is still on the remote is not "
+    "looked at: see `git ls-remote origin 'refs/tags/daypass-evidence-*'`",
+)
+
+
 def anchor_daily(ports: Ports, evidence: EvidenceSettings, outcome: Outcome, head: str) -> None:
     """Tag main's head when the last tag is a day old and events came since; failures are noted."""
     try:
         now = ports.issuer.now()
-        note = ports.registry.read_note(ANCHOR_NOTE)
+        note = ANCHOR.recall(ports.registry)
         if note is None:  # the first day begins
             ports.registry.write_note(ANCHOR_NOTE, {"at": str(now), "tag": ""})
             return

@@ -98,7 +98,16 @@ def apply(ports: Ports, settings: Settings, limits: Limits) -> Outcome:
     outcome.head = ports.repository.head()
     leave_heartbeat(ports, outcome)
     applying.follow_up()
+    _end_odd_notes(ports, outcome)
     return outcome
+
+
+def _end_odd_notes(ports: Ports, outcome: Outcome) -> None:
+    """Alarm of odd notes that were met after the alarms, and empty those that stayed odd."""
+    if ports.registry.odd.tell(outcome):
+        raise_alarms(ports, outcome, is_over=False)
+        leave_heartbeat(ports, outcome)
+    ports.registry.odd.mend(ports.registry, outcome)
 
 
 @dataclass(slots=True)

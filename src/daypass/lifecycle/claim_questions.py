@@ -19,6 +19,7 @@ from daypass.lifecycle.answers import Result
 from daypass.lifecycle.commands import Command, is_claimed, is_of_newest, read_comment
 from daypass.lifecycle.comment_ends import answer_to, find_ends
 from daypass.lifecycle.ended_alarms import alarm_stolen
+from daypass.lifecycle.notes import NoteKind, rows_in, text_in
 from daypass.lifecycle.openings import Opening, Word, delivered_at, find_openings
 from daypass.lifecycle.plan import Step
 from daypass.model.intent import IntentKind
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 
 OPENED_NOTE: Final = "opened"
 _OPENINGS: Final = "openings"  # one string: OpenBao limits how many JSON may hold
+OPENED: Final = NoteKind(
+    OPENED_NOTE,
+    lambda note: tuple(
+        Opening.from_json(rows_in(row))
+        for row in rows_in(json.loads(text_in(note, _OPENINGS, "[]")))
+    ),
+    "Which holders were asked whether it was them is not known: they are asked again",
+)
 # Of one run, the oldest first. What others can write many of must not keep it from its other work.
 _PULL_REQUESTS: Final = 50
 _COMMENTS: Final = 1000  # of one pull request
@@ -97,9 +106,7 @@ def note_before_again(ports: Ports, seen: Observation, plan: Plan) -> None:
 
 
 def _read(ports: Ports) -> dict[tuple[str, str], Opening]:
-    note = ports.registry.read_note(OPENED_NOTE) or {}
-    items = map(Opening.from_json, json.loads(note.get(_OPENINGS, "[]")))
-    return {item.key: item for item in items}
+    return {item.key: item for item in OPENED.recall(ports.registry) or ()}
 
 
 def _write(ports: Ports, openings: Iterable[Opening]) -> None:

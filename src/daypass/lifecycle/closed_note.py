@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.lifecycle.notes import NoteKind, commit_in, number_in, rows_in, text_in
 from daypass.model.instant import Instant
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ CLOSED_NOTE: Final = "closed"
 # GitHub's clock is not Vault's, and its lists lag behind: what was closed this much before the last
 # look is looked at again.
 OVERLAP_SECONDS: Final = 600
+_LAST_PAGE: Final = 100_000  # of GitHub's list, as far as any note can name one
 _MOST: Final = 10_000  # closings in the note: Vault takes no more than a megabyte
 
 
@@ -32,17 +34,23 @@ class ClosedNote:
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Self:
-        """Reads the note. Older releases wrote `until`, `commit` and `seen`, a list."""
-        words = (word.partition("@") for word in str(note.get("looked", "")).split())
-        told = [(int(number), at) for number, _, at in words]
-        told += [(int(number), str(at)) for number, at in note["seen"]]
-        begun, floor = str(note.get("begun", "")), str(note.get("floor", ""))
+        """Reads the note. Older releases wrote `until`, `commit` and `seen`, a list.
+
+        Raises KeyError, TypeError, ValueError: it is odd.
+        """
+        words = (word.partition("@") for word in text_in(note, "looked", "").split())
+        told = [(int(number), str(Instant.parse(at))) for number, _, at in words]
+        told += [(int(number), str(Instant.parse(at))) for number, at in rows_in(note["seen"])]
+        begun, floor = text_in(note, "begun", ""), text_in(note, "floor", "")
+        page = number_in(note, "page", 1)
+        if not 1 <= page <= _LAST_PAGE:
+            raise ValueError("no page")
         return cls(
             Instant.parse(note["until"]),
-            str(note["commit"]),
+            commit_in(note),
             frozenset(told),
             Instant.parse(begun) if begun else None,
-            int(note.get("page", 1)),
+            page,
             Instant.parse(floor) if floor else None,
         )
 
@@ -91,3 +99,10 @@ def _newest(seen: Iterable[tuple[int, str]], since: Instant) -> frozenset[tuple[
 def key_of(item: ClosedPullRequest) -> tuple[int, str]:
     """One closing: a pull request can be opened and closed again."""
     return item.number, str(item.closed_at)
+
+
+CLOSED: Final = NoteKind(
+    CLOSED_NOTE,
+    ClosedNote.from_note,
+    "Pull requests that were closed since the last look are not told of in the evidence",
+)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.documents.repository import load_break_glass, load_request
 from daypass.errors import DaypassError, DocumentError
 from daypass.lifecycle import chronicle
-from daypass.lifecycle.closed_note import CLOSED_NOTE, OVERLAP_SECONDS, ClosedNote
+from daypass.lifecycle.closed_note import CLOSED, CLOSED_NOTE, OVERLAP_SECONDS, ClosedNote
 from daypass.lifecycle.happening import Happening, make_event
 from daypass.lifecycle.recorder import PushNow, told
 from daypass.lifecycle.turns import take_turns
@@ -65,11 +65,11 @@ class Closings:
 
     def _run(self, head: str) -> None:
         now, registry = self.ports.issuer.now(), self.ports.registry
-        said = registry.read_note(CLOSED_NOTE)
+        said = CLOSED.recall(registry)
         if said is None:  # what was closed before daypass looked is none of its events
             registry.write_note(CLOSED_NOTE, ClosedNote(now, head).to_note())
             return
-        note, part = self._list(ClosedNote.from_note(said))
+        note, part = self._list(said)
         waiting = [item for item in part.found if not note.has_seen(item)]
         self._looked = [item for item in waiting if self._is_strangers(item)]
         asking = [item for item in waiting if item not in self._looked]

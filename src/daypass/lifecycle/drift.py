@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import TemporaryError, VaultRefusedError
+from daypass.errors import OddSlotError, TemporaryError, VaultRefusedError
 from daypass.lifecycle.leases import Window, await_leases
 from daypass.lifecycle.marks import GRANT_MARK
 from daypass.lifecycle.offline import OfflineUse, is_offline
@@ -142,10 +142,17 @@ def _taken(
         or not is_name(grant_id)
         or not is_marked(state, repository_id)
         or grant_id in seen.world.grants
-        or ports.registry.read(grant_id) is not None
+        or _was_used(ports, grant_id)
     ):
         return None
     return OfflineUse.of_token(digest, state)
+
+
+def _was_used(ports: Ports, grant_id: str) -> bool:
+    try:
+        return ports.registry.read(grant_id) is not None
+    except OddSlotError:
+        return True
 
 
 def _over(ports: Ports, seen: Observation, note: OfflineNote) -> OfflineUse | None:
@@ -190,7 +197,10 @@ def _is_orphan(
 def _slot_of(ports: Ports, state: TokenState) -> Slot | None:
     """What Vault's memory has of the grant which the token names, if it names one."""
     grant_id = state.meta.get(GRANT_MARK, "")
-    return ports.registry.read(grant_id) if is_name(grant_id) else None
+    try:
+        return ports.registry.read(grant_id) if is_name(grant_id) else None
+    except OddSlotError:  # it accounts for nothing: what no grant on main has is ended
+        return None
 
 
 def _orphan(ports: Ports, digest: str, state: TokenState) -> Orphan:

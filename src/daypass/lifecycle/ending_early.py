@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import DaypassError
+from daypass.errors import DaypassError, OddSlotError
 from daypass.lifecycle.answers import Answer, Result
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.marks import GRANT_MARK
@@ -80,7 +80,12 @@ def _revoke(desk: Desk, grant: Grant) -> _Asked:
 
 
 def _find(desk: Desk, grant: Grant) -> _Asked:
-    slot = desk.registry.read(grant.id)
+    try:
+        slot = desk.registry.read(grant.id)
+    except OddSlotError as error:
+        if accessor_digest(error.accessor) != grant.accessor:
+            raise
+        return _Asked(error.accessor)
     if slot is None:
         return _Asked(why="Vault remembers nothing of it")
     accessor = slot.data.get("accessor")

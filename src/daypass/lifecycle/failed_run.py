@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError, LimitError, TemporaryError
 from daypass.lifecycle.alarming import raise_at_once
-from daypass.lifecycle.heartbeat import HEARTBEAT_NOTE
+from daypass.lifecycle.heartbeat import HEARTBEAT, HEARTBEAT_NOTE
 from daypass.lifecycle.outcome import writable
 from daypass.model.alarm import Alarm
 
@@ -31,7 +31,7 @@ def note_failed_run(ports: Ports, error: DaypassError) -> None:
     needs_a_person = not isinstance(error, TemporaryError)
     died = writable(f"{type(error).__name__}: {error.message}")[:_LONGEST]
     with suppress(DaypassError):
-        before = ports.registry.read_note(HEARTBEAT_NOTE) or {}
+        before = HEARTBEAT.recall(ports.registry) or {}
         needs_a_person = needs_a_person or bool(before.get("died"))
         looks = dict.fromkeys(str(before.get("looks") or "").split())
         if needs_a_person:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import ConflictError
+from daypass.errors import ConflictError, OddSlotError
 from daypass.ledger.history import read_chained
 from daypass.ledger.usable import StillUsable
 from daypass.lifecycle.context import WORKERS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.plan import Action
-    from daypass.lifecycle.ports import Registry, Slot
+    from daypass.lifecycle.ports import Registry
     from daypass.lifecycle.vault_memory import VaultMemory
     from daypass.model.grant import Grant
 
@@ -72,7 +72,10 @@ def take_in(ports: Ports, head: str, memory: VaultMemory, live: Collection[str])
 
 
 def _take_in(registry: Registry, grant_id: str, *, live: bool) -> None:
-    slot = registry.read(grant_id)
+    try:
+        slot = registry.read(grant_id)
+    except OddSlotError:  # its id was used, and is granted by nothing
+        return
     if slot is not None and (live or slot.state is SlotState.CLOSED):
         return
     with suppress(ConflictError):  # another run takes it in
@@ -98,12 +101,12 @@ def mark_forgotten(
         and (restored or action.reason is Reason.VANISHED)
     ]
     with ThreadPoolExecutor(WORKERS) as pool:
-        slots = tuple(pool.map(lambda action: ports.registry.read(action.grant_id), asked))
-    found = {
-        action.grant.id: _usable(action.grant)
-        for action, slot in zip(asked, slots, strict=True)
-        if action.grant is not None and _is_forgotten(action.grant, slot)
-    }
+        forgotten = pool.map(lambda action: _is_forgotten(ports.registry, action.grant), asked)
+        found = {
+            action.grant.id: _usable(action.grant)
+            for action, is_forgotten in zip(asked, forgotten, strict=True)
+            if action.grant is not None and is_forgotten
+        }
     ends = [
         replace(action, reason=Reason.VAULT_RESTORED)
         if action.grant_id in found and action.reason is Reason.VANISHED
@@ -113,8 +116,14 @@ def mark_forgotten(
     return ends, found
 
 
-def _is_forgotten(grant: Grant, slot: Slot | None) -> bool:
+def _is_forgotten(registry: Registry, grant: Grant | None) -> bool:
     """Whether Vault's memory is of a time before that grant's token was minted."""
+    if grant is None:
+        return False
+    try:
+        slot = registry.read(grant.id)
+    except OddSlotError:  # no backup writes that
+        return False
     if slot is None or slot.data.get(FORGOTTEN):
         return True
     if slot.data.get("again") and slot.state is not SlotState.DELIVERED:

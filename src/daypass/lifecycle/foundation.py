@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from daypass.documents.readable import ReadableDocuments
 from daypass.errors import DaypassError
 from daypass.ledger.commitobject import parse_commit
-from daypass.lifecycle.looked import LOOKED_NOTE, Looked
+from daypass.lifecycle.looked import LOOKED, LOOKED_NOTE, Looked
+from daypass.lifecycle.notes import NoteKind, OddNoteError, commit_in
 from daypass.lifecycle.proven import WAY_OUT, ProvenLine
 from daypass.lifecycle.stretches import Looking
 from daypass.model.event import Reason
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from daypass.model.instant import Instant
 
 TRUST_NOTE: Final = "trust"
+TRUST: Final = NoteKind(
+    TRUST_NOTE,
+    commit_in,
+    "Which commit is trusted is not known, so main is not proven and nothing is granted",
+    remedy="Look at what main holds; then an operator runs `daypass vault apply --trust REV`.",
+)
 
 
 class Proving(Looking, Protocol):
@@ -66,19 +73,16 @@ def prove_to_head(
         catalogue: what its documents make; None when they do not load.
         now: Vault's time.
     """
-    note = ports.registry.read_note(TRUST_NOTE)
-    if note is None:
-        return Foundation(
-            ("no trusted commit is set: an operator runs `daypass vault apply` once",)
-        )
-    trusted = str(note["commit"])
+    trusted, why = _trusted(ports.registry)
+    if trusted is None:
+        return Foundation((why,))
     repository = ports.repository
     if trusted == head and catalogue is not None:
         return Foundation((), (catalogue,))
     if not repository.is_ancestor(trusted, head):
         return Foundation((_lost(trusted),))
     rewritten = _rewritten(repository, trusted, head) or _undone(ports, answers, trusted, head)
-    note = ports.registry.read_note(LOOKED_NOTE)
+    note = LOOKED.recall(ports.registry)
     line = ProvenLine(ports, answers, trusted, now, Looked.from_note(note, trusted))
     line.follow(head)
     notes: dict[str, Mapping[str, Any]] = {}
@@ -103,6 +107,15 @@ def prove_to_head(
     return Foundation(unproven, tuple(rulings), notes)
 
 
+def _trusted(registry: NoteReader) -> tuple[str | None, str]:
+    """The commit that an operator trusts; or why none can be told."""
+    try:
+        trusted = TRUST.read_strictly(registry)
+    except OddNoteError as error:
+        return None, f"{error.message}. {error.remedy.rstrip('.')}"
+    return trusted, "no trusted commit is set: an operator runs `daypass vault apply` once"
+
+
 def left_meanwhile(
     ports: Ports, answers: Answers, head: str, tip: str | None, now: Instant
 ) -> dict[str, Reason]:
@@ -112,8 +125,7 @@ def left_meanwhile(
     commit or, where that is lost, at the newest event that main has.
     """
     repository = ports.repository
-    note = ports.registry.read_note(TRUST_NOTE)
-    since = str(note["commit"]) if note is not None else tip
+    since = TRUST.recall(ports.registry) or tip
     if since is None or not repository.is_ancestor(since, head):
         since = tip
     if since is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.ledger.usable import StillUsable, still_usable
+from daypass.lifecycle.notes import NoteKind, rows_in, text_in, texts_in
 from daypass.lifecycle.restored import FLOOD_CAUSE, MAIN_CAUSE, VAULT_CAUSE
 from daypass.model.instant import Instant
 
@@ -53,15 +54,15 @@ class Heartbeat:
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Heartbeat:
-        """What a run has left."""
+        """What a run has left. Raises KeyError, TypeError, ValueError, RecursionError."""
         good = note.get("goodAt")
         return cls(
             Instant.parse(note["at"]),
-            Instant.parse(good) if good else None,
-            note["head"],
-            tuple(str(note.get("looks") or "").split()),
-            str(note.get("died") or ""),
-            json.loads(str(note.get("said") or "{}")),
+            Instant.parse(good) if good is not None else None,
+            text_in(note, "head"),
+            tuple(text_in(note, "looks", "").split()),
+            text_in(note, "died", ""),
+            texts_in(json.loads(text_in(note, "said", "{}"))),
         )
 
 
@@ -71,7 +72,7 @@ def leave_heartbeat(ports: Ports, outcome: Outcome) -> None:
     now = str(at)
     good = not outcome.failures and not outcome.causes
     failed = dict.fromkeys(f"failed.{grant_id}" for grant_id, _ in outcome.failures)
-    before = ports.registry.read_note(HEARTBEAT_NOTE) or {}
+    before = HEARTBEAT.recall(ports.registry) or {}
     usable = _usable(ports, outcome, before, at)
     ports.registry.write_note(
         HEARTBEAT_NOTE,
@@ -96,10 +97,24 @@ def _alarms_at_once(outcome: Outcome) -> Iterator[tuple[str, str]]:
     return islice(found, _TOLD)
 
 
+def _named_usable(note: Mapping[str, Any]) -> tuple[StillUsable, ...]:
+    rows = rows_in(json.loads(text_in(note, "mayLogIn", "[]")))
+    return tuple(StillUsable.from_json(texts_in(row)) for row in rows)
+
+
+def _whole(note: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The note itself, if all of it can be read."""
+    Heartbeat.from_note(note)
+    _named_usable(note)
+    return note
+
+
+HEARTBEAT: Final = NoteKind(HEARTBEAT_NOTE, _whole, "When the last good run was is not known")
+
+
 def usable_of(note: Mapping[str, Any] | None, now: Instant) -> tuple[StillUsable, ...]:
     """What a heartbeat names that a restored Vault forgot, and that may be used at `now`."""
-    found = map(StillUsable.from_json, json.loads(str((note or {}).get("mayLogIn") or "[]")))
-    return tuple(item for item in found if now < item.until)
+    return tuple(item for item in _named_usable(note or {}) if now < item.until)
 
 
 def _usable(

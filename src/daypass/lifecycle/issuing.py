@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daypass.errors import DaypassError
+from daypass.errors import DaypassError, OddSlotError
 from daypass.lifecycle import granting, happening, queue, redelivering
 from daypass.lifecycle.claim_questions import note_before_again
 from daypass.lifecycle.context import WORKERS
@@ -64,7 +64,12 @@ class Issuing:
         self.undecided.recall()
         waiting = seen.world.requests.keys() - seen.world.grants.keys()
         for refusal in find_withdrawn(self.ports, answers, seen, self.undecided, self.outcome):
-            yield self.refuse(refusal, self.ports.registry.read(refusal.grant_id))
+            try:
+                slot = self.ports.registry.read(refusal.grant_id)
+            except OddSlotError as error:
+                self.outcome.fail(refusal.grant_id, error)
+                continue
+            yield self.refuse(refusal, slot)
         plan, self.left = queue.narrow(plan, self.ports.repository, self.undecided.names)
         judge = Judge.prepare(self.ports, answers, seen.world, plan)
         if judge is None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.lifecycle.notes import NoteKind, commit_in, rows_in, text_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -50,11 +52,14 @@ class Looked:
 
     @classmethod
     def from_note(cls, note: Mapping[str, Any] | None, trusted: str) -> Self:
-        """Read what `to_note` wrote; nothing of it counts once another commit is trusted."""
+        """Read what `to_note` wrote; nothing of it counts once another commit is trusted.
+
+        Raises TypeError, ValueError, AttributeError: it is odd.
+        """
         if note is None or note.get("trusted") != trusted:
             return cls()
         rows = (note.get(name, {}) for name in ("changes", "others"))
-        return cls(*(Search(row.get("until", ""), list(row.get("approved", ()))) for row in rows))
+        return cls(*map(_search, rows))
 
     def to_note(self, trusted: str) -> dict[str, Any]:
         """As the note keeps it."""
@@ -66,3 +71,18 @@ class Looked:
     def left(self) -> int:
         """How many commits were not asked about yet."""
         return self.changes.left + self.others.left
+
+
+def _search(row: Mapping[str, Any]) -> Search:
+    """A row, whose commits are only compared with those of main."""
+    approved = [text_in({"commit": item}, "commit") for item in rows_in(row.get("approved", []))]
+    return Search(text_in(row, "until", ""), approved)
+
+
+def _whole(note: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The note itself, if all of it can be read."""
+    Looked.from_note(note, commit_in(note, "trusted"))
+    return note
+
+
+LOOKED: Final = NoteKind(LOOKED_NOTE, _whole, "Main's unproven changes are looked through anew")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.errors import DaypassError, IndeterminateError
 from daypass.lifecycle.comment_ends import find_ends
 from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.notes import NoteKind, texts_in
 from daypass.lifecycle.plan import CLOCK_GRAIN_SECONDS, vanished
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.grant import Grant, GrantState
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from daypass.lifecycle.world import World
 
 MISSING_NOTE: Final = "missing"
+MISSING: Final = NoteKind(
+    MISSING_NOTE,
+    lambda note: {name: Instant.parse(at) for name, at in texts_in(note).items()},
+    "Since when it is not known who ended a grant starts anew",
+)
 _PATIENCE_SECONDS: Final = 3600  # for what cannot be looked at
 # Of one run. What others can write many of must not keep it from its other work.
 _PULL_REQUESTS: Final = 50
@@ -90,9 +96,9 @@ def _waited_for(ports: Ports, world: World) -> dict[str, Instant]:
     """The grants of which earlier runs could not tell who ended them, and since when."""
     if all(world.is_live(grant.accessor) for grant in world.grants.values()):
         return {}
-    note = ports.registry.read_note(MISSING_NOTE) or {}
+    note = MISSING.recall(ports.registry) or {}
     return {
-        name: Instant.parse(str(at))
+        name: at
         for name, at in note.items()
         if (grant := world.grants.get(name)) is not None
         and grant.state is not GrantState.REVOKE_FAILED

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from daypass.documents.repository import catalogue_of
-from daypass.errors import DocumentError
+from daypass.errors import DocumentError, OddSlotError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.forgotten import take_in
 from daypass.lifecycle.foundation import Foundation, left_meanwhile, prove_to_head
@@ -79,7 +79,8 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         _remember(ports, looked, grants)
     requests = _requests(ports, head, grants)
     intents = {intent.grant_id: intent for intent in ports.registry.intents()}
-    slots = _slots(ports, (requests.keys() - grants.keys()) | (intents.keys() & grants.keys()))
+    new, ending = requests.keys() - grants.keys(), intents.keys() & grants.keys()
+    slots, odd_slots = _slots(ports, new | ending)
     accessors = {accessor_digest(item): item for item in ports.issuer.live_accessors()}
     now = ports.issuer.now()
     catalogue, broken = _catalogue(ports, head)
@@ -100,6 +101,7 @@ def observe(ports: Ports, answers: Answers, *, remember: bool = True) -> Observa
         requests=requests,
         grants=grants,
         slots=slots,
+        odd_slots=odd_slots,
         intents=intents,
         live=frozenset(accessors),
         tampering=tampering,
@@ -296,11 +298,21 @@ def _obligations(ports: Ports, signed: Mapping[str, str]) -> dict[str, Obligatio
     return {record.grant_id: record for record in records}
 
 
-def _slots(ports: Ports, new: Iterable[str]) -> dict[str, Slot]:
+def _slots(ports: Ports, new: Iterable[str]) -> tuple[dict[str, Slot], dict[str, OddSlotError]]:
+    """The slots of these ids and of those under way; and of which ids they are odd."""
+    odd: dict[str, OddSlotError] = {}
+
+    def read(grant_id: str) -> Slot | None:
+        try:
+            return ports.registry.read(grant_id)
+        except OddSlotError as error:
+            odd[grant_id] = error
+            return None
+
     ids = sorted({*ports.registry.pending(), *new})
     with ThreadPoolExecutor(WORKERS) as pool:
-        slots = tuple(pool.map(ports.registry.read, ids))
-    return {slot.grant_id: slot for slot in slots if slot is not None}
+        slots = tuple(pool.map(read, ids))
+    return {slot.grant_id: slot for slot in slots if slot is not None}, odd
 
 
 def _catalogue(ports: Ports, head: str) -> tuple[Catalogue | None, list[str]]:

@@ -18,6 +18,7 @@ from daypass.lifecycle import messages
 from daypass.lifecycle.context import Answers
 from daypass.lifecycle.foundation_forecast import forecast_foundation, touches_foundation
 from daypass.lifecycle.merged_documents import merge_faults
+from daypass.lifecycle.notes import NoteKind, text_in
 from daypass.lifecycle.observe import why_frozen
 from daypass.lifecycle.preview import Merge, Preview, preview_trees, standing_at
 from daypass.lifecycle.preview_faults import over_already
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     from daypass.policy.groups import GroupDirectory
 
 PLANS_NOTE: Final = "plans"
+PLANS: Final = NoteKind(
+    PLANS_NOTE,
+    lambda note: text_in(note, "planned"),
+    "Which open pull requests wait longest for a plan is not known",
+)
 _RECORDS: Final = tuple(f"{folder}/" for folder in BOT_FOLDERS)
 PULL_REQUESTS: Final = 50  # that a run plans
 
@@ -71,8 +77,7 @@ class OpenPlans:
         listed = self.ports.forge.open_pull_requests()
         if len(listed.found) <= PULL_REQUESTS and not listed.is_cut:
             return list(listed.found), ""
-        said = self.ports.registry.read_note(PLANS_NOTE) or {}
-        planned = str(said.get("planned", "")).split()  # the longest ago comes first
+        planned = (PLANS.recall(self.ports.registry) or "").split()  # the longest ago comes first
         before = {name: place for place, name in enumerate(planned)}
         waiting = sorted(listed.found, key=lambda item: before.get(_name(item), -1))
         turns = take_turns(waiting, lambda item: item.author_id)

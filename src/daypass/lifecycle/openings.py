@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+from daypass.errors import OddSlotError
 from daypass.lifecycle.authority import receivers
 from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.notes import rows_in
 from daypass.lifecycle.plan import CLOCK_GRAIN_SECONDS, Plan, Step
 from daypass.lifecycle.ports import SlotState
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.instant import Instant
 from daypass.model.intent import IntentKind
+from daypass.model.names import is_name
 from daypass.model.resource import IssueMode
 
 if TYPE_CHECKING:
@@ -62,10 +65,14 @@ class Opening:
 
     @classmethod
     def from_json(cls, value: list[Any]) -> Self:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`. Raises TypeError, ValueError."""
         name, delivered, seen, number, holders, word, *rest = value
         times = Instant.parse(delivered), Instant.parse(seen)
         replaced = Instant.parse(rest[0]) if rest else None
+        if not (isinstance(name, str) and is_name(name)):
+            raise ValueError("not an id")
+        if not all(type(item) is int and item > 0 for item in (number, *rows_in(holders))):
+            raise TypeError("not numbers")
         return cls(name, times[0], number, tuple(holders), times[1], Word(word), replaced)
 
 
@@ -132,7 +139,10 @@ def _ended_itself(grant: Grant, seen: Observation) -> bool:
 
 def _is_spent(ports: Ports, seen: Observation, grant: Grant) -> bool:
     """Whether its wrapping token is gone, which was delivered before this run looked."""
-    slot = ports.registry.read(grant.id)
+    try:
+        slot = ports.registry.read(grant.id)
+    except OddSlotError:
+        return False
     if slot is None or slot.state is not SlotState.DELIVERED:
         return False
     wrapping = slot.data.get("wrapping")

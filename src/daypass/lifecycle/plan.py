@@ -124,7 +124,7 @@ def _actions(world: World) -> Iterator[Action]:
         yield from _for_grant(world, grant)
     for request in world.requests.values():
         slot = world.slots.get(request.grant_id)
-        if request.grant_id in world.grants:
+        if request.grant_id in world.grants or request.grant_id in world.odd_slots:
             continue
         if request.is_document:
             yield _for_new_request(world, request)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from daypass.documents.repository import catalogue_of
 from daypass.errors import DocumentError
 from daypass.ledger.history import read_event
-from daypass.lifecycle.foundation import TRUST_NOTE
+from daypass.lifecycle.foundation import TRUST
 from daypass.lifecycle.happening import Happening, make_event
+from daypass.lifecycle.notes import NoteKind, OddNoteError, commit_in
 from daypass.lifecycle.stretches import (
     Stretch,
     changed_between,
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from daypass.model.pullrequest import PullRequest
 
 POLICIES_NOTE: Final = "policies"
+POLICIES: Final = NoteKind(
+    POLICIES_NOTE,
+    commit_in,
+    "Changes of policies that no run has told yet may be missing from the evidence: see `git log "
+    "--first-parent -- access/policies access/exceptions`",
+)
 _UNREADABLE: Final = "-"
 
 
@@ -45,17 +52,16 @@ def begin_of_changes(ports: Ports, head: str, *, remember: bool) -> str | None:
     Ask before the trusted commit moves on: with the first run, or after an operator set it anew on
     a main that was rewritten, it is where changes begin.
     """
-    note = ports.registry.read_note(POLICIES_NOTE)
-    if note is not None:
-        commit = str(note["commit"])
-        if commit == head or ports.repository.is_ancestor(commit, head):
-            return commit
-    trusted = ports.registry.read_note(TRUST_NOTE)
-    if trusted is None:
+    commit = POLICIES.recall(ports.registry)
+    if commit is not None and (commit == head or ports.repository.is_ancestor(commit, head)):
+        return commit
+    try:
+        trusted = TRUST.read_strictly(ports.registry)
+    except OddNoteError:  # then nothing is proven, and the foundation says so
         return None
-    if remember:
-        ports.registry.write_note(POLICIES_NOTE, {"commit": trusted["commit"]})
-    return str(trusted["commit"])
+    if trusted is not None and remember:
+        ports.registry.write_note(POLICIES_NOTE, {"commit": trusted})
+    return trusted
 
 
 def find_changes(ports: Ports, seen: Observation, answers: Answers) -> list[Happening]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.history import find_events
+from daypass.lifecycle.notes import NoteKind, commit_in
 from daypass.lifecycle.ports import SlotState
 from daypass.model.grant import Grant
 from daypass.model.names import grant_path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from daypass.lifecycle.world import RequestFile
 
 PRESENCE_NOTE: Final = "presence"
+PRESENCE: Final = NoteKind(
+    PRESENCE_NOTE, commit_in, "This run looks through all of main's history for requests put back"
+)
 Changed: TypeAlias = "Mapping[str, Mapping[str, str | None]]"  # path → commit → what it left there
 
 
@@ -41,8 +45,7 @@ def find_put_back(
     Grants are those on main, and those that a killed run has minted for. With `remember`, nothing
     found is noted; what is found is found again until it has ended. Raises what the ports raise.
     """
-    note = ports.registry.read_note(PRESENCE_NOTE)
-    since = str(note["commit"]) if note is not None else None
+    since = PRESENCE.recall(ports.registry)
     if since is not None and since != head and not ports.repository.is_ancestor(since, head):
         since = None
     minted = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.lifecycle.notes import NoteKind, texts_in
 from daypass.lifecycle.plan import CLOCK_GRAIN_SECONDS, Action, Judged, Step
 from daypass.model.canonical import canonical_json
 from daypass.model.decision import Effect
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from daypass.policy.groups import GroupDirectory
 
 DOUBTS_NOTE: Final = "doubts"
+DOUBTS: Final = NoteKind(
+    DOUBTS_NOTE,
+    lambda note: {name: str(Instant.parse(at)) for name, at in texts_in(note).items()},
+    "Since when grants cannot be decided again is not known: their graces start anew",
+)
 GRACE_SECONDS: Final[Mapping[Sensitivity, int]] = {
     Sensitivity.LOW: 24 * 3600,
     Sensitivity.MODERATE: 8 * 3600,

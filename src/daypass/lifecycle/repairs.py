@@ -46,6 +46,8 @@ def alarm_frozen(seen: Observation, outcome: Outcome) -> None:
         outcome.alarm(cause, text)
     _alarm_doubled(seen, outcome)
     _alarm_odd(seen, outcome)
+    for grant_id, error in seen.world.odd_slots.items():
+        outcome.alarm(f"slot.{grant_id}", f"{error.message}. {error.remedy}")
     for reason in seen.world.frozen:
         if reason not in seen.restored.values():
             cause = f"frozen.{digest_bytes(writable(reason).encode())[7:15]}"

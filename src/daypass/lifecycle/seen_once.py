@@ -8,14 +8,18 @@ that did not get to its end.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from daypass.errors import DaypassError
 from daypass.ledger import history
+from daypass.lifecycle.notes import NoteKind, text_in, texts_in
+from daypass.model.alarm import Alarm
 from daypass.model.event import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.drift import Orphan
@@ -25,6 +29,24 @@ ONCE_NOTE: Final = "seen-once"
 _CAUSES: Final = "causes"  # one string: OpenBao limits how many JSON may hold
 _ORPHAN: Final = "orphan."
 _SHA256: Final = "sha256:"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def _causes(note: Mapping[str, Any]) -> dict[str, str]:
+    """The alarms that the note keeps. Raises TypeError, ValueError, RecursionError: it is odd."""
+    found = texts_in(json.loads(text_in(note, _CAUSES, "{}")))
+    for cause, text in found.items():
+        Alarm(cause, text, standing=False)
+        if cause.startswith(_ORPHAN) and _DIGEST.fullmatch(cause, len(_ORPHAN)) is None:
+            raise ValueError("not a digest")
+    return found
+
+
+ONCE: Final = NoteKind(
+    ONCE_NOTE,
+    _causes,
+    "Alarms of a run that did not get to its end, and tokens that it revoked, may be untold",
+)
 
 
 def orphan_cause(digest: str) -> str:
@@ -50,7 +72,7 @@ def note(ports: Ports, outcome: Outcome, orphans: Iterable[Orphan] = ()) -> None
 
 def recall(ports: Ports, outcome: Outcome) -> frozenset[str]:
     """Take up what a run left; the digests of orphans among it. Raises what the registry raises."""
-    left = json.loads((ports.registry.read_note(ONCE_NOTE) or {}).get(_CAUSES, "{}"))
+    left = ONCE.recall(ports.registry) or {}
     for cause, text in left.items():
         outcome.alarm(cause, text, standing=False)
     return frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from daypass.errors import DaypassError, TemporaryError
+from daypass.errors import DaypassError, OddSlotError, TemporaryError
 from daypass.lifecycle.plan import Step
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.intent import Intent, IntentKind
@@ -39,9 +39,12 @@ def stand_still(ports: Ports, seen: Observation, plan: Plan, outcome: Outcome) -
 
 def _end(ports: Ports, seen: Observation, grant: Grant) -> bool:
     """Revoke its tokens, and look; whether there were any. Raises what the ports raise."""
-    slot = ports.registry.read(grant.id)
     # The part that main lacks may have delivered it again: its slot names that token.
-    second = str(slot.data.get("accessor", "")) if slot is not None else ""
+    try:
+        slot = ports.registry.read(grant.id)
+        second = str(slot.data.get("accessor", "")) if slot is not None else ""
+    except OddSlotError as error:
+        second = error.accessor
     digests = {grant.accessor, accessor_digest(second)} & seen.accessors.keys()
     if digests and grant.id not in seen.world.intents:
         # A deletion that is lost with this main is remembered, or the end would look like theft.

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from daypass.errors import OddSlotError
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.plan import Action, Plan, Step
 from daypass.model.event import EventKind, Reason
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.observe import Observation
+    from daypass.lifecycle.ports import Slot
     from daypass.model.grant import Grant
 
 UNTOUCHED_USES: Final = 2  # of a grant token that was never used; one read leaves one
@@ -88,7 +90,7 @@ def name_unclaimed(ports: Ports, plan: Plan) -> Plan:
 
 def _named(ports: Ports, action: Action) -> Action:
     """Its delivery outlives it, unless somebody opens it: while it lives, nobody has."""
-    slot = action.slot or ports.registry.read(action.grant_id)
+    slot = action.slot or _slot(ports, action.grant_id)
     if slot is None or slot.data.get("again"):
         return action
     wrapping = slot.data.get("wrapping")
@@ -97,13 +99,21 @@ def _named(ports: Ports, action: Action) -> Action:
     return replace(action, slot=slot, kind=EventKind.LAPSED, reason=Reason.NEVER_CLAIMED)
 
 
+def _slot(ports: Ports, grant_id: str) -> Slot | None:
+    """Its slot; None where it is odd, which tells nothing of a claim."""
+    try:
+        return ports.registry.read(grant_id)
+    except OddSlotError:
+        return None
+
+
 def _claimable_until(grant: Grant) -> Instant:
     """When its delivery can be opened no more."""
     return Instant.parse(grant.delivery.time).plus(grant.delivery.ttl)
 
 
 def _is_untouched(ports: Ports, seen: Observation, grant: Grant) -> bool:
-    slot = ports.registry.read(grant.id)
+    slot = _slot(ports, grant.id)
     if slot is None or slot.data.get("again"):
         return False
     state = ports.issuer.lookup(seen.accessors[grant.accessor])

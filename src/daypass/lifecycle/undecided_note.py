@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.errors import DaypassError
 from daypass.lifecycle import messages
 from daypass.lifecycle.context import WORKERS
+from daypass.lifecycle.notes import NoteKind
 from daypass.lifecycle.timing import Late, untimely
 from daypass.lifecycle.undecided import ALARMING, OUTAGE, UNDECIDED
 from daypass.lifecycle.undecided_rows import (
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     from daypass.model.instant import Duration
 
 UNDECIDED_NOTE: Final = "undecided"
+UNDECIDED_KIND: Final = NoteKind(
+    UNDECIDED_NOTE,
+    read_undecided,
+    "Since when merged requests wait for an answer starts anew",
+)
 _COMMENTS: Final = 25  # that one pass posts; the next one goes on with the rest
 _OPEN_SECONDS: Final = 24 * 3600  # that an open one is remembered for, where nothing tells of it
 
@@ -68,7 +74,7 @@ class UndecidedRequests:
         if self._before is not None:
             return
         try:
-            self._before = read_undecided(self.registry.read_note(UNDECIDED_NOTE))
+            self._before = UNDECIDED_KIND.recall(self.registry) or {}
         except DaypassError as error:
             self.outcome.fail(UNDECIDED_NOTE, error)
 
@@ -199,7 +205,7 @@ class UndecidedRequests:
 
     def _merge(self, note: Mapping[str, Any] | None) -> dict[str, str]:
         """The note as it is to be, whatever another run wrote meanwhile."""
-        rows = read_undecided(note)
+        rows = UNDECIDED_KIND.reread(note, self.registry) or {}
         for name in self._gone:
             rows.pop(name, None)
         for name, row in self._met.items():

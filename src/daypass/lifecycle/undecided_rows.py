@@ -109,17 +109,15 @@ class Noted(NamedTuple):
         return row
 
 
-def read_undecided(note: Mapping[str, Any] | None) -> dict[str, Noted]:
+def read_undecided(note: Mapping[str, Any]) -> dict[str, Noted]:
     """The rows of the note by grant id, or by `#` and the number of an open pull request.
 
-    What cannot be read is as good as lost: the time starts anew.
+    A row that cannot be read is as good as lost: its time starts anew. Raises TypeError,
+    ValueError, RecursionError where the note has no rows.
     """
-    try:
-        rows = json.loads((note or {}).get(REQUESTS, "{}"))
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return {}
+    rows = json.loads(note.get(REQUESTS, "{}"))
     if not isinstance(rows, dict):
-        return {}
+        raise TypeError("not an object of rows")
     found = {name: _row(row) for name, row in rows.items() if _is_row_name(name)}
     return {name: row for name, row in found.items() if row is not None}
 

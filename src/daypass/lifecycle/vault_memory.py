@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from daypass.lifecycle.notes import NoteKind, commit_in, number_in, text_in
 from daypass.model.epoch import Epoch
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ class AcceptedLoss:
     @classmethod
     def from_note(cls, text: str) -> Self | None:
         """Read what `to_note` wrote; None for an empty text."""
-        return cls(*json.loads(text)) if text else None
+        if not text:
+            return None
+        what, commit, sequence = json.loads(text)
+        said = {"what": what, "commit": commit, "sequence": sequence}
+        return cls(text_in(said, "what"), commit_in(said), number_in(said, "sequence"))
 
     def to_note(self) -> str:
         """As the note keeps it: one string."""
@@ -56,7 +61,13 @@ class Anchored:
         if not text:
             return None
         commit, number, epoch, tag = json.loads(text)
-        return cls(commit, number, Epoch.parse(epoch), tag)
+        said = {"commit": commit, "number": number, "epoch": epoch, "tag": tag}
+        return cls(
+            commit_in(said),
+            number_in(said, "number"),
+            Epoch.parse(text_in(said, "epoch")),
+            text_in(said, "tag"),
+        )
 
     def to_note(self) -> str:
         """As the note keeps it: one string."""
@@ -78,20 +89,28 @@ class VaultMemory:
     anchored: Anchored | None = None  # an anchor knew more than main and Vault
 
     @classmethod
-    def from_note(cls, note: Mapping[str, Any] | None) -> Self:
-        """Read the note. Older releases wrote `sequence` and `commit` only."""
-        said = note or {}
-        commit = str(said.get("commit", ""))
+    def from_note(cls, note: Mapping[str, Any]) -> Self:
+        """Read the note. Older releases wrote `sequence` and `commit` only.
+
+        Raises KeyError, TypeError, ValueError, RecursionError: it is odd.
+        """
+        commit = _commit(note, "commit", "")
+        epoch = text_in(note, "epoch", "")
+        if epoch and Epoch.parse(epoch) is None:
+            raise ValueError("not an epoch")
+        was_restored = note.get("wasRestored", False)
+        if not isinstance(was_restored, bool):
+            raise TypeError("not a truth value")
         return cls(
-            int(said.get("sequence", 0)),
+            number_in(note, "sequence"),
             commit,
-            str(said.get("head", commit)),
-            Epoch.parse(str(said.get("epoch", ""))),
-            int(said.get("floor", 0)),
-            str(said.get("restored", "")),
-            AcceptedLoss.from_note(str(said.get("accepted", ""))),
-            bool(said.get("wasRestored", False)),
-            Anchored.from_note(str(said.get("anchored", ""))),
+            _commit(note, "head", commit),
+            Epoch.parse(epoch),
+            number_in(note, "floor"),
+            _commit(note, "restored", ""),
+            AcceptedLoss.from_note(text_in(note, "accepted", "")),
+            was_restored,
+            Anchored.from_note(text_in(note, "anchored", "")),
         )
 
     def to_note(self) -> dict[str, Any]:
@@ -152,6 +171,19 @@ class VaultMemory:
         return raised.saw(tip, head)
 
 
+TIP: Final = NoteKind(
+    TIP_NOTE,
+    VaultMemory.from_note,
+    "What Vault remembered of main is lost, as if Vault had been restored from a backup",
+)
+
+
+def _commit(note: Mapping[str, Any], name: str, default: str) -> str:
+    """A commit's id, or nothing. Raises TypeError, ValueError."""
+    found = text_in(note, name, default)
+    return commit_in({name: found}, name) if found else ""
+
+
 def fresh_epoch(count: int) -> Epoch:
     """An epoch with a random id."""
     return Epoch(secrets.token_hex(_ID_BYTES), count)
@@ -159,7 +191,7 @@ def fresh_epoch(count: int) -> Epoch:
 
 def read_memory(registry: NoteBook) -> VaultMemory:
     """What Vault remembers. Raises what the registry raises."""
-    return VaultMemory.from_note(registry.read_note(TIP_NOTE))
+    return TIP.recall(registry) or VaultMemory()
 
 
 def count_writing_run(registry: NoteBook) -> VaultMemory:
@@ -199,6 +231,6 @@ def note_anchored(registry: NoteBook, anchored: Anchored) -> None:
 
 def _update(registry: NoteBook, change: Callable[[VaultMemory], VaultMemory]) -> VaultMemory:
     def rewrite(note: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        return change(VaultMemory.from_note(note)).to_note()
+        return change(TIP.reread(note, registry) or VaultMemory()).to_note()
 
     return VaultMemory.from_note(registry.update_note(TIP_NOTE, rewrite))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.lifecycle.plan import Action, Plan, Step, make_plan
-from daypass.lifecycle.reevaluate import DOUBTS_NOTE, reevaluate
+from daypass.lifecycle.reevaluate import DOUBTS, DOUBTS_NOTE, reevaluate
 from daypass.lifecycle.unclaimed import find_unclaimed, name_unclaimed
 from daypass.model.names import grant_path
 
@@ -56,7 +56,7 @@ def whole_plan(
     if not world.rulings or not world.grants or world.is_rolled_back:
         return WholePlan(plan)
     ending = {action.grant_id for action in plan.of(Step.END)}
-    doubts = dict(registry.read_note(DOUBTS_NOTE) or {})
+    doubts = dict(DOUBTS.recall(registry) or {})
     rulings = [(catalogue, answers.groups(catalogue)) for catalogue in world.rulings]
     found = reevaluate(world, rulings, ending, doubts, answers.inquiry)
     if remember and found.doubts != doubts:

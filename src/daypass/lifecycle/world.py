@@ -12,6 +12,7 @@ from daypass.model.tree import REGULAR_FILE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daypass.errors import OddSlotError
     from daypass.lifecycle.ports import Slot
     from daypass.lifecycle.restored import Restored
     from daypass.model.catalogue import Catalogue
@@ -63,6 +64,8 @@ class World:
     tampering: Tampering = field(default_factory=Tampering)
     frozen: tuple[str, ...] = ()  # why nothing may be granted; what must end still ends
     obligations: Mapping[str, Obligation] = field(default_factory=dict)  # by grant id, as `grants`
+    # Grant ids: daypass did not write what Vault remembers of them, so nothing is granted by them.
+    odd_slots: Mapping[str, OddSlotError] = field(default_factory=dict)
     # Grant ids: the request lies there as it was granted, and did not all the time since.
     put_back: frozenset[str] = frozenset()
     also_ruling: tuple[Catalogue, ...] = ()  # while it is frozen: a live grant holds under all

@@ -13,6 +13,7 @@ from daypass.lifecycle import chronicle, closing
 from daypass.lifecycle.closed_note import CLOSED_NOTE, ClosedNote
 from daypass.lifecycle.closing import Closings
 from daypass.lifecycle.happening import Happening, Run
+from daypass.lifecycle.notes import OddNotes
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.recorder import Recorded, Recording
 from daypass.lifecycle.turns import take_turns
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BEGIN = Instant.parse("2026-11-23T09:00:00Z")
 NOW = BEGIN.plus(600)
+HEAD = "c0" * 20
 ALICE, MALLORY = (Account(number, "x", AccountType.USER) for number in (1, 66))
 PAGE = 4  # pull requests that the list gives a run
 
@@ -79,6 +81,7 @@ class House:
     forge: Forge
     limit: int = 25
     notes: dict[str, Any] = field(default_factory=dict)
+    odd: OddNotes = field(default_factory=OddNotes)
     main: list[Happening] = field(default_factory=list)
     now: Instant = NOW
     dies_after: int | None = None
@@ -90,7 +93,9 @@ class House:
             settings=SimpleNamespace(github=github, limits=limits),
             identity_of=lambda number: SimpleNamespace(name=f"person-{number}"),
         )
-        registry = SimpleNamespace(read_note=self.notes.get, write_note=self.notes.__setitem__)
+        registry = SimpleNamespace(
+            read_note=self.notes.get, write_note=self.notes.__setitem__, odd=self.odd
+        )
         ports = SimpleNamespace(
             issuer=SimpleNamespace(now=lambda: self.now),
             registry=registry,
@@ -100,7 +105,7 @@ class House:
             house=self,
         )
         outcome = Outcome()
-        Closings(cast("Any", ports), cast("Any", catalogue), outcome).run("head")
+        Closings(cast("Any", ports), cast("Any", catalogue), outcome).run(HEAD)
         return outcome
 
     def told(self) -> list[str | None]:
@@ -140,7 +145,7 @@ def house(listed: Sequence[ClosedPullRequest], **more: Any) -> House:
     files = more.pop("files", {})
     broken = more.pop("broken", frozenset())
     made = House(Forge(list(listed), files, broken), **more)
-    made.notes[CLOSED_NOTE] = {"until": str(BEGIN), "commit": "c0", "seen": []}
+    made.notes[CLOSED_NOTE] = {"until": str(BEGIN), "commit": HEAD, "seen": []}
     return made
 
 
@@ -236,9 +241,9 @@ def test_one_that_cannot_be_told_of_is_tried_for_a_day_and_holds_up_nothing() ->
 
 
 def test_the_note_of_an_older_release_reads_back_unchanged() -> None:
-    old = {"until": str(BEGIN), "commit": "c0", "seen": [[7, str(BEGIN)], [8, str(BEGIN.plus(1))]]}
+    old = {"until": str(BEGIN), "commit": HEAD, "seen": [[7, str(BEGIN)], [8, str(BEGIN.plus(1))]]}
     note = ClosedNote.from_note(old)
     assert note.seen == {(7, str(BEGIN)), (8, str(BEGIN.plus(1)))}
-    assert (note.until, note.commit, note.page, note.begun) == (BEGIN, "c0", 1, None)
+    assert (note.until, note.commit, note.page, note.begun) == (BEGIN, HEAD, 1, None)
     assert ClosedNote.from_note(note.to_note()) == note
     assert note.to_note()["seen"] == []  # an older release reads it, and looks again

@@ -11,6 +11,7 @@ from daypass.errors import ForgeUnavailableError, GitError, LimitError
 from daypass.lifecycle.alarming import raise_alarms
 from daypass.lifecycle.failed_run import note_failed_run
 from daypass.lifecycle.heartbeat import Heartbeat
+from daypass.lifecycle.notes import OddNotes
 from daypass.lifecycle.outcome import Outcome
 from daypass.model.instant import Instant
 
@@ -29,6 +30,7 @@ class House:
 
     def __init__(self, away: tuple[str, ...] = ()) -> None:
         self.notes: dict[str, Any] = {"heartbeat": GOOD}
+        self.odd = OddNotes()
         self.issues: dict[str, tuple[int, str]] = {}
         self.sent: list[str] = []
         self.away = away

@@ -18,7 +18,7 @@ def alarms(*granted: str) -> dict[str, str]:
         name: RequestFile(name, f"access/requests/{name}.yaml", "b" * 40, mode=mode)
         for name, mode in MODES.items()
     }
-    world = SimpleNamespace(frozen=(), requests=files, grants=dict.fromkeys(granted))
+    world = SimpleNamespace(frozen=(), requests=files, grants=dict.fromkeys(granted), odd_slots={})
     seen = SimpleNamespace(world=world, restored={}, misused=frozenset(), doubled=())
     outcome = Outcome()
     alarm_frozen(cast("Any", seen), outcome)

@@ -12,6 +12,7 @@ from daypass.documents.repository import load_request
 from daypass.errors import ForgeUnavailableError, VaultUnavailableError
 from daypass.lifecycle import undecided_rows
 from daypass.lifecycle.happening import Refusal
+from daypass.lifecycle.notes import OddNotes
 from daypass.lifecycle.outcome import Outcome
 from daypass.lifecycle.undecided import Undecided
 from daypass.lifecycle.undecided_note import UNDECIDED_NOTE, UndecidedRequests
@@ -34,6 +35,7 @@ class Vault:
 
     def __init__(self) -> None:
         self.notes: dict[str, Mapping[str, Any]] = {}
+        self.odd = OddNotes()
         self.calls: list[str] = []
         self.is_down = False
         self.race: Callable[[], None] | None = None
@@ -56,7 +58,7 @@ class Vault:
 
     @property
     def rows(self) -> Mapping[str, Any]:
-        return read_undecided(self.notes.get(UNDECIDED_NOTE))
+        return read_undecided(self.notes.get(UNDECIDED_NOTE) or {})
 
 
 class PullRequests:

@@ -292,8 +292,11 @@ class GitRepository:
         done = self._git.try_run("merge-base", "--is-ancestor", _checked(older), _checked(newer))
         if done.returncode > 1:
             self._demand(newer)
-            if self._reader.one(older) is None:
+            found = self._reader.one(older)
+            if found is None:
                 self.assert_complete()
+                return False
+            if found.kind not in ("commit", "tag"):  # no commit's ancestor, though it is here
                 return False
             raise self._git.explain("merge-base", done.stderr)
         return done.returncode == 0

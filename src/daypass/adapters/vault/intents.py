@@ -111,5 +111,5 @@ def _read(name: str, content: Mapping[str, Any]) -> Intent | None:
     """
     try:
         return Intent.from_json(name, content)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.vault.answer import NOT_FOUND
 from daypass.adapters.vault.kv import content_of, version_written
+from daypass.model.names import is_name
 
 if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
 
 _IDS: Final = "ids"
+_MOST: Final = 20_000  # ids of one entry that a run looks at
+
+
+def _ids(value: object) -> set[str]:
+    """The ids in an entry; what can be none is passed over, as if it had been removed."""
+    return {item for item in str(value).split()[:_MOST] if is_name(item)}
 
 
 @dataclass(eq=False, slots=True)
@@ -49,11 +56,11 @@ class PendingList:
         """All ids, sorted. One request, and one for each entry."""
         listed = self._session.call("LIST", self._metadata, accept=NOT_FOUND)
         left = {}
-        for name in listed.keys:
+        for name in filter(is_name, listed.keys):
             answer = self._session.call("GET", f"{self._data}/{name}", accept=NOT_FOUND)
             content = content_of(answer)
             if content is not None:
-                left[name] = set(str(content.get(_IDS, name)).split())
+                left[name] = _ids(content.get(_IDS, name))
         with self._guard:
             self._left = left
         return tuple(sorted(set().union(*left.values())))

@@ -11,8 +11,10 @@ from daypass.adapters.vault.intents import IntentList
 from daypass.adapters.vault.kv import content_of, version_of, version_written
 from daypass.adapters.vault.offline_notes import FOLDER, offline_notes, remove_offline_note
 from daypass.adapters.vault.pending import PendingList
-from daypass.errors import ConflictError, VaultRefusedError
+from daypass.errors import ConflictError, OddSlotError, VaultRefusedError
+from daypass.lifecycle.notes import ODD, OddNotes
 from daypass.lifecycle.ports import Slot, SlotState
+from daypass.lifecycle.slot_data import checked_state
 from daypass.model.names import is_name
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class VaultRegistry:
         """Use this session, and the KV v2 mount of that name."""
         self._session = session
         self._mount = mount
+        self.odd = OddNotes()
         self._pending = PendingList(
             session,
             data=self._path("data", "pending"),
@@ -50,8 +53,8 @@ class VaultRegistry:
     def read(self, grant_id: str) -> Slot | None:
         """The slot of that id, or None when the id was never used.
 
-        Raises VaultUnavailableError, VaultRefusedError (also for a slot that somebody deleted: its
-        id was used, and what became of it is not known).
+        Raises VaultUnavailableError, VaultRefusedError, and OddSlotError for a slot that somebody
+        deleted or overwrote: its id was used, and what became of it is not known.
         """
         path = self._path("data", "grants", grant_id)
         answer = self._session.call("GET", path, accept=NOT_FOUND)
@@ -59,12 +62,29 @@ class VaultRegistry:
         if version == 0:
             return None
         if content is None or content.keys() != {_STATE, _DATA}:
-            raise VaultRefusedError(
-                f"the slot of grant {grant_id} in Vault was deleted or overwritten by somebody",
-                remedy="Only daypass writes there. Vault's audit log says who did it; undelete it "
-                f"(`bao kv undelete -mount={self._mount} {FOLDER}/grants/{grant_id}`).",
-            )
-        return answer.read(lambda found: _slot(grant_id, version, found.data["data"]))
+            raise self._odd(grant_id, "was deleted or overwritten by somebody")
+        try:
+            data = _object(content[_DATA])
+        except ODD:
+            raise self._odd(grant_id, "holds what daypass did not write") from None
+        try:
+            return Slot(grant_id, version, checked_state(grant_id, content[_STATE], data), data)
+        except ODD:
+            accessor = data.get("accessor")
+            raise self._odd(
+                grant_id,
+                "holds what daypass did not write",
+                accessor if isinstance(accessor, str) else "",
+            ) from None
+
+    def _odd(self, grant_id: str, what: str, accessor: str = "") -> OddSlotError:
+        return OddSlotError(
+            f"the slot of grant {grant_id} in Vault {what}: nothing is granted by that id",
+            remedy="Only daypass writes there. Vault's audit log says who did it. If it was "
+            f"deleted, undelete it (`bao kv undelete -mount={self._mount} {FOLDER}/grants/"
+            f"{grant_id}`); else delete its request by a pull request, and ask with another id.",
+            accessor=accessor,
+        )
 
     def write(self, grant_id: str, state: SlotState, data: Mapping[str, Any], version: int) -> Slot:
         """Compare-and-set: `version` is the one read before, 0 for "never written".
@@ -192,12 +212,12 @@ class VaultRegistry:
         return VaultRefusedError(error.message, remedy=error.remedy)
 
 
-def _slot(grant_id: str, version: int, content: Mapping[str, Any]) -> Slot:
-    """A slot of what KV holds. Raises KeyError, TypeError, ValueError."""
-    data = json.loads(content[_DATA])
+def _object(text: str) -> dict[str, Any]:
+    """The object in a slot's text. Raises TypeError, ValueError, RecursionError."""
+    data = json.loads(text)
     if not isinstance(data, dict):
         raise TypeError("not an object")
-    return Slot(grant_id, version, SlotState(content[_STATE]), data)
+    return data
 
 
 def _checked(name: str) -> str:
