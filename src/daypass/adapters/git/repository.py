@@ -295,8 +295,7 @@ class GitRepository:
             found = self._reader.one(older)
             if found is None:
                 self.assert_complete()
-                return False
-            if found.kind not in ("commit", "tag"):  # no commit's ancestor, though it is here
+            if found is None or found.kind not in ("commit", "tag"):  # whatever else it is
                 return False
             raise self._git.explain("merge-base", done.stderr)
         return done.returncode == 0
