@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from daypass.cli import output
+
 
 def can_ask() -> bool:
     """Return whether a person can read a question on standard error, and answer it."""
@@ -33,7 +35,5 @@ def read_line() -> str:
 
 def ask(question: str) -> str:
     """Show the question on standard error, and read one line."""
-    if sys.stderr is not None:
-        sys.stderr.write(question)
-        sys.stderr.flush()
+    output.ask(question)
     return read_line()

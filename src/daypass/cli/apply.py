@@ -125,7 +125,7 @@ def _show(outcome: Outcome, *, annotate: bool) -> None:
 
 def _warn(what: str, text: str, *, annotate: bool) -> None:
     if annotate:
-        output.say(f"::error title=daypass: {what}::{output.escape_command(text)}")
+        output.annotate("error", text, title=f"daypass: {what}")
     else:
         output.say(output.styled(f"{what:<16}", "bold", "red") + " " + output.printable(text))
 

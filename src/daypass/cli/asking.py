@@ -299,4 +299,4 @@ def _show(
             }
         )
     elif answer is not None and result is not Result.REFUSED:
-        output.tell(output.printable(plain(answer.body)))
+        output.tell_text(plain(answer.body))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -74,7 +73,7 @@ def run(repository: GitRepository, head: str, words: argparse.Namespace) -> Exit
     else:
         verification, text = _lines(repository, head, words)
     if words.output is None:
-        sys.stdout.write(text)
+        output.say_pieces([text.replace("##[", "##\\u005b")])
     else:
         audit_report.write_file(Path(words.output), [text])
     if verification.verdict is Verdict.BROKEN:

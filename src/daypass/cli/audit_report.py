@@ -245,8 +245,7 @@ def _write(report: Report, format_: str, words: argparse.Namespace) -> None:
         return
     pieces = _pieces(report, format_)
     if words.output is None:
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # type: ignore[union-attr]  # a TextIOWrapper, whatever typeshed allows for
-        sys.stdout.writelines(pieces)
+        output.say_pieces(pieces)
         return
     write_file(Path(words.output), pieces)
 

@@ -52,5 +52,5 @@ def run(
     markdown = words.format == "markdown"
     lines = dossier_page.markdown_lines if markdown else dossier_page.text_lines
     for line in lines(dossier):
-        output.say(line)
+        output.say_text(line)
     return ExitCode.DONE

@@ -164,14 +164,14 @@ def _show(report: Report, *, annotate: bool) -> None:
             mark = output.styled(str(fault.code), "bold", "red")
             output.say(f"{fault.commit}  {mark}: {text}")
             if annotate:
-                line = output.escape_command(f"{fault.commit}: {fault.message}")
-                output.say(f"::error title={fault.code}::{line}")
+                line = f"{fault.commit}: {fault.message}"
+                output.annotate("error", line, title=str(fault.code))
         elif fault.noted:
             mark = output.styled(str(fault.code), "yellow")
             output.say(f"{fault.commit}  {mark}: {text} (noted: it breaks nothing)")
             if annotate:
-                line = output.escape_command(f"{fault.commit}: {fault.message}")
-                output.say(f"::warning title={fault.code}::{line}")
+                line = f"{fault.commit}: {fault.message}"
+                output.annotate("warning", line, title=str(fault.code))
         else:
             why = f"mended by {fault.mended_by}" if fault.mended_by else "not after the anchor"
             output.say(output.styled(f"{fault.commit}  {fault.code}: {text} ({why})", "dim"))
@@ -186,5 +186,5 @@ def _show(report: Report, *, annotate: bool) -> None:
     for signer in report.signers:
         output.say(f"signed by {signer}")
     if report.verdict is Verdict.SELF_ATTESTED:
-        output.say(_SELF_ATTESTED)
-    output.say(_HOW_TO_ANCHOR.format(head=report.head))
+        output.say_text(_SELF_ATTESTED)
+    output.say_text(_HOW_TO_ANCHOR.format(head=report.head))

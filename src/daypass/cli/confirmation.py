@@ -39,8 +39,6 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     """
     if not asks(arguments):
         return
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
     _forget_what_is_typed()
     answer = answers.ask(f"{question} [y/N] ")
     if not answer.endswith("\n"):

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 "least-privilege set-up into OpenBao"
             )
             Story(box, stage).play()
-            output.say(f"\nThe whole story took {stage.seconds:.0f} s.")
+            output.say()
+            output.say(f"The whole story took {stage.seconds:.0f} s.")
             if arguments.keep:
                 keep_open(box, stage)
     return ExitCode.DONE

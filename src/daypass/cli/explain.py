@@ -177,13 +177,13 @@ def _show_rule(told: dict[str, str], form: str) -> None:
         output.say_json(told)
         return
     output.say(f"{output.styled(told['rule'], 'bold')}  ({told['kind']})")
-    for key in ("policy", "purpose", "expression", "enforcement"):
+    keys = ("policy", "purpose", "expression", "enforcement", "passes", "fails", "answers")
+    for key in (*keys, "excepted"):
         if key in told:
-            output.say(f"{key:<12}{output.printable(told[key])}")
-    for key in ("passes", "fails", "answers", "excepted"):
-        if key in told:
-            text = output.printable(told[key]).rstrip("\n").replace("\n", "\n" + " " * 12)
-            output.say(f"{key:<12}{text}")
+            first, *rest = told[key].rstrip("\n").split("\n")
+            output.say(f"{key:<12}{first}")
+            for line in rest:
+                output.say(" " * 12 + line)
 
 
 def _show_decision(

@@ -161,7 +161,8 @@ def _obey(words: list[str]) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt as stop:
         said = "interrupted; nothing was left half done, run it again to go on"
-        output.note(f"\n{stop if isinstance(stop, interrupts.StoppedError) else said}")
+        output.note("")  # what the terminal echoed of Ctrl-C stands on the line
+        output.note(f"{stop if isinstance(stop, interrupts.StoppedError) else said}")
         return stop.exit_code if isinstance(stop, interrupts.StoppedError) else 130
     except BrokenPipeError:
         # The reader (`| head`) went away: that is its right, and no failure of ours.

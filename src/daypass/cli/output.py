@@ -1,4 +1,9 @@
-"""How commands speak: errors with a remedy, colour where a person looks on, JSON when asked."""
+"""How commands speak: errors with a remedy, colour where a person looks on, JSON when asked.
+
+Nothing else of a command prints. A line is one line, whatever others wrote into its words: names of
+files and branches, messages of policies, texts of servers. Only `annotate` writes a workflow
+command, and the runner of GitHub Actions finds none in any other line.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,27 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from daypass.errors import DaypassError, PermanentError
-from daypass.model.visible import as_escape, shown
+from daypass.model.visible import HIDDEN, as_escape, shown
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
 WIDTH: Final = 80  # columns of a terminal
 FORMATS: Final = ("text", "json", "github")
 _NO: Final = frozenset({"", "0", "false", "no", "off"})  # values of CI outside of a job
+# A style is marked by what nobody can guess, until the line is written: an escape that another
+# wrote is none.
+_OWN: Final = f"\x1b{os.urandom(8).hex()}"
+_STYLE: Final = re.compile(re.escape(_OWN) + r"\[([0-9;]+)m")
+_LATE: Final = "##\\u005b"  # `##[` begins a command anywhere in a line
+_EARLY: Final = re.compile(r"^(\s*)::")
+_UNSEEN: Final = re.compile(f"(?!\n){HIDDEN.pattern}")
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -62,7 +76,7 @@ def styled(text: str, *styles: str, stream: TextIO | None = None) -> str:
     plain = os.environ.get("NO_COLOR") or in_job() or target is None or not target.isatty()
     if plain or not styles:
         return text
-    return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+    return f"{_OWN}[{';'.join(_STYLES[style] for style in styles)}m{text}{_OWN}[0m"
 
 
 def in_job() -> bool:
@@ -71,11 +85,63 @@ def in_job() -> bool:
     return job or os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+def safe_line(text: str) -> str:
+    """The text as one line of a log: it begins no other line, no workflow command, no escape.
+
+    What `styled` made stays; every other character that steers a terminal, and a line feed, is
+    shown as its escape.
+    """
+    pieces = _STYLE.split(text)
+    pieces[::2] = [HIDDEN.sub(_as_escape, piece).replace("##[", _LATE) for piece in pieces[::2]]
+    pieces[1::2] = [f"\x1b[{codes}m" for codes in pieces[1::2]]
+    return _EARLY.sub(r"\1\\u003a:", "".join(pieces))
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    return as_escape(found[0])
+
+
 def say(text: str = "") -> None:
-    """One line to standard output. Raises OSError where that is closed."""
+    """One line to standard output, by `safe_line`. Raises OSError where that is closed."""
+    _say(safe_line(text))
+
+
+def say_text(text: str) -> None:
+    """Words of ours on several lines to standard output; what others wrote goes through `say`."""
+    for line in text.split("\n"):
+        say(line)
+
+
+def say_pieces(pieces: Iterable[str]) -> None:
+    """A format of its own (CSV, HTML, JSON lines) to standard output, as its writer made it.
+
+    The formats escape what people wrote. Bytes that are no text are shown as escapes.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
     if sys.stdout is None:
         raise OSError(errno.EBADF, "standard output is closed")
-    sys.stdout.write(text + "\n")
+    sys.stdout.writelines(pieces)
+
+
+def _say(line: str) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    sys.stdout.write(line + "\n")
+
+
+def annotate(level: str, text: str, *, title: str = "", **places: str) -> None:
+    """A workflow command that annotates the run at GitHub: the only one that is written.
+
+    Args:
+        level: error | warning | notice.
+        text: what is said; its line feeds are kept.
+        title: of the annotation.
+        places: `file`, `line` and `col`, where it is about a file.
+    """
+    tell_raw = {**places, **({"title": title} if title else {})}
+    told = ",".join(f"{name}={_escape_property(value)}" for name, value in tell_raw.items())
+    _say(f"::{level}{' ' if told else ''}{told}::{_escape_data(text)}")
 
 
 def say_wrapped(text: str, indent: str = "") -> None:
@@ -85,7 +151,8 @@ def say_wrapped(text: str, indent: str = "") -> None:
         text: the words; a run of spaces or line feeds counts as one space.
         indent: before each line but the first.
     """
-    say("\n".join(wrapped(text, indent=indent)))
+    for line in wrapped(text, indent=indent):
+        say(line)
 
 
 def wrapped(text: str, width: int = WIDTH, indent: str = "") -> list[str]:
@@ -106,7 +173,13 @@ def tell(text: str) -> None:
 
     An exit code says what was done, and must not become another because a reader went away.
     """
-    _write(sys.stdout, text + "\n")
+    _write(sys.stdout, safe_line(text) + "\n")
+
+
+def tell_text(text: str) -> None:
+    """Words on several lines, of what is done already, each by `tell`."""
+    for line in text.split("\n"):
+        tell(line)
 
 
 def note(text: str) -> None:
@@ -114,7 +187,19 @@ def note(text: str) -> None:
 
     Where that is closed, full or a broken pipe the line is lost, and the command goes on.
     """
-    _write(sys.stderr, text + "\n")
+    _write(sys.stderr, safe_line(text) + "\n")
+
+
+def ask(question: str) -> None:
+    """A question to standard error, as results may be piped; the answer goes on the same line."""
+    flush()
+    _write(sys.stderr, safe_line(question))
+
+
+def flush() -> None:
+    """Write out what standard output still buffers; where it cannot go, it is lost."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
 
 
 def _write(stream: TextIO | None, text: str) -> None:
@@ -142,31 +227,40 @@ def give_up(stream: TextIO | None) -> None:
 
 def say_json(value: Any) -> None:
     """A value as indented JSON to standard output."""
-    say(_json(value))
+    for line in _json(value).split("\n"):
+        _say(line)
 
 
 def tell_json(value: Any) -> None:
     """A value as `say_json` writes it, of what is done already, as `tell` writes it."""
-    tell(_json(value))
+    _write(sys.stdout, _json(value) + "\n")
 
 
 def _json(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    # A file's name can hold bytes that are no UTF-8; what stands for one becomes JSON's escape.
-    return text.encode("utf-8", "backslashreplace").decode()
+    # Of what is not seen only line feeds and spaces are the layout's; the rest stands in a string.
+    text = _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text.replace("##[", _LATE)
 
 
 def show_error(error: DaypassError) -> None:
     """What is wrong and what to do about it, to standard error; an annotation in Actions too."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        tell(f"::error::{escape_command(f'{error.message}. {error.remedy}')}")
-    mark = styled("error:", "bold", "red", stream=sys.stderr)
-    note(f"{mark} {printable(error.message)}\n  {printable(error.remedy)}")
+        with contextlib.suppress(OSError, ValueError):
+            annotate("error", f"{error.message}. {error.remedy}")
+            sys.stdout.flush()
+    note(f"{styled('error:', 'bold', 'red', stream=sys.stderr)} {error.message}")
+    note(f"  {error.remedy}")
 
 
-def escape_command(text: str) -> str:
+def _escape_data(text: str) -> str:
     """Text for the data part of a workflow command: no line of it can begin another command."""
-    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    data = printable(text).replace("##[", _LATE)
+    return data.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def printable(text: str) -> str:

@@ -28,8 +28,7 @@ def show_foundation(
         text = f"merging this would {what}"
         output.say(f"  {output.styled(f'{word:<9}', 'red')} {output.printable(text)}")
         if annotate:
-            title = f"daypass: would {word.removesuffix('s')}"
-            output.say(f"::error title={title}::{output.escape_command(text)}")
+            output.annotate("error", text, title=f"daypass: would {word.removesuffix('s')}")
     for why in found.unknown:
         output.say(f"  {output.styled('not known', 'yellow')} {output.printable(why)}")
     show_needed(found.still_needed, found.cannot_approve)

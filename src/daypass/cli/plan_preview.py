@@ -85,7 +85,7 @@ def _show_against(item: Forecast, *, annotate: bool) -> None:
         text = f"{why.policy}/{why.rule}: {why.message}"
         output.say(f"  {output.styled('denied', 'red')}    {output.printable(text)}")
         if annotate:
-            output.say(f"::error title=daypass: would be denied::{output.escape_command(text)}")
+            output.annotate("error", text, title="daypass: would be denied")
     for why in item.excepted:
         text = f"{why.policy}/{why.rule}, by {why.excepted_by}: {why.message}"
         output.say(f"  {output.styled('excepted', 'yellow')}  {output.printable(text)}")

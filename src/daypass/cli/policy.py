@@ -80,8 +80,8 @@ def _show(results: dict[str, CaseResult], covered: tuple[Coverage, ...], *, anno
         for line in result.wrong:
             output.say(f"       {output.printable(line)}")
         if annotate and result.wrong:
-            text = output.escape_command(f"{name}: {'; '.join(result.wrong)}")
-            output.say(f"::error title=daypass policy test::{text}")
+            text = f"{name}: {'; '.join(result.wrong)}"
+            output.annotate("error", text, title="daypass policy test")
     wrong = sum(1 for result in results.values() if result.wrong)
     output.say(f"{len(results)} cases, {wrong} wrong")
     whole = sum(1 for item in covered if item.missing is None)

@@ -43,8 +43,7 @@ def run(
     for line in found.widens:
         output.say(f"{output.styled('may widen', 'red')} {output.printable(line)}")
         if form == "github":
-            text = output.escape_command(line)
-            output.say(f"::warning title=daypass: this change may widen::{text}")
+            output.annotate("warning", line, title="daypass: this change may widen")
     for shift in found.shifts:
         _show(shift, annotate=form == "github")
     output.say(_total(found))
@@ -59,8 +58,8 @@ def _show(shift: Shift, *, annotate: bool) -> None:
     for line in _why(shift):
         output.say(f"          {output.printable(line)}")
     if annotate and shift.loosens:
-        text = output.escape_command(f"{_title(shift)}: {_turn(shift)}")
-        output.say(f"::warning title=daypass: this change loosens::{text}")
+        text = f"{_title(shift)}: {_turn(shift)}"
+        output.annotate("warning", text, title="daypass: this change loosens")
 
 
 def _title(shift: Shift) -> str:

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     owed = tuple(filter(is_meant, owed))
     waiting = awaited((item for item in requests if is_meant(item[0])), now)
     if arguments.format == "openmetrics":
-        output.say(openmetrics(grants, waiting, owed, now).rstrip("\n"))
+        output.say_text(openmetrics(grants, waiting, owed, now).rstrip("\n"))
         return ExitCode.DONE
     rows = holdings(grants, now)
     forgotten = tuple(filter(is_meant, forgotten))
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             ]
         )
     else:
-        output.say(render_table(rows, _alarm))
+        output.say_text(render_table(rows, _alarm))
         if (doubt := doubt_clock(rows, now)) is not None:
             output.note(doubt)
         for line in (*(item.line for item in waiting), *render_owed(owed, now, _alarm)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle.messages import escape
@@ -10,6 +11,7 @@ from daypass.lifecycle.messages import escape
 if TYPE_CHECKING:
     from daypass.lifecycle.outcome import Outcome
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./#-]*")
 _ROWS: Final = 500  # GitHub takes 1 MiB of a step, and drops what is longer
 _LONGEST: Final = 500  # characters of an alarm; the log has all of it
 
@@ -28,8 +30,8 @@ def of_apply(outcome: Outcome) -> str:
     Alarms come first: they are what a person must read.
     """
     rows = [f"| **look here** | {_short(alarm)} |" for alarm in outcome.alarms]
-    rows += [f"| **failed** | `{grant_id}` |" for grant_id, _ in outcome.failures]
-    rows += [f"| {line.verb} | `{line.grant_id or '-'}` |" for line in outcome.lines]
+    rows += [f"| **failed** | {_code(grant_id)} |" for grant_id, _ in outcome.failures]
+    rows += [f"| {line.verb} | {_code(line.grant_id or '-')} |" for line in outcome.lines]
     heading = "### daypass apply\n\n"
     if not rows:
         return f"{heading}Nothing to do: main and Vault agree.\n"
@@ -43,6 +45,11 @@ def of_apply(outcome: Outcome) -> str:
     if len(rows) > _ROWS:
         lines += ["", f"… and {len(rows) - _ROWS} more; the log has them all."]
     return "\n".join(lines) + "\n"
+
+
+def _code(name: str) -> str:
+    """A name as code; one that is none as text, in which nothing of it formats."""
+    return f"`{name}`" if _NAME.fullmatch(name) else escape(name)
 
 
 def _short(text: str) -> str:

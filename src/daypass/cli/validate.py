@@ -270,11 +270,13 @@ def _chosen(
 
 def _show(report: Report, form: str) -> None:
     if form == "json":
-        output.say(formats.as_json(report))
+        output.say_json(formats.as_value(report))
     elif form == "github":
         from daypass.cli import step_summary
 
-        output.say(formats.as_annotations(report))
+        for level, text, places in formats.annotations_of(report):
+            output.annotate(level, text, **places)
+        output.say(formats.summary(report))
         step_summary.append(formats.as_markdown(report))
     else:
-        output.say(formats.as_text(report, output.styled))
+        output.say_text(formats.as_text(report, output.styled))

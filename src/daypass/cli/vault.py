@@ -144,7 +144,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.subverb == "render":
         from daypass.adapters.vault.render import render
 
-        output.say(render(desired_by(checkout.catalogue)).rstrip("\n"))
+        output.say_text(render(desired_by(checkout.catalogue)).rstrip("\n"))
         return ExitCode.DONE
     from daypass.adapters.vault.session import login_token
 

@@ -133,7 +133,7 @@ def _show(item: Found, *, annotate: bool) -> None:
     if annotate:
         level = _LEVELS.get(str(item.state), "notice" if item.state.is_sound else "error")
         text = "\n".join((told, *item.mend))
-        output.say(f"::{level} title=daypass: {item.state}::{output.escape_command(text)}")
+        output.annotate(level, text, title=f"daypass: {item.state}")
         return
     mark = output.styled(f"{item.state!s:<10}", _COLOURS.get(str(item.state), "red"))
     lines = output.wrapped(output.printable(told), output.WIDTH - len(_INDENT))

@@ -227,9 +227,9 @@ def _say(key: EvidenceKey, plan: Plan, files: list[str], *, dry_run: bool) -> No
     if not dry_run and not files:
         output.say(f"{SETTINGS_PATH} and {ALLOWED_SIGNERS_PATH} name {after} already")
     output.say()
-    output.say(_COMMIT.format(to=plan.to))
+    output.say_text(_COMMIT.format(to=plan.to))
     if plan.in_force is None:
-        output.say(_LOST.format(before=before, after=after))
+        output.say_text(_LOST.format(before=before, after=after))
         return
-    output.say(_UNTIL.format(before=before, after=after))
-    output.say(_AFTERWARDS)
+    output.say_text(_UNTIL.format(before=before, after=after))
+    output.say_text(_AFTERWARDS)

@@ -143,6 +143,13 @@ def _problems(error: Any, root: Mapping[str, Any], value: Any) -> Iterator[Probl
         yield from _unknown(error, at)
     elif keyword == "pattern":
         yield _malformed(error, at, told)
+    elif keyword == "not" and "pattern" in error.validator_value:  # of what is one line
+        yield Problem(
+            at,
+            "schema-pattern",
+            f"`{told.title}` is one line, and {shown(error.instance)} holds a line feed",
+            f"Write it on one line; in YAML, `>-` folds a long one. {told.description}".rstrip(),
+        )
     else:
         yield _mismatch(error, keyword, at, told)
 

@@ -6,16 +6,15 @@ wrote can begin a workflow command, a line of its own, or a piece of markup.
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.visible import as_escape, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from daypass.documents.finding import Finding, Report
+    from daypass.documents.finding import Report
 
 _SUMMARY_ROWS: Final = 100
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/])")
@@ -53,22 +52,26 @@ def as_text(report: Report, style: Callable[..., str]) -> str:
     return "\n".join([*lines, summary(report)])
 
 
-def as_json(report: Report) -> str:
+def as_value(report: Report) -> dict[str, Any]:
     """For programs: the number of documents, the findings and the notices."""
-    value = {
+    return {
         "documents": report.documents,
         "findings": [finding.to_json() for finding in report.findings],
         "notices": [finding.to_json() for finding in report.notices],
     }
-    # The runner of GitHub Actions looks for `##[` anywhere in a line of a log.
-    return json.dumps(value, indent=2).replace("##[", "##\\u005b")
 
 
-def as_annotations(report: Report) -> str:
-    """For GitHub: a workflow command for each finding, then the summary."""
-    errors = (_annotation(item, "error") for item in report.findings)
-    notices = (_annotation(item, "notice") for item in report.notices)
-    return "\n".join([*errors, *notices, summary(report)])
+def annotations_of(report: Report) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """For GitHub: level, text and place of an annotation for each finding and notice."""
+    for level, items in (("error", report.findings), ("notice", report.notices)):
+        for item in items:
+            places = {
+                "file": item.path,
+                "line": str(max(item.line, 1)),
+                "col": str(max(item.column, 1)),
+                "title": item.rule,
+            }
+            yield level, f"{item.message}. {item.remedy}", places
 
 
 def as_markdown(report: Report) -> str:
@@ -85,25 +88,6 @@ def as_markdown(report: Report) -> str:
     if len(shown) > _SUMMARY_ROWS:
         lines += ["", f"… and {len(shown) - _SUMMARY_ROWS} more; the log has them all."]
     return "\n".join(lines) + "\n"
-
-
-def _annotation(finding: Finding, level: str) -> str:
-    properties = {
-        "file": finding.path,
-        "line": str(max(finding.line, 1)),
-        "col": str(max(finding.column, 1)),
-        "title": finding.rule,
-    }
-    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{level} {told}::{_data(f'{finding.message}. {finding.remedy}')}"
-
-
-def _data(text: str) -> str:
-    return _visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _clean(text: str) -> str:

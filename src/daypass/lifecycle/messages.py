@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.lifecycle.undecided import APPROVALS, OUTAGE
 from daypass.model.instant import Instant
+from daypass.model.visible import as_escape, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def escape(text: str) -> str:
     """Text as Markdown that shows exactly that text, on one line, and notifies nobody."""
     whole = text.encode("utf-8", "backslashreplace").decode()  # names of files can be any bytes
-    line = " ".join(whole.split())
+    line = shown(" ".join(whole.split()), as_escape)
     return _MARKUP.sub(r"\\\1", line).replace("@", "&#64;")
 
 

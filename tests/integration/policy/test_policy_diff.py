@@ -102,7 +102,7 @@ def test_loosening_is_a_warning_and_stands_in_the_summary(town, tmp_path):
         GITHUB_STEP_SUMMARY=str(summary),
     )
     assert done.code == 0, done.said
-    assert "::warning title=daypass: this change loosens::issued lives" in done.stdout
+    assert "::warning title=daypass%3A this change loosens::issued lives" in done.stdout
     text = summary.read_text()
     assert ":warning: looser" in text
     assert "permit for 1h" in text
@@ -127,7 +127,7 @@ def test_who_may_again_and_a_team_that_nobody_asked_about_count_as_looser(town, 
     assert done.code == 0, done.said
     assert "may widen identity alice: status: suspended → active" in done.stdout
     assert "may widen policy databases: match.subjects.groups: adds team:new-here" in done.stdout
-    assert "::warning title=daypass: this change may widen::identity alice" in done.stdout
+    assert "::warning title=daypass%3A this change may widen::identity alice" in done.stdout
     not_known = "who belonged to team:new-here was not asked then"
     assert f"not known, and counts as looser: {not_known}" in done.stdout
     assert "not known, and counts as looser: who belonged" in summary.read_text()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daypass.cli import output
 from daypass.documents import formats
 from daypass.documents.finding import Finding, document_error
 from daypass.documents.validation import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOSTILE = "x\n::set-output name=a::b\r\n##[add-mask]y%0A::error::z\x1b[31m\u202e@team <b>|`*"
 
@@ -21,6 +28,28 @@ def _report(text: str) -> Report:
 
 def plain(text: str, *_styles: str) -> str:
     return text
+
+
+def printed(show: Callable[[], None]) -> str:
+    """What a command prints."""
+    with redirect_stdout(io.StringIO()) as out:
+        show()
+    return out.getvalue()
+
+
+def annotated(report: Report) -> list[str]:
+    """The annotations, as `validate --format github` prints them."""
+
+    def show() -> None:
+        for level, text, places in formats.annotations_of(report):
+            output.annotate(level, text, **places)
+
+    return printed(show).splitlines()
+
+
+def as_json(report: Report) -> str:
+    """As `validate --format json` prints it."""
+    return printed(lambda: output.say_json(formats.as_value(report)))
 
 
 def test_text_tells_place_rule_message_and_remedy() -> None:
@@ -36,24 +65,25 @@ def test_text_tells_place_rule_message_and_remedy() -> None:
 
 def test_a_clean_run_is_one_line() -> None:
     assert formats.as_text(Report(10_000, ()), plain) == "10,000 documents, no findings"
-    assert formats.as_annotations(Report(1, ())) == "1 document, no findings"
+    assert annotated(Report(1, ())) == []
+    assert formats.summary(Report(1, ())) == "1 document, no findings"
 
 
 def test_annotations_are_workflow_commands() -> None:
     report = Report(
         1, (Finding("access/a,b:c.yaml", 3, 5, "tree-name", "100% wrong", "Mend: it."),)
     )
-    assert formats.as_annotations(report).splitlines()[0] == (
+    assert annotated(report)[0] == (
         "::error file=access/a%2Cb%3Ac.yaml,line=3,col=5,title=tree-name::100%25 wrong. Mend: it."
     )
 
 
 def test_json_is_for_programs() -> None:
-    value = json.loads(formats.as_json(_report(HOSTILE)))
+    value = json.loads(as_json(_report(HOSTILE)))
     assert value["documents"] == 1
     assert value["findings"][0]["message"] == HOSTILE
     whole_file = Finding.of_file("a", "tree-mode", "m", "r")
-    assert json.loads(formats.as_json(Report(1, (whole_file,))))["findings"][0]["line"] is None
+    assert json.loads(as_json(Report(1, (whole_file,))))["findings"][0]["line"] is None
 
 
 @given(st.text(alphabet="x\n\r:#[]%,=\x1b\u202e\u2028\x85 error"))
@@ -67,10 +97,10 @@ def test_hostile_text_begins_no_command() -> None:
 
 def _no_command(text: str) -> None:
     report = _report(text)
-    annotations = formats.as_annotations(report).splitlines()
-    assert len(annotations) == 2
+    annotations = annotated(report)
+    assert len(annotations) == 1
     assert annotations[0].startswith("::error file=access/")
-    for shown in (formats.as_text(report, plain), formats.as_json(report)):
+    for shown in (formats.as_text(report, plain), as_json(report)):
         lines = shown.splitlines()
         assert not [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
     assert len(formats.as_text(report, plain).splitlines()) == 5

@@ -330,6 +330,15 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         {SETTINGS_PATH: SETTINGS + EMERGENCY_LANE.replace("INC-[0-9]+", "INC-[0-9")},
     ),
 ]
+# What stands in a line of a log, a comment or a summary holds no line feed, nor ends with one.
+BROKEN += [
+    (
+        "schema-pattern",
+        f"{POLICY_PATH}:10:54",
+        {POLICY_PATH: f'{POLICY}  rules: [{{name: short, expression: "true", message: {text}}}]\n'},
+    )
+    for text in ('"Café\\n::error::x"', '"Shorter, please\\n"')
+]
 # Rules whose case is elsewhere: the bytes of test_strict_yaml, git's modes, pull requests.
 BROKEN += [
     (

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_world import HOUR, NOW, ended, ground, moment, story
 
+from daypass.model.visible import HIDDEN
 from daypass.report.answer import Answer, Column, Shape, Standing
 from daypass.report.formats import csv_table, html, json_lines, markdown
 from daypass.report.heading import make_report
@@ -54,8 +55,11 @@ def test_csv_comes_back_and_no_cell_is_a_formula(texts: list[str]) -> None:
     head, *rows = list(csv.reader(io.StringIO(written, newline=""), strict=True))
     assert head == ["what", "number"]
     for text, (cell, number) in zip(texts, rows, strict=True):
-        clean = text.replace("\0", "")
+        clean = HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\0", ""))
+        clean = clean.replace("##[", "##\\u005b")
         assert cell in (clean, "'" + clean)
+        assert not cell.lstrip().startswith("::")
+        assert "\n" not in cell
         assert FORMULA.match(cell) is None
         assert number == "1"
 

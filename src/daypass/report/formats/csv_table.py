@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from daypass.model.instant import Instant
+from daypass.model.visible import HIDDEN, as_escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,5 +54,8 @@ def cell(value: Cell) -> str:
 
 
 def _harmless(text: str) -> str:
-    text = text.replace("\0", "")
-    return "'" + text if _FORMULA.match(text) else text
+    """Text that is no formula, and no command in a job's log: its line feeds are shown, too."""
+    line = HIDDEN.sub(lambda found: as_escape(found[0]), text.replace("\0", ""))
+    line = line.replace("##[", "##\\u005b")
+    begins = _FORMULA.match(text) or line.lstrip().startswith("::")
+    return f"'{line}" if begins else line

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from daypass.ledger.verify import Verdict
 from daypass.model.instant import Instant
+from daypass.model.visible import HIDDEN, as_escape
 from daypass.report.answer import NOT_RECORDED, Shape, Standing, span
 from daypass.report.keyfigures import key_figures
 from daypass.report.story import State
@@ -163,14 +164,25 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     environment.filters["prose"] = _prose
     return environment.get_template("report.html")
 
 
+def _visible(value: Any) -> Any:
+    """Text with what is not seen shown as its escape: no line of the page begins with what it is.
+
+    In a job's log a line could be a command to the runner of GitHub Actions.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return HIDDEN.sub(lambda found: as_escape(found[0]), value).replace("##[", "##\\u005b")
+
+
 def _prose(text: str) -> Markup:
     """Text with what stands between backticks as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  -- escaped first
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(_visible(text)))))  # noqa: S704  -- escaped first
 
 
 def _asset(name: str) -> str:

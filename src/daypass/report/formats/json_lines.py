@@ -49,4 +49,5 @@ def _value(cell: Cell) -> Any:
 
 def _line(value: dict[str, Any]) -> str:
     # ASCII only: no reader takes a line separator of Unicode for the end of a line.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n"
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("##[", "##\\u005b") + "\n"  # a command to the runner of GitHub Actions
