@@ -33,10 +33,12 @@ class DaypassError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
-    def __init__(self, message: str, *, remedy: str) -> None:
+    def __init__(self, message: str, *, remedy: str, lines: Sequence[str] = ()) -> None:
+        """Take what is wrong and its remedy, each one line, and lines that follow the remedy."""
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.lines = tuple(lines)
 
     def __str__(self) -> str:
         return self.message

@@ -29,30 +29,35 @@ def naming_the_way(settings: Settings, asked: Mapping[str, Any]) -> Iterator[Non
         yield
     except ForgeUnavailableError as error:
         again = "If GitHub is only busy, run the same command again."
-        raise ForgeUnavailableError(
-            error.message, remedy=f"{_way(settings, asked)}\n  {again}"
-        ) from None
+        way, *command = _way(settings, asked)
+        raise ForgeUnavailableError(error.message, remedy=way, lines=(*command, again)) from None
 
 
-def _way(settings: Settings, asked: Mapping[str, Any]) -> str:
+def _way(settings: Settings, asked: Mapping[str, Any]) -> tuple[str, ...]:
     lane = settings.break_glass
     offline = lane.offline if lane is not None else None
     if offline is None:
         return (
-            "access/daypass.yaml has no `breakGlass.offline`, so nothing can be taken without "
-            "GitHub. An operator of Vault must help."
+            (
+                "access/daypass.yaml has no `breakGlass.offline`, so nothing can be taken without "
+                "GitHub. An operator of Vault must help."
+            ),
         )
     if (asked["resource"], asked["access"]) not in offline.levels:
         levels = ", ".join("/".join(level) for level in offline.levels)
         return (
-            f"Without GitHub, {asked['access']} on {asked['resource']} cannot be taken: "
-            f"`breakGlass.offline` in access/daypass.yaml offers {levels}. An operator of Vault "
-            "must help."
+            (
+                f"Without GitHub, {asked['access']} on {asked['resource']} cannot be taken: "
+                f"`breakGlass.offline` in access/daypass.yaml offers {levels}. An operator of Vault "
+                "must help."
+            ),
         )
     return (
-        "If GitHub is down, take it from Vault itself, with your own log-in there (for "
-        f"{', '.join(offline.invokers)}: `bao login`, `vault login`):\n"
-        f"    {shlex.join(_command(asked))} -- COMMAND"
+        (
+            "If GitHub is down, take it from Vault itself, with your own log-in there (for "
+            f"{', '.join(offline.invokers)}: `bao login`, `vault login`):"
+        ),
+        f"  {shlex.join(_command(asked))} -- COMMAND",
     )
 
 
@@ -79,12 +84,12 @@ def naming_the_operator(grants: Callable[[], Sequence[Grant]]) -> Iterator[None]
     except ForgeUnavailableError as error:
         roles = dict.fromkeys(grant.token_role for grant in grants())
         commands = [
-            f"\n    bao lease revoke -prefix auth/token/create/{role}"
+            f"  bao lease revoke -prefix auth/token/create/{role}"
             for role in [*roles][:_MOST_ROLES]
         ]
         if not commands:
             raise
         way = "If GitHub is down, an operator of Vault ends all grants of a token role:"
         raise ForgeUnavailableError(
-            error.message, remedy=f"{error.remedy}\n  {way}{''.join(commands)}"
+            error.message, remedy=error.remedy, lines=(*error.lines, way, *commands)
         ) from None

@@ -187,11 +187,11 @@ def _stop_at_changes(changes: list[Change], directory: Path, *, replace: bool) -
         for change in changes:
             output.say(change.line)
         return
-    lines = "\n  ".join(change.line for change in changes)
     raise UsageError(
-        f"the workflows in {directory} say otherwise than {SETTINGS_PATH} here:\n  {lines}",
+        f"the workflows in {directory} say otherwise than {SETTINGS_PATH} here",
         remedy="Nothing was written. All that a control repository serves have the same Vault: "
         "a repository with another one needs another control repository. Correct "
         f"{SETTINGS_PATH}, or, if Vault has moved, say `daypass init --upgrade "
-        f"--control-directory {directory} {REPLACE}`.",
+        f"--control-directory {directory} {REPLACE}`. What differs:",
+        lines=[change.line for change in changes],
     )

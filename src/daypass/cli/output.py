@@ -247,10 +247,11 @@ def show_error(error: DaypassError) -> None:
     """What is wrong and what to do about it, to standard error; an annotation in Actions too."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         with contextlib.suppress(OSError, ValueError):
-            annotate("error", f"{error.message}. {error.remedy}")
+            annotate("error", "\n".join((f"{error.message}. {error.remedy}", *error.lines)))
             sys.stdout.flush()
     note(f"{styled('error:', 'bold', 'red', stream=sys.stderr)} {error.message}")
-    note(f"  {error.remedy}")
+    for line in (error.remedy, *error.lines):
+        note(f"  {line}")
 
 
 def _escape_data(text: str) -> str:

@@ -155,10 +155,7 @@ class Registry(IntentBook, NoteBook, Protocol):
     """Vault's KV as the memory that survives a killed run."""
 
     def read(self, grant_id: str) -> Slot | None:
-        """The slot of that id, or None when the id was never used.
-
-        Raises OddSlotError, for this id alone, when daypass did not write what is there.
-        """
+        """The slot of that id, or None when it was never used. Raises OddSlotError for it alone."""
 
     def write(self, grant_id: str, state: SlotState, data: Mapping[str, Any], version: int) -> Slot:
         """Compare-and-set: `version` is the one read before, 0 for "never written".

@@ -67,7 +67,7 @@ def no_repository(directory: Path) -> GitError:
     """Make the error of a directory that is in no clone."""
     return GitError(
         f"{directory} is not a git repository",
-        remedy="Go to the clone of the governed repository, or name it with -C.",
+        remedy="Go to the clone of the governed repository, or name it with -C DIR.",
     )
 
 

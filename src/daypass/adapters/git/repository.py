@@ -279,10 +279,7 @@ class GitRepository:
         return beside(self._git, self._reader, _checked(commit), since and _checked(since))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is `newer` or one of its ancestors. A complete clone holds all of these.
-
-        Raises GitError when `newer` is no commit here, or the clone is shallow and lacks `older`.
-        """
+        """Whether `older` is `newer` or an ancestor. Raises GitError: `newer` is none, or shallow."""
         self._flush()
         if older == newer:
             self._demand(older)
@@ -290,15 +287,14 @@ class GitRepository:
         if not self._shallow and self._recent.has(_checked(older), _checked(newer)):
             return True
         done = self._git.try_run("merge-base", "--is-ancestor", _checked(older), _checked(newer))
-        if done.returncode > 1:
-            self._demand(newer)
-            found = self._reader.one(older)
-            if found is None:
-                self.assert_complete()
-            if found is None or found.kind not in ("commit", "tag"):  # whatever else it is
-                return False
+        if done.returncode <= 1:
+            return done.returncode == 0
+        self._demand(newer)
+        if (found := self._reader.one(older)) is None:
+            self.assert_complete()
+        elif found.kind in ("commit", "tag"):
             raise self._git.explain("merge-base", done.stderr)
-        return done.returncode == 0
+        return False  # whatever else it is
 
     def write_commits(
         self, parent: str, commits: Iterator[NewCommit], signer: Signer, when: Instant
