@@ -48,8 +48,8 @@ def _way(settings: Settings, asked: Mapping[str, Any]) -> tuple[str, ...]:
         return (
             (
                 f"Without GitHub, {asked['access']} on {asked['resource']} cannot be taken: "
-                f"`breakGlass.offline` in access/daypass.yaml offers {levels}. An operator of Vault "
-                "must help."
+                f"`breakGlass.offline` in access/daypass.yaml offers {levels}. An operator of "
+                "Vault must help."
             ),
         )
     return (

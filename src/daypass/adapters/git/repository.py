@@ -279,7 +279,7 @@ class GitRepository:
         return beside(self._git, self._reader, _checked(commit), since and _checked(since))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is `newer` or an ancestor. Raises GitError: `newer` is none, or shallow."""
+        """Whether `older` is `newer`, or before it. GitError: no `newer`, or a shallow clone."""
         self._flush()
         if older == newer:
             self._demand(older)

@@ -55,7 +55,8 @@ def cell(value: Cell) -> str:
 
 def _harmless(text: str) -> str:
     """Text that is no formula, and no command in a job's log: its line feeds are shown, too."""
-    line = HIDDEN.sub(lambda found: as_escape(found[0]), text.replace("\0", ""))
+    text = text.replace("\0", "")
+    line = HIDDEN.sub(lambda found: as_escape(found[0]), text)
     line = line.replace("##[", "##\\u005b")
     begins = _FORMULA.match(text) or line.lstrip().startswith("::")
     return f"'{line}" if begins else line
