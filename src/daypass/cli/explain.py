@@ -17,6 +17,7 @@ from daypass.errors import ExitCode, UsageError
 from daypass.model.decision import Effect, Enforcement
 from daypass.model.names import is_name
 from daypass.policy.decide import decide, describe_requirements
+from daypass.policy.input import with_untold
 from daypass.policy.zone_facts import with_zones
 from daypass.report.replay import differences, policies_at, recorded_decision
 
@@ -141,9 +142,10 @@ def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCo
 
 
 def _decide(facts: DecisionInput, policies: CompiledPolicies) -> Decision:
-    """Decide what was recorded by other policies, with the time zones that those name."""
-    ruling = (item.policy for item in policies.policies)
-    return decide(with_zones(facts, ruling), policies, recorded=facts.to_json())
+    """Decides what was recorded by other policies, with the zones and groups that those name."""
+    ruling = [item.policy for item in policies.policies]
+    asked = with_untold(with_zones(facts, ruling), ruling)
+    return decide(asked, policies, recorded=facts.to_json())
 
 
 def _policy_rule(repository: GitRepository, head: str, name: str) -> dict[str, str]:

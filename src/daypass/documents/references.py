@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
+from daypass.model.expression_names import names_in
 from daypass.model.identity import IdentityType
 from daypass.model.resource import break_glass_role_name, offline_role_name, token_role_name
 
@@ -148,6 +149,7 @@ def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
     """What a policy names in vain: what it is about would match nothing, and a guard be silent."""
     for group in sorted(policy.groups):
         yield from _group(("spec",), group, catalogue.settings)
+    yield from _rules_problems(policy, catalogue)
     for index, name in enumerate(policy.match.resource_names):
         if name not in catalogue.resources:
             at = ("spec", "match", "resources", "names", index)
@@ -157,6 +159,17 @@ def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
             at = ("spec", "match", "subjects", "names", index)
             yield unknown(at, "identity", name, catalogue.identities)
     yield from _unmatched(policy.match, catalogue)
+
+
+def _rules_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Problem]:
+    """Groups and identities that expressions name, and that do not exist."""
+    for index, rule in enumerate(policy.rules):
+        at, names = ("spec", "rules", index, "expression"), names_in(rule.expression)
+        for group in sorted(names.groups):
+            yield from _group(at, group, catalogue.settings)
+        for name in sorted(names.identities):
+            if name not in catalogue.identities:
+                yield unknown(at, "identity", name, catalogue.identities)
 
 
 def _unmatched(match: Match, catalogue: Catalogue) -> Iterator[Problem]:

@@ -251,8 +251,8 @@ VALUE_RULES: Final = (
     ),
     Rule(
         "policy-expression",
-        "The CEL expressions and the ticket pattern of a policy compile, within their budget: one "
-        "that does not denies whatever the policy matches.",
+        "The CEL expressions and the ticket pattern of a policy compile, within their budget, and "
+        "write out each group that they ask about: one that does not permits nothing.",
         "expression: subject.type == 'human'",
         "expression: subject.type = 'human'",
     ),

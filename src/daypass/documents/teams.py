@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daypass.documents.problem import Problem
 from daypass.documents.wording import first_of
+from daypass.model.expression_names import names_in
 from daypass.model.names import SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def _of_resource(resource: Resource) -> Iterator[tuple[_At, str]]:
 def _of_policy(policy: AccessPolicy) -> Iterator[tuple[_At, str]]:
     for index, name in enumerate(policy.match.subject_groups):
         yield ("spec", "match", "subjects", "groups", index), name
+    for index, rule in enumerate(policy.rules):
+        for name in sorted(names_in(rule.expression).groups):
+            yield ("spec", "rules", index, "expression"), name
     for index, stage in enumerate(policy.stages):
         yield from _of_stage(("spec", "approvals", "stages", index), stage)
 

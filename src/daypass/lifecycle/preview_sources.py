@@ -109,6 +109,8 @@ def groups_in_question(
         policy = catalogue.policies.get(item.policy)
         if item.rule == "match" and item.effect is Effect.INDETERMINATE and policy is not None:
             names += policy.match.subject_groups
+        elif item.effect is Effect.INDETERMINATE and policy is not None:
+            names += sorted(policy.groups_in_rules)
     settings = catalogue.settings.break_glass
     if lane is Lane.BREAK_GLASS and settings is not None:
         names += [name for name in settings.invokers if name not in catalogue.identities]

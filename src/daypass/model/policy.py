@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.decision import Enforcement
+from daypass.model.expression_names import names_in
 from daypass.model.grant import Lane
 from daypass.model.identity import IdentityType
 from daypass.model.instant import Duration, Instant
@@ -162,8 +163,18 @@ class AccessPolicy:
     document: Mapping[str, Any] = field(repr=False)
 
     @property
+    def groups_in_rules(self) -> frozenset[str]:
+        """Every group that its expressions ask about by name."""
+        return frozenset().union(*(names_in(rule.expression).groups for rule in self.rules))
+
+    @property
+    def own_groups_in_rules(self) -> frozenset[str]:
+        """The fields of the resource whose groups its expressions ask about."""
+        return frozenset().union(*(names_in(rule.expression).own_groups for rule in self.rules))
+
+    @property
     def groups(self) -> frozenset[str]:
-        """Every group that it names."""
+        """Every group that it names besides its expressions."""
         asked = (item.group for stage in self.stages for item in (*stage.all_of, *stage.any_of))
         return frozenset(name for name in asked if name) | frozenset(self.match.subject_groups)
 

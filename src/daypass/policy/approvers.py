@@ -63,7 +63,7 @@ def judge(needs: Iterable[Need], facts: DecisionInput) -> Verdict:
     text = "; ".join(str(need) for need in open_needs)
     if facts.approvals.fault is not None:
         return failed(f"{text} (the approvals of this pull request count for nothing)")
-    if facts.approvals.status != Status.KNOWN:
+    if not facts.approvals.are_counted:
         return unknown(f"{text}. Approvals are not known here: they are counted at the merge")
     # With several ways to be met, the one shown may be out of reach while another is not known.
     return failed(text) if all(need.all_known for need in needs) else unknown(text)

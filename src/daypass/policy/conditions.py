@@ -25,9 +25,11 @@ from daypass.policy.zone import ZoneReader
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from daypass.model.expression_names import ExpressionNames
     from daypass.model.policy import AccessPolicy
     from daypass.policy.compiled import CompiledPolicy, CompiledRule
     from daypass.policy.expressions import Expression
+    from daypass.policy.facts import ResourceFacts
     from daypass.policy.input import DecisionInput
 
 
@@ -54,7 +56,7 @@ class Variables:
     @cached_property
     def approvals_known(self) -> bool:
         """Asked of every rule."""
-        return self.facts.approvals.status == Status.KNOWN
+        return self.facts.approvals.are_counted
 
     @cached_property
     def _activation(self) -> Any:
@@ -180,8 +182,9 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
     so decide by itself.
     """
     facts = variables.facts
-    if expression.reads_groups and facts.unknown_groups:
-        return f"who belongs to {', '.join(facts.unknown_groups)} is not known"
+    gap = _unknown_names(expression.names, facts)
+    if gap is not None:
+        return gap
     if expression.reads_approvals and not variables.approvals_known:
         return "approvals are not known here"
     if not expression.context_names:
@@ -193,3 +196,31 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
         if status != Status.KNOWN and (strict or not expression.tolerates(name)):
             return f"the context {name} is {status}"
     return None
+
+
+def _unknown_names(names: ExpressionNames, facts: DecisionInput) -> str | None:
+    """What it asks about by name that is not known: of groups it never knows all."""
+    if names.unclear:
+        return f"which groups it asks about cannot be told: {names.unclear}"
+    own = _groups_of(facts.resource, names.own_groups)
+    asked = (own | names.subject_groups).intersection(facts.unknown_groups)
+    # What approvers and the requester of a live grant belonged to is that of its issue.
+    unknown_then = facts.unknown_at_issue if facts.stage is Stage.LIVE else facts.unknown_groups
+    asked |= (own | names.asker_groups).intersection(unknown_then)
+    if asked:
+        return f"who belongs to {', '.join(sorted(asked))} is not known"
+    if names.reads_invoker and facts.requester.invoker is None:
+        return "whether the requester is an invoker is not known"
+    return None
+
+
+def _groups_of(resource: ResourceFacts | None, fields: frozenset[str]) -> set[str]:
+    """The groups that those fields of the resource name."""
+    if resource is None:
+        return set()
+    found = {
+        "businessOwner": (resource.business_owner,),
+        "lifecycleOwner": (resource.lifecycle_owner,),
+        "approverGroups": resource.approver_groups,
+    }
+    return {name for item in fields for name in found[item]}

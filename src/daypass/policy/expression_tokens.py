@@ -7,26 +7,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.cel_syntax import MACROS, QUOTED, TOKEN, literal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
+__all__ = ["MACROS", "Token", "plain_text", "spoken", "text_of", "tokens_of"]
 
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<blank> \s+ | //[^\n]* )
-    | (?P<raw>   (?:[rR][bB]?|[bB][rR]) (?:'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|"[^"\n]*") )
-    | (?P<text>  [bB]? (?: '''(?:\\.|[^\\])*?''' | \"\"\"(?:\\.|[^\\])*?\"\"\"
-                         | '(?:\\.|[^'\\\n])*' | "(?:\\.|[^"\\\n])*" ) )
-    | (?P<word>  [A-Za-z_]\w* )
-    | (?P<number> [0-9]\w*(?:\.[0-9]\w*)? )
-    | (?P<other> . )
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_QUOTED: Final = re.compile(
-    r"(?P<raw>[rR]?)(?P<quote>'''|\"\"\"|'|\")(?P<inner>.*)(?P=quote)", re.DOTALL
-)
 _ESCAPE: Final = re.compile(
     r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2})|(.))",
     re.DOTALL,
@@ -44,7 +31,7 @@ class Token:
 
 def tokens_of(text: str) -> list[Token]:
     """Splits an expression; its tokens joined are the expression again."""
-    return [Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(text)]
+    return [Token(found.lastgroup or "", found[0]) for found in TOKEN.finditer(text)]
 
 
 def spoken(tokens: Iterable[Token]) -> list[Token]:
@@ -54,15 +41,12 @@ def spoken(tokens: Iterable[Token]) -> list[Token]:
 
 def plain_text(token: Token) -> str | None:
     """Returns the text that a token writes out as it is; None of one with escapes."""
-    found = _QUOTED.fullmatch(token.text) if token.kind in ("raw", "text") else None
-    if found is None or ("\\" in found["inner"] and not found["raw"]):
-        return None
-    return found["inner"]
+    return literal(token.kind, token.text)
 
 
 def text_of(token: Token) -> str | None:
     """Returns the text that a token stands for, escapes read; None of what is no text."""
-    found = _QUOTED.fullmatch(token.text) if token.kind in ("raw", "text") else None
+    found = QUOTED.fullmatch(token.text) if token.kind in ("raw", "text") else None
     if found is None or found["raw"]:
         return None if found is None else found["inner"]
     return _ESCAPE.sub(_read, found["inner"])

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
+from daypass.model.expression_names import ExpressionNames, names_in
 from daypass.model.visible import HIDDEN
 from daypass.policy.expression_zones import LOCAL, localised
 from daypass.policy.zone import ZoneReader, moment_of
@@ -41,11 +43,6 @@ _ITERATES: Final = re.compile(r"\b(all|exists|exists_one|existsOne|map|filter)\b
 _REGEX: Final = re.compile(r"\bmatches\b")
 _CONTEXT: Final = re.compile(r"\bcontext\b")
 _CONTEXT_FIELD: Final = re.compile(r"\bcontext\s*\.\s*([A-Za-z_]\w*)")
-_GROUPS: Final = re.compile(r"\bgroups\b")
-_LIST: Final = re.compile(r"\bin\s*\[")
-_PLAIN_INDEX: Final = re.compile(r"\[\s*(?:'[^'\\]*'|\"[^\"\\]*\"|[0-9]+)\s*\]")
-_INDEX: Final = re.compile(r"[\w\])}'\"]\s*\[")
-_WHOLE: Final = re.compile(r"\b(?:subject|requester)\b(?!\s*[.\[])")
 _COMMENT: Final = "//"  # of CEL, up to the end of its line; and of an address in a text
 _APPROVALS: Final = re.compile(r"\bapprovals\b")
 
@@ -70,7 +67,7 @@ class Expression:
     text: str
     program: Any
     context_names: frozenset[str]
-    reads_groups: bool
+    names: ExpressionNames  # groups that it asks about, and whether they can be told
     reads_approvals: bool
     zones: frozenset[str] = frozenset()  # that it writes out
 
@@ -119,6 +116,7 @@ _ENVIRONMENT: Final = cel.NewEnv(
 )
 
 
+@lru_cache(maxsize=1024)  # trees of one run hold the same ones: main's, and main's before a merge
 def compile_expression(text: str) -> Expression:
     """Compile one expression.
 
@@ -143,7 +141,7 @@ def compile_expression(text: str) -> Expression:
         text=text,
         program=program,
         context_names=frozenset(names),
-        reads_groups=_may_read_groups(text),
+        names=names_in(text),
         reads_approvals=_APPROVALS.search(text) is not None,
         zones=found.zones,
     )
@@ -165,7 +163,8 @@ def compile_ticket(pattern: str) -> Expression:
 def check_expressions(policy: AccessPolicy) -> tuple[tuple[str, str], ...]:
     """What is wrong with a policy's expressions: pairs of a rule's name and a sentence.
 
-    The pattern of the ticket goes by the name `ticket`.
+    The pattern of the ticket goes by the name `ticket`. A rule is wrong, too, if it does not write
+    out which groups it asks about: then it is never known to hold.
     """
     problems: list[tuple[str, str]] = []
     if policy.require.ticket is not None:
@@ -175,9 +174,11 @@ def check_expressions(policy: AccessPolicy) -> tuple[tuple[str, str], ...]:
             problems.append(("ticket", str(error)))
     for rule in policy.rules:
         try:
-            compile_expression(rule.expression)
+            unclear = compile_expression(rule.expression).names.unclear
         except ExpressionError as error:
-            problems.append((rule.name, str(error)))
+            unclear = str(error)
+        if unclear:
+            problems.append((rule.name, unclear))
     return tuple(problems)
 
 
@@ -232,19 +233,6 @@ def passes(expression: Expression, variables: Any, zones: ZoneReader) -> bool:
             raise ZoneMissingError(zones.missing[wanted[0]], tuple(wanted))
         raise ExpressionError(_first_line(text))
     return False
-
-
-def _may_read_groups(text: str) -> bool:
-    """Whether it names `groups`, or what it looks up cannot be told from its text.
-
-    That is a name which is put together or escaped, a comment between a value and its index, or a
-    person as a whole: a group that nobody could ask about must not pass for one that somebody is
-    not in.
-    """
-    if _COMMENT in text or _WHOLE.search(text) is not None:
-        return True
-    rest = _PLAIN_INDEX.sub("", _LIST.sub("in (", text))
-    return _GROUPS.search(text) is not None or _INDEX.search(rest) is not None
 
 
 def _check_cost(text: str) -> None:

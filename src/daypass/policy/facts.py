@@ -206,6 +206,12 @@ class ApprovalsFacts(Facts):
     excluded: tuple[int, ...] = ()
     counted: tuple[ApprovalFacts, ...] = ()
 
+    @property
+    def are_counted(self) -> bool:
+        """Whether it is certain which approvals count, if not whether an objection stands."""
+        unsettled = self.fault is None and bool(self.blocked_by)
+        return self.status == Status.KNOWN or unsettled
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""

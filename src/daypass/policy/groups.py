@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.policy import AccessPolicy
 
 TEAM_PREFIX: Final = "team:"
 
@@ -53,6 +54,11 @@ class GroupDirectory:
         )
 
 
+def groups_in_rules(policies: Iterable[AccessPolicy]) -> frozenset[str]:
+    """Every group that expressions of these policies ask about by name."""
+    return frozenset().union(*(policy.groups_in_rules for policy in policies))
+
+
 def teams_needed(catalogue: Catalogue) -> frozenset[str]:
     """The slugs of all GitHub teams that documents of this catalogue name."""
     return frozenset(
@@ -85,9 +91,9 @@ def resolve_groups(
         entry = TEAM_PREFIX + slug
         groups[entry] = _resolve((entry,), catalogue, teams)
     for policy in catalogue.policies.values():
-        for name in policy.match.subject_groups:
-            # Nobody is a member of a group that nobody defined, and a guard about it would fall
-            # silent: who was meant is not known.
+        for name in (*policy.match.subject_groups, *policy.groups_in_rules):
+            # A group that is not defined has no members, and a guard about it would fall silent:
+            # which one was meant is not known.
             groups.setdefault(name, _UNKNOWN)
     return GroupDirectory(groups)
 
@@ -97,6 +103,7 @@ def _entries(catalogue: Catalogue) -> Iterable[str]:
         yield from members
     for policy in catalogue.policies.values():
         yield from policy.groups
+        yield from policy.groups_in_rules
     for resource in catalogue.resources.values():
         yield from resource.approvers.groups
         yield from (resource.business_owner, resource.lifecycle_owner)

@@ -6,7 +6,7 @@ the re-evaluation of a live grant. The canonical JSON of it is kept in the recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.model.canonical import digest
@@ -20,6 +20,7 @@ from daypass.policy.facts import (
     RequestFacts,
     ResourceFacts,
     Stage,
+    Status,
     SubjectFacts,
 )
 from daypass.policy.gather import (
@@ -34,13 +35,16 @@ from daypass.policy.gather import (
     subject_facts,
     unknown_groups,
 )
+from daypass.policy.groups import groups_in_rules
 from daypass.policy.zone import ZoneFacts
 from daypass.policy.zone_facts import with_zones
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from daypass.model.catalogue import Catalogue
+    from daypass.model.policy import AccessPolicy
+    from daypass.model.resource import Resource
     from daypass.policy.approvals import ApprovalCount
     from daypass.policy.asked import Asked, Surroundings
 
@@ -65,6 +69,10 @@ class DecisionInput:
     exceptions: tuple[ExceptionFacts, ...] = ()  # of the routine lane only; none: not in the JSON
     rests_on: tuple[str, ...] = ()  # exceptions that a live grant's record names; none: as above
     zones: Mapping[str, ZoneFacts] = field(default_factory=dict)  # asked for; none: as above
+    asked_groups: tuple[str, ...] = ()  # that expressions name; none: as above
+    # Of a live grant: groups that expressions name, and of which its record does not say whether
+    # the requester and the approvers belonged to them; none: as above.
+    unknown_at_issue: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The input as JSON."""
@@ -88,6 +96,8 @@ class DecisionInput:
             ),
             **({"restsOn": list(self.rests_on)} if self.rests_on else {}),
             **self._zones_json(),
+            **({"askedGroups": list(self.asked_groups)} if self.asked_groups else {}),
+            **({"unknownAtIssue": list(self.unknown_at_issue)} if self.unknown_at_issue else {}),
         }
 
     def _zones_json(self) -> dict[str, Any]:
@@ -124,6 +134,8 @@ class DecisionInput:
                 zones={
                     name: ZoneFacts.from_json(item) for name, item in value.get("zones", {}).items()
                 },
+                asked_groups=tuple(value.get("askedGroups", ())),
+                unknown_at_issue=tuple(value.get("unknownAtIssue", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _no_input() from error
@@ -165,8 +177,52 @@ def build_input(
         history=history_facts(surroundings, request.id, catalogue, resource),
         context=context_facts(surroundings, catalogue),
         exceptions=exceptions_facts(asked.exceptions(catalogue), catalogue),
+        asked_groups=asked_groups(catalogue, resource),
     )
     return with_zones(facts, catalogue.policies.values())
+
+
+def groups_not_told(value: Mapping[str, Any], names: Collection[str]) -> tuple[str, ...]:
+    """Those of the groups of which a recorded input does not say who of its people is a member.
+
+    It says so of each group that was asked for when it was gathered. What daypass gathered before
+    it asked for groups that expressions name says so of those that approve, or show a member.
+
+    Raises:
+        ValueError: it is no decision input.
+    """
+    if not names:
+        return ()
+    try:
+        told = {*value.get("askedGroups", ()), *value["requester"]["groups"]}
+        told.update(*(item["groups"] for item in value["approvals"]["counted"]))
+        told.update(value["subject"]["groups"] if value["subject"] else ())
+        known = Status.KNOWN
+        told.update(name for name, item in value["groups"].items() if item["status"] == known)
+        return tuple(sorted(set(names) - told.difference(value["unknownGroups"])))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_input() from error
+
+
+def with_untold(facts: DecisionInput, policies: Collection[AccessPolicy]) -> DecisionInput:
+    """A recorded input as other policies read it: groups that it does not tell of are unknown."""
+    untold = groups_not_told(facts.to_json(), groups_in_rules(policies))
+    if not untold:
+        return facts
+    return replace(
+        facts,
+        unknown_groups=tuple(sorted({*facts.unknown_groups, *untold})),
+        unknown_at_issue=tuple(sorted({*facts.unknown_at_issue, *untold})),
+    )
+
+
+def asked_groups(catalogue: Catalogue, resource: Resource | None) -> tuple[str, ...]:
+    """The groups that expressions ask about: by their names, or as the resource's own."""
+    policies = catalogue.policies.values()
+    names = set(groups_in_rules(policies))
+    if resource is not None and any(policy.own_groups_in_rules for policy in policies):
+        names |= {resource.business_owner, resource.lifecycle_owner, *resource.approvers.groups}
+    return tuple(sorted(names))
 
 
 def asked_in(value: Mapping[str, Any]) -> tuple[RequestFacts, RequesterFacts, ApprovalsFacts]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.expression_names import names_in
 from daypass.model.grant import Lane
+from daypass.model.policy import AppliesAt
 from daypass.policy.asked import Surroundings
 from daypass.policy.facts import HistoryFacts, Stage, Status
 from daypass.policy.gather import (
@@ -21,15 +23,16 @@ from daypass.policy.gather import (
     subject_facts,
     unknown_groups,
 )
-from daypass.policy.input import DecisionInput, asked_in
+from daypass.policy.input import DecisionInput, asked_groups, asked_in, groups_not_told
 from daypass.policy.zone_facts import reads_zones, with_zones
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from daypass.model.catalogue import Catalogue
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.obligation import Obligation
     from daypass.model.policy import AccessPolicy
     from daypass.policy.facts import (
         ContextFacts,
@@ -50,19 +53,31 @@ class LiveInputs:
     now: Instant
     catalogue: Catalogue
     groups: GroupDirectory
+    overdue: tuple[Obligation, ...] = ()  # reviews of emergencies, as rules may ask of the subject
     _subjects: dict[str, SubjectFacts | None] = field(default_factory=dict)
     _resources: dict[tuple[str, str], ResourceFacts | None] = field(default_factory=dict)
     _approvers: dict[str, Mapping[str, GroupFacts]] = field(default_factory=dict)
+    _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _unknown: tuple[str, ...] | None = None
     _time: str = ""
     _reading_zones: tuple[AccessPolicy, ...] = ()
     _excepted: frozenset[tuple[str, str, str]] = frozenset()
+    _asker_groups: frozenset[str] = frozenset()  # that expressions ask about, of the asking and the
+    _own_fields: frozenset[str] = frozenset()  # approving; and those of the resource's own groups
 
     def __post_init__(self) -> None:
         """Write the time once, and find what reads time zones and what exceptions are about."""
         self._time = str(self.now)
         self._reading_zones = tuple(filter(reads_zones, self.catalogue.policies.values()))
         self._excepted = frozenset(item.about for item in self.catalogue.exceptions.values())
+        names = [
+            names_in(rule.expression)
+            for policy in self.catalogue.policies.values()
+            for rule in policy.rules
+            if rule.applies_at is AppliesAt.ALWAYS
+        ]
+        self._asker_groups = frozenset().union(*(item.asker_groups for item in names))
+        self._own_fields = frozenset().union(*(item.own_groups for item in names))
 
     def of(self, grant: Grant, context: Mapping[str, ContextFacts]) -> DecisionInput:
         """The input for one grant, with what the context sources say of it.
@@ -85,8 +100,22 @@ class LiveInputs:
             context=context_facts(Surroundings(self.now, context=context), self.catalogue),
             exceptions=self._exceptions_about(grant),
             rests_on=grant.exceptions,
+            asked_groups=self._asked_groups(grant.resource),
+            unknown_at_issue=groups_not_told(grant.decision_input, self._asked_of_askers(grant)),
         )
         return with_zones(facts, self._reading_zones)
+
+    def _asked_groups(self, name: str) -> tuple[str, ...]:
+        if name not in self._asked:
+            self._asked[name] = asked_groups(self.catalogue, self.catalogue.resources.get(name))
+        return self._asked[name]
+
+    def _asked_of_askers(self, grant: Grant) -> Collection[str]:
+        resource = self.catalogue.resources.get(grant.resource)
+        if resource is None or not self._own_fields:
+            return self._asker_groups
+        owners = {resource.business_owner, resource.lifecycle_owner}
+        return self._asker_groups | owners | set(resource.approvers.groups)
 
     def _exceptions_about(self, grant: Grant) -> tuple[ExceptionFacts, ...]:
         about = (grant.subject, grant.resource, grant.access)
@@ -97,7 +126,7 @@ class LiveInputs:
     def _subject(self, name: str) -> SubjectFacts | None:
         if name not in self._subjects:
             identity = self.catalogue.identities.get(name)
-            around = Surroundings(self.now, self.groups)
+            around = Surroundings(self.now, self.groups, overdue=self.overdue)
             self._subjects[name] = (
                 subject_facts(identity, self.catalogue, around) if identity else None
             )

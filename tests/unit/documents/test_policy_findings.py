@@ -52,7 +52,7 @@ def test_a_field_that_is_misspelt_is_named(expression, wrong):
         "has(request.ticket) && request.ticket != null // request.tickett",
         'request.ticket == "request.tickett" || "a" in resource.labels.anything',
         "[request].all(request, request.id == resource.name)",
-        "approvals.exists(a, a.groups.exists(g, g == subject.labels.team))",
+        "approvals.exists(a, subject.labels.team == 'x' && a.groups.exists(g, g == 'dba'))",
         'resource.levels.size() > 1 && now.getHours("UTC") > 1 && request[subject.name] == 1',
     ],
 )
