@@ -230,9 +230,11 @@ def _two_needs(
     resource = facts.resource
     if resource is None:
         return ()
+    # A guard's own stages are asked for besides: whom it names counts there, and not here.
     named = {
         item.group
         for policy in in_force
+        if policy.effect is PolicyEffect.PERMIT
         for stage in policy.stages
         for item in (*stage.all_of, *stage.any_of)
         if item.group is not None

@@ -39,8 +39,8 @@ PERMITTED: Final = DescribedRule(
 TWO_APPROVERS: Final = DescribedRule(
     name="two-approvers",
     purpose="High and critical resources, and whatever rests on an exception, need two approvers, "
-    "an owner of the resource among them. Approvers are those whom the resource or a policy about "
-    "it names.",
+    "an owner of the resource among them. Approvers are those whom the resource or a permit "
+    "policy about it names; whom a guard names approves for the guard only.",
     passes="carol, an owner of payments-db, and dave of security approved",
     fails="two members of security approved, and no owner",
     requirements=("R13",),
