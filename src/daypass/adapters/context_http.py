@@ -8,7 +8,6 @@ of failure it was: never a header, a body, or an address with a name of the requ
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import socket
 import ssl
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 from urllib.parse import urlsplit
 
 from daypass.errors import ContextError
+from daypass.model.json_text import DeepError, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,16 +72,16 @@ def fetch(source: ContextSource, address: str, environment: Mapping[str, str]) -
 
 
 def parse(source: ContextSource, body: bytes) -> Any:
-    """Bytes as strict JSON: UTF-8, no key twice in one object, no NaN.
+    """Reads strict JSON: UTF-8, no key twice in one object, no NaN, and no deep nesting.
 
     Raises:
-        ContextError: they are anything else.
+        ContextError: it is anything else.
     """
     try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
-        )
-    except (ValueError, RecursionError):
+        return read_json(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+    except DeepError as error:
+        refuse(source, str(error))
+    except ValueError:
         refuse(source, "what it gives is no JSON")
 
 

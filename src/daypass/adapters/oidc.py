@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 import urllib.error
 import urllib.parse
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
+from daypass.model.json_text import read_json
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def facts_of(token: Secret) -> RunFacts:
     """
     payload = token.reveal().split(".")[1]
     try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = read_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return RunFacts(
             str(claims["event_name"]), int(claims["actor_id"]), int(claims["run_attempt"])
         )
@@ -120,7 +120,7 @@ def _fetch(url: str, bearer: Secret, audience: str) -> Secret:
 
 def _token(body: bytes) -> Secret:
     try:
-        value = json.loads(body)["value"]
+        value = read_json(body)["value"]
     except (ValueError, KeyError, TypeError):
         value = None
     if not isinstance(value, str) or value.count(".") != 2:  # noqa: PLR2004  -- header.payload.signature

@@ -85,7 +85,13 @@ class Inquiry:
             return answer(source, document, names, now)
         except AnswerError as error:
             self.faults.setdefault(source.name, f"the context source {source.name}: {error}")
-            return nothing(source)
+        except Exception as error:  # noqa: BLE001  -- an answer of any kind stops no other question
+            self._fault(source, error)
+        return nothing(source)
+
+    def _fault(self, source: ContextSource, error: Exception) -> None:
+        why = f"its answer cannot be used ({type(error).__name__})"
+        self.faults.setdefault(source.name, f"the context source {source.name}: {why}")
 
     def _document(self, source: ContextSource, address: str) -> Any:
         key = (source.name, address)
@@ -100,10 +106,13 @@ class Inquiry:
             document = self.reader.read(source, address)
         except ContextError as error:
             self.faults.setdefault(source.name, error.message)
-            self._failures[source.name] = self._failures.get(source.name, 0) + 1
-            return _MISSING
-        self._failures[source.name] = 0
-        return document
+        except Exception as error:  # noqa: BLE001  -- as above
+            self._fault(source, error)
+        else:
+            self._failures[source.name] = 0
+            return document
+        self._failures[source.name] = self._failures.get(source.name, 0) + 1
+        return _MISSING
 
 
 def _names(asked: AccessRequest | Grant) -> dict[str, str | None]:

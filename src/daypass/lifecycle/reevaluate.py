@@ -86,7 +86,7 @@ def reevaluate(
     skipped = frozenset(ending)
     bases = []
     for catalogue, groups in rulings:
-        inputs = LiveInputs(world.now, catalogue, groups)
+        inputs = LiveInputs(world.now, catalogue, groups, world.overdue)
         bases.append(_Ruling(catalogue, compile_rules(catalogue), inputs))
         asked = (item for item in world.grants.values() if item.id not in skipped)
         inquiry.prepare(asked, catalogue)
@@ -125,8 +125,7 @@ def _strictest(
     """
     found: list[tuple[tuple[bool, bool, bool, int], Catalogue, Judged]] = []
     for base in bases:
-        context = inquiry.about(grant, base.catalogue, world.now)
-        judged = _judge(grant, base.inputs, context, base.policies)
+        judged = _judge_alone(world, grant, base, inquiry)
         if judged is not None:
             order = (
                 judged.effect != Effect.DENY,
@@ -139,6 +138,20 @@ def _strictest(
         return None
     _, catalogue, judged = min(found, key=lambda item: item[0])
     return catalogue, judged
+
+
+def _judge_alone(world: World, grant: Grant, base: _Ruling, inquiry: Inquiry) -> Judged | None:
+    """Judges one grant; whatever goes wrong about it leaves it in doubt, and no other.
+
+    One odd answer, record or rule would else keep every grant from ending.
+    """
+    try:
+        context = inquiry.about(grant, base.catalogue, world.now)
+        return _judge(grant, base.inputs, context, base.policies)
+    except Exception as error:  # noqa: BLE001  -- of no kind that is foreseen; see above
+        why = f"deciding failed with {type(error).__name__}, which is a fault of daypass: report it"
+        digest, policies = grant.decision_digest, base.policies.digest
+        return Judged(str(Effect.INDETERMINATE), digest, policies, "", (why,))
 
 
 def _judge(

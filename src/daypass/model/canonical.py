@@ -19,13 +19,17 @@ def canonical_json(value: Any) -> bytes:
     """The RFC 8785 form of a JSON value: keys sorted, no white space, UTF-8.
 
     Raises:
-        ValueError: the value is not JSON (a NaN, an integer beyond 2**53, a key that is no string).
+        ValueError: the value is not JSON (a NaN, an integer beyond 2**53, a key that is no string),
+            or it is nested too deeply.
     """
-    if _is_plain(value):
-        # Every decision has a digest, and this is the same form ten times as fast.
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return text.encode()
-    return rfc8785.dumps(value)
+    try:
+        if _is_plain(value):
+            # Every decision has a digest, and this is the same form ten times as fast.
+            text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            return text.encode()
+        return rfc8785.dumps(value)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
 
 
 def digest(value: Any) -> str:
@@ -39,7 +43,10 @@ def digest_of_read(value: dict[str, Any]) -> str:
     Raises:
         ValueError: as `canonical_json`.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
     if text.isascii() and _MANY_FORMS.search(text) is None:
         return digest_bytes(text.encode())
     return digest(value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.model.canonical import canonical_json
 from daypass.model.context import filled
 from daypass.model.instant import Instant
+from daypass.model.json_text import deeper_than
 from daypass.policy.facts import ContextFacts, Status
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from daypass.model.context import ContextSource
 
 MAX_VALUE: Final = 1024  # bytes of a value's canonical JSON: it is kept in every record
+MAX_DEPTH: Final = 16  # lists and maps within each other, of a value: rules look into it
 _AHEAD_SECONDS: Final = 60  # what a source's clock may be fast
 _INDEX_DIGITS: Final = 6
 
@@ -61,6 +63,10 @@ def answer(
 
 
 def _size(value: Any, source: ContextSource) -> int:
+    if deeper_than(MAX_DEPTH, value):
+        raise AnswerError(
+            f"the value at {source.pointer} is nested more than {MAX_DEPTH} levels deep"
+        )
     try:
         return len(canonical_json(value))
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from email.utils import parsedate_to_datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daypass.adapters.github import refused
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.instant import Instant
+from daypass.model.json_text import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,7 @@ def _is_rate_limit(status: int, headers: Mapping[str, str], body: str) -> bool:
 
 def _message(body: str) -> str:
     try:
-        value: Any = json.loads(body)
+        value: Any = read_json(body)
     except ValueError:
         return ""
     return str(value.get("message", "")) if isinstance(value, dict) else ""

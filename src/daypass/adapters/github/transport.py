@@ -7,7 +7,6 @@ long as it lasts, from a pool that grows to as many as are used at once; sockets
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from daypass.adapters.github.refused import Speaker
 from daypass.adapters.plain_http import PlainHttp
 from daypass.adapters.rate_limit import RateLimit
 from daypass.errors import DaypassError
+from daypass.model.json_text import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -171,7 +171,7 @@ class Transport:
         if status >= _REDIRECTION:
             raise failure.refusal(verb, shown, status, headers, text, self._by, self.api_url)
         try:
-            return headers, json.loads(text) if text else None
+            return headers, read_json(text) if text else None
         except ValueError:
             raise failure.unexpected(f"{verb} {shown} gave no JSON") from None
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from daypass.adapters.vault import failures
 from daypass.errors import VaultRefusedError
+from daypass.model.json_text import MAX_DEPTH, deeper_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,7 +113,7 @@ def _object(response: Any) -> Mapping[str, Any] | None:
         body = response.json()
     except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) else None
+    return body if isinstance(body, dict) and not deeper_than(MAX_DEPTH, body) else None
 
 
 def _answer(status: int, body: Mapping[str, Any], address: str, doing: str) -> Answer:
