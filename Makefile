@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test whole check bench fuzz crash stateful lock pin clean
+.PHONY: help demo test whole check bench fuzz widening crash stateful lock pin clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev  ## all measures, as ratios
 
 fuzz: $(VENV)/.dev  ## 100,000 hostile inputs to the loader, in bounded memory (INPUTS=N)
 	$(BIN)/python tests/fuzz/fuzz_loader.py --inputs $(or $(INPUTS),100000)
+
+widening: $(VENV)/.dev  ## 100,000 made-up policies, guards and facts: nothing may give more (CASES=N)
+	$(BIN)/python tests/fuzz/fuzz_policies.py --cases $(or $(CASES),100000)
 
 crash: $(VENV)/.dev  ## kill apply before every change that it makes, and before each kind of look
 	@scripts/test-tools
