@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from daypass.model.grant import Lane
 from daypass.policy.approvals import parties
-from daypass.policy.groups import TEAM_PREFIX, resolve_groups, teams_needed
+from daypass.policy.groups import TEAM_PREFIX, groups_in_rules, resolve_groups, teams_needed
+from daypass.policy.input import groups_not_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,14 +37,19 @@ class Recorded:
 
     def knows(self, team: Team) -> bool:
         """Whether that very team was asked then, and answered."""
-        facts, then = self.facts, self.then
+        facts, then, name = self.facts, self.then, TEAM_PREFIX + team.slug
         return (
             facts is not None
             and then is not None
             and team.slug in teams_needed(then)
+            # Teams that expressions name were not always asked for.
+            and not (
+                name in groups_in_rules(then.policies.values())
+                and groups_not_told(facts.to_json(), (name,))
+            )
             and then.settings.counts_team(team.slug)
             and then.settings.team_id(team.slug) == team.id
-            and TEAM_PREFIX + team.slug not in facts.unknown_groups
+            and name not in facts.unknown_groups
         )
 
     def members(self, slug: str) -> frozenset[int]:

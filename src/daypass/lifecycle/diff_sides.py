@@ -38,7 +38,8 @@ from daypass.policy.gather import (
     subject_facts,
     unknown_groups,
 )
-from daypass.policy.groups import TEAM_PREFIX
+from daypass.policy.groups import TEAM_PREFIX, groups_in_rules
+from daypass.policy.input import groups_not_told
 from daypass.policy.voices import voiceless
 from daypass.policy.zone_facts import with_zones
 
@@ -94,6 +95,9 @@ class Side:
             if of_lane
             else (),
         )
+        if facts.stage is Stage.LIVE:
+            named = groups_in_rules(catalogue.policies.values())
+            anew = replace(anew, unknown_at_issue=groups_not_told(facts.to_json(), named))
         if facts.stage is Stage.ISSUE:  # of a live grant they are those of its issue
             anew = replace(
                 anew,
