@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from daypass.model.co_authors import same_address
 from daypass.model.context import ContextSource
 from daypass.model.instant import Duration
+from daypass.model.servers import is_api_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -215,7 +216,7 @@ def _github(spec: Mapping[str, Any]) -> GitHubSettings:
         "oidc_issuer": "oidcIssuer",
         "default_branch": "defaultBranch",
     }
-    return GitHubSettings(
+    found = GitHubSettings(
         owner=spec["owner"],
         owner_id=spec["ownerId"],
         repository=spec["repository"],
@@ -225,6 +226,12 @@ def _github(spec: Mapping[str, Any]) -> GitHubSettings:
         installation_id=spec["installationId"],
         **{field: spec[key] for field, key in optional.items() if key in spec},
     )
+    if not is_api_of(found.server_url, found.api_url):
+        raise ValueError(
+            f"github.apiUrl {found.api_url} is not the API of github.serverUrl {found.server_url}: "
+            "tokens for the one would go to the other"
+        )
+    return found
 
 
 def _vault(spec: Mapping[str, Any]) -> VaultSettings:
