@@ -6,6 +6,7 @@ tests that want it: nothing is ever skipped.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ LONGEST = (
     "test_restored_backups",
     "test_key_rotation",
 )
+_NUMBERS = itertools.count()
 FOLDERS = ("e2e", "integration", "fuzz", "unit")
 
 
@@ -58,6 +60,13 @@ def _rank(path: Path) -> tuple[int, int, str]:
 
 def pytest_unconfigure() -> None:
     interpreter.close_shared()
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands remember in this process is of one test alone, and not of who runs it."""
+    name = f"state-{next(_NUMBERS)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / name))
 
 
 @pytest.fixture(scope="session")

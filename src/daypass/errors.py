@@ -84,6 +84,10 @@ class IndeterminateError(DaypassError):
     exit_code = ExitCode.INDETERMINATE
 
 
+class ChangedPinError(IndeterminateError):
+    """Main says something else of a repository than what this person's commands believe."""
+
+
 class TemporaryError(DaypassError):
     """Trying again later can help; nothing else is needed. The loop may carry on with the rest."""
 

@@ -77,9 +77,11 @@ def person_environment(person: Person) -> dict[str, str]:
 
 
 def daypass(person: Person, *words: str, **more: str) -> Done:
-    """A person types `daypass …` in their clone."""
+    """A person types `daypass …` in their clone. Who logs in to Vault names it, as README says."""
     if not person.clone.exists():
         person.git("fetch", "-q")
+    if {"BAO_TOKEN", "VAULT_TOKEN"} & more.keys():
+        more = {"VAULT_ADDR": person.vault_address} | more
     return run((*DAYPASS, *words), person_environment(person) | more, directory=person.clone)
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.errors import ForgeRefusedError, ForgeUnavailableError
 from daypass.model.json_text import read_json
+from daypass.model.names import IDENTITY_VARIABLE
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-URL_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
+URL_VARIABLE: Final = IDENTITY_VARIABLE
 TOKEN_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  -- a variable's name
 _TIMEOUT: Final = 30.0  # seconds
 _LIMIT: Final = 64 * 1024  # bytes; a token is about 2 KB

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.git import time_limit
 from daypass.cli import output, wiring
 from daypass.cli.awaiting import add_wait
+from daypass.cli.governed import at_hand
 from daypass.cli.main_at_hand import (
     AT_HAND_SECONDS,
     FETCH_SHARE,
@@ -65,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHA256:...",
         action="append",
         default=[],
-        help="the evidence key, as you know it from elsewhere; without it the repository itself "
-        "says which key signs",
+        help="the evidence key, as you know it from elsewhere; without it the one that was pinned "
+        "when this machine first used the repository",
     )
 
 
@@ -76,11 +77,21 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
     Raises what `look_up` raises.
     """
     directory = wiring.directory_of(arguments.directory)
-    here = wiring.read_settings(directory)
+    if not fetch:
+        known = at_hand(directory)
+        if known is None:
+            raise GitError(
+                "this clone has no main that agrees with what your commands believe",
+                remedy="Fetch it: `daypass status`.",
+            )
+        here = known.settings
+    else:
+        here = wiring.read_settings(directory, arguments.fingerprint, or_newest=True)
+    keys = wiring.pinned_keys(directory, arguments.fingerprint)
     with wiring.person_repository(directory, here) as repository:
         if fetch:
             _fetch(repository, ForgeUnavailableError)
-        return look_up(arguments.grant, repository, arguments.fingerprint)
+        return look_up(arguments.grant, repository, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,8 @@ def find_at_hand(arguments: argparse.Namespace) -> Claimable | None:
             time_limit.within(AT_HAND_SECONDS, local=True),
             clone_at_hand(directory, settings) as repository,
         ):
-            return look_up(arguments.grant, repository, arguments.fingerprint)
+            keys = wiring.pinned_keys(directory, arguments.fingerprint)
+            return look_up(arguments.grant, repository, keys)
     except Exception:  # noqa: BLE001  -- a bug must not stop an emergency stop
         return None
 
@@ -141,7 +153,8 @@ def find_to_end(
         fetched = _fetch(repository, DaypassError)
         tells = fetched and (governed is True if certain else governed is not False)
         try:
-            found = look_up(arguments.grant, repository, arguments.fingerprint)
+            keys = wiring.pinned_keys(directory, arguments.fingerprint)
+            found = look_up(arguments.grant, repository, keys)
         except ClaimError as error:
             if tells or not (certain or isinstance(error, UnknownGrantError)):
                 raise

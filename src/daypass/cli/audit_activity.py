@@ -115,7 +115,7 @@ def read_account(
             remedy="Name one with --vault-log FILE, with --postgres-log FILE, or both.",
         )
     demand_id(words.grant)
-    settings = wiring.read_settings(wiring.directory_of(words.directory))
+    settings = wiring.head_settings(wiring.directory_of(words.directory))
     events = find_events(repository.walk(head), signers, [words.grant])[words.grant]
     wanted = Wanted.of(reversed(events), settings.github.repository_id)
     if wanted is None:

@@ -45,13 +45,14 @@ def run(
     from daypass.adapters.new_file import write_new
     from daypass.adapters.timestamp import write_query
     from daypass.cli import wiring
+    from daypass.cli.evidence_signer import evidence_signer
     from daypass.lifecycle.anchoring import make_anchor
 
     files = (path for path in (words.output, words.timestamp_query) if path is not None)
     demand_free("Name another file, or move the old one away.", *files)
     directory = wiring.directory_of(words.directory)
     evidence = wiring.read_settings(directory).evidence
-    with wiring.evidence_signer(directory) as signer:
+    with evidence_signer(directory) as signer:
         made = make_anchor(repository, signer, signers, evidence, head=head, when=machine_now())
     if made is None:
         raise UsageError(

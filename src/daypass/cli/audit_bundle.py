@@ -72,7 +72,7 @@ def _write(
     from daypass.adapters.git.bundling import write_bundle
     from daypass.cli import wiring
 
-    branch = wiring.read_settings(directory).github.default_branch
+    branch = wiring.main_branch(directory)
     with _all_or_nothing(target, beside[".sha256"], *([beside[".sig"]] if sign else [])) as files:
         digests = write_bundle(directory, head, branch, files[target].add)
         sha256 = digests[b"sha256"].hex()
@@ -86,10 +86,10 @@ def _write(
 
 def _signed(directory: Path, digests: dict[bytes, bytes]) -> tuple[bytes, str]:
     """An SSHSIG signature in the namespace `file`, and the fingerprint of its key."""
-    from daypass.cli import wiring
+    from daypass.cli.evidence_signer import evidence_signer
     from daypass.ledger import sshsig
 
-    with wiring.evidence_signer(directory) as signer:
+    with evidence_signer(directory) as signer:
         key = signer.public_key()
         signature = signer.sign(sshsig.digest_to_sign(digests[b"sha512"]))
     armoured = sshsig.armoured_signature(key, signature, sshsig.FILE_NAMESPACE)

@@ -217,8 +217,9 @@ def _signer(words: argparse.Namespace) -> Iterator[Signer | None]:
         yield None
         return
     from daypass.cli import wiring
+    from daypass.cli.evidence_signer import evidence_signer
 
-    with wiring.evidence_signer(wiring.directory_of(words.directory)) as signer:
+    with evidence_signer(wiring.directory_of(words.directory)) as signer:
         yield signer
 
 

@@ -9,6 +9,7 @@ from daypass.adapters.git import time_limit
 from daypass.adapters.git.proposing import Proposal
 from daypass.cli import offline, output, proposing, wiring
 from daypass.cli.github_down import naming_the_way
+from daypass.cli.main_at_hand import settings_to_end_by
 from daypass.documents.repository import check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import (
@@ -17,6 +18,7 @@ from daypass.errors import (
     DocumentError,
     ExitCode,
     ForgeRefusedError,
+    ForgeUnavailableError,
     UsageError,
 )
 from daypass.lifecycle.context import Answers
@@ -98,7 +100,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
     directory = wiring.directory_of(arguments.directory)
     with time_limit.within(_GIT_SECONDS):
-        settings = wiring.read_settings(directory)
+        try:
+            settings = wiring.read_settings(directory)
+        except ForgeUnavailableError:  # the way without GitHub is named by what is at hand
+            settings = settings_to_end_by(directory, warn=False)
     with naming_the_way(settings, asked), wiring.person_asking(settings) as asker:
         myself = asker.myself()
         with time_limit.within(_GIT_SECONDS):

@@ -15,13 +15,14 @@ from daypass.adapters.handover import Handful, lost, told_as_loss
 from daypass.adapters.handover_command import Command
 from daypass.adapters.ssh_keys import open_sealed
 from daypass.adapters.vault.claim import may_be_spent, open_delivery
-from daypass.adapters.vault.client import Client
 from daypass.cli import asking, output, wiring
 from daypass.cli.awaiting import add_wait
 from daypass.cli.claim_again import opened_before
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
 from daypass.cli.interrupts import held_signals, name_of
 from daypass.cli.receiver import choose_receiver
+from daypass.cli.this_command import is_first_use
+from daypass.cli.vault_access import holder_client
 from daypass.errors import (
     ClaimError,
     DeliveryLostError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.handover import Receiver
     from daypass.adapters.vault.claim import Opened
+    from daypass.adapters.vault.client import Client
     from daypass.cli.interrupts import Held
     from daypass.lifecycle.claim import Claimable
     from daypass.model.grant import Grant
@@ -91,8 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHA256:...",
         action="append",
         default=[],
-        help="the evidence key, as you know it from elsewhere; without it the repository itself "
-        "says which key signs",
+        help="the evidence key, as you know it from elsewhere; without it the one that was pinned "
+        "when this machine first used the repository",
     )
 
 
@@ -104,11 +106,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     how = _HOW.format(id=arguments.grant)
     receiver = choose_receiver(arguments.command, arguments.format, arguments.output, how)
     directory = wiring.directory_of(arguments.directory)
-    here = wiring.read_settings(directory)
+    here = wiring.read_settings(directory, arguments.fingerprint, or_newest=True)
+    keys = wiring.pinned_keys(directory, arguments.fingerprint)
     with wiring.person_repository(directory, here) as repository:
         repository.fetch()
-        claimable = look_up(arguments.grant, repository, arguments.fingerprint)
-    _tell(claimable, pinned=bool(arguments.fingerprint))
+        claimable = look_up(arguments.grant, repository, keys)
+    _tell(claimable, pinned=bool(arguments.fingerprint) or not is_first_use(directory))
     grant, settings = claimable.grant, claimable.settings
     if grant.is_offline:
         raise ClaimError(
@@ -151,7 +154,7 @@ def _receive(
         receiver.prepare()
         held.stop()
         output.note(f"opening at {Origin.of(settings).place}")
-        with Client(settings.vault, directory=wiring.authorities(directory, settings)) as client:
+        with holder_client(directory, settings, wiring.authorities(directory, settings)) as client:
             held.stop()
             opened = _open(client, token, grant, Origin.of(settings))
         with told_as_loss(grant.id, grant.pull_request):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.git.persons_clone import PersonsClone
 from daypass.adapters.git.process import Git
 from daypass.adapters.git.repository import GitRepository
 from daypass.cli.remotes import ORIGIN, governed_remote, is_partial, loan_of
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from daypass.adapters.git.lending import Loan
     from daypass.errors import GitError
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
@@ -73,28 +73,29 @@ def _at_hand(git: Git) -> Settings | None:
 
 
 def open_repository(
-    directory: Path,
-    settings: Settings,
-    token: Callable[[], Secret] | Loan,
-    remote: str = ORIGIN,
-    if_denied: Callable[[], str] | None = None,
-    not_main: GitError | None = None,
+    directory: Path, settings: Settings, token: Callable[[], Secret]
 ) -> GitRepository:
-    """The clone, with the branch and the author that the settings name."""
+    """The clone of a job, with the branch and the author that the settings name."""
     return GitRepository(
         directory,
-        remote=remote,
+        remote=ORIGIN,
         branch=settings.github.default_branch,
         author=(settings.evidence.name, settings.evidence.email),
         token=token,
-        if_denied=if_denied,
-        not_main=not_main,
     )
 
 
 def as_person(
     directory: Path, settings: Settings, remote: str, not_main: GitError | None = None
-) -> GitRepository:
+) -> PersonsClone:
     """The clone, with that remote, and the person's token if that is what the settings name."""
     loan, if_denied = loan_of(settings.github)
-    return open_repository(directory, settings, loan, remote, if_denied, not_main)
+    return PersonsClone(
+        directory,
+        remote=remote,
+        branch=settings.github.default_branch,
+        author=(settings.evidence.name, settings.evidence.email),
+        token=loan,
+        if_denied=if_denied,
+        not_main=not_main,
+    )

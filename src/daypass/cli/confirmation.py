@@ -39,20 +39,25 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     """
     if not asks(arguments):
         return
-    _forget_what_is_typed()
-    answer = answers.ask(f"{question} [y/N] ")
-    if not answer.endswith("\n"):
-        output.note("")
-    if answer.strip().lower() not in _YES:
+    if not answers_yes(question):
         raise PermanentError(
             "nothing was ended: the answer was not yes",
             remedy="Run it again and answer `y`, or add `--yes`.",
         )
 
 
+def answers_yes(question: str) -> bool:
+    """Ask on the terminal, and tell whether the answer is yes. Ctrl-C goes through."""
+    _forget_what_is_typed()
+    answer = answers.ask(f"{question} [y/N] ")
+    if not answer.endswith("\n"):
+        output.note("")
+    return answer.strip().lower() in _YES
+
+
 def asks(arguments: argparse.Namespace) -> bool:
     """Whether `confirm` asks: without `--yes`, where a person can read the question and answer."""
-    return not arguments.yes and _is_watched()
+    return not arguments.yes and is_watched()
 
 
 def _forget_what_is_typed() -> None:
@@ -64,7 +69,8 @@ def _forget_what_is_typed() -> None:
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
+    """Tell whether a person reads what is asked here, and can answer."""
     return not output.in_job() and answers.can_ask()
 
 

@@ -120,11 +120,8 @@ def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs
     """Ask Vault, with an operator's token."""
     from daypass.adapters.vault.issuer import irrevocable_leases
     from daypass.adapters.vault.registry import VaultRegistry
-    from daypass.adapters.vault.session import login_token
 
-    with login_token(
-        settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
-    ) as session:
+    with wiring.operator(directory, settings) as session:
         note = HEARTBEAT.read_strictly(VaultRegistry(session, settings.vault.kv_mount))
         now = session.now()
         stuck = irrevocable_leases(session)
@@ -142,7 +139,7 @@ def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | 
             raise doctor_github.no_token(settings)
         return None
     try:
-        return doctor_github.look(arguments.directory, token)
+        return doctor_github.look(arguments.directory, settings, token)
     except DaypassError as error:
         if must:
             raise

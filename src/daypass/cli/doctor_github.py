@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import output
-from daypass.errors import DaypassError, ExitCode, ForgeRefusedError
+from daypass.errors import DaypassError, ExitCode, ForgeRefusedError, IndeterminateError
 from daypass.model.names import (
     ADDRESS_VARIABLE,
     AUDIENCE_VARIABLE,
@@ -64,17 +64,26 @@ def unseen(error: DaypassError, settings: Settings) -> Examined:
     return judged((Finding("github", State.NOT_VISIBLE, "GitHub's half", why),), settings)
 
 
-def look(directory: str, token: Secret) -> Examined:
+def look(directory: str, main: Settings, token: Secret) -> Examined:
     """Examine GitHub with that token, by the newest settings and identities that are proven.
 
-    Where Vault does not tell which commit is trusted, by those of the checkout.
-    Raises GitError, DocumentError, ForgeRefusedError, ForgeUnavailableError.
+    Where Vault does not tell which commit is trusted, by those of the checkout. The token is for
+    the server that the settings of `main` name.
+
+    Raises IndeterminateError, GitError, DocumentError, ForgeRefusedError, ForgeUnavailableError.
     """
     from daypass.adapters.github.doctor.examine import examine, judged
     from daypass.cli.proven_documents import Checkout
 
     checkout = Checkout.read(directory)
     catalogue, proof = _proven(checkout)
+    here, there = catalogue.settings.github, main.github
+    if (here.server_url, here.api_url) != (there.server_url, there.api_url):
+        raise IndeterminateError(
+            f"what is checked out names another GitHub, {here.server_url}: your token is for "
+            f"{there.server_url}, and was not sent",
+            remedy="Check out main (`git checkout origin/HEAD`), and run it again.",
+        )
     found = examine(token, catalogue, tuple(_variables(checkout, catalogue)))
     return judged((proof, *found.findings), catalogue.settings)
 
@@ -82,14 +91,12 @@ def look(directory: str, token: Secret) -> Examined:
 def _proven(checkout: Checkout) -> tuple[Catalogue, Finding]:
     """The documents to examine by, and whether owners of the foundation approved main's."""
     from daypass.adapters.github.doctor.finding import Finding, State
-    from daypass.adapters.vault.session import login_token
     from daypass.cli import wiring
     from daypass.cli.proven_documents import documents_in_force
 
     settings = checkout.catalogue.settings
     try:
-        folder = wiring.authorities(checkout.root, settings)
-        with login_token(settings.vault, wiring.operator_token(), folder) as session:
+        with wiring.operator(checkout.root, settings) as session:
             found = documents_in_force(session, checkout)
     except DaypassError as error:
         # An administrator of GitHub need not have a token for Vault.

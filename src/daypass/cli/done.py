@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from daypass.adapters import holder_token
 from daypass.cli import asking, offline, output, wiring
 from daypass.cli.main_at_hand import settings_to_end_by
+from daypass.cli.vault_access import holder_client
 from daypass.errors import ClaimError, DaypassError, ExitCode, UnknownGrantError
 from daypass.lifecycle.claim import Claimable
 from daypass.model.delivery import Origin
@@ -107,7 +108,6 @@ def _end_own(arguments: argparse.Namespace, settings: Settings, grant: Grant | N
     a theft. What fails here is told, and the comment that follows ends the grant all the same.
     """
     from daypass.adapters.vault.claim import end_own
-    from daypass.adapters.vault.client import Client
 
     grant_id = arguments.grant
     try:
@@ -116,8 +116,10 @@ def _end_own(arguments: argparse.Namespace, settings: Settings, grant: Grant | N
             return False
         # It is what its claim has kept, to the letter, and the evidence names its accessor.
         is_sure = own.origin is not None and (grant is None or own.accessor_digest is not None)
-        folder = wiring.authorities(wiring.directory_of(arguments.directory), settings)
-        with Client(settings.vault, directory=folder) as client:
+        directory = wiring.directory_of(arguments.directory)
+        folder = wiring.authorities(directory, settings)
+        is_known = own.origin is not None  # it goes back to where it came from
+        with holder_client(directory, settings, folder, is_known=is_known) as client:
             mount = settings.vault.kv_mount
             ended = end_own(client, own.token, own.accessor, mount, is_sure=is_sure)
         if ended.gone:

@@ -105,7 +105,7 @@ def _rule(name: str) -> dict[str, str] | None:
 
 
 def _explain_in(directory: Path, what: str, form: str, *, today: bool) -> ExitCode:
-    settings = wiring.read_settings(directory)
+    settings = wiring.head_settings(directory)
     with wiring.person_repository(directory, settings) as repository:
         head = repository.resolve("HEAD")
         if "/" in what:

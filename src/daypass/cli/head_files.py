@@ -18,20 +18,23 @@ if TYPE_CHECKING:
     from daypass.adapters.git.repository import GitRepository
 
 
-def head_file(repository: GitRepository, path: str) -> bytes | None:
-    """Read a regular file of HEAD's tree; None where there is none at that path.
+def head_file(repository: GitRepository, path: str, revision: str = "HEAD") -> bytes | None:
+    """Read a regular file of HEAD's (or another) tree; None where there is none at that path.
 
     Raises:
         GitError: the clone has no HEAD, or the file's bytes cannot be fetched.
     """
-    found = repository.entries(repository.resolve("HEAD"), path)
+    found = repository.entries(repository.resolve(revision), path)
     if [(entry.path, entry.mode) for entry in found] != [(path, REGULAR_FILE)]:
         return None
     return repository.blobs([found[0].blob])[found[0].blob]
 
 
 def authorities_folder(
-    directory: Path, name: str | None, clone: Callable[[], GitRepository]
+    directory: Path,
+    name: str | None,
+    clone: Callable[[], GitRepository],
+    commit: str | None = None,
 ) -> Path:
     """Find the folder in which the settings' `caFile` can be read.
 
@@ -39,6 +42,7 @@ def authorities_folder(
         directory: the work tree.
         name: a path in the repository; None where the system's authorities serve.
         clone: opens the clone of that work tree.
+        commit: whose file serves, whatever the work tree has; None: the work tree's, else HEAD's.
 
     Returns:
         the work tree itself where it has the file, or HEAD has none either; else a folder below
@@ -47,10 +51,10 @@ def authorities_folder(
     Raises:
         GitError: the clone has no HEAD, or the file's bytes cannot be fetched.
     """
-    if name is None or (directory / name).is_file():
+    if name is None or (commit is None and (directory / name).is_file()):
         return directory
     with clone() as repository:
-        content = head_file(repository, name)
+        content = head_file(repository, name, commit or "HEAD")
     if content is None:
         return directory
     kept = Git(directory).run("rev-parse", "--path-format=absolute", "--git-path", "daypass")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from daypass import __version__
 from daypass.adapters import core_dumps
-from daypass.cli import interrupts, output
+from daypass.cli import interrupts, output, this_command
 from daypass.errors import DaypassError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ VERBS: Final[dict[str, Verb]] = {
     "status": Verb("daypass.cli.status", "who holds what, until when"),
     "explain": Verb(
         "daypass.cli.explain", "why an id was granted or refused; or what a rule is for"
+    ),
+    "trust": Verb(
+        "daypass.cli.trust", "what your commands believe of this repository; accept a change of it"
     ),
     "teams": Verb(
         "daypass.cli.teams", "the GitHub teams that documents name: are they still the same"
@@ -152,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _obey(words: list[str]) -> int:
+    this_command.begin()
     verb = find_verb(words)
     try:
         return _run(verb, words)

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git import GitRepository, time_limit
+from daypass.adapters.known_repositories import find_pin
 from daypass.cli import known_names, output, wiring
+from daypass.cli.governed import at_hand
+from daypass.cli.pins import agrees
 from daypass.cli.remotes import governed_remote
 from daypass.documents.readable import ReadableDocuments
 from daypass.documents.records import load_grant
 from daypass.documents.repository import catalogue_of
 from daypass.errors import (
+    ChangedPinError,
     DaypassError,
     DocumentError,
     ForgeUnavailableError,
     GitError,
+    IndeterminateError,
     UsageError,
 )
 from daypass.ledger.counting_signers import counting_signers
@@ -77,31 +82,57 @@ class MainAtHand:
 
 
 def settings_to_end_by(directory: Path, *, warn: bool = True) -> Settings:
-    """The settings of HEAD or, where it has none or they do not load, the newest that do.
+    """Find the settings by which an end is asked for; a broken main keeps nobody's access alive.
 
-    Raises what `wiring.read_settings` raises, when none load, and ForgeUnavailableError where a
-    remote keeps them.
+    A person goes by main as this clone last fetched it, where that agrees with what is pinned: no
+    server is waited for. Else by main as the server has it or, where that does not load or is not
+    to be had, by the newest settings of this clone that contradict no pin.
+
+    Raises ChangedPinError where all contradict one, what `wiring.read_settings` raises where none
+    load, and ForgeUnavailableError where a remote keeps them.
     """
+    known = None if wiring.is_job() else at_hand(directory)
+    if known is not None:
+        return known.settings
     with time_limit.within(_SETTINGS_SECONDS):
         try:
-            return wiring.read_settings(directory)
-        except ForgeUnavailableError as error:
-            raise ForgeUnavailableError(
-                f"this clone lacks its settings, and its remote does not give them: "
-                f"{error.message}",
-                remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
-                "`halt …` or `revoke ID` as the command. Or run it in a clone that has a work "
-                "tree.",
-            ) from None
-        except (DocumentError, GitError, UsageError) as error:
-            try:
-                settings = wiring.newest_settings(directory)
-            except DaypassError:
-                raise error from None
-            if warn:
-                said = f"warning: {error.message}: going by the newest settings that can be read"
-                output.note(output.printable(said))
-            return settings
+            with time_limit.sharing(FETCH_SHARE):
+                return wiring.read_settings(directory, or_newest=not wiring.is_job())
+        except IndeterminateError:  # contradicted by a pin, or by the environment
+            raise
+        except DaypassError as error:
+            return _newest(directory, error, warn=warn)
+
+
+def _newest(directory: Path, error: DaypassError, *, warn: bool) -> Settings:
+    """The newest settings of this clone that load and contradict no pin; else raises `error`."""
+    contradicted = False
+    try:
+        for settings in wiring.newest_settings(directory):
+            pin = None if wiring.is_job() else find_pin(settings.github)
+            if pin is None or agrees(pin, settings):
+                if warn:
+                    said = f"warning: {error.message}: going by the newest settings here"
+                    output.note(output.printable(said))
+                return settings
+            contradicted = True
+    except ForgeUnavailableError as missing:
+        raise ForgeUnavailableError(
+            f"this clone lacks its settings, and its remote does not give them: {missing.message}",
+            remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
+            "`halt …` or `revoke ID` as the command. Or run it in a clone that has a work "
+            "tree.",
+        ) from None
+    except DaypassError:
+        raise error from None
+    if contradicted:
+        raise ChangedPinError(
+            "the settings of this clone are not what your commands believe, and main is not to be "
+            f"had: {error.message}",
+            remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
+            "`halt …` or `revoke ID` as the command.",
+        )
+    raise error
 
 
 def is_governed(directory: Path, settings: Settings) -> bool | None:

@@ -6,7 +6,6 @@ log-in may. The next run of access-apply finds it, writes it down, and calls for
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from daypass.adapters.handover_command import Command
 from daypass.cli import output, proposing, wiring
 from daypass.cli.claim import earlier_end
 from daypass.cli.interrupts import held_signals, name_of
+from daypass.cli.main_at_hand import settings_to_end_by
 from daypass.cli.receiver import choose_receiver
 from daypass.documents.repository import catalogue_of, check_break_glass, load_break_glass
 from daypass.documents.writing import written
@@ -48,7 +48,6 @@ _HOW: Final = (
     "`--format file --output PATH`. Nothing was taken."
 )
 _HELD: Final = "stopping: the access is being taken, so that is waited for"
-_ADDRESSES: Final = ("BAO_ADDR", "VAULT_ADDR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +68,16 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
     `spec` is that of a request of the emergency lane, but for its subject: that Vault says.
     """
     from daypass.adapters.vault import offline
-    from daypass.adapters.vault.session import login_token
 
     core_dumps.hide_memory()
     form = None if arguments.format == "text" else arguments.format
     receiver = choose_receiver(arguments.command, form, arguments.output, _HOW)
     directory = wiring.directory_of(arguments.directory)
-    settings = wiring.read_settings(directory)
+    settings = settings_to_end_by(directory)  # GitHub may be away
     catalogue = _catalogue(directory, settings)
-    _assert_same_vault(settings)
     output.note(f"asking Vault at {Origin.of(settings).place}")
     with ExitStack() as holding:
-        with login_token(
-            settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
-        ) as session:
+        with wiring.operator(directory, settings) as session:
             who = offline.who_is_logged_in(session)
             subject = _invoker(who.entity_id, catalogue)
             request = _request(spec, subject, catalogue)
@@ -138,12 +133,9 @@ def leave_done(directory: Path, settings: Settings, grant_id: str) -> None:
     What fails is told, and changes nothing: the access has ended.
     """
     from daypass.adapters.vault import offline
-    from daypass.adapters.vault.session import login_token
 
     try:
-        with login_token(
-            settings.vault, wiring.operator_token(), wiring.authorities(directory, settings)
-        ) as session:
+        with wiring.operator(directory, settings) as session:
             offline.leave_done(session, settings.vault.kv_mount, grant_id)
     except DaypassError as error:
         output.note(f"word that {grant_id} is needed no more could not be left: {error.message}")
@@ -174,20 +166,6 @@ def _catalogue(directory: Path, settings: Settings) -> Catalogue:
         head = repository.head()
         output.note(f"going by main at {head[:12]}, as this clone last fetched it")
         return catalogue_of(repository, head)
-
-
-def _assert_same_vault(settings: Settings) -> None:
-    """A log-in goes to the Vault that its owner means, not to one that a clone names.
-
-    Raises UsageError.
-    """
-    for name in _ADDRESSES:
-        address = os.environ.get(name, "").rstrip("/")
-        if address and address != settings.vault.address.rstrip("/"):
-            raise UsageError(
-                f"{name} is {address!a}, and access/daypass.yaml says {settings.vault.address}",
-                remedy="Your log-in was sent to neither. See which of the two is right.",
-            )
 
 
 def _invoker(entity_id: str, catalogue: Catalogue) -> Identity:

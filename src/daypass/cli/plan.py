@@ -100,11 +100,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         )
     directory = wiring.directory_of(arguments.directory)
     if arguments.base is not None:
-        settings = wiring.read_settings(directory)
+        settings = wiring.head_settings(directory)
         with wiring.person_repository(directory, settings) as repository:
             return show_preview(_of_trees(repository, arguments.base), arguments.format)
     if arguments.policy_diff is not None:
-        settings = wiring.read_settings(directory)
+        settings = wiring.head_settings(directory)
         with wiring.person_repository(directory, settings) as repository:
             return policydiff.run(
                 repository,

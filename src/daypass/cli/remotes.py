@@ -57,7 +57,11 @@ def governed_remote(directory: Path, settings: GitHubSettings) -> ChosenRemote:
     nothing tells what it is, and a fault where its address names another repository.
     """
     remotes = remotes_of(Git(directory))
-    places = {name: remote_url.read(url) for name, url in remotes.items()}
+    return chosen_of({name: remote_url.read(url) for name, url in remotes.items()}, settings)
+
+
+def chosen_of(places: Mapping[str, Place | None], settings: GitHubSettings) -> ChosenRemote:
+    """Choose as `governed_remote` does, by what the remotes' addresses name."""
     server, full_name = settings.server_url, settings.full_name
 
     def fitting(names: Callable[[Place], bool]) -> list[str]:
@@ -93,7 +97,12 @@ def _unnamed(places: Mapping[str, Place | None], settings: GitHubSettings) -> Ch
 
 
 def loan_of(settings: GitHubSettings) -> tuple[Loan, Callable[[], str]]:
-    """The person's token, for the governed repository; and what they do about a refusal by it.
+    """The person's token, for the governed repository; and what they do about a refusal by it."""
+    return lend(settings.server_url, settings.full_name)
+
+
+def lend(server_url: str, full_name: str) -> tuple[Loan, Callable[[], str]]:
+    """Lend the person's token to one repository; and say what they do about a refusal by it.
 
     The token is looked up when it is needed first, and then once.
     """
@@ -101,10 +110,10 @@ def loan_of(settings: GitHubSettings) -> tuple[Loan, Callable[[], str]]:
 
     @cache
     def token() -> Secret | None:
-        return person_token(settings.server_url)
+        return person_token(server_url)
 
-    loan = Loan(settings.server_url, settings.full_name, token)
-    return loan, lambda: loan.withheld or if_denied(token(), settings.server_url)
+    loan = Loan(server_url, full_name, token)
+    return loan, lambda: loan.withheld or if_denied(token(), server_url)
 
 
 def if_denied(token: Secret | None, server_url: str) -> str:

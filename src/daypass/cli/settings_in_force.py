@@ -54,12 +54,17 @@ class Ways:
         self.answers = answers
 
 
-def settings_at(repository: GitRepository, commit: str, directory: Path) -> Settings:
-    """The settings of a commit. Raises GitError where there are none, DocumentError."""
+def settings_at(
+    repository: GitRepository, commit: str, directory: Path, where: str = "HEAD"
+) -> Settings:
+    """Read the settings of a commit, which `where` names for people.
+
+    Raises GitError where there are none, DocumentError.
+    """
     entries = repository.entries(commit, SETTINGS_PATH)
     if not entries or entries[0].path != SETTINGS_PATH or not entries[0].is_file:
         raise GitError(
-            f"there is no {SETTINGS_PATH} at HEAD of {directory}",
+            f"there is no {SETTINGS_PATH} at {where} of {directory}",
             remedy="Run daypass in the work tree of a governed repository, or name one with "
             "-C DIR.",
         )
@@ -76,12 +81,14 @@ def settings_of(content: bytes) -> Settings:
     return model
 
 
-def versions(repository: GitRepository, directory: Path) -> Iterator[Settings]:
-    """Settings of main's line that load and lead somewhere else: HEAD's, then newer ones first.
+def versions(
+    repository: GitRepository, directory: Path, revision: str = "HEAD"
+) -> Iterator[Settings]:
+    """Settings of main's line that load and lead somewhere else: the head's, then newer ones first.
 
-    Raises what HEAD's settings raise when none load.
+    Raises what the head's settings raise when none load.
     """
-    head = repository.resolve("HEAD")
+    head = repository.resolve(revision)
     fault: DaypassError | None = None
     known: list[object] = []
     try:

@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         UsageError: a subject or a resource that neither main nor its history knows.
     """
     directory = wiring.directory_of(arguments.directory)
-    settings = wiring.read_settings(directory)
+    read = wiring.head_settings if arguments.local else wiring.read_settings
+    settings = read(directory)
     with wiring.person_repository(directory, settings) as repository:
         commit = repository.resolve("HEAD") if arguments.local else repository.fetch()
         grants = tuple(_grants(repository, commit))

@@ -146,10 +146,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
         output.say_text(render(desired_by(checkout.catalogue)).rstrip("\n"))
         return ExitCode.DONE
-    from daypass.adapters.vault.session import login_token
 
-    folder = wiring.authorities(directory, settings)
-    with login_token(settings.vault, wiring.operator_token(), folder) as session:
+    with wiring.operator(directory, settings) as session:
         if arguments.subverb == "rotate-evidence":
             return vault_rotate.run(session, settings, directory, arguments)
         if arguments.subverb == "accept-loss":

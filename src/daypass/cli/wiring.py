@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from daypass.adapters.known_repositories import find_pin
 from daypass.cli import output
 from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.clones import any_branch, as_person, open_repository
+from daypass.cli.governed import at_hand, governed
 from daypass.cli.head_files import authorities_folder, head_file
 from daypass.cli.pinning import assert_pinned
 from daypass.cli.remotes import governed_remote
 from daypass.cli.settings_in_force import Ways, in_force, settings_at, versions
-from daypass.errors import EvidenceError, ForgeRefusedError, GitError, UsageError
+from daypass.cli.this_command import remembered, take_fetch
+from daypass.cli.vault_access import operator_session
+from daypass.errors import ForgeRefusedError, GitError, UsageError
 from daypass.lifecycle.happening import Run
+from daypass.model.names import IDENTITY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from daypass.adapters.git.repository import GitRepository
     from daypass.adapters.github.asking import Asker
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     from daypass.adapters.vault.session import Session
     from daypass.cli.settings_in_force import Reached
     from daypass.lifecycle.context import Ports
-    from daypass.lifecycle.ports import Forge, Issuer, Signer
+    from daypass.lifecycle.ports import Forge, Issuer
     from daypass.lifecycle.standing import Desk
     from daypass.model.secret import Secret
     from daypass.model.settings import Settings
@@ -47,8 +52,30 @@ class Commands:
     dispatch: Callable[[str], None]  # asks, as the App, for a run of that workflow's file
 
 
-def read_settings(directory: Path) -> Settings:
-    """The settings, as HEAD of this clone has them.
+def is_job() -> bool:
+    """Tell whether this is a job of GitHub's: it has pins of its own (see `pinning`)."""
+    return os.environ.get("GITHUB_ACTIONS") == "true" or IDENTITY_VARIABLE in os.environ
+
+
+def read_settings(
+    directory: Path, fingerprints: Sequence[str] = (), *, or_newest: bool = False
+) -> Settings:
+    """Read the settings to act by: a person's from main as its server has it, a job's from HEAD.
+
+    The arguments are those of `governed`. Raises what that does, and `head_settings` for a job.
+    """
+    if is_job():
+        return head_settings(directory)
+    try:
+        return governed(directory, fingerprints, or_newest=or_newest).settings
+    except GitError:
+        with suppress(GitError), any_branch(directory) as repository:
+            refuse_elsewhere(repository, repository.resolve("HEAD"))
+        raise
+
+
+def head_settings(directory: Path) -> Settings:
+    """Read the settings as HEAD of this clone has them: for a job, and to judge local documents.
 
     Raises:
         GitError: no repository, no commit, or no settings in it.
@@ -64,15 +91,36 @@ def read_settings(directory: Path) -> Settings:
             raise
 
 
-def newest_settings(directory: Path) -> Settings:
-    """The newest settings up to HEAD that load. Raises what HEAD's raise when none do."""
+def main_branch(directory: Path) -> str:
+    """Name the branch that is main, without asking a server: as pinned, else as HEAD has it."""
+    told = None if is_job() else at_hand(directory)
+    settings = head_settings(directory) if told is None else told.settings
+    return settings.github.default_branch
+
+
+def pinned_keys(directory: Path, named: Sequence[str]) -> Sequence[str]:
+    """List the evidence keys to believe: those a person names, else the one that is pinned."""
+    told = remembered(directory) or (None if is_job() else at_hand(directory))
+    pin = None if named or told is None else find_pin(told.settings.github)
+    return named or ([pin.fingerprint] if pin is not None and pin.fingerprint else ())
+
+
+def newest_settings(directory: Path) -> Iterator[Settings]:
+    """Read settings that load, newest first. Raises what the newest raise when none do."""
     with any_branch(directory) as repository:
-        return next(versions(repository, directory))
+        yield from versions(repository, directory)
 
 
 def authorities(directory: Path, settings: Settings) -> Path:
-    """Where the file that vouches for Vault lies. Raises what `authorities_folder` raises."""
-    return authorities_folder(directory, settings.vault.ca_file, lambda: any_branch(directory))
+    """Find the folder of the file that vouches for Vault: of main for a person, HEAD's for a job.
+
+    Raises what `authorities_folder` raises.
+    """
+    name, commit = settings.vault.ca_file, None
+    if name is not None and not is_job():
+        told = remembered(directory) or at_hand(directory)
+        commit = None if told is None else told.commit
+    return authorities_folder(directory, name, lambda: any_branch(directory), commit)
 
 
 def _committed(directory: Path, path: str) -> bytes | None:
@@ -217,57 +265,17 @@ def commands_bot(directory: Path) -> Iterator[Commands]:
         yield Commands(desk, settings, facts_of(tokens[-1]), dispatch)
 
 
-class _Clone:
-    """Main as this clone has it checked out."""
-
-    def __init__(self, repository: GitRepository) -> None:
-        self.head = partial(repository.resolve, "HEAD")
-        self.walk = repository.walk
-
-
-@contextmanager
-def evidence_signer(directory: Path) -> Iterator[Signer]:
-    """The evidence key in force at HEAD, to sign with.
-
-    Raises what `_logged_in` raises, and EvidenceError when that key may sign no more.
-    """
-    from daypass.adapters.vault.evidence_key import EvidenceKey
-    from daypass.adapters.vault.transit import TransitSigner
-    from daypass.ledger.history import read_tip
-    from daypass.ledger.key_versions import KeyVersions
-    from daypass.lifecycle.key_handover import SignerInForce
-
-    with (
-        _logged_in(directory) as (session, settings),
-        person_repository(directory, settings) as repository,
-    ):
-        evidence, key = settings.evidence, EvidenceKey.read(session, settings)
-        signers = KeyVersions(evidence.email, key.versions.values(), _Clone(repository))
-        pinned = TransitSigner(
-            session, settings.vault.transit_mount, evidence.key, evidence.fingerprint
-        )
-        tip = read_tip(repository.walk(repository.resolve("HEAD")), signers)
-        signer = SignerInForce(repository, pinned, signers, tip)
-        if not key.may_sign(signer.public_key()):
-            raise EvidenceError(
-                "the evidence key in force at HEAD has handed over to another since, and signs no "
-                "more",
-                remedy="Run `git pull`, then run it again.",
-            )
-        yield signer
-
-
 @contextmanager
 def vault(directory: Path) -> Iterator[tuple[Issuer, Settings]]:
-    """Vault, to look at what lives there. Raises what `_logged_in` raises."""
+    """Vault, to look at what lives there. Raises what `logged_in` raises."""
     from daypass.adapters.vault.issuer import VaultIssuer
 
-    with _logged_in(directory) as (session, settings):
+    with logged_in(directory) as (session, settings):
         yield VaultIssuer(session), settings
 
 
 @contextmanager
-def _logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
+def logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
     """Vault: for a job by its own identity, for an operator by a token.
 
     Raises:
@@ -275,18 +283,30 @@ def _logged_in(directory: Path) -> Iterator[tuple[Session, Settings]]:
         UsageError: there is no Vault token, nor a job that has an identity.
         VaultRefusedError, VaultUnavailableError: the log-in failed.
     """
-    from daypass.adapters.oidc import URL_VARIABLE, github_oidc
-    from daypass.adapters.vault.session import login_jwt, login_token
+    from daypass.adapters.oidc import github_oidc
+    from daypass.adapters.vault.session import login_jwt
 
+    if IDENTITY_VARIABLE not in os.environ:
+        operator_token()  # without one no server is asked
     settings = read_settings(directory)
-    folder = authorities(directory, settings)
-    if URL_VARIABLE in os.environ:
+    if IDENTITY_VARIABLE in os.environ:
+        folder = authorities(directory, settings)
         assert_pinned(settings, folder)
-        logged_in = login_jwt(settings.vault, github_oidc(settings.vault.audience), folder)
+        session_of = login_jwt(settings.vault, github_oidc(settings.vault.audience), folder)
     else:
-        logged_in = login_token(settings.vault, operator_token(), folder)
-    with logged_in as session:
+        session_of = operator(directory, settings)
+    with session_of as session:
         yield session, settings
+
+
+def operator(directory: Path, settings: Settings) -> Session:
+    """Log in to the Vault that settings name with the operator's own token.
+
+    Raises what `operator_token`, `operator_session` and `authorities` raise.
+    """
+    token = operator_token()
+    folder = authorities(directory, settings)
+    return operator_session(directory, settings, token, folder, is_job=is_job())
 
 
 def operator_token() -> OwnToken:
@@ -343,6 +363,10 @@ def person_repository(directory: Path, settings: Settings) -> GitRepository:
     The token goes to the repository that the settings name, and to no other. Raises GitError; the
     clone's `fetch` does, where no remote is that repository.
     """
+    told = remembered(directory)
+    if told is not None and told.settings.github == settings.github:
+        clone = as_person(directory, settings, told.remote.name)
+        return clone.count_as_fetched() if take_fetch(directory) else clone
     chosen = governed_remote(directory, settings.github)
     if chosen.warning:
         output.note(f"warning: {chosen.warning}")

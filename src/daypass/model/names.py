@@ -69,6 +69,7 @@ FOUNDATION_AREAS: Final = tuple(
 )
 # What a job knows from outside of what pull requests and the App can change.
 PIN_VARIABLE: Final = "DAYPASS_PIN"
+IDENTITY_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"  # where a job asks who it is
 ADDRESS_VARIABLE: Final = "DAYPASS_VAULT_ADDRESS"
 AUDIENCE_VARIABLE: Final = "DAYPASS_VAULT_AUDIENCE"
 CA_VARIABLE: Final = "DAYPASS_VAULT_CA"

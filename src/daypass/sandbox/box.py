@@ -237,7 +237,11 @@ class Box:
                 check=False,
                 capture_output=True,
                 text=True,
-                env={**operator.environment(), "VAULT_TOKEN": self.bao.root_token.reveal()},
+                env={
+                    **operator.environment(),
+                    "VAULT_ADDR": self.bao.address,
+                    "VAULT_TOKEN": self.bao.root_token.reveal(),
+                },
             )
         finally:
             key_file.unlink()
@@ -296,6 +300,7 @@ class Box:
                 self.github.token(account),
                 self.directory / "people" / name,
             )
+            self.people[name].vault_address = self.bao.address
 
     def _set_known_from_outside(self, pin: str | None, *, control: bool) -> None:
         """What jobs know from outside: variables, or the files of a control repository."""

@@ -52,6 +52,7 @@ class Person:
         self.token = token
         self.home = home
         self.clone = home / repository.name
+        self.vault_address = ""  # of the organisation's Vault, where its box has one
         self._github = github
         self._repository = repository
 
@@ -71,6 +72,8 @@ class Person:
         return {
             **git_environment(self.home),
             "GH_TOKEN": self.token.reveal(),
+            # A token goes to a server that is not GitHub's own only where its owner says so.
+            "GH_HOST": urlsplit(self._github.server_url).netloc,
             "GIT_CONFIG_COUNT": "3",
             "GIT_CONFIG_KEY_0": f"http.{self._github.server_url}/.extraheader",
             "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",

@@ -247,6 +247,7 @@ def build(github: GitHub, bao: OpenBao, postgres: Postgres, tmp_path: Path) -> I
                 "PATH": f"{_WHEELS}:{os.environ['PATH']}",
                 "HOME": str(home),
                 "GH_TOKEN": github.token(alice).reveal(),
+                "GH_HOST": github.server_url.partition("://")[2],
                 "PYTHONWARNINGS": "error",
             }
             yield box

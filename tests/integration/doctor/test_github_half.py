@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -185,6 +186,7 @@ def ask(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     def asked(who: str = "dave") -> Told:
         person = house.people[who]
         monkeypatch.setenv("GH_TOKEN", person.token.reveal())
+        monkeypatch.setenv("GH_HOST", urlsplit(house.github.server_url).netloc)
         words = ["-C", str(house.people["dave"].clone), "doctor", "github", "--format", "json"]
         code = main(words)
         return Told(code, json.loads(capsys.readouterr().out)["github"])
@@ -569,6 +571,7 @@ def test_words_for_people_and_a_group_that_is_unknown(
     house.repository.rules.code_owners = False
     dave = house.people["dave"]
     monkeypatch.setenv("GH_TOKEN", dave.token.reveal())
+    monkeypatch.setenv("GH_HOST", urlsplit(house.github.server_url).netloc)
     assert main(["-C", str(dave.clone), "doctor", "github"]) == 1
     out = capsys.readouterr().out
     assert WORDS in " ".join(out.split())
@@ -578,7 +581,7 @@ def test_words_for_people_and_a_group_that_is_unknown(
     assert "daypass doctor github" in capsys.readouterr().err
     monkeypatch.setattr("daypass.adapters.github.person.person_token", lambda _: None)
     assert main(["-C", str(dave.clone), "doctor", "github"]) == 1
-    assert "there is no GitHub token" in capsys.readouterr().err
+    assert "there is no GitHub token" in capsys.readouterr().err.lower().replace("github", "GitHub")
 
 
 @pytest.mark.parametrize(("token", "alone"), [("", 2), ("a-token", 1)])
@@ -593,8 +596,10 @@ def test_without_vault_githubs_half_is_said_all_the_same(
     dave = house.people["dave"]
     monkeypatch.setenv("HOME", str(tmp_path))  # no token of a log-in either
     monkeypatch.setenv("VAULT_TOKEN", token)
+    monkeypatch.setenv("VAULT_ADDR", ADDRESS)
     monkeypatch.delenv("BAO_TOKEN", raising=False)
     monkeypatch.setenv("GH_TOKEN", dave.token.reveal())
+    monkeypatch.setenv("GH_HOST", urlsplit(house.github.server_url).netloc)
     words = ["-C", str(dave.clone), "doctor"]
     assert main(words) == alone
     out = " ".join(capsys.readouterr().out.split())

@@ -145,6 +145,7 @@ def repository(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("VAULT_TOKEN", operators.root_token.reveal())
+    monkeypatch.setenv("VAULT_ADDR", operators.address)
     monkeypatch.chdir(root)
     return root
 

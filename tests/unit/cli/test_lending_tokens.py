@@ -70,6 +70,7 @@ def listeners(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Listener, Liste
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     both = Listener(), Listener()
+    monkeypatch.setenv("GH_HOST", f"127.0.0.1:{both[0].server_port}")
     yield both
     for listener in both:
         listener.end()
@@ -215,7 +216,7 @@ def test_a_clone_that_lacks_its_own_settings_is_lent_none_and_completed_by_hand(
     place = clone / ".git/objects" / blob[:2] / blob[2:]
     place.unlink()
     with pytest.raises(ForgeRefusedError) as caught:
-        wiring.read_settings(clone)
+        wiring.head_settings(clone)
     assert "lacks access/daypass.yaml of HEAD" in caught.value.remedy
     assert "`git fetch --refetch --no-filter`" in caught.value.remedy
     assert listeners[0].asked

@@ -21,7 +21,13 @@ from daypass.model.secret import Secret
 SOURCE = Path(daypass.__file__).parent
 WRAPPER = SOURCE / "adapters/git/process.py"
 # What else starts a program, and which: a person's own command, `gh`, `openssl`.
-STARTERS = {"adapters/handover.py", "adapters/github/person.py", "adapters/timestamp.py"}
+STARTERS = {
+    "adapters/executable.py",
+    "adapters/github/person.py",
+    "adapters/handover_command.py",
+    "adapters/ssh_hosts.py",
+    "adapters/timestamp.py",
+}
 CALLS = {"run", "Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput"}
 MAY_START = re.compile(
     r"subprocess|pty|multiprocessing|\bos\.(exec|spawn|posix_spawn|system|popen)"

@@ -16,9 +16,9 @@ from daypass.adapters.github.refused import (
     token_source,
 )
 from daypass.cli import wiring
-from daypass.errors import UsageError
+from daypass.errors import IndeterminateError, UsageError
 
-ALL = ("BAO_TOKEN", "VAULT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN")
+ALL = ("BAO_TOKEN", "VAULT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "GH_HOST", "GITHUB_ACTIONS")
 GITHUB = "https://github.test"
 
 
@@ -61,6 +61,7 @@ def test_a_persons_token_is_of_the_environment_or_ghs(
         token = person_token(GITHUB)
         assert token is not None
         shown.append(token.reveal())
+        monkeypatch.setenv("GH_HOST", "github.test")  # a variable does not say where it belongs
     assert shown == ["of-gh", "github_token", "gh_token"]
 
 
@@ -81,15 +82,30 @@ def test_other_servers_have_variables_of_their_own_as_gh_has_it(
         token = person_token(server)
         return token.reveal() if token is not None else None
 
-    for server in ("https://github.com", "https://octo.ghe.com", "http://127.0.0.1:9"):
+    for server in ("https://github.com", "https://octo.ghe.com"):
         assert at(server) == "of-github"
+    for server in ("https://github.test", "http://127.0.0.1:9", "http://github.com"):
+        assert at(server) is None  # not known, not named, not private
+    monkeypatch.setenv("GH_HOST", "127.0.0.1:9")
+    assert at("http://127.0.0.1:9") == "of-theirs"
+    monkeypatch.setenv("GH_HOST", "github.test")
     assert at("https://github.test") == "of-theirs"
     assert token_source("https://github.test") == "GITHUB_ENTERPRISE_TOKEN"
     monkeypatch.delenv("GITHUB_ENTERPRISE_TOKEN")
     assert at("https://github.test") == "of-github"
-    monkeypatch.setenv("GH_HOST", "github.test")
-    assert at("https://github.test") == "of-github"
-    assert at("https://github.test.evil.example") is None
+    for server in ("https://github.test.evil.example", "https://github.com"):
+        with pytest.raises(IndeterminateError, match="GH_HOST is"):
+            at(server)
+
+
+def test_a_jobs_token_goes_to_the_server_that_the_runner_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", "of-the-job")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.test")
+    assert person_token("https://github.test") is not None
+    assert person_token("https://github.com") is None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS: Final = 600
 _AHEAD: Final = 1 << 20  # bytes: the most that Linux lets every user have
-_REMOTE: Final = frozenset({"fetch", "push"})
+_REMOTE: Final = frozenset({"fetch", "push", "ls-remote"})
 # What may fetch objects that a partial clone lacks. No other command is given a token.
 _LAZY: Final = (
     _REMOTE

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 ANCHORS: Final = "refs/daypass/anchors/"
+MAINS: Final = "refs/daypass/main/"  # by remote: what its HEAD was when it was last fetched
+_SYMREF: Final = re.compile(rb"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
 # Somebody else was faster: seen when the push began, or by the server as it took the push.
 _RACE: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref"
@@ -53,12 +55,17 @@ class Remote:
                 )
         self._git = git
         self._name = name
-        self._branch = branch
+        self.branch = branch
         self._token = token
         self._partial: bool | None = None
         self._urls: dict[str, str] = {}  # by direction
         self._present: set[str] = set()
-        self.tracking_ref = f"refs/remotes/{name}/{branch}"
+        self.main_ref = f"{MAINS}{name}"
+
+    @property
+    def tracking_ref(self) -> str:
+        """The ref that follows the branch."""
+        return f"refs/remotes/{self._name}/{self.branch}"
 
     def lend_token(self) -> None:
         """Let every command of a partial clone fetch what it misses, with the token.
@@ -71,8 +78,24 @@ class Remote:
         if self._secrets("fetch"):  # asked once before it is lent: it asks git for the address
             self._git.lend(lambda: self._secrets("fetch"))
 
-    def fetch(self) -> None:
+    def default_branch(self) -> str:
+        """Ask the server which branch is its default. Raises what `fetch` raises."""
+        answer = self._git.run(
+            "ls-remote", "--symref", self._name, "HEAD", settings=self._secrets("fetch")
+        )
+        found = _SYMREF.search(answer)
+        if found is None:
+            raise GitError(
+                f"the remote `{self._name}` does not say which branch is its default",
+                remedy="Choose the default branch in the settings of the repository on GitHub, "
+                "then run the command again.",
+            )
+        return found[1].decode("utf-8", "surrogateescape")
+
+    def fetch(self, *, head: bool = False) -> None:
         """Fetch the branch into its tracking ref, also when it was rewritten: verify names that.
+
+        With `head`, what the server's own HEAD is comes with it, into `main_ref`.
 
         The remote's anchors come with it, into refs of daypass's own, which are then the remote's:
         a tag that is gone there would be in the way of one of which its name has become the folder.
@@ -87,7 +110,8 @@ class Remote:
             "--no-tags",
             "--prune",
             self._name,
-            f"+refs/heads/{self._branch}:{self.tracking_ref}",
+            *([f"+HEAD:{self.main_ref}"] if head else ()),
+            f"+refs/heads/{self.branch}:{self.tracking_ref}",
             f"+refs/tags/{ANCHOR_PREFIX}*:{ANCHORS}*",
         )
 
@@ -119,7 +143,7 @@ class Remote:
             ForgeRefusedError: a hook or a rule refused.
             GitError: the remote cannot be reached.
         """
-        branch = f"refs/heads/{self._branch}"
+        branch = f"refs/heads/{self.branch}"
         done = self._git.try_run(
             "push",
             "--porcelain",
@@ -232,12 +256,12 @@ class Remote:
             return self._git.explain("push", stderr)
         if _RACE.search(rejected[1]):
             return PushRaceError(
-                f"{self._branch} moved while this run was writing",
+                f"{self.branch} moved while this run was writing",
                 remedy="Nothing was pushed. Fetch, build on the new head, and push again.",
             )
         why = refused[1] if refused else rejected[1]
         return ForgeRefusedError(
-            f"the remote refused the push to {self._branch}: {re.sub(r'[^ -~]+', ' ', why)[:200]}",
+            f"the remote refused the push to {self.branch}: {re.sub(r'[^ -~]+', ' ', why)[:200]}",
             remedy="Let the App push to the branch: add it to the bypass list of the branch's "
             "rules, which `daypass vault doctor` checks.",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 import github
 
 from daypass.adapters.github import wire
+from daypass.adapters.github.person import assert_own_api
 from daypass.adapters.github.refused import Speaker
 from daypass.adapters.github.transport import Transport
 
@@ -32,6 +33,7 @@ class Asker:
         self, settings: GitHubSettings, token: Secret, by: Speaker = Speaker.PERSON
     ) -> None:
         """As whoever the token is of: a person, or the App."""
+        assert_own_api(settings)
         self._settings = settings
         auth = github.Auth.Token(token.reveal())
         self._transport = Transport(settings.api_url, auth, by)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import github
 
 from daypass.adapters.github import pulls, teams, wire
+from daypass.adapters.github.person import assert_own_api
 from daypass.adapters.github.refused import Speaker, no_token
 from daypass.adapters.github.sharing import Latest, Once, Patience
 from daypass.adapters.github.token import InstallationAuth
@@ -47,6 +48,7 @@ class GitHubForge:
     def __init__(
         self, settings: GitHubSettings, auth: github.Auth.Auth | None, by: Speaker
     ) -> None:
+        assert_own_api(settings)
         self._settings = settings
         self._auth = auth
         self._transport = Transport(settings.api_url, auth, by)

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.github.person import host_to_name, variables_for
+from daypass.adapters.github.person import host_to_name, variables_for, why_withheld
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,9 @@ def no_token(server: str) -> str:
 
 def log_in_first(server: str) -> str:
     """The remedy of a person who has no token of that server, as an imperative."""
+    held = any(os.environ.get(name, "").strip() for name in variables_for(server))
+    if held and (why := why_withheld(server)):
+        return f"{why} Or log in: `{log_in_command(server)}`."
     return f"Log in: `{log_in_command(server)}`, or set GH_TOKEN."
 
 
