@@ -50,7 +50,10 @@ def name_of(number: int) -> str:
 
 
 def stop_in_order() -> None:
-    """Let the signals that end a process at once end it as Ctrl-C does, so that it cleans up."""
+    """Let the signals that end a process at once end it as Ctrl-C does, so that it cleans up.
+
+    How the programs end that this one starts is known, whatever its parent ignores.
+    """
 
     def stop(number: int, _: object) -> None:
         if number == getattr(signal, "SIGHUP", None):
@@ -60,6 +63,8 @@ def stop_in_order() -> None:
     for number in _signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, stop)
+    # Ignored, as a parent can leave it, the system forgets how a child ended: Python says 0.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @contextmanager

@@ -140,6 +140,12 @@ def two_lines(year: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         (("{main} refs/heads/main", "{other} refs/tags/origin/main"), "has the name of a branch"),
         (("{main} refs/heads/main", "{other} refs/tags/refs/heads/main"), "the name of a branch"),
         (("{main} HEAD", "{main} refs/tags/v1"), "it holds no branch"),
+        (("{main} refs/heads/trunk", "{other} refs/tags/main"), "has the name of a branch"),
+        (("{main} refs/heads/trunk", "{main} refs/tags/master"), "has the name of a branch"),
+        (("{main} refs/heads/x", "{main} refs/tags/origin/main"), "has the name of a branch"),
+        (("{main} refs/heads/main", "{other} refs/tags/{main:.8}"), "the beginning of main's id"),
+        (("{main} refs/heads/main", "{main} refs/replace/{main}"), "neither a branch nor a tag"),
+        (("{main} refs/heads/main", "{main} refs/notes/commits"), "neither a branch nor a tag"),
         (("-{main} ", "{main} refs/heads/main"), "only a part of a history"),
         (("{main} refs/heads/main", "{main} refs/heads/a..b"), "cannot be opened"),
         (("{main} refs/heads/main\r",), "its header is not one"),
@@ -163,6 +169,17 @@ def test_a_bundle_that_a_clone_shows_otherwise_is_not_judged(
     said = capsys.readouterr()
     assert says in said.err
     assert not said.out
+
+
+def test_a_name_in_another_encoding_is_said_to_be_one(
+    two_lines: tuple[Path, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, main_commit, _ = two_lines
+    pack = whole.read_bytes().split(b"\n\n", 1)[1]
+    head = f"# v2 git bundle\n{main_commit} refs/heads/main\n{main_commit} refs/tags/caf"
+    (tmp_path / "odd.bundle").write_bytes(head.encode() + b"\xe9\n\n" + pack)
+    assert main(["audit", "verify", "--bundle", str(tmp_path / "odd.bundle")]) == 1
+    assert "'refs/tags/caf\\xe9', which is not encoded in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("names", [("HEAD", "main"), ("main",), ("HEAD", "--branches", "--tags")])

@@ -98,3 +98,19 @@ def test_a_verb_that_is_stopped_leaves_no_draft(tmp_path: Path, number: signal.S
     assert done.returncode == 128 + number, done.stderr
     assert f"stopped by {number.name}" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_a_program_ends_is_known_whatever_the_parent_ignores(tmp_path: Path) -> None:
+    """With SIGCHLD ignored the system forgets it, and Python says 0: all that git refuses."""
+    command = [sys.executable, "-m", "daypass", "-C", str(tmp_path), "validate"]
+    script = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    (tmp_path / ".git").mkdir()  # empty: git says that it is no repository
+    (tmp_path / ".git" / "HEAD").write_text("no repository\n")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "is not a git repository" in done.stderr

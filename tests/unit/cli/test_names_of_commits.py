@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,8 @@ def both(folder: Path, name: str) -> set[str | None]:
         try:
             found: str | None = repository.resolve(name)
         except GitError as error:
-            if "ambiguous" in error.message:
-                with pytest.raises(GitError, match="ambiguous"):
+            if "there is no commit" not in error.message:
+                with pytest.raises(GitError, match=re.escape(error.message)):
                     WorkTree.open(str(folder)).commit(name)
                 raise
             found = None
@@ -116,4 +117,24 @@ def test_head_and_ids_are_what_they_are(clone: tuple[Path, str, str]) -> None:
     git(folder, "tag", "-a", "-m", "x", "noted", other)
     assert both(folder, "noted") == both(folder, "noted^{commit}") == {other}
     for odd in ("main@{1}", ":/one", "-x", "main..HEAD", "main:x", "", "ma\nin", "HEAD^{tree}"):
-        assert both(folder, odd) == {None}
+        with pytest.raises(GitError, match="are not taken") as caught:
+            both(folder, odd)
+        assert ("git rev-parse --verify 'main@{1}'" in caught.value.remedy) == ("@{" in odd)
+
+
+def test_what_git_prints_of_a_ref_is_taken(clone: tuple[Path, str, str]) -> None:
+    """As `git branch --all`, `git log --decorate` and `git describe` say it."""
+    folder, honest, other = clone
+    git(folder, "tag", "v1", honest)
+    for name in ("heads/main", "remotes/origin/main", "tags/v1", "@", "heads/main^{commit}"):
+        assert both(folder, name) == {honest}
+    git(folder, "tag", "-f", "-a", "-m", "x", "v1", honest)
+    described = git(folder, "describe", other)
+    assert described.startswith("v1-1-g")
+    assert both(folder, described) == {other}
+    assert both(folder, f"{described}~1") == both(folder, "tags/v1^{}") == {honest}
+    git(folder, "update-ref", f"refs/tags/{described}", honest)
+    git(folder, "update-ref", "refs/heads/tags/v1", other)
+    for name in (described, "tags/v1"):
+        with pytest.raises(GitError, match="ambiguous"):
+            both(folder, name)

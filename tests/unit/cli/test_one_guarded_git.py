@@ -161,6 +161,16 @@ def test_a_bare_repository_of_its_own_is_read_where_it_is_named(
         WorkTree.open(str(tmp_path / "mirror"))
 
 
+def test_what_is_no_work_tree_is_told_apart(clone: Path) -> None:
+    for place in (clone / ".git", clone / ".git/refs"):
+        with pytest.raises(GitError, match="the folder in which git keeps the clone") as caught:
+            WorkTree.open(str(place))
+        assert f"daypass -C {clone} " in caught.value.remedy
+    (clone / "access/.git").mkdir()
+    with pytest.raises(GitError, match=r"access/\.git is not a git repository: it has no HEAD"):
+        WorkTree.open(str(clone / "access"))
+
+
 def test_where_the_work_tree_is_no_configuration_says(clone: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "access").mkdir(parents=True)

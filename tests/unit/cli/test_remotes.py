@@ -202,6 +202,21 @@ def test_what_the_user_has_told_git_to_trust_is_read(
         assert repository.resolve("HEAD")
 
 
+def test_what_the_environment_tells_git_to_trust_is_read(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As containers and jobs say it."""
+    for number, value in enumerate(("*", "", str(elsewhere))):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", "Safe.Directory")
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    for count in (2, 0):  # an empty one takes back what was said before
+        monkeypatch.setenv("GIT_CONFIG_COUNT", str(count))
+        with pytest.raises(GitError, match="belongs to another user"):
+            Git(elsewhere).run("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "3")
+    assert Git(elsewhere).run("rev-parse", "HEAD")
+
+
 def test_a_trusted_clone_of_another_user_has_the_remotes_that_it_has(
     elsewhere: Path, tmp_path: Path
 ) -> None:

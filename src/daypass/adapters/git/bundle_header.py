@@ -25,6 +25,10 @@ _LONGEST: Final = 4096  # bytes of a line
 _MOST: Final = 100_000  # refs
 _HEADS: Final = "refs/heads/"
 _TAGS: Final = "refs/tags/"
+_TAKEN: Final = (_HEADS, _TAGS, "refs/remotes/")
+# What people and other tools call the main branch, whatever it is called in the bundle.
+_MAINS: Final = ("main", "master")
+_SHORTEST_ID: Final = 4
 # As git names the remote of a clone.
 _ORIGIN: Final = "origin"
 
@@ -34,7 +38,7 @@ def read_refs(file: Path) -> dict[str, str]:
 
     Raises:
         GitError: it is no bundle, has only a part of a history, names a ref twice, has no branch,
-            or a name in it leads elsewhere than its main.
+            or a name in it leads elsewhere than its main, or is none of a branch or a tag.
     """
     try:
         with file.open("rb") as stream:
@@ -65,7 +69,12 @@ def _read_header(file: Path, stream: IO[bytes]) -> dict[str, str]:
                 f"{_shown(file)} cannot be opened: it holds only a part of a history",
                 remedy=REMEDY,
             )
-        found = _REF.fullmatch(line.decode("utf-8", "replace"))
+        try:
+            found = _REF.fullmatch(line.decode())
+        except UnicodeDecodeError:
+            raise _refused(
+                file, f"its header names {_name_in(line)}, which is not encoded in UTF-8"
+            ) from None
         if found is None or len(refs) == _MOST:
             raise _refused(file, "its header is not one that git writes for a whole history")
         if found["name"] in refs:
@@ -82,12 +91,17 @@ def _demand_one_main(file: Path, refs: dict[str, str]) -> None:
     for name, found in refs.items():
         if name.startswith(_TAGS):
             # a tag of a branch's name comes before it, wherever git is given that name
-            if name.removeprefix(_TAGS) in _names_of(branches):
+            tag = name.removeprefix(_TAGS)
+            if tag in _names_of([*branches, *_MAINS]):
                 raise _refused(file, f"its tag {name!a} has the name of a branch")
+            if len(tag) >= _SHORTEST_ID and refs[main].startswith(tag.lower()):
+                raise _refused(file, f"its tag {name!a} is the beginning of main's id")
         elif found != refs[main]:
             raise _refused(
                 file, f"{name!a} in it is at {found[:12]}, and {main!a} at {refs[main][:12]}"
             )
+        elif name != "HEAD" and not name.startswith(_TAKEN):
+            raise _refused(file, f"{name!a} in it is neither a branch nor a tag")
 
 
 def _names_of(branches: list[str]) -> set[str]:
@@ -106,6 +120,10 @@ def _refused(file: Path, why: str) -> GitError:
         "would be judged",
         remedy=REMEDY,
     )
+
+
+def _name_in(line: bytes) -> str:
+    return ascii(line.partition(b" ")[2].rstrip(b"\n").decode("latin-1"))
 
 
 def _shown(file: Path) -> str:

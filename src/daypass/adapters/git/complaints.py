@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.ownership import is_about_ownership, not_ours
@@ -12,6 +14,8 @@ from daypass.errors import DaypassError, ForgeRefusedError, ForgeUnavailableErro
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from daypass.adapters.git.guard import Guard
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _CONTROL = re.compile(r"[^\x20-\x7e]+")
@@ -38,6 +42,11 @@ _IF_SSH_DENIED: Final = (
     "Over SSH: `ssh -T git@HOST`, with the remote's host, must greet you. Add your key to the "
     "agent (`ssh-add`) and to your account, or let the remote be an https:// address."
 )
+_BARRED: Final = re.compile(r"transport '([^'\n]{1,40})' not allowed")
+_NETRC: Final = (
+    " `~/.netrc` is not read, because curl shows it to any host that a clone names: `gh auth "
+    "login`, or a `credential.helper` of your own (`git config --global`), serves in its place."
+)
 _OWN_SSH: Final = (
     " This clone's own `core.sshCommand` is not run, because a clone can come from anyone: to use "
     'it, put it into your environment, `export GIT_SSH_COMMAND="$(git config core.sshCommand)"`.'
@@ -45,7 +54,7 @@ _OWN_SSH: Final = (
 
 
 def explain(
-    directory: Path, what: str, stderr: bytes, if_denied: Callable[[], str], *, own_ssh: bool
+    directory: Path, what: str, stderr: bytes, if_denied: Callable[[], str], ignored: Guard
 ) -> DaypassError:
     """Make the error that git's complaint means.
 
@@ -54,7 +63,7 @@ def explain(
         what: the git command.
         stderr: what it said.
         if_denied: the remedy where the remote refused.
-        own_ssh: whether the clone names an SSH command, which was not run.
+        ignored: what of the clone's own configuration did not count.
     """
     text = stderr.decode("utf-8", "replace")
     if _FULL.search(text):
@@ -66,7 +75,7 @@ def explain(
         return not_ours(directory, text)
     if _NO_REPOSITORY.search(text):
         return no_repository(directory)
-    return _of_remote(what, text, if_denied, own_ssh=own_ssh) or GitError(
+    return _of_remote(what, text, if_denied, ignored) or GitError(
         f"`git {what}` failed: {complaint(text)}",
         remedy="Check `github.defaultBranch` in access/daypass.yaml, and the remote."
         if _NO_BRANCH.search(text)
@@ -75,16 +84,19 @@ def explain(
 
 
 def _of_remote(
-    what: str, text: str, if_denied: Callable[[], str], *, own_ssh: bool
+    what: str, text: str, if_denied: Callable[[], str], ignored: Guard
 ) -> DaypassError | None:
     """What a remote has to do with it; None if nothing."""
+    own_ssh = ignored.own_ssh
+    if (barred := _BARRED.search(text)) is not None:
+        return _barred(what, barred[1], ignored.barring)
     if _DENIED.search(text):
         why = complaint(text)
         if _ASKED.search(why):  # git asks for a name when there is no token, or a bad one
             why = "it was given no token that it takes"
         return ForgeRefusedError(
             f"the remote refused `git {what}`: {why}",
-            remedy=if_denied()
+            remedy=if_denied() + (_NETRC if _ASKED.search(text) and _has_netrc() else "")
             if not _SSH_KEY.search(text)
             else _IF_SSH_DENIED + (_OWN_SSH if own_ssh else ""),
         )
@@ -101,6 +113,40 @@ def _of_remote(
             + (_OWN_SSH if own_ssh else ""),
         )
     return None
+
+
+def _barred(what: str, protocol: str, key: str) -> GitError:
+    """Make the error of a protocol that git may not use in this clone."""
+    if protocol in ("http", "https") and key:
+        shown = shlex.quote(key.encode("ascii", "backslashreplace").decode())
+        return GitError(
+            f"`git {what}` was not run: this clone's own configuration sets {shown}, and a clone "
+            "can come from anyone",
+            remedy="If you set that, let it be your own, for all clones (or HTTPS_PROXY, or "
+            f'GIT_SSL_CAINFO): `git config --global {_own_key(shown)} "$(git config {shown})"`. '
+            f"Then take it out of this one: `git config --unset-all {shown}`.",
+        )
+    if protocol == "http":
+        return GitError(
+            f"`git {what}` was not run: an address of this clone begins with http://, by which "
+            "others can read and change what is sent",
+            remedy="See which: `git remote -v`. Then `git remote set-url NAME https://…`.",
+        )
+    return GitError(
+        f"`git {what}` was not run: git may not use the protocol {protocol!a} here",
+        remedy="See which remote that is: `git remote -v`. Then `git remote set-url NAME "
+        "https://…`.",
+    )
+
+
+def _own_key(key: str) -> str:
+    """Return the key of one's own configuration that does the same: of all remotes, for a proxy."""
+    return f"http.{key.rpartition('.')[2]}" if key.lower().startswith("remote.") else key
+
+
+def _has_netrc() -> bool:
+    home = os.environ.get("HOME")
+    return bool(home) and os.path.lexists(f"{home}/.netrc")
 
 
 def complaint(text: str) -> str:

@@ -68,7 +68,7 @@ class Loan:
         self._server = read_address(server_url)
         self._name = full_name.lower()
         self._token = token
-        self._shown = f"{server_url}/{full_name}"
+        self.shown = f"{server_url}/{full_name}"  # the one address that it is for
         self._verdicts: dict[str, str] = {}  # by URL: asked of git once, before any is lent
         self.withheld = ""  # why no token was sent, as a sentence; empty where one was
 
@@ -86,13 +86,27 @@ class Loan:
         token = self._token() if not self.withheld else None
         return () if token is None else authorisation(url, token)
 
+    def is_for(self, url: str) -> bool:
+        """Whether that http or https URL is the governed repository's, over a line of its own."""
+        there, here = read_address(url), self._server
+        if there is None or here is None or there[:3] != here[:3] or not self.is_named(there.path):
+            return False
+        return there.scheme == "https" or there.is_loopback
+
+    def is_named(self, path: str) -> bool:
+        """Whether a path on a server is the governed repository's. GitHub's names have no case."""
+        return path.rstrip("/").removesuffix(".git").lower() == self._name
+
+    def is_on(self, host: str) -> bool:
+        """Whether that is the host of its server."""
+        return self._server is not None and self._server.host == host.lower()
+
     def _why_not(self, git: Git, there: Address) -> str:
         here = self._server
-        name = there.path.rstrip("/").removesuffix(".git").lower()
-        if here is None or (*there[:3], name) != (*here[:3], self._name):
+        if here is None or there[:3] != here[:3] or not self.is_named(there.path):
             return (
                 "Your GitHub token was not sent: it goes to the governed repository alone, "
-                f"{self._shown}, and this remote has another address."
+                f"{self.shown}, and this remote has another address."
             )
         if there.scheme != "https" and not there.is_loopback:
             return "Your GitHub token was not sent: it does not go over http."

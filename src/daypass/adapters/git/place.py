@@ -7,6 +7,7 @@ which comes before the one around it, and its configuration names programs that 
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +26,21 @@ class Place:
         """Find the clone that a directory lies in: the nearest folder above that has a `.git`.
 
         Raises:
-            GitError: there is none, or a folder on the way looks like a repository itself.
+            GitError: there is none, it lies in what git keeps of a clone, or a folder on the way
+                looks like a repository itself.
         """
         start = Path(os.path.realpath(directory))
         if not start.is_dir():
             raise no_repository(directory)
         inside: Path | None = None
         for folder in (start, *start.parents):
+            if folder.name == ".git" and _looks_bare(folder):
+                raise _inside(folder)
             if os.path.lexists(folder / ".git"):
                 if inside is not None:
                     raise _two_repositories(inside, folder)
+                if (folder / ".git").is_dir() and not os.path.lexists(folder / ".git/HEAD"):
+                    raise _in_the_way(folder / ".git")
                 return cls(folder)
             if inside is None and _looks_bare(folder):
                 inside = folder
@@ -68,6 +74,21 @@ def no_repository(directory: Path) -> GitError:
     return GitError(
         f"{directory} is not a git repository",
         remedy="Go to the clone of the governed repository, or name it with -C DIR.",
+    )
+
+
+def _inside(folder: Path) -> GitError:
+    return GitError(
+        f"{folder} is the folder in which git keeps the clone, not a work tree",
+        remedy=f"Run the command at the top of the clone: `daypass -C {folder.parent} …`.",
+    )
+
+
+def _in_the_way(folder: Path) -> GitError:
+    return GitError(
+        f"{folder} is not a git repository: it has no HEAD",
+        remedy=f"If it is empty, take it out of the way: `rmdir {shlex.quote(str(folder))}`. If it "
+        "was a clone, make a fresh one: `git clone URL`.",
     )
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 _TIMEOUT_SECONDS: Final = 600
+# For a command that asks no remote. The configuration is read first, and is small.
+_LOCAL_SECONDS: Final = 600
+_LISTING_SECONDS: Final = 20
 _AHEAD: Final = 1 << 20  # bytes: the most that Linux lets every user have
 _REMOTE: Final = frozenset({"fetch", "push", "ls-remote"})
 # What may fetch objects that a partial clone lacks. No other command is given a token.
@@ -33,7 +36,8 @@ _LAZY: Final = (
         "rev-list",
     }
 )
-_NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1"}  # git heeds it from 2.39.4 on
+# git heeds the one from 2.39.4 on, and the other ever.
+_NOT_LAZY: Final = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
 
 class Git:
@@ -62,6 +66,7 @@ class Git:
         self._place: Place | None = None
         self._guard: Guard | None = None
         self._lent: Callable[[], Sequence[tuple[str, str]]] = tuple
+        self._is_lazy = True
         if not directory.is_dir():
             raise no_repository(directory)
 
@@ -92,6 +97,7 @@ class Git:
         more = (*guarded.settings, *(guarded.helpers if self._with_helpers else ()))
         more += (*(self._lent() if lent else ()), *settings)
         found = guard.environment(more, is_bare=self.place.is_bare) | self.place.variables()
+        found |= guarded.variables
         return found | (_NOT_LAZY if time_limit.forbids_remotes() else {})
 
     def _guarded(self) -> Guard:
@@ -107,6 +113,10 @@ class Git:
     def lend(self, settings: Callable[[], Sequence[tuple[str, str]]]) -> None:
         """Give these to every call that reads objects: in a partial clone it may fetch them."""
         self._lent = settings
+
+    def stay_local(self) -> None:
+        """Let no command but a fetch or a push ask a remote for what this clone lacks."""
+        self._is_lazy = False
 
     def command(self, *words: str) -> list[str]:
         """The command line of a git command in this repository."""
@@ -126,8 +136,13 @@ class Git:
         In a partial clone git fetches what it misses, one by one, unless it is not to be `lazy`
         (which git heeds from 2.39.4 on).
         """
+        lazy = lazy and self.may_fetch(words[0])
         environment = self.environment(settings, lent=lazy and words[0] in _LAZY)
         return self._end(words, data, environment | ({} if lazy else _NOT_LAZY))
+
+    def may_fetch(self, what: str) -> bool:
+        """Whether that git command may ask a remote, for what a partial clone lacks too."""
+        return self._is_lazy or what in _REMOTE
 
     def _end(
         self, words: Sequence[str], data: bytes, environment: Mapping[str, str]
@@ -139,14 +154,18 @@ class Git:
             process = self.start(words, environment, stderr=subprocess.PIPE, leads=True)
             stdout, stderr = time_limit.finish(limit, process, words[0], data)
             return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+        if words[0] not in _REMOTE:
+            process = self.start(words, environment, stderr=subprocess.PIPE, leads=False)
+            seconds = _LISTING_SECONDS if words is guard.LISTING else _LOCAL_SECONDS
+            stdout, stderr = time_limit.finish_local(process, words[0], data, seconds)
+            return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
         try:
             return subprocess.run(  # noqa: S603  -- a list of words, no shell
                 command,
                 input=data,
                 capture_output=True,
                 env=environment,
-                # only a remote can keep git waiting, and waiting with a limit costs milliseconds
-                timeout=_TIMEOUT_SECONDS if words[0] in _REMOTE else None,
+                timeout=_TIMEOUT_SECONDS,
                 check=False,
             )
         except FileNotFoundError as error:
@@ -194,8 +213,8 @@ class Git:
 
     def explain(self, what: str, stderr: bytes) -> DaypassError:
         """What git's complaint means, and what to do about it."""
-        own_ssh = self._guard is not None and self._guard.own_ssh
-        return explain(self.directory, what, stderr, self._if_denied, own_ssh=own_ssh)
+        ignored = self._guard or Guard()
+        return explain(self.directory, what, stderr, self._if_denied, ignored)
 
 
 class Conversation:
@@ -206,7 +225,8 @@ class Conversation:
 
         self._git = git
         self._what = words[0]
-        environment = git.environment(lent=words[0] in _LAZY)
+        lazy = git.may_fetch(words[0])
+        environment = git.environment(lent=lazy and words[0] in _LAZY) | ({} if lazy else _NOT_LAZY)
         # A file, not a pipe: nothing reads it while the conversation lasts, and a pipe fills up.
         self._complaints = TemporaryFile()  # noqa: SIM115  -- `close` closes it
         self._limit = limit = time_limit.in_force()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.process import Git
+from daypass.adapters.git.push_target import demand_governed
 from daypass.errors import ForgeRefusedError, GitError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def push(
     """Commit the file on top of `onto`, and push the branch, which must not be there yet.
 
     Raises:
-        GitError: the remote cannot be reached, or there is such a branch.
+        GitError: the remote cannot be reached, is not the governed repository, or there is such a
+            branch.
         ForgeRefusedError: the remote refuses.
     """
     git = Git(directory)
@@ -91,5 +93,4 @@ def _stream(proposal: Proposal, onto: str, when: Instant) -> bytes:
 
 
 def _secrets(git: Git, remote: str, loan: Loan) -> tuple[tuple[str, str], ...]:
-    url = git.run("remote", "get-url", "--push", remote).decode().strip()
-    return loan.settings(git, url)
+    return loan.settings(git, demand_governed(git, remote, loan))

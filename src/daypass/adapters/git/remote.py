@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.git.lending import Loan
 from daypass.adapters.git.process import authorisation
+from daypass.adapters.git.push_target import demand_governed, promises_are_governed
 from daypass.errors import ForgeRefusedError, GitError, PushRaceError
 from daypass.ledger.anchor import PREFIX as ANCHOR_PREFIX
 
@@ -74,6 +75,9 @@ class Remote:
         trees of a clone without trees, and a blob that one command needs.
         """
         if self._token is None or not self.is_partial():
+            return
+        if isinstance(self._token, Loan) and not promises_are_governed(self._git, self._token):
+            self._git.stay_local()
             return
         if self._secrets("fetch"):  # asked once before it is lent: it asks git for the address
             self._git.lend(lambda: self._secrets("fetch"))
@@ -229,6 +233,8 @@ class Remote:
     def _secrets(self, direction: str) -> tuple[tuple[str, str], ...]:
         if self._token is None:
             return ()
+        if direction == "push" and isinstance(self._token, Loan):
+            demand_governed(self._git, self._name, self._token)
         url = self._urls.get(direction)
         if url is None:
             way = ("--push",) if direction == "push" else ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
-from daypass.errors import ForgeUnavailableError
+from daypass.errors import ForgeUnavailableError, GitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,44 @@ def finish(
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def finish_local(
+    process: subprocess.Popen[bytes], what: str, data: bytes, seconds: float
+) -> tuple[bytes, bytes]:
+    """Let a command that asks no remote run to its end; what it printed.
+
+    A timer ends it, because waiting with a limit costs milliseconds.
+
+    Raises:
+        GitError: it has taken so many seconds.
+    """
+    is_over = False
+
+    def stop() -> None:
+        nonlocal is_over
+        is_over = True
+        process.kill()
+
+    timer = Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        with process:
+            try:
+                found = process.communicate(data)
+            except BaseException:
+                process.kill()
+                raise
+    finally:
+        timer.cancel()
+    if is_over:
+        raise GitError(
+            f"`git {what}` did not end within {seconds} s, though it asks no remote",
+            remedy="Look for a file of the clone that gives no answer, such as a pipe: `find "
+            ".git -type p`, and what `include.path` names in `.git/config`.",
+        )
+    return found
 
 
 def watch(limit: TimeLimit, process: subprocess.Popen[bytes]) -> Timer:
