@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from daypass.adapters.git.lending import read_address
+from daypass.adapters.git.push_target import read_ssh
 
 _SSH: Final = re.compile(r"(?:ssh://)?[^@/\s]+@([^:/\s]+)(?::\d+/|[:/])(.+)")
 _NAME: Final = re.compile(r"([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
@@ -56,7 +57,7 @@ def read(url: str) -> Place | None:
     if address is not None:
         port = f":{address.port}" if address.port else ""
         server, path, is_ssh = f"{address.scheme}://{address.host}{port}", address.path, False
-    elif (match := _SSH.fullmatch(url)) and not url.startswith(("https:", "http:")):
+    elif read_ssh(url) is not None and (match := _SSH.fullmatch(url)):
         server, path, is_ssh = f"https://{_ALIASES.get(match[1], match[1])}", match[2], True
     else:
         return None

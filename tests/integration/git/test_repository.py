@@ -517,7 +517,7 @@ class TestErrors:
         with bot.open() as repository:
             head = repository.fetch()
             for name in ("", "--all", f"{head}\ncontents {head}", f"{head}\0", f"{head}:access"):
-                with pytest.raises(GitError, match="there is no commit"):
+                with pytest.raises(GitError, match="is no commit"):
                     repository.resolve(name)
             # Nothing of what was refused is taken for the answer to what is asked next.
             assert repository.resolve(head[:12]) == repository.resolve("origin/main") == head

@@ -26,6 +26,9 @@ def test_https_and_ssh_are_read(url: str, server: str) -> None:
     assert "@" not in place.shown
 
 
-@pytest.mark.parametrize("url", ["/srv/access.git", "", "https://github.com/acme", "file:///a/b"])
+@pytest.mark.parametrize(
+    "url",
+    ["/srv/access.git", "git@github.com/acme/access", "", "https://github.com/acme", "file:///a/b"],
+)
 def test_anything_else_names_nothing(url: str) -> None:
     assert read(url) is None
