@@ -63,10 +63,16 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What commands remember in this process is of one test alone, and not of who runs it."""
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What commands remember in this process is of one test alone, and not of who runs it.
+
+    It has a patch of its own: `monkeypatch`, asked for by every test, would be undone last, and
+    what a test sets would reach the end of its other fixtures.
+    """
     name = f"state-{next(_NUMBERS)}"
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / name))
+        yield
 
 
 @pytest.fixture(scope="session")
