@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from daypass.adapters.binary_formats import is_registered
+from daypass.adapters.env_line import EnvLineError, started_by
 from daypass.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, which Windows's editors write first
 _HEAD: Final = 4096  # bytes read of a file: ELF's headers, and more than a script's first line
 _LINE: Final = 255  # bytes of a first line that Linux reads
 _DEEPEST: Final = 4  # interpreters that are scripts themselves; Linux follows no more
@@ -106,6 +108,12 @@ def _check(path: str, depth: int) -> None:
         head = file.read(_HEAD)
         if head.startswith(b"#!"):
             _check_script(path, head, depth)
+        elif head.startswith(_MARK + b"#!"):
+            raise _refused(
+                path,
+                "it begins with a byte order mark, so the system does not see its `#!`",
+                f"Remove that with `sed -i '1s/^\\xEF\\xBB\\xBF//' {shlex.quote(path)}`",
+            )
         elif not sys.platform.startswith("linux") or is_registered(path, head):
             return
         elif head.startswith(b"\x7fELF"):
@@ -140,20 +148,15 @@ def _check_script(path: str, head: bytes, depth: int) -> None:
 
 
 def _check_env(path: str, rest: str) -> None:
-    """Look for what `#!/usr/bin/env NAME` would look for."""
-    names = [rest.strip()]
-    if rest.startswith("-S"):
-        try:
-            names = shlex.split(rest.removeprefix("-S"))
-        except ValueError:
-            return  # env has rules of its own
-    names = [name for name in names if "=" not in name]
-    if not names or not names[0] or names[0].startswith("-"):
-        return
-    if shutil.which(names[0]) is None:
+    """Look for what `#!/usr/bin/env …` would look for."""
+    try:
+        started = started_by(rest)
+    except EnvLineError as error:
+        raise _refused(path, str(error), "Write `-S` after `env` in its first line") from None
+    if started is not None and shutil.which(started.name, path=started.path) is None:
         raise _refused(
             path,
-            f"its interpreter {names[0]!a} is not in PATH",
+            f"its interpreter {started.name!a} is not in PATH",
             "Install it, or correct PATH or the first line",
         )
 

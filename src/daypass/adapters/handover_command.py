@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daypass.adapters import core_dumps, executable
+from daypass.adapters import core_dumps, executable, found_locale
 from daypass.adapters.handover import ROOM, told_as_loss
 from daypass.errors import UsageError
 
@@ -27,6 +27,11 @@ class Command:
 
     words: Sequence[str]
     _path: str = ""
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether it tells the credential by variables."""
+        return True
 
     def prepare(self) -> None:
         """Find all that would keep the command from starting."""
@@ -66,7 +71,7 @@ def _encoded(handful: Handful) -> dict[bytes, bytes]:
     told = handful.told()
     return {
         os.fsencode(name): value.encode() if name in told else os.fsencode(value)
-        for name, value in handful.environment().items()
+        for name, value in found_locale.as_found(handful.environment()).items()
     }
 
 

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from daypass import __version__
-from daypass.adapters import core_dumps
+from daypass.adapters import core_dumps, found_locale
 from daypass.cli import interrupts, output, this_command
 from daypass.errors import DaypassError, ExitCode, UsageError
 
@@ -147,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.settle_descriptors()
     output.settle_encoding()
     core_dumps.forbid()
+    found_locale.remember()
     interrupts.stop_in_order()
     code = _obey(sys.argv[1:])
     # As it ends the interpreter looks for cycles in all that was imported: 40 ms, for nobody.

@@ -44,6 +44,13 @@ def elf(kind: int, loader: bytes) -> bytes:
         (b"#!/usr/bin/env bash\r\necho hi\r\n", "CRLF"),
         (b"#!/usr/bin/env python9 -u\n", "'python9 -u' is not in PATH"),
         (b"#!/usr/bin/env -S A=b python9 -u\n", "'python9' is not in PATH"),
+        (b"#!/usr/bin/env -i sh\n", "only with -S"),
+        (b"#!/usr/bin/env -S -i python9\n", "'python9' is not in PATH"),
+        (b"#!/usr/bin/env -iS python9\n", "'python9' is not in PATH"),
+        (b"#!/usr/bin/env -S -u HOME --unset=A python9\n", "'python9' is not in PATH"),
+        (b"#!/usr/bin/env -S PATH=/nowhere sh\n", "'sh' is not in PATH"),
+        (b"#!/usr/bin/env --split-string=python9 -u\n", "'python9' is not in PATH"),
+        (b"\xef\xbb\xbf#!/usr/bin/env python9\nimport os\n", "byte order mark"),
         (b"#!/etc\n", "its interpreter '/etc'"),
         (OTHER_MACHINE, "another machine (number 2"),
         (elf(2, b"/lib/ld-elsewhere.so.1\0"), "its loader '/lib/ld-elsewhere.so.1' is missing"),
@@ -51,7 +58,7 @@ def elf(kind: int, loader: bytes) -> bytes:
         (OWN[:19], "the file is cut off"),
         (b"\xca\xfe\xba\xbe\0\0\0\1", "no program of this system"),
     ],
-    ids=range(11),
+    ids=range(18),
 )
 def test_what_execve_refuses_is_refused_before(tmp_path: Path, content: bytes, why: str) -> None:
     path = executable(tmp_path / "tool", content)
@@ -66,7 +73,7 @@ def test_what_execve_refuses_is_refused_before(tmp_path: Path, content: bytes, w
 def _start(path: str) -> None:
     """Start it as a shell does: whatever the kernel takes for no program, a shell reads."""
     done = subprocess.run([path], check=False, capture_output=True)
-    if done.returncode in (126, 127, -11):  # env did not find it; the loader had nothing to load
+    if done.returncode in (125, 126, 127, -11):  # env; or the loader, which had nothing to load
         raise subprocess.SubprocessError(done.stderr)
 
 
@@ -76,13 +83,16 @@ def _start(path: str) -> None:
         b"#!/bin/sh\nexit 0\n",
         b"#!/usr/bin/env -S sh -e\n",
         b"#! /usr/bin/env\tsh\n",
-        b"#!/usr/bin/env -i sh\n",
+        b"#!/usr/bin/env -S -i sh\n",
+        b"#!/usr/bin/env -S -u HOME -C / A=b sh -e\n",
+        b"#!/usr/bin/env -vS sh\n",
+        b"#!/usr/bin/env -S -C / ./here\n",
         b"#!\n",
         b"exit 0\n",
         b"",
         OWN,
     ],
-    ids=range(8),
+    ids=range(11),
 )
 def test_what_can_start_is_found(tmp_path: Path, content: bytes) -> None:
     path = executable(tmp_path / "tool", content)
