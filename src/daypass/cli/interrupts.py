@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _STOPPING: Final = b"\nstopping: what is under way at Vault is waited for, a minute or so at most\n"
-# By Ctrl-C; by whoever ends the process; by a terminal that goes away; by Ctrl-\.
-_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+# By Ctrl-C; by what ends the process; by a terminal that goes away; by Ctrl-\. Then all others
+# whose default ends a process, but those that a fault of its own raises, and SIGPIPE.
+_NAMES: Final = (
+    *("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"),
+    *("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGXFSZ"),
+    *("SIGPOLL", "SIGIO", "SIGPWR", "SIGSTKFLT", "SIGLOST", "SIGEMT"),
+)
 
 
 class StoppedError(KeyboardInterrupt):
@@ -43,10 +48,18 @@ class Held:
         if self.number is not None:
             raise StoppedError(self.number, said)
 
+    def stop_before(self, left: str) -> None:
+        """Raise StoppedError if there was one, which says that so far `left` is true."""
+        if self.number is not None:
+            raise StoppedError(self.number, f"stopped by {name_of(self.number)}: {left}")
+
 
 def name_of(number: int) -> str:
-    """Return the signal's name, such as `SIGTERM`."""
-    return signal.Signals(number).name
+    """Return the signal's name, such as `SIGTERM`; of a real-time one its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def stop_in_order() -> None:
@@ -109,13 +122,15 @@ def noted_interrupts() -> Iterator[threading.Event]:
         yield noted
 
 
-def _signals() -> list[signal.Signals]:
-    """Those of the signals that this system has."""
-    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+def _signals() -> list[int]:
+    """Those of the signals that this system has, Linux's real-time ones included."""
+    named = [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
+    first, last = getattr(signal, "SIGRTMIN", 1), getattr(signal, "SIGRTMAX", 0)
+    return list(dict.fromkeys([*named, *range(first, last + 1)]))
 
 
 @contextmanager
-def _handled(numbers: list[signal.Signals], handler: Callable[[int, Any], None]) -> Iterator[None]:
+def _handled(numbers: Iterable[int], handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Handle the signals that are not ignored, and undo that."""
     before = {}
     try:

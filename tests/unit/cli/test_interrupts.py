@@ -16,7 +16,8 @@ from daypass.cli.interrupts import Held, StoppedError, held_signals
 if TYPE_CHECKING:
     from pathlib import Path
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+STOPS += (signal.SIGUSR2, signal.SIGALRM, signal.SIGXCPU, signal.SIGVTALRM, signal.SIGPROF)
 
 
 def send(number: int) -> None:
@@ -37,8 +38,25 @@ def test_the_first_signal_is_noted_and_shown(
     assert capfd.readouterr().err == "\nit is waited for\n"
     assert signal.getsignal(number) == before
     with pytest.raises(StoppedError, match=number.name) as stopped:
-        held.stop()
+        held.stop_before("nothing was opened")
+    assert str(stopped.value) == f"stopped by {number.name}: nothing was opened"
     assert stopped.value.exit_code == 128 + number
+
+
+# Those of a fault, those that stop or wake, and what Python ignores (SIGPIPE, SIGXFSZ).
+OTHERS = {
+    *(signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGCONT, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE),
+    *(signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE),
+    *(signal.SIGSEGV, signal.SIGSYS, signal.SIGXFSZ),
+}
+
+
+def test_every_signal_that_ends_a_process_is_held() -> None:
+    with held_signals("x"):
+        handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    missed = [number for number, handler in handlers.items() if handler is signal.SIG_DFL]
+    assert set(missed) <= OTHERS
 
 
 def test_only_a_second_ctrl_c_is_obeyed_at_once() -> None:
@@ -91,7 +109,7 @@ raise SystemExit(main.main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGALRM])
 def test_a_verb_that_is_stopped_leaves_no_draft(tmp_path: Path, number: signal.Signals) -> None:
     code = WRITER.format(path=str(tmp_path / "made"), number=int(number))
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
