@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from daypass.adapters import libpq
 from daypass.errors import DaypassError, DeliveryLostError
+from daypass.model.database_connection import tls_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,11 +91,8 @@ class Handful:
 
     def environment(self) -> dict[str, str]:
         """This process's environment, and what is told on top of it."""
-        here = dict(os.environ)
-        if self._is_database:
-            for name in libpq.names_to_drop(here):
-                here.pop(name, None)
-        return here | self.told()
+        dropped = self.names_to_drop
+        return {k: v for k, v in os.environ.items() if k not in dropped} | self.told()
 
     def to_json(self) -> str:
         """As JSON, for programs."""
@@ -113,19 +111,24 @@ class Handful:
         told = self.told()
         lines = []
         if self._is_database:
-            others = [name for name in libpq.names_to_drop(os.environ) if name not in told]
+            others = [name for name in self.names_to_drop if name not in told]
             lines.append(f"unset {' '.join(others)}")
         lines += [f"export {key}={shlex.quote(value)}" for key, value in told.items()]
         return "\n".join(lines) + "\n"
 
     @property
+    def names_to_drop(self) -> list[str]:
+        """The variables of the holder's environment that are not its to decide."""
+        return libpq.names_to_drop(self.resource.connection) if self._is_database else []
+
+    @property
     def _is_database(self) -> bool:
-        return self.grant.engine == "database"
+        return is_database(self.grant.engine)
 
     def _said(self) -> dict[str, str]:
         """What the resource says of the connection; of a database with the TLS mode that holds."""
         said = dict(self.resource.connection)
-        mode = libpq.tls_mode(said) if self._is_database else None
+        mode = tls_mode(said) if self._is_database else None
         return said if mode is None else {**said, "sslmode": mode}
 
     def _connection(self) -> dict[str, str]:
@@ -139,8 +142,17 @@ class Handful:
         return known or f"DAYPASS_{name.upper().replace('-', '_')}"
 
 
+def is_database(engine: str) -> bool:
+    """Whether what that secrets engine makes is told in libpq's words."""
+    return engine == "database"
+
+
 class Receiver(Protocol):
     """One way of handing over."""
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether it tells the credential by variables, in libpq's words for a database."""
 
     def prepare(self) -> None:
         """Try all that can fail. Raises UsageError, ClaimError, OSError; nothing is opened yet."""

@@ -24,6 +24,11 @@ class File:
     path: Path
     _new: NewFile | None = None
 
+    @property
+    def is_environment(self) -> bool:
+        """Whether it tells the credential by variables."""
+        return False
+
     def prepare(self) -> None:
         """Write as much as will be needed, under another name, and try all that `give` will do.
 

@@ -25,6 +25,11 @@ class StandardOutput:
 
     form: str  # env | json
 
+    @property
+    def is_environment(self) -> bool:
+        """Whether it tells the credential by variables."""
+        return self.form == "env"
+
     def prepare(self) -> None:
         """Find a standard output that is closed, that is not read, or whose disk is full."""
         if sys.stdout is None:

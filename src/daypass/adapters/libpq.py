@@ -3,19 +3,28 @@
 libpq takes every variable that the caller does not set. A host address, a service, a weaker TLS
 mode or another authority of the holder's own environment would send a password of daypass to
 another server, or in clear. So none is left but those that only say how answers look.
+
+Other programs' variables that begin with `PG` stay, as do OpenSSL's: libpq states the mode, the
+lowest version and, but for `system`, the authorities by itself, whatever OPENSSL_CONF says.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import pwd
 import threading
-from contextlib import contextmanager
-from ipaddress import ip_address
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from daypass.model.database_connection import (
+    SYSTEM_AUTHORITIES,
+    VERIFYING_MODES,
+    tls_mode,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 # libpq's names for what a resource's `connection` may say, and Vault gives.
 VARIABLES: Final = {
@@ -27,12 +36,8 @@ VARIABLES: Final = {
     "username": "PGUSER",
     "password": "PGPASSWORD",
 }
-# These say how answers look, or where a server's own files are: they weaken nothing.
-_HARMLESS: Final = frozenset(
-    {"PGAPPNAME", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGDATA", "PGDATESTYLE", "PGGEQO"}
-    | {"PGTZ"}
-)
-# Of PostgreSQL 13 to 18. Others that begin with PG are left out too, where they are set.
+# All that libpq reads, of PostgreSQL 9.3 to 18, but for what only says how answers look or how
+# long to wait: PGAPPNAME, PGCLIENTENCODING, PGCONNECT_TIMEOUT, PGDATESTYLE, PGGEQO, PGTZ.
 _READ: Final = (
     "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE",
     "PGREQUIREAUTH", "PGCHANNELBINDING", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS", "PGSSLMODE",
@@ -41,50 +46,52 @@ _READ: Final = (
     "PGSSLMINPROTOCOLVERSION", "PGSSLMAXPROTOCOLVERSION", "PGGSSENCMODE", "PGKRBSRVNAME",
     "PGGSSLIB", "PGGSSDELEGATION", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS",
     "PGMINPROTOCOLVERSION", "PGMAXPROTOCOLVERSION", "PGSYSCONFDIR", "PGLOCALEDIR",
-    "PGOAUTHDEBUG",
+    "PGOAUTHDEBUG", "PGREALM", "PGAUTHTYPE", "PGTTY", "PGSSLKEYLOGFILE",
 )  # fmt: skip
-_NAME: Final = re.compile(r"PG[A-Z0-9_]{1,60}")
-_SAFE_MODE: Final = "verify-full"
+# Where `system` means OpenSSL's own authorities, these would name others.
+_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _HERE: Final = threading.Lock()
 
 
-def names_to_drop(environment: Iterable[str]) -> list[str]:
+def names_to_drop(connection: Mapping[str, str]) -> list[str]:
     """Returns the variables that the holder's environment must not decide, sorted."""
-    seen = {name for name in environment if _NAME.fullmatch(name) and not name.startswith("PG_")}
-    return sorted({*_READ, *seen} - _HARMLESS)
+    is_system = connection.get("sslrootcert") == SYSTEM_AUTHORITIES
+    return sorted({*_READ, *(_AUTHORITIES if is_system else ())})
 
 
-def tls_mode(connection: Mapping[str, str]) -> str | None:
-    """Returns the TLS mode of a connection; None leaves it to libpq, on this very machine.
+def why_no_authority(connection: Mapping[str, str]) -> str | None:
+    """Returns why libpq cannot verify the server on this machine; None where it can.
 
-    Where a resource says nothing, the server proves by its certificate that it is the one that the
-    resource names: libpq's own default goes on in clear with whatever answers.
+    libpq reads `~/.postgresql/root.crt` where no file is named, in HOME or, before PostgreSQL 15,
+    in the home folder of the user's passwd entry: one of the two is enough here.
     """
-    return connection.get("sslmode") or (None if _is_here(connection) else _SAFE_MODE)
+    mode, named = tls_mode(connection), connection.get("sslrootcert")
+    if mode not in VERIFYING_MODES or named == SYSTEM_AUTHORITIES:
+        return None
+    if named is not None:
+        if Path(named).is_file() and os.access(named, os.R_OK):
+            return None
+        return f"the file {named!a} of its `sslrootcert` is missing, or cannot be read"
+    if any((home / ".postgresql" / "root.crt").is_file() for home in _homes()):
+        return None
+    return "it names no `sslrootcert`, and there is no ~/.postgresql/root.crt"
+
+
+def _homes() -> list[Path]:
+    """The home folders in which one libpq or another looks."""
+    found = [os.environ.get("HOME", "")]
+    with suppress(KeyError):
+        found.append(pwd.getpwuid(os.geteuid()).pw_dir)
+    return [Path(item) for item in found if item]
 
 
 @contextmanager
-def undecided_by_environment() -> Iterator[None]:
+def undecided_by_environment(connection: Mapping[str, str]) -> Iterator[None]:
     """Takes libpq's variables out of this process for a while. One thread at a time."""
     with _HERE:
-        names = [name for name in names_to_drop(os.environ) if name in os.environ]
+        names = [name for name in names_to_drop(connection) if name in os.environ]
         taken = {name: os.environ.pop(name) for name in names}
         try:
             yield
         finally:
             os.environ.update(taken)
-
-
-def _is_here(connection: Mapping[str, str]) -> bool:
-    """Whether every host of it is this machine: a socket, or the loopback interface."""
-    hosts = connection.get("host", "").split(",")
-    return all(map(_is_local, hosts))
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost" or host.startswith(("/", "@")):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

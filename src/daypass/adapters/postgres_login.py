@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from daypass.adapters import libpq
+from daypass.model.database_connection import tls_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,10 +130,10 @@ def log_in(
         "dbname": connection["database"],
         **{name: connection[name] for name in ("sslrootcert",) if name in connection},
     }
-    mode = libpq.tls_mode(connection)
+    mode = tls_mode(connection)
     words |= {"sslmode": mode} if mode is not None else {}
     try:
-        with libpq.undecided_by_environment():
+        with libpq.undecided_by_environment(connection):
             link = psycopg.connect(
                 user=username,
                 password=password.reveal(),

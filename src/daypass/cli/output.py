@@ -190,6 +190,18 @@ def note(text: str) -> None:
     _write(sys.stderr, safe_line(text) + "\n")
 
 
+def note_wrapped(text: str, indent: str = "  ") -> None:
+    """A paragraph as `note` writes it, at a terminal at most 80 columns wide."""
+    for line in _for_reader(text, indent):
+        note(line)
+
+
+def _for_reader(text: str, indent: str) -> list[str]:
+    """The lines of a paragraph on standard error: one, unless that is a terminal."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return wrapped(text, indent=indent) if is_terminal else [text]
+
+
 def ask(question: str) -> None:
     """A question to standard error, as results may be piped; the answer goes on the same line."""
     flush()
@@ -249,9 +261,12 @@ def show_error(error: DaypassError) -> None:
         with contextlib.suppress(OSError, ValueError):
             annotate("error", "\n".join((f"{error.message}. {error.remedy}", *error.lines)))
             sys.stdout.flush()
-    note(f"{styled('error:', 'bold', 'red', stream=sys.stderr)} {error.message}")
-    for line in (error.remedy, *error.lines):
-        note(f"  {line}")
+    mark = styled("error:", "bold", "red", stream=sys.stderr)
+    for number, line in enumerate(_for_reader(f"error: {error.message}", "  ")):
+        note(line if number else line.replace("error:", mark, 1))
+    for text in (error.remedy, *error.lines):
+        for line in _for_reader(f"  {text}", "  "):
+            note(line)
 
 
 def _escape_data(text: str) -> str:
@@ -277,6 +292,12 @@ def on_one_line(text: str) -> str:
 def from_os_error(error: OSError) -> DaypassError:
     """An operating system's error as one sentence and a remedy."""
     where = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.EFBIG:
+        return PermanentError(
+            f"{where}a file would be larger than this process may make one",
+            remedy="Raise the limit (`ulimit -f unlimited`; `ulimit -f` shows it), or name a file "
+            "on another file system; then run the command again.",
+        )
     return PermanentError(
         f"{where}{error.strerror or type(error).__name__}",
         remedy="Free space, or check that the path exists and may be read and written; then run "

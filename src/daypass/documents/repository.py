@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from daypass.documents import references, strict_yaml
 from daypass.documents.approver_numbers import number_notices, number_problems
+from daypass.documents.connections import connection_notices, connection_problems
 from daypass.documents.document import Document, located, read_document
 from daypass.documents.emergency_lane import emergency_notice, lane_notices
 from daypass.documents.exceptions import exception_problems
@@ -205,7 +206,10 @@ def check_catalogue(catalogue: Catalogue, read_path: ReadPath | None = None) -> 
     """
     found: dict[str, list[Problem]] = {SETTINGS_PATH: list(references.settings_problems(catalogue))}
     for resource in catalogue.resources.values():
-        found[path_of(resource)] = list(references.resource_problems(resource, catalogue.settings))
+        found[path_of(resource)] = [
+            *references.resource_problems(resource, catalogue.settings),
+            *connection_problems(resource),
+        ]
     for identity in catalogue.identities.values():
         found[path_of(identity)] = list(
             references.identity_problems(identity, catalogue.identities)
@@ -227,6 +231,7 @@ def notices_of(catalogue: Catalogue, read_path: ReadPath | None = None) -> tuple
     """What works today and should be changed. As `check_catalogue`; nothing fails by it."""
     found = [*team_notices(catalogue), *lane_notices(catalogue), *number_notices(catalogue)]
     found += [(path_of(item), problem) for item, problem in identity_notices(catalogue)]
+    found += connection_notices(catalogue)
     return tuple(
         finding for path, problem in found for finding in _located([problem], path, read_path)
     )

@@ -215,6 +215,13 @@ VALUE_RULES: Final = (
         "teams: {}\ngroups: {dba: [team:dba]}",
     ),
     Rule(
+        "resource-tls",
+        "`sslrootcert: system` goes with `verify-full`, as libpq wants it. A notice: a database on "
+        "another machine names an `sslmode`, and none that sends the password in clear.",
+        "host: db.example.com\nsslmode: verify-full\nsslrootcert: system",
+        "host: db.example.com\nsslmode: prefer",
+    ),
+    Rule(
         "team-by-slug",
         "A notice: teams are pinned by their ids. A slug is free after a rename, and any member "
         "may take it for a team of their own.",

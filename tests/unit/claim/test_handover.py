@@ -10,19 +10,25 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from claim_world import a_grant, example
 
-from daypass.adapters import core_dumps
+from daypass.adapters import core_dumps, libpq
 from daypass.adapters.handover import Handful
 from daypass.adapters.handover_command import Command
 from daypass.adapters.handover_file import File
 from daypass.adapters.handover_output import StandardOutput
+from daypass.cli.connecting import prepare, tell_opening
 from daypass.documents.document import read_document
 from daypass.errors import ClaimError, DeliveryLostError, UsageError
+from daypass.model.delivery import Origin
 from daypass.model.resource import Resource
 from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from daypass.adapters.handover import Receiver
 
 PASSWORD = os.environb.get(b"PASSWORD", b'it\'s $(reboot) "quoted"').decode()
 RESOURCE = read_document("access/resources/orders-db.yaml", example("resource")).model
@@ -59,9 +65,9 @@ WEAKENING = {
     "PGREQUIREAUTH": "password",
     "PGCHANNELBINDING": "disable",
     "PGPASSFILE": "/evil/pgpass",
-    "PGOFALATERRELEASE": "weak",
 }
 PLAIN = {"EDITOR": "vi", "PGTZ": "Europe/Berlin", "PGAPPNAME": "me", "PG_COLOR": "never"}
+PLAIN |= {"PGP_KEY": "0xAB", "PGPASSPHRASE": "mine", "SSL_CERT_FILE": "/etc/our.pem"}
 
 
 def at(**connection: str) -> Handful:
@@ -93,8 +99,15 @@ def test_nothing_of_the_holders_environment_weakens_the_connection(
         ({"host": "db.example.com", "sslmode": "require"}, "require"),
         ({"host": "127.0.0.1,db.example.com"}, "verify-full"),
         ({"host": "127.example.com"}, "verify-full"),
-        ({}, "verify-full"),
+        ({"host": "localhost.example.com"}, "verify-full"),
+        ({"host": "127.0.0.1,::2"}, "verify-full"),
+        ({}, None),
         ({"host": "localhost"}, None),
+        ({"host": "LOCALHOST"}, None),
+        ({"host": "localhost."}, None),
+        ({"host": "[::1]"}, None),
+        ({"host": "::ffff:127.0.0.1"}, None),
+        ({"host": "127.9.9.9"}, None),
         ({"host": "127.0.0.1,::1"}, None),
         ({"host": "/run/postgresql"}, None),
     ],
@@ -109,6 +122,67 @@ def test_the_tls_mode_is_the_resources_or_the_safest(
     unset, *exports = handful.to_exports().splitlines()
     assert ("PGSSLMODE" in unset.split()) is (mode is None)
     assert (f"export PGSSLMODE={mode}" in exports) is (mode is not None)
+
+
+def test_the_systems_authorities_are_not_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/evil.pem")
+    assert "SSL_CERT_FILE" in at(host="db", sslrootcert="/ca.pem").environment()
+    assert "SSL_CERT_FILE" not in at(host="db", sslrootcert="system").environment()
+
+
+def test_a_server_that_cannot_be_verified_is_found_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    there, words = tmp_path / "ca.pem", Command(["true"])
+
+    def look(receiver: Receiver = words, **connection: str) -> None:
+        prepare(receiver, replace(RESOURCE, connection=connection), "database")
+
+    for connection in (
+        {"host": "db"},
+        {"host": "db", "sslmode": "verify-ca"},
+        {"host": "db", "sslrootcert": str(there)},
+        {"host": "db", "sslmode": "verify-full", "sslrootcert": str(tmp_path)},
+    ):
+        with pytest.raises(UsageError, match="cannot be verified on this machine") as refused:
+            look(**connection)
+        for word in ("Nothing was opened", "sslrootcert: system", "~/.postgresql/root.crt"):
+            assert word in refused.value.remedy
+        look(StandardOutput("json"), **connection)
+    for connection in ({"host": "db", "sslmode": "require"}, {"host": "::1"}, {}):
+        look(**connection)
+    look(host="db", sslrootcert="system")
+    there.write_text("-----BEGIN CERTIFICATE-----\n")
+    look(host="db", sslrootcert=str(there))
+    (tmp_path / ".postgresql").mkdir()
+    there.rename(tmp_path / ".postgresql" / "root.crt")
+    look(host="db")
+
+
+def test_what_is_left_out_and_where_it_goes_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in libpq.names_to_drop({}):
+        monkeypatch.delenv(name, raising=False)
+    local = replace(RESOURCE, connection={"host": "localhost", "port": "5433"})
+    prepare(Command(["true"]), local, "database")
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("PGSERVICE", "evil")
+    prepare(Command(["true"]), local, "database")
+    assert "as the resource decides it: PGSERVICE\n" in capfd.readouterr().err
+    origin = Origin("https://vault.example.com:8200", None, 7)
+    tell_opening("opening", origin, local, "database")
+    tell_opening("opening", origin, RESOURCE, "database")
+    tell_opening("opening", origin, replace(RESOURCE, connection={}), "database")
+    assert capfd.readouterr().err.splitlines() == [
+        "opening at vault.example.com:8200; connects to localhost:5433",
+        (
+            "opening at vault.example.com:8200; connects to orders-db.example.com:5432, "
+            "TLS verify-full"
+        ),
+        "opening at vault.example.com:8200; connects to a socket of this machine",
+    ]
 
 
 def test_no_odd_name_of_the_environment_reaches_the_lines_for_a_shell(
@@ -323,7 +397,7 @@ RUNNER = """
 import sys
 sys.path[:0] = {path!r}
 from test_handover import HANDFUL
-from daypass.adapters import core_dumps
+from daypass.adapters import core_dumps, libpq
 from daypass.adapters.handover_command import Command
 core_dumps.hide_memory()
 command = Command(sys.argv[1:])

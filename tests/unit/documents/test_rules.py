@@ -349,6 +349,15 @@ BROKEN += [
 ]
 BROKEN += [
     (
+        "resource-tls",
+        f"{RESOURCE_PATH}:{len(RESOURCE.splitlines()) + 2}:36",
+        {
+            RESOURCE_PATH: f"{RESOURCE}  connection:\n    {{sslrootcert: system, sslmode: allow}}\n"
+        },
+    ),
+]
+BROKEN += [
+    (
         "settings-co-author",
         f"{SETTINGS_PATH}:13:21",
         {SETTINGS_PATH: f"{SETTINGS}  machineCoAuthors: [{address}]\n"},
