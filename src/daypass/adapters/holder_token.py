@@ -3,8 +3,9 @@
 It is in `$XDG_STATE_HOME/daypass/<id>.token` (default `~/.local/state`), alone, so that
 `VAULT_TOKEN=$(cat …) bao token revoke -self` ends it by hand. Its one use left is to end itself:
 any use ends it. The file `<id>.accessor` beside it holds the name under which it says so in Vault,
-and `<id>.vault` the Vault that it came from, with the token's digest: what was cut, swapped or
-taken from another grant is found before it is sent anywhere.
+and `<id>.vault` the Vault that it came from, with the digest of both: what was cut, swapped or
+taken from another grant is found before it is sent anywhere. Vault cannot be asked whose a token
+is: a look with it is its last use.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ _KEPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class KeptToken:
-    """A token as its claim kept it. Older releases kept neither accessor nor origin."""
+    """A token as its claim kept it, to the letter."""
 
     token: Secret
-    accessor: Secret | None
-    origin: Origin | None
+    accessor: Secret
+    origin: Origin
     at: Instant  # when it was kept
 
     @property
-    def accessor_digest(self) -> str | None:
-        """The digest of its accessor, as the evidence writes it; None where it is not known."""
-        return None if self.accessor is None else _digest(self.accessor)
+    def accessor_digest(self) -> str:
+        """The digest of its accessor, as the evidence writes it."""
+        return _digest(self.accessor)
 
 
 def state_folder() -> Path:
@@ -70,20 +71,16 @@ def has_place() -> bool:
     return Path(os.environ.get("XDG_STATE_HOME", "")).is_absolute() or home_folder() is not None
 
 
-def keep(
-    grant_id: str, token: Secret, accessor: Secret | None = None, origin: Origin | None = None
-) -> None:
+def keep(grant_id: str, token: Secret, accessor: Secret, origin: Origin) -> None:
     """Write the token and what belongs to it, in place of older ones. Raises OSError."""
     path = token_path(grant_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A token beside another's accessor would say nothing: the old pair goes first.
     forget(grant_id)
-    if accessor is not None:
-        _write(_accessor_path(grant_id), accessor)
-    if origin is not None:
-        # In the lines of a delivery, with the token's digest where that has the token.
-        told = Delivery(Secret(_digest(token)), origin, grant_id)
-        _write(_origin_path(grant_id), told.to_text())
+    _write(_accessor_path(grant_id), accessor)
+    # In the lines of a delivery, with the digest of the pair where that has the token.
+    told = Delivery(Secret(_digest_of_pair(token, accessor)), origin, grant_id)
+    _write(_origin_path(grant_id), told.to_text())
     _write(path, token)
 
 
@@ -93,7 +90,7 @@ def kept(grant_id: str) -> Secret | None:
 
 
 def kept_accessor(grant_id: str) -> Secret | None:
-    """The accessor of that token; None where an older daypass kept it. Raises OSError."""
+    """The accessor of that token; None if none was kept. Raises OSError."""
     return _read(_accessor_path(grant_id)) if has_place() else None
 
 
@@ -117,25 +114,56 @@ def find(grant_id: str) -> KeptToken | None:
     for item in (token, accessor):
         if item is not None and _WORD.fullmatch(item.reveal()) is None:
             raise _odd(path, "it holds characters that no token has")
-    told = _read(_origin_path(grant_id))
+    told = _told(grant_id)
+    if told.grant_id != grant_id:
+        raise _odd(path, f"it was kept for grant {told.grant_id}")
+    is_pair = accessor is not None and told.token.reveal() == _digest_of_pair(token, accessor)
+    if accessor is None or told.origin is None or not is_pair:
+        raise _odd(path, "it, or its accessor, is not what the claim kept: it was cut, or replaced")
+    return KeptToken(token, accessor, told.origin, at)
+
+
+def _told(grant_id: str) -> Delivery:
+    """What a claim has written beside the token. Raises ClaimError, OSError."""
+    path = _origin_path(grant_id)
+    told = _read(path)
     if told is None:
-        return KeptToken(token, accessor, None, at)
+        why = "is empty" if path.exists() else "is missing: an older release kept it"
+        raise _odd(token_path(grant_id), f"{path.name} beside it, which shows whose it is, {why}")
     try:
-        origin = Delivery.from_text(Secret(f"{told.reveal()}\n"))
+        return Delivery.from_text(Secret(f"{told.reveal()}\n"))
     except ValueError as error:
-        raise _odd(_origin_path(grant_id), str(error)) from None
-    if origin.token.reveal() != _digest(token):
-        raise _odd(path, "it is not the token that the claim kept: it was cut, or replaced")
-    if origin.grant_id != grant_id:
-        raise _odd(path, f"it was kept for grant {origin.grant_id}")
-    return KeptToken(token, accessor, origin.origin, at)
+        raise _odd(path, str(error)) from None
+
+
+def mark_opened(grant_id: str, delivery: str) -> None:
+    """Note that this delivery, by its digest in the evidence, was opened here. Raises OSError."""
+    path = _opened_path(grant_id)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(path, Secret(delivery))
+
+
+def opened_at(grant_id: str, delivery: str) -> Instant | None:
+    """When that delivery was opened on this machine; None if it was not. Raises OSError."""
+    if not has_place():
+        return None
+    path = _opened_path(grant_id)
+    found = _read(path)
+    if found is None or found.reveal() != delivery:
+        return None
+    return Instant.from_seconds(path.stat().st_mtime)
 
 
 def forget(grant_id: str) -> None:
     """Remove it: the grant has ended. Raises OSError."""
     if not has_place():
         return
-    for path in (token_path(grant_id), _accessor_path(grant_id), _origin_path(grant_id)):
+    for path in (
+        token_path(grant_id),
+        _accessor_path(grant_id),
+        _origin_path(grant_id),
+        _opened_path(grant_id),
+    ):
         path.unlink(missing_ok=True)
 
 
@@ -151,6 +179,14 @@ def _odd(path: Path, why: str) -> ClaimError:
 
 def _digest(value: Secret) -> str:
     return digest_bytes(value.reveal().encode())
+
+
+def _digest_of_pair(token: Secret, accessor: Secret) -> str:
+    return digest_bytes(f"{token.reveal()}\n{accessor.reveal()}".encode())
+
+
+def _opened_path(grant_id: str) -> Path:
+    return token_path(grant_id).with_name(f"{grant_id}.opened")
 
 
 def _accessor_path(grant_id: str) -> Path:
@@ -175,8 +211,9 @@ def _read(path: Path) -> Secret | None:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
     with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
         value = file.read(_LIMIT).strip()
     return Secret(value) if value else None

@@ -35,11 +35,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     ended = known is not None and _end_own(arguments, known.settings, known.grant)
     try:
         claimable = asking.find_to_end(arguments).claimable
-    except UnknownGrantError:
+    except UnknownGrantError as error:
         # Taken offline, and not written down yet.
         if ended or _end_unknown(arguments):
             return ExitCode.DONE
-        raise
+        raise _left(arguments.grant) or error from None
     except ClaimError:
         if ended:  # a run of access-apply was faster than the comment
             output.note(f"{arguments.grant}: its end is in the evidence already")
@@ -50,6 +50,22 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if known is None and isinstance(claimable, Claimable):  # its token goes to a proven Vault only
         _end_own(arguments, claimable.settings, claimable.grant)
     return asking.ask(arguments, IntentKind.DONE, claimable)
+
+
+def _left(grant_id: str) -> ClaimError | None:
+    """How to end what was taken offline, whose token serves no more; None if none was kept here."""
+    try:
+        if not _is_kept(grant_id):
+            return None
+        accessor = holder_token.token_path(grant_id).with_suffix(".accessor")
+    except OSError:
+        return None
+    return ClaimError(
+        f"{grant_id} is not ended: its own token serves no more, and main does not know it yet",
+        remedy=f"End it with `vault token revoke -accessor $(cat {accessor})`, as an operator of "
+        f"Vault. Or wait for the next run of access-apply, which writes it down, and run `daypass "
+        f"done {grant_id}` again. Otherwise it ends at its time, or with your log-in to Vault.",
+    )
 
 
 def _known_here(arguments: argparse.Namespace) -> Claimable | None:
@@ -114,26 +130,22 @@ def _end_own(arguments: argparse.Namespace, settings: Settings, grant: Grant | N
         own = _usable(grant_id, settings, grant)
         if own is None:
             return False
-        # It is what its claim has kept, to the letter, and the evidence names its accessor.
-        is_sure = own.origin is not None and (grant is None or own.accessor_digest is not None)
         directory = wiring.directory_of(arguments.directory)
         folder = wiring.authorities(directory, settings)
-        is_known = own.origin is not None  # it goes back to where it came from
-        with holder_client(directory, settings, folder, is_known=is_known) as client:
-            mount = settings.vault.kv_mount
-            ended = end_own(client, own.token, own.accessor, mount, is_sure=is_sure)
-        if ended.gone:
-            holder_token.forget(grant_id)
+        # It goes back to where it came from: that Vault is known.
+        with holder_client(directory, settings, folder, is_known=True) as client:
+            ended = end_own(client, own.token, own.accessor, settings.vault.kv_mount)
     except (DaypassError, OSError) as error:
         _tell(grant_id, error)
         return False
     if not ended.gone:
         output.note(
-            f"{grant_id}: Vault refuses the token kept in {holder_token.token_path(grant_id)}, and "
-            "nothing shows that it is this grant's: that is no end. The file is kept"
+            f"{grant_id}: Vault took the token kept in {holder_token.token_path(grant_id)}, and "
+            "still knows it: that is no end. The file is kept"
         )
         return False
     output.note(f"{grant_id}: its own token is revoked, and gone")
+    _forget(grant_id)
     if not ended.said:
         output.note(
             "Vault took no note of that: until daypass has answered on GitHub, a run of "
@@ -141,6 +153,17 @@ def _end_own(arguments: argparse.Namespace, settings: Settings, grant: Grant | N
             "there as soon as it answers"
         )
     return True
+
+
+def _forget(grant_id: str) -> None:
+    """Remove what was kept of a token that is gone; where that fails, only the files stay."""
+    try:
+        holder_token.forget(grant_id)
+    except OSError as error:
+        output.note(
+            f"warning: what was kept of it could not be removed ({_words(error)}): it opens "
+            "nothing any more"
+        )
 
 
 def _usable(grant_id: str, settings: Settings, grant: Grant | None) -> KeptToken | None:
@@ -152,16 +175,12 @@ def _usable(grant_id: str, settings: Settings, grant: Grant | None) -> KeptToken
     if own is None:
         return None
     here = Origin.of(settings)
-    differences = own.origin.differences(here) if own.origin is not None else []
+    differences = own.origin.differences(here)
     if differences:
         raise holder_token.not_ours(
             grant_id, f"it came from another place than is named here: {'; '.join(differences)}"
         )
-    if grant is None and own.origin is None:
-        raise holder_token.not_ours(
-            grant_id, "an older release kept it, and nothing shows which Vault it came from"
-        )
-    if grant is not None and own.accessor_digest not in (None, grant.accessor):
+    if grant is not None and own.accessor_digest != grant.accessor:
         raise holder_token.not_ours(
             grant_id, "the evidence names another accessor: it is another delivery's or grant's"
         )
@@ -169,6 +188,12 @@ def _usable(grant_id: str, settings: Settings, grant: Grant | None) -> KeptToken
 
 
 def _tell(grant_id: str, error: DaypassError | OSError) -> None:
-    output.note(f"{grant_id} could not be ended with its own token: {error}")
+    why = _words(error) if isinstance(error, OSError) else error.message
+    output.note_wrapped(f"{grant_id} could not be ended with its own token: {why}")
     if isinstance(error, ClaimError):
-        output.note(f"  {error.remedy}")
+        output.note_wrapped(f"  {error.remedy}")
+
+
+def _words(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or type(error).__name__}"

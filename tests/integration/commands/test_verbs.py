@@ -405,7 +405,7 @@ def test_a_grant_token_can_do_nothing_but_end_itself(
 def test_done_says_gone_only_where_vault_said_so_of_that_very_token(
     commands: Commands, granted: dict[str, Asked]
 ) -> None:
-    """A cut token, one of another Vault, one that an older release kept, and the true one."""
+    """A cut token, one of another Vault or grant, one of an older release, and the true one."""
     session = commands.town.log_in(commands.town.credential(granted["v-cut"])["credential"])
     path = token_file(commands, "bob", "v-cut")
     origin, accessor = path.with_suffix(".vault"), path.with_suffix(".accessor")
@@ -413,8 +413,9 @@ def test_done_says_gone_only_where_vault_said_so_of_that_very_token(
     odd = {
         "it was cut, or replaced": {path: true[path][:20]},
         "came from another place": {origin: true[origin].replace("vault: ", "vault: https://x")},
-        "the evidence names another accessor": {accessor: true[accessor][::-1]},
-        "that is no end": {path: true[path][:20], origin: None},
+        "accessor, is not what the claim kept": {accessor: true[accessor][::-1]},
+        "an older release kept it": {origin: None},
+        "which shows whose it is, is empty": {origin: ""},
     }
     for why, contents in odd.items():
         for item, content in ({**true, **contents}).items():
@@ -426,7 +427,13 @@ def test_done_says_gone_only_where_vault_said_so_of_that_very_token(
         assert path.exists()
         assert len(commands.town.live_tokens("v-cut")) == 1
     assert session.execute("select 1").fetchone() == (1,)
-    path.write_text(true[path])  # still without its origin: an older release kept it so
+    path.unlink()
+    path.mkdir()
+    done = say(commands, "bob", "done", "v-cut", "--wait", "0")
+    assert f"{path}: it is no file" in done.stderr
+    path.rmdir()
+    for item, content in true.items():
+        item.write_text(content)
     done = say(commands, "bob", "done", "v-cut", "--wait", "0")
     assert "its own token is revoked, and gone" in done.stderr
     assert not path.exists()

@@ -18,6 +18,7 @@ from daypass.cli import answers, claim_word, request_form
 from daypass.cli.main import main
 from daypass.cli.receiver import choose_receiver
 from daypass.errors import DeliverySpentError, SealingError, UsageError
+from daypass.model.delivery import Origin
 from daypass.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_without_a_home_a_key_must_be_named_and_no_token_is_kept(
         ssh_keys.open_sealed(armored, None, lambda _: Secret(""))
     assert "--identity FILE" in caught.value.remedy
     with pytest.raises(OSError, match="no home folder"):
-        holder_token.keep("alice-1", Secret("t"))
+        holder_token.keep("alice-1", Secret("t"), Secret("a"), Origin("https://v", None, 1))
     assert holder_token.kept("alice-1") is None
     assert holder_token.kept_accessor("alice-1") is None
     holder_token.forget("alice-1")

@@ -48,36 +48,40 @@ def test_a_token_that_says_something_else_is_refused_and_not_quoted(claims: Any)
     assert error.value.__cause__ is None
 
 
+ORIGIN = Origin("https://vault.example.com:8200", "team/daypass", 7)
+
+
 def test_a_kept_token_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert holder_token.kept("a1") is None
-    holder_token.keep("a1", Secret("s.first"))
-    holder_token.keep("a1", Secret("s.second"))
+    holder_token.keep("a1", Secret("s.first"), Secret("one"), ORIGIN)
+    holder_token.mark_opened("a1", "sha256:first")
+    # A token never stands beside another's accessor: it would say that another is done.
+    holder_token.keep("a1", Secret("s.second"), Secret("accessor"), ORIGIN)
     path = tmp_path / "daypass" / "a1.token"
     assert holder_token.token_path("a1") == path
-    assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert [item.name for item in path.parent.iterdir()] == ["a1.token"]
-    assert holder_token.kept_accessor("a1") is None
-    found = holder_token.kept("a1")
+    names = {item.name: item.stat().st_mode & 0o777 for item in path.parent.iterdir()}
+    assert names == dict.fromkeys(("a1.token", "a1.accessor", "a1.vault"), 0o600)
+    found, known = holder_token.kept("a1"), holder_token.kept_accessor("a1")
     assert found is not None
     assert found.reveal() == "s.second"
-    holder_token.keep("a1", Secret("s.third"), Secret("accessor"))
-    assert path.with_suffix(".accessor").stat().st_mode & 0o777 == 0o600
-    known = holder_token.kept_accessor("a1")
     assert known is not None
     assert known.reveal() == "accessor"
-    # A token never stands beside another's accessor: it would say that another is done.
-    holder_token.keep("a1", Secret("s.fourth"))
-    assert holder_token.kept_accessor("a1") is None
-    holder_token.keep("a1", Secret("s.third"), Secret("accessor"))
     holder_token.forget("a1")
     holder_token.forget("a1")
     assert holder_token.kept("a1") is None
     assert list(path.parent.iterdir()) == []
 
 
-ORIGIN = Origin("https://vault.example.com:8200", "team/daypass", 7)
+def test_what_was_opened_here_is_known_by_that_very_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert holder_token.opened_at("a1", "sha256:first") is None
+    holder_token.mark_opened("a1", "sha256:first")
+    assert holder_token.opened_at("a1", "sha256:first") is not None
+    assert holder_token.opened_at("a1", "sha256:second") is None
 
 
 def test_a_kept_token_says_where_it_came_from(
@@ -90,10 +94,9 @@ def test_a_kept_token_says_where_it_came_from(
     assert found is not None
     assert (found.token.reveal(), found.origin) == ("s.first", ORIGIN)
     assert found.accessor_digest == digest_bytes(b"accessor")
-    holder_token.keep("a1", Secret("s.older"), Secret("accessor"))  # as older releases keep it
-    older = holder_token.find("a1")
-    assert older is not None
-    assert (older.token.reveal(), older.origin) == ("s.older", None)
+    (tmp_path / "daypass" / "a1.vault").unlink()  # as older releases keep it
+    with pytest.raises(ClaimError, match="an older release kept it"):
+        holder_token.find("a1")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,9 @@ def test_a_kept_token_says_where_it_came_from(
         ("a1.token", "s.f\udce9", "characters that no token has"),
         ("a1.accessor", "acc essor", "characters that no token has"),
         ("a1.vault", "vault: https://evil", "no wrapping token"),
+        ("a1.accessor", "accessos", "it was cut, or replaced"),
+        ("a1.accessor", "", "it was cut, or replaced"),
+        ("a1.vault", "", "is empty"),
         ("a1.vault", None, "it was kept for grant b2"),
     ],
 )
@@ -137,6 +143,11 @@ def test_a_pipe_in_place_of_a_kept_token_keeps_no_command_waiting(
     os.mkfifo(path)
     with pytest.raises(OSError, match="it is no file"):
         holder_token.find("a1")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match="it is no file") as refused:
+        holder_token.find("a1")
+    assert refused.value.filename == str(path)
 
 
 WAITING = """

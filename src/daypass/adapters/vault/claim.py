@@ -162,30 +162,25 @@ class EndedOwn:
     said: bool  # Vault keeps that its holder ended it
 
 
-def end_own(
-    client: Client, token: Secret, accessor: Secret | None, mount: str, *, is_sure: bool
-) -> EndedOwn:
+def end_own(client: Client, token: Secret, accessor: Secret, mount: str) -> EndedOwn:
     """End a grant with its own token, which says so in Vault with the same request.
 
     Args:
         client: a client without a token of its own.
-        token: the grant's own token.
-        accessor: of that token; without it nothing can be said.
+        token: the grant's own token, to the letter: Vault refuses any other text in the words in
+            which it refuses one that is gone.
+        accessor: of that token.
         mount: of the KV engine where it is said.
-        is_sure: whether the evidence shows that it is the grant's. A token that Vault refuses from
-            the first call on is gone only then: it refuses any other text in the same words.
 
     Raises VaultUnavailableError, VaultRefusedError.
     """
-    said = accessor is not None and _say_done(client, token, accessor, mount)
+    said = _say_done(client, token, accessor, mount)
     path = "auth/token/revoke-self"
     # Its policy lets a living token do this: refused means that there is none any more.
     refused = client.call("POST", path, token=token, accept=_REFUSED).errors
-    known = said
     if not refused:  # it had a use left: it was never used, or could not say so
-        known = True
         refused = client.call("POST", path, token=token, accept=_REFUSED).errors
-    return EndedOwn(bool(refused) and (known or is_sure), said)
+    return EndedOwn(bool(refused), said)
 
 
 def _say_done(client: Client, token: Secret, accessor: Secret, mount: str) -> bool:
