@@ -159,6 +159,10 @@ class ClaimError(PermanentError):
     """A delivery is missing, spent, or not the one that the evidence names."""
 
 
+class OlderDeliveryError(ClaimError):
+    """An older release sealed a delivery: nothing shows where its token belongs."""
+
+
 class DeliverySpentError(ClaimError):
     """Somebody has opened the delivery already: its holder, or another."""
 

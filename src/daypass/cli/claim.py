@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,10 @@ from daypass.adapters.ssh_keys import open_sealed
 from daypass.adapters.vault.claim import may_be_spent, open_delivery
 from daypass.cli import asking, output, wiring
 from daypass.cli.awaiting import add_wait
-from daypass.cli.claim_again import opened_before
+from daypass.cli.claim_again import assert_opened, opened_before
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
-from daypass.cli.interrupts import held_signals, name_of
+from daypass.cli.connecting import prepare, tell_opening
+from daypass.cli.interrupts import StoppedError, held_signals, name_of
 from daypass.cli.receiver import choose_receiver
 from daypass.cli.this_command import is_first_use
 from daypass.cli.vault_access import holder_client
@@ -27,7 +29,9 @@ from daypass.errors import (
     ClaimError,
     DeliveryLostError,
     DeliverySpentError,
+    EvidenceError,
     ExitCode,
+    OlderDeliveryError,
     SealingError,
     UsageError,
 )
@@ -49,10 +53,12 @@ if TYPE_CHECKING:
     from daypass.lifecycle.claim import Claimable
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
+    from daypass.model.settings import Settings
 
 _HELD: Final = (
     "stopping: the delivery is being opened, which can be done once, so that is waited for"
 )
+_NOTHING: Final = "nothing was opened; run it again to claim"
 _SECONDS_APART: Final = 5.0  # between a lease's end and its token's: both are Vault's own times
 _HOW: Final = (
     "Run a command with it: `daypass claim {id} -- psql`. Or: `--format env` (for `eval`), "
@@ -106,23 +112,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     how = _HOW.format(id=arguments.grant)
     receiver = choose_receiver(arguments.command, arguments.format, arguments.output, how)
     directory = wiring.directory_of(arguments.directory)
-    here = wiring.read_settings(directory, arguments.fingerprint, or_newest=True)
-    keys = wiring.pinned_keys(directory, arguments.fingerprint)
-    with wiring.person_repository(directory, here) as repository:
-        repository.fetch()
-        claimable = look_up(arguments.grant, repository, keys)
-    _tell(claimable, pinned=bool(arguments.fingerprint) or not is_first_use(directory))
-    grant, settings = claimable.grant, claimable.settings
-    if grant.is_offline:
-        raise ClaimError(
-            f"{grant.id} was taken offline: whoever took it has received it already",
-            remedy="If that was not you, end it: `daypass revoke` with its id.",
-        )
-    with wiring.person(settings) as forge:
-        comments = forge.comments(grant.asked_in)
-    ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
-    sealed = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
-    token = token_of(sealed, claimable, pinned=bool(arguments.fingerprint))
+    try:
+        claimable, token = _find(arguments, directory)
+    except StoppedError as stop:
+        raise StoppedError(stop.number, f"stopped by {name_of(stop.number)}: {_NOTHING}") from None
+    grant = claimable.grant
     try:
         with claim_turn.turn(grant.id), held_signals(_HELD) as held:
             try:
@@ -145,18 +139,55 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
+def _find(arguments: argparse.Namespace, directory: Path) -> tuple[Claimable, Secret]:
+    """The grant by its evidence, and the wrapping token that was sealed for that place alone."""
+    here = wiring.read_settings(directory, arguments.fingerprint, or_newest=True)
+    keys = wiring.pinned_keys(directory, arguments.fingerprint)
+    with wiring.person_repository(directory, here) as repository:
+        repository.fetch()
+        claimable = look_up(arguments.grant, repository, keys)
+    _tell(claimable, pinned=bool(arguments.fingerprint) or not is_first_use(directory))
+    grant, settings = claimable.grant, claimable.settings
+    if grant.is_offline:
+        raise ClaimError(
+            f"{grant.id} was taken offline: whoever took it has received it already",
+            remedy="If that was not you, end it: `daypass revoke` with its id.",
+        )
+    with wiring.person(settings) as forge:
+        comments = forge.comments(grant.asked_in)
+    ciphertext = find_ciphertext(grant, comments, settings.github.app_user_id)
+    sealed = open_sealed(ciphertext, arguments.identity, _ask_passphrase)
+    vouches = partial(_vouches, directory, here, claimable)
+    try:
+        token = token_of(sealed, claimable, vouches, pinned=bool(arguments.fingerprint))
+    except OlderDeliveryError as error:
+        raise opened_before(claimable) or error from None
+    return claimable, token
+
+
+def _vouches(directory: Path, here: Settings, claimable: Claimable, fingerprint: str) -> bool:
+    """Whether main holds the same grant for those who know that evidence key from elsewhere."""
+    try:
+        with wiring.person_repository(directory, here) as repository:
+            return look_up(claimable.grant.id, repository, [fingerprint]) == claimable
+    except (ClaimError, EvidenceError):
+        return False
+
+
 def _receive(
     claimable: Claimable, token: Secret, directory: Path, receiver: Receiver, held: Held
 ) -> Handful:
     """Prepare all that can be, and open the delivery. Raises StoppedError before that only."""
     grant, settings = claimable.grant, claimable.settings
     try:
-        receiver.prepare()
-        held.stop()
-        output.note(f"opening at {Origin.of(settings).place}")
+        prepare(receiver, claimable.resource, grant.engine)
+        held.stop_before(_NOTHING)
+        tell_opening("opening", Origin.of(settings), claimable.resource, grant.engine)
         with holder_client(directory, settings, wiring.authorities(directory, settings)) as client:
-            held.stop()
+            held.stop_before(_NOTHING)
             opened = _open(client, token, grant, Origin.of(settings))
+        with suppress(OSError):  # a second claim then asks the pull request
+            holder_token.mark_opened(grant.id, grant.delivery.ciphertext)
         with told_as_loss(grant.id, grant.pull_request):
             ends = earlier_end(grant.id, grant.not_after, opened.ends)
             return Handful(replace(grant, not_after=ends), claimable.resource, opened.credential)
@@ -193,6 +224,7 @@ def _speak(arguments: argparse.Namespace) -> ExitCode:
         found = asking.find_to_end(arguments)
         return asking.ask(arguments, IntentKind.NOT_ME, found.claimable)
     claimable = asking.find(arguments)
+    assert_opened(claimable, wiring.directory_of(arguments.directory), arguments.identity)
     return ExitCode.DONE if say_claimed(claimable, write_was_me) else ExitCode.FAILED
 
 

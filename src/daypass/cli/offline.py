@@ -15,6 +15,7 @@ from daypass.adapters.handover import Handful, lost, told_as_loss
 from daypass.adapters.handover_command import Command
 from daypass.cli import output, proposing, wiring
 from daypass.cli.claim import earlier_end
+from daypass.cli.connecting import prepare, tell_opening
 from daypass.cli.interrupts import held_signals, name_of
 from daypass.cli.main_at_hand import settings_to_end_by
 from daypass.cli.receiver import choose_receiver
@@ -89,6 +90,7 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
                 seconds=_seconds(request, who.ends, session),
                 meta=offline_marks(request, repository_id=settings.github.repository_id),
             )
+            tell_opening("taking", Origin.of(settings), role.resource, role.level.engine)
             held = holding.enter_context(held_signals(_HELD))
             handful = _receive(session, settings, order, role, receiver, held)
         _hand_over(handful, receiver, held)
@@ -106,8 +108,8 @@ def _receive(
 ) -> Handful:
     """Prepare all that can be, and take it. Raises StoppedError before that only."""
     try:
-        receiver.prepare()
-        held.stop()
+        prepare(receiver, role.resource, role.level.engine)
+        held.stop_before("nothing was taken")
         return _take(session, settings, order, role)
     except BaseException:
         receiver.abandon()

@@ -17,7 +17,9 @@ from daypass.documents.document import read_document
 from daypass.documents.nearby import named
 from daypass.documents.records import load_grant
 from daypass.errors import ClaimError, DocumentError, EvidenceError, UnknownGrantError, UsageError
+from daypass.ledger import sshsig
 from daypass.ledger.allowed_signers import Signers
+from daypass.ledger.commitobject import parse_commit
 from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import begins_life, find_events
 from daypass.ledger.records import compare
@@ -64,6 +66,7 @@ class Claimable:
     grant: Grant
     resource: Resource
     settings: Settings
+    evidence_key: str  # the fingerprint of the key that signed its delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,14 @@ def _proven(
         grant,
         _resource(repository, delivered.commit, grant.resource),
         _settings(repository, delivered.commit),
+        _signed_by(repository, delivered.commit),
     )
+
+
+def _signed_by(repository: Repository, commit: str) -> str:
+    """The fingerprint of the key that signed that commit, which is an event already."""
+    parsed = parse_commit(next(iter(repository.walk(commit))).raw)
+    return sshsig.fingerprint(sshsig.verified_key(parsed.signature or b"", parsed.signed_payload))
 
 
 def _forged(grant_id: str, because: str) -> EvidenceError:

@@ -16,7 +16,7 @@ from daypass.lifecycle.ports import MintOrder, SlotState
 from daypass.lifecycle.timing import left_at
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
-from daypass.model.delivery import Delivery
+from daypass.model.delivery import Binding, Delivery
 from daypass.model.grant import WATCH_SECONDS, Grant, Lane, Wrapping
 from daypass.model.instant import Instant
 from daypass.model.resource import (
@@ -122,9 +122,12 @@ def grant(
     *,
     claim_window: int,
     origin: Origin,
+    evidence_key: str,
     run: Run,
 ) -> Granted | None:
     """Mint for one order; None when another run has taken it meanwhile.
+
+    `evidence_key` is the fingerprint of the key in force.
 
     Raises what the ports raise. Whatever was minted is then revoked, unless Vault cannot be
     reached: then it is a wrapped token that nobody can open, and dies at its time.
@@ -144,7 +147,8 @@ def grant(
         return None
     minted = issuer.mint(_mint_order(order, seconds, claim_window, origin.repository_id))
     try:
-        delivery = Delivery(minted.token, origin, grant_id)
+        binding = Binding.of(evidence_key, order.resource.connection)
+        delivery = Delivery(minted.token, origin, grant_id, binding)
         sealed = sealer.seal(delivery.to_text(), order.recipients)
         record = _record(order, minted, sealed)
         slot = registry.write(

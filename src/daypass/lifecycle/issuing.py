@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daypass.errors import DaypassError, OddSlotError
+from daypass.ledger import sshsig
 from daypass.lifecycle import granting, happening, queue, redelivering
 from daypass.lifecycle.claim_questions import note_before_again
 from daypass.lifecycle.context import WORKERS
 from daypass.lifecycle.granting import Granted, Order
 from daypass.lifecycle.happening import Refusal
 from daypass.lifecycle.judging import Judge
+from daypass.lifecycle.key_handover import SignerInForce
 from daypass.lifecycle.plan import Action, Step
 from daypass.lifecycle.ports import Slot, SlotState
 from daypass.lifecycle.recipients import recipients_of
@@ -20,7 +22,7 @@ from daypass.lifecycle.timing import Wait
 from daypass.lifecycle.undecided import Undecided
 from daypass.lifecycle.undecided_note import not_proven_yet
 from daypass.lifecycle.withdrawn import find_withdrawn
-from daypass.model.delivery import Origin
+from daypass.model.delivery import Binding, Origin
 from daypass.model.event import Reason
 from daypass.model.names import grant_path
 
@@ -49,6 +51,7 @@ class Issuing:
     minted: dict[str, Granted] = field(default_factory=dict)
     refused: dict[str, tuple[Refusal, Slot | None]] = field(default_factory=dict)
     left: int = 0  # requests that the next pass goes on with
+    _key: str = ""  # the fingerprint of the evidence key in force
     _taken_over: dict[str, str] = field(default_factory=dict)  # grant id → accessor: a killed run
     # had begun on them, and may have minted
 
@@ -76,6 +79,12 @@ class Issuing:
             self.undecided.write(waiting, seen.world.now)
             return
         actions = plan.of(Step.JUDGE, Step.REFUSE)
+        try:
+            self._find_key(seen)
+        except DaypassError as error:  # without a key in force nothing can be written either
+            for action in actions:
+                self.outcome.fail(action.grant_id, error)
+            return
         commits = (judge.commit_of(action) for action in actions)
         # Judged one after the other, because what is granted counts in the limits of the next
         # decision; asking GitHub, and minting, wait for servers: both go on beside it.
@@ -88,6 +97,12 @@ class Issuing:
                 if item is not None:
                     yield item
         granting.end_strays(self.ports.issuer, self._taken_over, self.settings.github.repository_id)
+
+    def _find_key(self, seen: Observation) -> None:
+        """Note which evidence key is in force. Raises what the ports raise."""
+        ports = self.ports
+        signer = SignerInForce(ports.repository, ports.signer, ports.signers, seen.world.tip)
+        self._key = sshsig.fingerprint(signer.public_key())
 
     def _submit(
         self, pool: ThreadPoolExecutor, judge: Judge, action: Action
@@ -153,6 +168,7 @@ class Issuing:
                 self.ports.registry.remove_pending(grant.id)  # a run was killed just before
             self.outcome.add("not delivered again", grant.id, why or "it names what is gone")
             return None
+        self._find_key(seen)
         return redelivering.redeliver(
             self.ports,
             grant,
@@ -161,6 +177,7 @@ class Issuing:
             seen.accessors.get(grant.accessor),
             claim_window=self.settings.claim_window.seconds,
             origin=Origin.of(self.settings),
+            binding=Binding.of(self._key, resource.connection),
         )
 
     def _verdict(self, judge: Judge, action: Action) -> Verdict | None:
@@ -196,6 +213,7 @@ class Issuing:
             self.ports.sealer,
             claim_window=self.settings.claim_window.seconds,
             origin=Origin.of(self.settings),
+            evidence_key=self._key,
             run=self.ports.run,
         )
         if granted is None:

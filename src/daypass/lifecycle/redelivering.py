@@ -20,7 +20,7 @@ from daypass.model.delivery import Delivery
 if TYPE_CHECKING:
     from daypass.lifecycle.context import Ports
     from daypass.lifecycle.ports import Minted, Slot
-    from daypass.model.delivery import Origin
+    from daypass.model.delivery import Binding, Origin
     from daypass.model.grant import Grant
     from daypass.model.instant import Instant
 
@@ -50,6 +50,7 @@ def redeliver(
     *,
     claim_window: int,
     origin: Origin,
+    binding: Binding,
 ) -> Granted | None:
     """Revoke the old token, mint the rest of the time; None when another run has it.
 
@@ -66,7 +67,7 @@ def redeliver(
     _end_old(ports, grant, accessor)
     minted = _mint_rest(ports, grant, claim_window, origin.repository_id)
     try:
-        granted = _remember(ports, grant, minted, recipients, reserved, origin)
+        granted = _remember(ports, grant, minted, recipients, reserved, origin, binding)
     except ConflictError:
         ports.issuer.revoke(minted.accessor)
         return None
@@ -108,9 +109,10 @@ def _remember(
     recipients: tuple[str, ...],
     reserved: Slot,
     origin: Origin,
+    binding: Binding,
 ) -> Granted:
     """Seal the second delivery, and keep it in the slot for whoever carries on."""
-    delivery = Delivery(minted.token, origin, grant.id)
+    delivery = Delivery(minted.token, origin, grant.id, binding)
     sealed = ports.sealer.seal(delivery.to_text(), recipients)
     record = replace(
         grant,

@@ -35,7 +35,7 @@ from daypass.lifecycle.happening import Run, issued
 from daypass.lifecycle.ports import MintOrder, NewCommit
 from daypass.lifecycle.world import accessor_digest
 from daypass.model.canonical import digest_bytes
-from daypass.model.delivery import Delivery, Origin
+from daypass.model.delivery import Binding, Delivery, Origin
 from daypass.model.event import Event, EventKind
 from daypass.model.grant import Grant, Lane, Wrapping
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH, grant_path, request_path
@@ -143,7 +143,8 @@ class Box:
 
     def text_of(self, token: Secret, grant_id: str) -> Secret:
         """What is sealed."""
-        return Delivery(token, Origin.of(self.settings), grant_id).to_text()
+        binding = Binding.of(self.fingerprint, self.resource.connection)
+        return Delivery(token, Origin.of(self.settings), grant_id, binding).to_text()
 
     def open_pull(self, branch: str) -> int:
         """A pull request by alice, only to have comments on."""

@@ -14,7 +14,7 @@ import requests
 from claim_box import RESOURCE_PATH, keygen
 
 from daypass.model.canonical import digest_bytes
-from daypass.model.delivery import Delivery, Origin
+from daypass.model.delivery import Binding, Delivery, Origin
 from daypass.model.names import ALLOWED_SIGNERS_PATH, SETTINGS_PATH, grant_path
 from daypass.model.secret import Secret
 
@@ -49,11 +49,17 @@ def test_a_holder_claims_logs_in_and_cannot_claim_twice(box: Box) -> None:
     assert first.stdout.startswith("g-alice-one")
     assert "read on orders-db for alice until" in first.stderr
     assert "59m left" in first.stderr
-    assert f"opening at {box.bao.address.partition('://')[2]}\n" in first.stderr
+    vault, there = box.bao.address.partition("://")[2], box.resource.connection
+    place = f"{there['host']}:{there['port']}"
+    assert f"opening at {vault}; connects to {place}, TLS disable\n" in first.stderr
     second = box.daypass("claim", grant.id, "--", *QUERY)
-    refused(second, 1, "you have opened the delivery", "already (by your own word")
+    refused(second, 1, "you have opened the delivery", "already (on this machine, at ")
     refused(second, 1, "daypass redeliver alice-one", "/redeliver alice-one")
-    assert "not-me" not in second.stderr, "that is no theft"
+    assert "If that was not you: `daypass claim alice-one --not-me`" in second.stderr
+    assert "security team" not in second.stderr, "that is no theft"
+    (box.home / ".local/state/daypass/alice-one.opened").unlink()  # as on another machine
+    elsewhere = box.daypass("claim", grant.id, "--", *QUERY)
+    refused(elsewhere, 1, "already (by your own word on its pull request, at ")
     assert words_on(box, grant) == ["Claimed alice-one"]
 
 
@@ -191,6 +197,14 @@ def test_what_is_wrong_with_the_words_leaves_the_delivery_alone(box: Box, tmp_pa
     still_claimable(box, grant)
 
 
+def test_no_one_says_that_they_opened_what_is_closed(box: Box) -> None:
+    grant = box.issue("alice-early")
+    early = box.daypass("claim", grant.id, "--was-me")
+    refused(early, 1, "has not been opened by anyone", "Nothing was said")
+    still_claimable(box, grant)
+    assert box.daypass("claim", grant.id, "--was-me").returncode == 0
+
+
 def test_an_ended_grant_says_so(box: Box) -> None:
     grant = box.issue("alice-ended")
     box.end(grant)
@@ -316,14 +330,44 @@ def test_what_was_sealed_for_another_vault_is_refused_before_anything_is_opened(
 ) -> None:
     """Whoever makes a holder believe another main cannot change what is sealed."""
     there = Origin("https://vault.example.com", None, box.settings.github.repository_id)
+    binding = Binding.of(box.fingerprint, box.resource.connection)
     monkeypatch.setattr(
-        box, "text_of", lambda token, name: Delivery(token, there, name).to_text(), raising=True
+        box,
+        "text_of",
+        lambda token, name: Delivery(token, there, name, binding).to_text(),
+        raising=True,
     )
     grant = box.issue("alice-elsewhere")
     done = box.daypass("claim", grant.id, "--fingerprint", box.fingerprint, "--", *QUERY)
     refused(done, 1, "Vault https://vault.example.com, not http://", "security team")
     assert "opening at" not in done.stderr
     thief(box, grant)  # it was opened by no one before
+
+
+def test_a_delivery_that_was_sealed_for_another_connection_or_key_is_refused(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A main that names the true Vault must send the credential to no other database either."""
+    true, here = box.fingerprint, box.resource.connection
+    other = "SHA256:" + "A" * 43
+    for number, (binding, why) in enumerate(
+        (
+            (Binding.of(true, {**here, "port": "1"}), "another connection than resource orders-db"),
+            (Binding.of(other, here), f"evidence key {other}, not {true}"),
+        )
+    ):
+        monkeypatch.setattr(
+            box,
+            "text_of",
+            lambda token, name, binding=binding: Delivery(
+                token, Origin.of(box.settings), name, binding
+            ).to_text(),
+        )
+        grant = box.issue(f"alice-bound-{number}")
+        done = box.daypass("claim", grant.id, "--fingerprint", true, "--", *QUERY)
+        refused(done, 1, why, "Nothing was opened", "security team")
+        assert "opening at" not in done.stderr
+        thief(box, grant)  # it was opened by no one before
 
 
 def test_what_an_older_release_sealed_needs_a_fingerprint(
@@ -433,6 +477,7 @@ BAO_TOKEN=$(age -d -i "$HOME/.ssh/id_ed25519" delivery.age | head -n 1) bao unwr
     credential = json.loads(unwrapped)["data"]
     repository = box.settings.github.repository_id
     told = f"vault: {box.bao.address}\nrepository: {repository}\ngrant: alice-hand\n"
+    told += f"evidence-key: {box.fingerprint}\n"
     assert told in rest, "what it is bound to, to compare by eye"
     with box.postgres.connect(credential["username"], Secret(credential["password"])):
         pass

@@ -351,9 +351,7 @@ BROKEN += [
     (
         "resource-tls",
         f"{RESOURCE_PATH}:{len(RESOURCE.splitlines()) + 2}:36",
-        {
-            RESOURCE_PATH: f"{RESOURCE}  connection:\n    {{sslrootcert: system, sslmode: allow}}\n"
-        },
+        {RESOURCE_PATH: f"{RESOURCE}  connection:\n    {{sslrootcert: system, sslmode: allow}}\n"},
     ),
 ]
 BROKEN += [

@@ -85,6 +85,7 @@ def order(action: Action) -> Order:
         "recipients": (),
         "decision": SimpleNamespace(seconds=60),
         "decision_input": {},
+        "resource": SimpleNamespace(connection={"host": "db"}),
         "subject": SimpleNamespace(contract_end=None),
         "lane": None,
     }.items():
@@ -102,6 +103,8 @@ def test_strays_are_looked_for_once_nothing_is_being_minted(
         registry=Slots(),
         sealer=SimpleNamespace(seal=lambda _token, _to: SimpleNamespace(armored="")),
         repository=None,
+        signer=SimpleNamespace(public_key=lambda: b"k" * 32),
+        signers=(),
         run=SimpleNamespace(id="7/1"),
     )
     settings = SimpleNamespace(
@@ -134,7 +137,7 @@ def test_strays_are_looked_for_once_nothing_is_being_minted(
     undecided = UndecidedRequests(registry, cast("Any", None), outcome, Duration(900))
     house = Issuing(cast("Any", ports), cast("Any", settings), outcome, undecided)
     answers = SimpleNamespace(asking=lambda _commits: nullcontext())
-    seen = SimpleNamespace(world=SimpleNamespace(requests={}, grants={}, now=None))
+    seen = SimpleNamespace(world=SimpleNamespace(requests={}, grants={}, now=None, tip=None))
     monkeypatch.setattr(issuing, "note_before_again", lambda *_words: None)
     done = list(house.run(cast("Any", seen), plan, cast("Any", answers)))
     assert set(done) == begun
