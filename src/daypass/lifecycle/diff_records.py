@@ -105,14 +105,20 @@ def groups_by(
     return resolve_groups(catalogue, told)
 
 
-def parties_by(catalogue: Catalogue, facts: DecisionInput) -> dict[int, str]:
-    """Returns the accounts with a part in what is asked, by these documents."""
+def parties_by(
+    catalogue: Catalogue, facts: DecisionInput, *, of_exceptions: bool = True
+) -> dict[int, str]:
+    """Returns the accounts with a part in what is asked, by these documents.
+
+    `of_exceptions`: with those who answer for an exception. They approve nothing, and may object.
+    """
     asked = facts.request
     identity = catalogue.identities.get(asked.subject)
     if identity is None:
         return {}
     about = (asked.subject, asked.resource, asked.access)
-    excepted = catalogue.exceptions_about(*about) if asked.lane == Lane.ROUTINE else ()
+    routine = of_exceptions and asked.lane == Lane.ROUTINE
+    excepted = catalogue.exceptions_about(*about) if routine else ()
     return parties(identity, excepted, catalogue)
 
 

@@ -205,7 +205,7 @@ class Side:
         """Whose "no" stands: of people who are known here, and have no part in it."""
         if assumed.all_approved and self._new_dismissers(recorded, facts):
             return ()
-        mine = parties_by(self.catalogue, facts)
+        mine = parties_by(self.catalogue, facts, of_exceptions=False)
         unknown = any(not group.known for group in groups.groups.values())
         return tuple(
             account

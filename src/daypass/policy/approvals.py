@@ -86,7 +86,8 @@ def count_approvals(
 ) -> ApprovalCount:
     """Count the approvals of a pull request that asks for access for `subject`.
 
-    Whoever answers for one of the `exceptions`, those about what is asked, does not approve it.
+    The person who answers for one of the `exceptions`, those about what is asked, does not approve
+    it; their request for changes stands like any other's.
     A dismissed request for changes stands unless its author dismissed it, or somebody independent
     among the approvers or owners of the `resource`, or among the owners of the foundation.
 
@@ -96,10 +97,11 @@ def count_approvals(
     was last aimed at another branch, by a person who neither wrote nor pushed any of it, and has no
     part in what is asked.
     """
-    excluded = parties(subject, exceptions, catalogue)
+    barred = parties(subject, exceptions, catalogue)
+    silent = frozenset(parties(subject, (), catalogue))
     fault = _requester_fault(pull_request, subject, askers(subject, catalogue))
     owners = (*resource.approvers.groups, resource.business_owner) if resource is not None else ()
-    return _count(pull_request, excluded, fault, catalogue, groups, (now, now), owners)
+    return _count(pull_request, (barred, silent), fault, catalogue, groups, (now, now), owners)
 
 
 def count_reviews(
@@ -110,7 +112,7 @@ def count_reviews(
     It is asked of old ones too: a vendor's contract counts as it stood at the merge.
     """
     given = pull_request.merged_at or now
-    return _count(pull_request, {}, None, catalogue, groups, (now, given))
+    return _count(pull_request, ({}, frozenset()), None, catalogue, groups, (now, given))
 
 
 def excluded_among(
@@ -183,14 +185,26 @@ def _requester_fault(
 
 def _count(
     pull_request: PullRequest,
-    parties: Mapping[int, str],
+    without: tuple[Mapping[int, str], frozenset[int]],
     fault: str | None,
     catalogue: Catalogue,
     groups: GroupDirectory,
     times: tuple[Instant, Instant],
     owners: tuple[str, ...] = (),
 ) -> ApprovalCount:
-    """Count. `times`: that of the question, and that at which contracts are looked at."""
+    """Count the reviews.
+
+    Args:
+        pull_request: as GitHub tells it.
+        without: the accounts that do not approve, each with its part in what is asked; and those
+            of them that do not object either.
+        fault: why nothing counts, where that is known already.
+        catalogue: whose identities and settings count.
+        groups: who belongs to which.
+        times: that of the question, and that at which contracts are looked at.
+        owners: groups and identities that may dismiss a request for changes.
+    """
+    parties, silent = without
     now, contracts_at = times
     remedy, may_pass = "", False
     try:
@@ -201,7 +215,7 @@ def _count(
         hands = {}
     excluded = {**hands, **parties}
     opener = pull_request.author
-    voiceless = frozenset(parties) | ({opener.id} if opener is not None else set())
+    voiceless = silent | ({opener.id} if opener is not None else set())
     counted: list[Approval] = []
     refused: list[RefusedReview] = []
     owners = (*owners, *catalogue.settings.foundation_owners)
@@ -295,6 +309,7 @@ def _can_block(
     """Whether a request for changes counts: it is the word of a person who is known here.
 
     `voiceless` are the accounts that ask for the access, or have a part in it by main's documents.
+    To answer for an exception is no such part: others may write it, and it only bars approvals.
     A commit takes no objection away: its author, committer and co-authors are what its writer
     claims. Neither does a push: whoever asks chooses the branch, and others may have pushed to it.
     An account that nobody here knows cannot block: on a public repository that would let anybody

@@ -281,6 +281,15 @@ def test_a_no_whose_author_is_known_no_longer_and_one_that_others_may_take_back(
     assert found.not_known[0].startswith("whether erin approved or dismissed")
 
 
+def test_an_exception_takes_no_objection_of_its_person_away():
+    no = pull_request(review("bob"), review("frank", ReviewState.CHANGES_REQUESTED))
+    named = exception("one", "built-in/own-keys", attributedTo="frank", subject="alice")
+    base = catalogue(policy())
+    head = catalogue(policy(), exceptions=(named,))
+    assert shift(base, head, pull=no) is None
+    assert shift(head, base, pull=no) is None
+
+
 def test_what_is_left_open_where_it_was_denied_counts_as_looser():
     never = {"name": "r", "expression": "false", "message": "never"}
     asks = {**never, "expression": "context.posture.value == 1"}

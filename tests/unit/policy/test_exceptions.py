@@ -14,8 +14,10 @@ from policy_world import (
     identity,
     outcome,
     policy,
+    pull_request,
     request,
     resource,
+    review,
     rules_of,
 )
 
@@ -23,6 +25,7 @@ from daypass.model.canonical import canonical_json
 from daypass.model.catalogue import rules_digest
 from daypass.model.decision import Effect
 from daypass.model.grant import Lane
+from daypass.model.pullrequest import ReviewState
 from daypass.policy.asked import Asked
 from daypass.policy.compiled import compile_policies
 from daypass.policy.decide import decide, describe_requirements
@@ -93,6 +96,22 @@ def test_who_answers_for_it_approves_nothing_and_is_no_candidate():
     needs = describe_requirements(facts(there, "dave", asked=ASKED), rules_of(there))
     assert any("erin" in item.candidates for item in needs)
     assert not any("frank" in item.candidates for item in needs)
+
+
+@pytest.mark.parametrize(
+    "dates", [{}, {"notBefore": str(NOW.plus(-172800)), "notAfter": str(NOW.plus(-86400))}]
+)
+def test_who_answers_for_it_may_still_say_no(dates):
+    """Others may write an exception: it takes no objection away, whichever rule it is of."""
+    other = exception("other", "built-in/own-keys", attributedTo="frank", **dates)
+    said = pull_request(
+        *map(review, ("carol", "dave")), review("frank", ReviewState.CHANGES_REQUESTED)
+    )
+    for excepted in ((exception(),), (exception(), other)):
+        there = world(*excepted)
+        given = facts(there, asked=ASKED, pull=said)
+        assert given.approvals.blocked_by == (6,)
+        assert failing(decide(given, rules_of(there))) == {"built-in/approvals-provable"}
 
 
 def test_a_word_of_theirs_in_the_input_counts_for_nothing():
