@@ -1,7 +1,7 @@
 """Fields of a policy diff: what changed documents may widen, whether or not a recorded case shows.
 
-Every field that decides counts as wider when it changes, unless the change can only take away:
-a shorter time, one more rule, a lower status.
+Every field that decides counts as wider when it changes, unless every such change only takes away:
+a shorter time, one more rule, a lower status. What an expression makes of a field is not looked at.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _shorter(before: Any, after: Any) -> bool:
 
 
 def _longer(before: Any, after: Any) -> bool:
-    return before == after or not _shorter(before, after)
+    return before in (None, after) or not _shorter(before, after)
 
 
 def _ranked(*ranks: str) -> Narrows:
@@ -85,7 +85,6 @@ _NARROWS: Final[Mapping[Kind, tuple[tuple[str, Narrows], ...]]] = {
         (r"limits\.window\.per", _longer),
         (r"limits\.times\..*|require\.ticket|rules\[.*\]\.expression", _is_new),
         (r"limits\.freezes", lambda before, after: _fewer(after, before)),
-        (r"approvals\.stages\[.*\]\.(all|any)Of|approvals\.stages\[.*\]\.name", _is_new),
         (r"approvals\.notRequired", _is_gone),
         (r"require\.reasonLength", _higher),
         (r"require\.recording", _ranked("api-log", "required")),
@@ -96,7 +95,7 @@ _NARROWS: Final[Mapping[Kind, tuple[tuple[str, Narrows], ...]]] = {
     Kind.RESOURCE: (
         (r"maxDuration", _shorter),
         (r"recording", _ranked("none", "api-log", "required")),
-        (r"sensitivity", _ranked("low", "moderate", "high", "critical")),
+        # `sensitivity` is listed both ways: policies match it, and stages of permits count for it.
         (r"approvers\.atLeast", _higher),
         (r"approvers\.owner", _becomes(True)),
         (r"approvers\.groups", _some_of),
@@ -106,7 +105,7 @@ _NARROWS: Final[Mapping[Kind, tuple[tuple[str, Narrows], ...]]] = {
     Kind.IDENTITY: (
         (r"status", lambda _, after: after != IdentityStatus.ACTIVE),
         (r"vendor\.contractEnd", _lower),
-        (r"recipients|agent\.tools", _some_of),
+        (r"agent\.tools", _some_of),  # of `recipients`, a shared key that goes widens, too
         (r"rotation\..*|github\.login|vendor\.organisation", lambda *_: True),
     ),
     Kind.SETTINGS: (
@@ -117,7 +116,14 @@ _NARROWS: Final[Mapping[Kind, tuple[tuple[str, Narrows], ...]]] = {
         (r"(?!groups|teams|breakGlass|foundation|context|machineCoAuthors).*", lambda *_: True),
     ),
 }
-_GUARD: Final = ((r"match\..*", _all_of), (r"enforcement", _becomes("enforce")))
+# A permit's stages name who may be one of two approvers: one more opens that to more people.
+_GUARD: Final = (
+    (r"match\..*", _all_of),
+    (r"enforcement", _becomes("enforce")),
+    (r"approvals\.stages\[.*\]\.(all|any)Of", _is_new),
+)
+_RULE: Final = re.compile(r"(rules\[.*\])\.\w+")
+_LEVEL: Final = re.compile(r"(levels\.[^.]+)\..*")
 _TEXT: Final = re.compile(
     r"description|reason|(.*\.)?message|(approvals\.stages|rules)\[.*\]\.name"
 )
@@ -147,7 +153,9 @@ def widenings(
     narrows = _rules_for(kind, before, after)
     for place in sorted(old.keys() | new.keys()):
         was, will = old.get(place), new.get(place)
-        if was != will and not _only_takes(place, was, will, narrows):
+        if was == will or _is_new_rule(place, old) or _is_gone_level(place, new):
+            continue
+        if not _only_takes(place, was, will, narrows):
             yield f"{name}: {place}: {_change(was, will)}"
 
 
@@ -168,8 +176,9 @@ def _whole(kind: Kind, document: Mapping[str, Any], *, is_new: bool) -> str | No
             return "it permits anew" if spec["effect"] == PolicyEffect.PERMIT else None
         return "its conditions are gone"
     if kind is Kind.IDENTITY and not is_new:
-        barred = spec["status"] != IdentityStatus.ACTIVE
-        return f"it is gone, and was {spec['status']}: nothing bars its account" if barred else None
+        # A group or team may go on counting the account, without its status and its contract;
+        # its keys are nobody's, and an objection is a stranger's.
+        return f"it is gone, and was {spec['status']}: nothing bars its account and keys"
     return "it is new" if is_new else None
 
 
@@ -180,6 +189,18 @@ def _rules_for(
         item["spec"]["effect"] == PolicyEffect.GUARD for item in (before, after)
     )
     return (*(_GUARD if guard else ()), *_NARROWS[kind])
+
+
+def _is_new_rule(place: str, old: Mapping[str, Any]) -> bool:
+    """Whether the field is of a rule that comes: whatever it says, it is one more condition."""
+    found = _RULE.fullmatch(place)
+    return found is not None and f"{found[1]}.expression" not in old
+
+
+def _is_gone_level(place: str, new: Mapping[str, Any]) -> bool:
+    """Whether the field is of a level that goes as a whole."""
+    found = _LEVEL.fullmatch(place)
+    return found is not None and not any(key.startswith(f"{found[1]}.") for key in new)
 
 
 def _only_takes(place: str, was: Any, will: Any, narrows: tuple[tuple[str, Narrows], ...]) -> bool:

@@ -91,6 +91,13 @@ CHANGES: list[tuple[str, str, Any, Any, str]] = [
     ("policy", "limits/concurrent", 1, None, "limits.concurrent: 2 → none"),
     ("policy", "limits/times/to", "19:00", "20:00", "limits.times.to: 19:00 → 20:00"),
     ("policy", "approvals/stages/0/allOf", None, [], ""),
+    (
+        "policy",
+        "approvals/stages/0/anyOf",
+        None,
+        [{"group": "security", "atLeast": 1}],
+        'stages[dba].anyOf: adds {"group": "security", "atLeast": 1}',
+    ),
     ("policy", "require/ticket", "OPS-[0-9]+", "OPS-.*", "require.ticket: OPS-[0-9]+ → OPS-.*"),
     ("policy", "require/reasonLength", 30, 10, "require.reasonLength: 20 → 10"),
     ("policy", "require/recording", "required", "api-log", "recording: required → api-log"),
@@ -124,7 +131,8 @@ CHANGES: list[tuple[str, str, Any, Any, str]] = [
     ("guard", "enforcement", "enforce", "warn", "enforcement: enforce → warn"),
     ("resource", "maxDuration", "1h", "8h", "maxDuration: 2h → 8h"),
     ("resource", "recording", "required", "none", "recording: required → none"),
-    ("resource", "sensitivity", "critical", "low", "sensitivity: high → low"),
+    ("resource", "sensitivity", None, "low", "sensitivity: high → low"),
+    ("resource", "sensitivity", None, "critical", "sensitivity: high → critical"),
     ("resource", "approvers/atLeast", 3, 1, "approvers.atLeast: 2 → 1"),
     ("resource", "approvers/owner", True, False, "approvers.owner: True → False"),
     ("resource", "approvers/groups", ["dba"], ["dba", "all"], "approvers.groups: adds all"),
@@ -133,7 +141,8 @@ CHANGES: list[tuple[str, str, Any, Any, str]] = [
     ("resource", "environment", "production", "staging", "environment: production → staging"),
     ("identity", "vendor/contractEnd", "2026-12-31", "2027-06-30", "2027-01-31 → 2027-06-30"),
     ("identity", "status", "suspended", "active", ""),
-    ("identity", "recipients", ["age1a"], ["age1a", "age1c"], "adds age1c; takes out age1b"),
+    ("identity", "recipients", None, ["age1a", "age1c"], "adds age1c; takes out age1b"),
+    ("identity", "recipients", None, ["age1a"], "recipients: takes out age1b"),
     ("identity", "github/id", 1, 2, "github.id: 1 → 2"),
     ("identity", "github/login", "eve2", None, ""),
     ("settings", "breakGlass/invokers", [], ["alice", "bob"], "breakGlass.invokers: adds bob"),
@@ -174,9 +183,11 @@ def test_somebody_who_may_again_and_labels():
     ]
     assert list(widenings(path, document(spec), document(gone))) == []
     assert list(widenings(path, document(gone), None)) == [
-        "identity x: it is gone, and was suspended: nothing bars its account"
+        "identity x: it is gone, and was suspended: nothing bars its account and keys"
     ]
-    assert list(widenings(path, document(spec), None)) == []
+    assert list(widenings(path, document(spec), None)) == [
+        "identity x: it is gone, and was active: nothing bars its account and keys"
+    ]
     assert list(widenings(path, None, document(spec))) == ["identity x: it is new"]
     assert list(widenings(path, document(spec), document(spec, {"a": "b"}))) == [
         "identity x: labels.a: none → b"
@@ -207,7 +218,11 @@ def test_a_freeze_that_is_lifted_and_a_stage_that_goes():
     assert line.startswith("policy x: limits.freezes: takes out {")
     second = {"name": "security", "anyOf": [{"group": "security", "atLeast": 1}]}
     staged = with_value(spec, "approvals/stages", [*spec["approvals"]["stages"], second])
-    assert list(widenings(path, document(spec), document(staged))) == []
+    # Who is named by a permit counts for two approvers; who is named by a guard does not.
+    (line,) = widenings(path, document(spec), document(staged))
+    assert line.startswith("policy x: approvals.stages[security].anyOf: adds {")
+    of_guard = ({**item, "effect": "guard"} for item in (spec, staged))
+    assert list(widenings(path, *map(document, of_guard))) == []
     (line,) = widenings(path, document(staged), document(spec))
     assert line.startswith("policy x: approvals.stages[security].anyOf: takes out {")
 
@@ -219,6 +234,24 @@ def test_a_guard_that_is_about_everything_takes_only_away():
     assert list(widenings(path, document(everything), document(spec))) == [
         "policy x: match.subjects.groups: adds security"
     ]
+
+
+@pytest.mark.parametrize("what", ["policy", "guard"])
+def test_a_new_window_and_a_new_rule_take_only_away(what):
+    path, spec = DOCUMENTS[what]
+    whole = {"name": "b", "expression": "false", "message": "Never."}
+    more = {**whole, "appliesAt": "issue", "mayBeExcepted": True}
+    bare = with_value(spec, "limits/window", None)
+    full = with_value(spec, "rules", [*spec["rules"], more])
+    assert list(widenings(path, document(bare), document(full))) == []
+    assert len(list(widenings(path, document(full), document(bare)))) == 2
+
+
+def test_a_level_that_goes_takes_only_away():
+    path, spec = DOCUMENTS["resource"]
+    other = with_value(spec, "levels/write", spec["levels"]["read"])
+    assert list(widenings(path, document(other), document(spec))) == []
+    assert list(widenings(path, document(spec), document(other)))
 
 
 def test_exceptions_and_requests_have_their_own_words():
