@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.documents.nearby import suggestion
 from daypass.documents.problem import Problem
+from daypass.model.expression_context import sources_named
 from daypass.model.expression_names import names_in
 from daypass.model.identity import IdentityType
 from daypass.model.resource import break_glass_role_name, offline_role_name, token_role_name
@@ -162,7 +163,7 @@ def policy_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
 
 
 def _rules_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Problem]:
-    """Groups and identities that expressions name, and that do not exist."""
+    """Groups, identities and context sources that expressions name, and that do not exist."""
     for index, rule in enumerate(policy.rules):
         at, names = ("spec", "rules", index, "expression"), names_in(rule.expression)
         for group in sorted(names.groups):
@@ -170,6 +171,18 @@ def _rules_problems(policy: AccessPolicy, catalogue: Catalogue) -> Iterator[Prob
         for name in sorted(names.identities):
             if name not in catalogue.identities:
                 yield unknown(at, "identity", name, catalogue.identities)
+        declared = catalogue.settings.context
+        for name in sorted(set(sources_named(rule.expression)) - declared.keys()):
+            yield Problem(
+                at,
+                "reference-context",
+                f"there is no context source `{name}`{suggestion(name, declared)}: the rule would "
+                "never be known to hold",
+                f"Name one of {', '.join(declared)}, or declare it under `context.sources` in "
+                "access/daypass.yaml."
+                if declared
+                else "Declare it under `context.sources` in access/daypass.yaml.",
+            )
 
 
 def _unmatched(match: Match, catalogue: Catalogue) -> Iterator[Problem]:

@@ -208,6 +208,13 @@ VALUE_RULES: Final = (
         "groups: [dbas]",
     ),
     Rule(
+        "reference-context",
+        "A context source that an expression names is declared in access/daypass.yaml: a rule that "
+        "reads another is never known to hold.",
+        "expression: context.posture.value == 'ok'",
+        "expression: context.postre.value == 'ok'",
+    ),
+    Rule(
         "team-without-id",
         "Where `teams` in access/daypass.yaml pins teams by their ids, each team that is named has "
         "one: a slug alone may be another team's by now.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_TIMEOUT: Final = 5  # seconds
+MAX_ITEMS: Final = 256  # of any list or map that an expression can see
 _PLACE: Final = re.compile(r"\{(subject|device|resource)\}")
 
 

@@ -46,3 +46,15 @@ def deeper_than(levels: int, value: Any) -> bool:
             for item in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return True
+
+
+def wider_than(entries: int, value: Any) -> bool:
+    """Tells whether a list or map within a value of JSON has more entries. Never recurses."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (dict, list)):
+            if len(item) > entries:
+                return True
+            waiting.extend(item.values() if isinstance(item, dict) else item)
+    return False

@@ -178,8 +178,8 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
     """What the expression reads that is not known, unless it may and does say what happens then.
 
     Whatever an expression makes of a missing answer (`!=`, `!has(…)`), it must not turn a denial
-    into a permit. At low and moderate sensitivity a rule may name the `status` of a context, and
-    so decide by itself.
+    into a permit. At low and moderate sensitivity a rule may read the `status` of a declared
+    context, and so decide by itself.
     """
     facts = variables.facts
     gap = _unknown_names(expression.names, facts)
@@ -192,9 +192,10 @@ def _unknown_input(expression: Expression, variables: Variables) -> str | None:
     strict = facts.resource is None or Sensitivity(facts.resource.sensitivity).pins_recipients
     for name in sorted(expression.context_names):
         answer = facts.context.get(name)
-        status = Status.UNKNOWN if answer is None else answer.status
-        if status != Status.KNOWN and (strict or not expression.tolerates(name)):
-            return f"the context {name} is {status}"
+        if answer is None:  # whatever the rule makes of that: its author means another one
+            return f"the settings declare no context {name}"
+        if answer.status != Status.KNOWN and (strict or not expression.tolerates(name)):
+            return f"the context {name} is {answer.status}"
     return None
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.model.canonical import canonical_json
-from daypass.model.context import filled
+from daypass.model.context import MAX_ITEMS, filled
 from daypass.model.instant import Instant
-from daypass.model.json_text import deeper_than
+from daypass.model.json_text import deeper_than, wider_than
 from daypass.policy.facts import ContextFacts, Status
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ def _size(value: Any, source: ContextSource) -> int:
     if deeper_than(MAX_DEPTH, value):
         raise AnswerError(
             f"the value at {source.pointer} is nested more than {MAX_DEPTH} levels deep"
+        )
+    if wider_than(MAX_ITEMS, value):
+        raise AnswerError(
+            f"the value at {source.pointer} has more than {MAX_ITEMS} entries in a list or map"
         )
     try:
         return len(canonical_json(value))

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
+from daypass.model.context import MAX_ITEMS
+from daypass.model.expression_context import sources_named, statuses_read
 from daypass.model.expression_names import ExpressionNames, names_in
 from daypass.model.visible import HIDDEN
 from daypass.policy.expression_zones import LOCAL, localised
@@ -37,13 +39,10 @@ MAX_ITERATING_LENGTH: Final = 500
 MAX_ITERATIONS: Final = 3  # macros that iterate, in one expression
 MAX_MATCHES: Final = 4
 MAX_STRING: Final = 1024  # characters of any string that an expression can see
-MAX_ITEMS: Final = 256  # of any list or map that an expression can see
 
 _ITERATES: Final = re.compile(r"\b(all|exists|exists_one|existsOne|map|filter)\b")
 _REGEX: Final = re.compile(r"\bmatches\b")
 _CONTEXT: Final = re.compile(r"\bcontext\b")
-_CONTEXT_FIELD: Final = re.compile(r"\bcontext\s*\.\s*([A-Za-z_]\w*)")
-_COMMENT: Final = "//"  # of CEL, up to the end of its line; and of an address in a text
 _APPROVALS: Final = re.compile(r"\bapprovals\b")
 
 
@@ -72,10 +71,8 @@ class Expression:
     zones: frozenset[str] = frozenset()  # that it writes out
 
     def tolerates(self, name: str) -> bool:
-        """Whether it says itself what it does while that context is unknown, not in a remark."""
-        return _COMMENT not in self.text and re.search(
-            rf"\bcontext\s*\.\s*{re.escape(name)}\s*\.\s*status\b", self.text
-        ) is not (None)
+        """Whether it says itself what it does while that context is unknown."""
+        return name in statuses_read(self.text)
 
 
 _TYPES: Final = {
@@ -133,7 +130,7 @@ def compile_expression(text: str) -> Expression:
         raise ExpressionError(
             f"it gives {program.return_type()}, not BOOL: compare it with something"
         )
-    names = _CONTEXT_FIELD.findall(text)
+    names = sources_named(text)
     if len(names) != len(_CONTEXT.findall(text)):
         # Read as a whole, an answer that is missing would be missed by nobody.
         raise ExpressionError("it reads `context` as a whole: name the source, `context.<name>`")

@@ -24,6 +24,7 @@ def ruled(expression: str) -> dict[str, str]:
         ("subject.name != 'alicce'", "reference-identity", "did you mean `alice`"),
         ("requester.identity in ['bob', 'alcie']", "reference-identity", "did you mean `alice`"),
         ("\"!('db' + 'a' in subject.groups)\"", "policy-expression", "does not write out"),
+        ('"!has(context.postre)"', "reference-context", "no context source `postre`"),
         ("size(subject.groups) > 0", "policy-expression", "other than by their names"),
     ],
 )
@@ -42,6 +43,16 @@ def test_a_name_that_is_not_there_is_found_where_it_stands(expression, rule, sai
 )
 def test_names_that_are_there_are_no_finding(expression):
     assert judged(ruled(expression)) == ()
+
+
+def test_a_context_source_that_is_misspelt_is_found_by_the_nearest():
+    source = "{url: https://mdm.example, pointer: /v, maxAge: 15m}"
+    declared = f"{SETTINGS}  context: {{sources: {{posture: {source}}}}}\n"
+    files = {**ruled("context.postre.status != 'known'"), SETTINGS_PATH: declared}
+    (found,) = judged(files)
+    assert found.message.startswith("there is no context source `postre`; did you mean `posture`?")
+    right = {**ruled("context.posture.status != 'known'"), SETTINGS_PATH: declared}
+    assert judged(right) == ()
 
 
 def test_a_team_that_an_expression_names_wants_its_id():

@@ -224,6 +224,15 @@ BROKEN: list[tuple[str, str, dict[str, str | bytes | None]]] = [
         {POLICY_PATH: rules_added("{name: own-keys, expression: 'true', message: It is so.}")},
     ),
     (
+        "reference-context",
+        f"{POLICY_PATH}:10:37",
+        {
+            POLICY_PATH: rules_added(
+                "{name: asked, expression: '!has(context.postre)', message: Say why.}"
+            )
+        },
+    ),
+    (
         "policy-field",
         f"{POLICY_PATH}:10:37",
         {

@@ -634,6 +634,8 @@ def test_a_guard_of_a_group_that_nobody_defines_does_not_fall_silent():
     [
         "context.posture.value != 'broken' // context.posture.status",
         "context.posture.value != 'broken' && '// context.posture.status' != ''",
+        "context.posture.value != 'broken' || 'context.posture.status' == ''",
+        "has(context.posture.status) && context.posture.value != 'broken'",
     ],
 )
 def test_a_remark_about_the_status_tolerates_nothing(mention):
@@ -641,6 +643,25 @@ def test_a_remark_about_the_status_tolerates_nothing(mention):
     low = catalogue(policy(rules=[rule]), resources=(resource(sensitivity="low"),))
     assert outcome(low, "bob", context=posture(Status.KNOWN, "healthy")).permitted
     assert outcome(low, "bob", context=posture(Status.UNKNOWN)).effect is Effect.INDETERMINATE
+
+
+@pytest.mark.parametrize("sensitivity", ["low", "high"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "has(context.postre) ? context.postre.status == 'known' : true",
+        "!has(context.postre) || context.postre.status != 'known'",
+        "context.postre.status != 'known'",
+    ],
+)
+def test_a_source_that_is_not_declared_is_never_known(sensitivity, expression):
+    guard = policy(
+        "g", effect="guard", rules=[{"name": "r", "expression": expression, "message": "m"}]
+    )
+    there = catalogue(policy(), guard, resources=(resource(sensitivity=sensitivity),))
+    found = outcome(there, "bob", "dave", context=posture(Status.KNOWN, "healthy"))
+    assert found.effect is Effect.INDETERMINATE
+    assert "the settings declare no context postre" in found.reasons[0].message
 
 
 def test_no_free_text_enters_the_input():

@@ -207,6 +207,16 @@ def test_what_a_source_gives_is_bounded_in_depth():
         parse(source, nested(64).encode())
 
 
+def test_what_a_source_gives_is_bounded_in_its_entries():
+    """Or one answer would deny by every rule that has an expression, whatever it reads."""
+    source = world().settings.context["posture"]
+    for many in ([1] * 256, {"a": [1] * 256}):
+        assert answer(source, {"v": many}, {}, NOW).value == many
+    for many in ([1] * 257, {"a": [[1] * 257]}):
+        with pytest.raises(AnswerError, match="more than 256 entries"):
+            answer(source, {"v": many}, {}, NOW)
+
+
 def test_canonical_json_of_what_is_nested_deeply_is_a_value_error():
     value: object = 1.5
     for _ in range(100_000):
