@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from daypass.documents.nearby import named, suggestion
 from daypass.documents.problem import Problem
 from daypass.model.zone_database import database_version, zone_names
-from daypass.policy.compiled import RESERVED_NAMES, RULE_PREFIX
 from daypass.policy.expression_fields import unknown_fields
 from daypass.policy.expression_zones import zones_named
 from daypass.policy.expressions import check_expressions
 from daypass.policy.patterns import pattern_problem, patterns_in
+from daypass.policy.rule_names import RESERVED_NAMES, RULE_PREFIX
 from daypass.policy.verdict import words
 from daypass.policy.zone import zone_error, zone_problem
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daypass.model.catalogue import rules_digest
 from daypass.model.decision import Effect, RuleOutcome
@@ -14,7 +14,8 @@ from daypass.policy.expressions import (
     compile_expression,
     compile_ticket,
 )
-from daypass.policy.rules import CONDITIONS, DESCRIBED
+from daypass.policy.rule_names import RULE_PREFIX
+from daypass.policy.rules import CONDITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from daypass.model.catalogue import Catalogue
     from daypass.model.exception import PolicyException
     from daypass.model.policy import AccessPolicy, Rule
-
-RULE_PREFIX: Final = "rule-"  # before the name of a free rule that is called like a condition
-RESERVED_NAMES: Final = frozenset(CONDITIONS) | frozenset(DESCRIBED)  # of no free rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 from policy_world import catalogue, outcome
 
 from daypass.model.names import is_name
+from daypass.policy.rule_names import RESERVED_NAMES
 from daypass.policy.rules import BUILT_IN, CONDITIONS, DESCRIBED
 
 HERE = Path(__file__).parent
@@ -22,6 +23,10 @@ def test_a_rule_is_told(rule):
     assert rule.purpose.endswith(".")
     assert rule.passes != rule.fails
     assert rule.requirements
+
+
+def test_the_names_that_no_free_rule_bears_are_those_of_all_rules():
+    assert {*DESCRIBED, *CONDITIONS} == RESERVED_NAMES
 
 
 @pytest.mark.parametrize("name", [*DESCRIBED, *CONDITIONS])
