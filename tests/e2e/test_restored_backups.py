@@ -35,6 +35,7 @@ class Town:
         self.shell = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(home),
+            "VAULT_ADDR": box.bao.address,
             "VAULT_TOKEN": box.bao.root_token.reveal(),
             "GIT_CONFIG_NOSYSTEM": "1",
         }
