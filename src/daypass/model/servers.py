@@ -13,6 +13,7 @@ _URL: Final = re.compile(
 _PORTS: Final = {"https": 443, "http": 80}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _API: Final = "api."
+_SLASHES: Final = 2  # of `https://`
 
 
 def origin_of(url: str) -> tuple[str, str, int] | None:
@@ -27,6 +28,11 @@ def is_private(url: str) -> bool:
     """Tell whether what is sent there is read by that server alone: https, or this machine."""
     origin = origin_of(url)
     return origin is not None and (origin[0] == "https" or origin[1] in _LOOPBACK)
+
+
+def is_bare(url: str) -> bool:
+    """Tell whether a URL names a server and nothing on it: no path but one slash."""
+    return origin_of(url) is not None and url.count("/") - url.endswith("/") == _SLASHES
 
 
 def is_api_of(server_url: str, api_url: str) -> bool:

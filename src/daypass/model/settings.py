@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from daypass.model.co_authors import same_address
 from daypass.model.context import ContextSource
 from daypass.model.instant import Duration
-from daypass.model.servers import is_api_of
+from daypass.model.servers import is_api_of, is_bare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -226,6 +226,11 @@ def _github(spec: Mapping[str, Any]) -> GitHubSettings:
         installation_id=spec["installationId"],
         **{field: spec[key] for field, key in optional.items() if key in spec},
     )
+    if not is_bare(found.server_url):
+        raise ValueError(
+            f"github.serverUrl {found.server_url} has a path: name the server alone, such as "
+            "https://github.example.com"
+        )
     if not is_api_of(found.server_url, found.api_url):
         raise ValueError(
             f"github.apiUrl {found.api_url} is not the API of github.serverUrl {found.server_url}: "
