@@ -88,6 +88,10 @@ class ChangedPinError(IndeterminateError):
     """Main says something else of a repository than what this person's commands believe."""
 
 
+class OddPinsError(IndeterminateError):
+    """The file of what this person's commands believe cannot be used."""
+
+
 class TemporaryError(DaypassError):
     """Trying again later can help; nothing else is needed. The loop may carry on with the rest."""
 

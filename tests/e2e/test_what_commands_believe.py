@@ -221,6 +221,7 @@ def test_a_change_of_what_is_pinned_is_refused_until_it_is_accepted(town: Town, 
     assert json.loads(pins_of(alice).read_text()) == real
     edit_pin(alice, vault_address=sink.url)
     assert acting.daypass(alice, "trust", "--yes").code == 0
+    edit_pin(alice, is_confirmed=False)  # which accepting has made it
     assert json.loads(pins_of(alice).read_text()) == real
     pins_of(alice).write_text("[]")
     odd = acting.daypass(alice, "status")
@@ -228,6 +229,62 @@ def test_a_change_of_what_is_pinned_is_refused_until_it_is_accepted(town: Town, 
     assert f"mv {pins_of(alice)}" in odd.stderr
     pins_of(alice).unlink()
     assert sink.got == []
+
+
+def test_a_main_that_leads_elsewhere_stops_what_sends_and_no_end(town: Town, sink: Sink) -> None:
+    held = town.grant("believes-main", duration="1h")
+    assert town.apply().code == 0
+    alice, text = town.box.person("alice"), main_text(town, SETTINGS)
+    good = town.store.git("rev-parse", "main").strip()
+    root = town.box.bao.root_token.reveal()
+    assert acting.daypass(alice, "status").code == 0
+    before = pins_of(alice).read_bytes()
+    server = re.sub(r"serverUrl: .*", "serverUrl: https://evil.example", text)
+    server = re.sub(r"apiUrl: .*", "apiUrl: https://evil.example/api/v3", server)
+    town.push_straight({SETTINGS: on_vault(server, sink.url).encode()})
+    refused = acting.daypass(alice, "claim", held.id, "--format", "json")
+    assert (refused.code, refused.stdout) == (7, ""), refused.said
+    assert "the server is 'https://evil.example'" in refused.stderr
+    where = text.replace("audience:", "namespace: theirs\n    audience:", 1)
+    assert where != text
+    town.push_straight({SETTINGS: where.encode()})
+    check_out(alice, "main")
+    for words in ("status", f"claim {held.id} --format json", "vault doctor"):
+        refused = acting.daypass(alice, *words.split(), VAULT_TOKEN=root, VAULT_ADDR="")
+        assert refused.code == 7, (words, refused.said)
+        assert "the Vault namespace is 'theirs'" in refused.stderr
+    for words in ("halt --subject alice --yes", f"revoke {held.id} --yes --wait 0"):
+        asked = acting.daypass(alice, *words.split())
+        assert asked.code == 0, (words, asked.said)
+    pins_of(alice).write_text("[]")
+    odd = acting.daypass(alice, "done", held.id, "--wait", "0")
+    assert odd.code == 0, odd.said
+    assert "cannot be used" in odd.stderr
+    pins_of(alice).write_bytes(before)
+    town.store.git("update-ref", "refs/heads/main", good)
+    check_out(alice, "main")
+    assert sink.got == []
+
+
+def test_in_doubt_of_a_clone_a_claim_opens_nothing(town: Town) -> None:
+    """A remote that is a folder may be anything: nothing is pinned by it, and nothing opened."""
+    held = town.grant("believes-doubt", duration="1h")
+    assert town.apply().code == 0
+    alice = town.box.person("alice")
+    url = alice.git("remote", "get-url", "origin").strip()
+    alice.git("remote", "set-url", "origin", str(town.store.path))
+    fresh = {"XDG_STATE_HOME": str(alice.home / "fresh"), "VAULT_ADDR": town.box.bao.address}
+    claim = ("claim", held.id, "--format", "json")
+    doubted = acting.daypass(alice, *claim, **fresh)
+    assert (doubted.code, doubted.stdout) == (7, ""), doubted.said
+    assert f"evidence    {town.box.evidence_fingerprint}" in doubted.stderr
+    assert "`--fingerprint SHA256:" in doubted.stderr
+    unaccepted = acting.daypass(alice, "trust", "--yes", **fresh)
+    assert unaccepted.code == 7, unaccepted.said
+    assert not (alice.home / "fresh/daypass/known_repositories.json").exists()
+    named = acting.daypass(alice, *claim, "--fingerprint", town.box.evidence_fingerprint, **fresh)
+    assert named.code == 0, named.said
+    alice.git("remote", "set-url", "origin", url)
 
 
 def test_what_the_environment_names_must_agree(town: Town, sink: Sink) -> None:
@@ -246,8 +303,12 @@ def test_what_the_environment_names_must_agree(town: Town, sink: Sink) -> None:
     first = acting.daypass(dave, "doctor", "runs", **fresh)
     assert first.code == 7, first.said
     assert f"`export VAULT_ADDR={here}`" in first.stderr
-    second = acting.daypass(dave, "doctor", "runs", **fresh)  # shown, and pinned by the first
-    assert second.code in (0, 1), second.said
+    second = acting.daypass(dave, "doctor", "runs", **fresh)
+    assert second.code == 7, second.said  # shown and pinned by the first, and by no person
+    named = acting.daypass(dave, "doctor", "runs", **{**fresh, "VAULT_ADDR": here})
+    assert named.code in (0, 1), named.said
+    third = acting.daypass(dave, "doctor", "runs", **fresh)  # named once
+    assert third.code in (0, 1), third.said
     elsewhere = acting.daypass(dave, "status", GH_HOST="github.example")
     assert elsewhere.code == 7, elsewhere.said
     assert "`unset GH_HOST`" in elsewhere.stderr

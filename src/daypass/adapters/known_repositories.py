@@ -3,7 +3,9 @@
 A command believes what main of a governed repository says: where Vault and GitHub's API are, which
 key signs, which number GitHub gave the repository. The first use writes that down, in
 `$XDG_STATE_HOME/daypass/known_repositories.json` (default `~/.local/state`); every later use is
-compared with it before a token or a secret goes anywhere.
+compared with it before a token or a secret goes anywhere. A pin is found by what main names (the
+server and the name, or the number), and by what the clone's own remote names: so a main that names
+another server is a change, and never a first use.
 """
 
 from __future__ import annotations
@@ -19,35 +21,42 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.git.lending import read_address
 from daypass.adapters.new_file import NewFile
-from daypass.errors import IndeterminateError
+from daypass.errors import IndeterminateError, OddPinsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from daypass.model.settings import GitHubSettings, Settings
 
+    Change = Callable[[Mapping[str, "Pin"]], Mapping[str, "Pin | None"]]
+
 _NAME: Final = "known_repositories.json"
 _VERSION: Final = 1
 _LIMIT: Final = 1 << 20  # bytes
 _KEY: Final = re.compile(r"https?://[^\s/]+/[^\s/]+/[^\s/]+")
+_SSH: Final = re.compile(r"ssh://[^\s/]+/[^\s/]+/[^\s/]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
     """What is believed of one repository."""
 
+    server_url: str  # the first part of its key
     repository_id: int
     api_url: str
     fingerprint: str | None  # of the evidence key; None: the settings named none
     vault_address: str
     vault_namespace: str | None
     branch: str  # the default branch when the server was last asked; never compared
+    remotes: tuple[str, ...] = ()  # over SSH, as clones write them: ssh://HOST/OWNER/NAME
+    is_confirmed: bool = False  # whether a person named that Vault, or said yes to it
 
     @classmethod
     def of(cls, settings: Settings) -> Pin:
         """Build the pin of settings that main holds."""
         github, vault = settings.github, settings.vault
         return cls(
+            normal_url(github.server_url),
             github.repository_id,
             normal_url(github.api_url),
             settings.evidence.fingerprint,
@@ -83,7 +92,7 @@ def pins_path() -> Path:
 def pins() -> Mapping[str, Pin]:
     """Read all pins, by key; none where nothing was written yet, or there is no home.
 
-    Raises IndeterminateError where the file cannot be read, or is odd.
+    Raises OddPinsError where the file cannot be read, or is odd.
     """
     try:
         path = pins_path()
@@ -103,8 +112,48 @@ def pins() -> Mapping[str, Pin]:
 
 
 def find_pin(github: GitHubSettings) -> Pin | None:
-    """Read the pin of a repository. Raises what `pins` raises."""
+    """Read the pin of a repository by the name that settings give it. Raises what `pins` raises."""
     return pins().get(key_of(github))
+
+
+def of_settings(known: Mapping[str, Pin], github: GitHubSettings) -> dict[str, Pin]:
+    """Choose the pins of the repository that settings name, by its name and by its number.
+
+    Servers count by themselves, so a number tells on its own server, or with the same name.
+    """
+    key, server = key_of(github), normal_url(github.server_url)
+    name = f"/{github.full_name.lower()}"
+    return {
+        other: pin
+        for other, pin in known.items()
+        if other == key
+        or (
+            pin.repository_id == github.repository_id
+            and (pin.server_url == server or other.endswith(name))
+        )
+    }
+
+
+def of_remote(
+    known: Mapping[str, Pin], address: str, hosts: Callable[[], frozenset[str]]
+) -> dict[str, Pin]:
+    """Choose the pins of the repository that the address of a clone's remote names.
+
+    Args:
+        known: all pins.
+        address: `https://HOST/OWNER/NAME`, or `ssh://HOST/OWNER/NAME` with the host as written.
+        hosts: what that SSH host may be; asked only where a pin has that name.
+    """
+    if not address.startswith("ssh://"):
+        return {key: pin for key, pin in known.items() if key == address}
+    name = "/" + "/".join(address.rsplit("/", 2)[1:])
+    named = {key: pin for key, pin in known.items() if key.endswith(name)}
+    meant = hosts() if named else frozenset()
+    return {
+        key: pin
+        for key, pin in known.items()
+        if address in pin.remotes or (key in named and _host(pin.server_url) in meant)
+    }
 
 
 def is_known_server(server_url: str) -> bool:
@@ -113,31 +162,38 @@ def is_known_server(server_url: str) -> bool:
     return any(key.startswith(start) for key in pins())
 
 
-def write_pin(github: GitHubSettings, decide: Callable[[Pin | None], Pin]) -> Pin:
-    """Write the pin that `decide` makes of the one that stands, while no other command does.
+def change_pins(change: Change) -> Mapping[str, Pin]:
+    """Write the pins that `change` makes of those that stand, while no other command does.
+
+    What it does not return stays; None removes a pin.
 
     Returns:
-        that pin.
+        the pins that it has made.
 
     Raises:
         OSError, RuntimeError: nothing can be remembered here.
-        IndeterminateError: the file is odd.
-        What `decide` raises: nothing is written then.
+        IndeterminateError: the file is odd, or a pin could not be read back.
+        What `change` raises: nothing is written then.
     """
     path = pins_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(path):
-        known, key = dict(pins()), key_of(github)
-        pin = decide(known.get(key))
-        if known.get(key) != pin:
-            known[key] = pin
-            _write(path, known)
-        return pin
+        known = pins()
+        made = change(known)
+        new = {key: pin for key, pin in {**known, **made}.items() if pin is not None}
+        if new != known:
+            _write(path, new)
+        return {key: pin for key, pin in made.items() if pin is not None}
 
 
 def with_fingerprint(pin: Pin, fingerprint: str | None) -> Pin:
     """Change nothing of a pin but the evidence key."""
     return replace(pin, fingerprint=fingerprint)
+
+
+def _host(url: str) -> str:
+    address = read_address(url)
+    return "" if address is None else address.host.strip("[]")
 
 
 @contextmanager
@@ -154,14 +210,32 @@ def _locked(path: Path) -> Iterator[None]:
 def _write(path: Path, known: Mapping[str, Pin]) -> None:
     value = {
         "version": _VERSION,
-        "repositories": {key: asdict(pin) for key, pin in sorted(known.items())},
+        "repositories": {key: _fields(pin) for key, pin in sorted(known.items())},
     }
+    content = (json.dumps(value, indent=2) + "\n").encode()
+    try:
+        is_readable = _read(content) == known
+    except (ValueError, KeyError, TypeError):
+        is_readable = False
+    if not is_readable:
+        raise IndeterminateError(
+            "what main says of its repository cannot be pinned: its addresses are odd. Nothing was "
+            "sent anywhere",
+            remedy="Compare `spec.github` and `spec.vault` of access/daypass.yaml on main with "
+            "what your platform team published.",
+        )
     new = NewFile.create(path)
     try:
-        new.write((json.dumps(value, indent=2) + "\n").encode())
+        new.write(content)
         new.take_place()
     finally:
         new.discard()
+
+
+def _fields(pin: Pin) -> dict[str, Any]:
+    fields = asdict(pin)
+    del fields["server_url"]  # its key says it
+    return fields
 
 
 def _read(content: bytes) -> dict[str, Pin]:
@@ -170,7 +244,7 @@ def _read(content: bytes) -> dict[str, Pin]:
     value: Any = json.loads(content)
     if value["version"] != _VERSION:
         raise ValueError("another version")
-    return {_key(key): _pin(item) for key, item in value["repositories"].items()}
+    return {_key(key): _pin(key, item) for key, item in value["repositories"].items()}
 
 
 def _key(text: str) -> str:
@@ -179,21 +253,24 @@ def _key(text: str) -> str:
     return text
 
 
-def _pin(item: Mapping[str, Any]) -> Pin:
-    pin = Pin(**item)
+def _pin(key: str, item: Mapping[str, Any]) -> Pin:
+    remotes = item.get("remotes", [])
+    pin = Pin(**{**item, "server_url": key.rsplit("/", 2)[0], "remotes": tuple(remotes)})
     texts: tuple[object, ...] = (pin.api_url, pin.vault_address, pin.branch)
     maybe: tuple[object, ...] = (pin.fingerprint, pin.vault_namespace)
     if (
-        type(pin.repository_id) is not int
+        (type(pin.repository_id), type(pin.is_confirmed)) != (int, bool)
         or not all(isinstance(text, str) and text for text in texts)
         or not all(text is None or isinstance(text, str) for text in maybe)
+        or not isinstance(remotes, list)
+        or not all(isinstance(text, str) and _SSH.fullmatch(text) for text in remotes)
     ):
         raise TypeError("a field is of another type")
     return pin
 
 
-def _odd(path: Path, why: str) -> IndeterminateError:
-    return IndeterminateError(
+def _odd(path: Path, why: str) -> OddPinsError:
+    return OddPinsError(
         f"{path} cannot be used: {why}. It says which repositories your commands believe, so "
         "nothing was sent anywhere",
         remedy=f"Look at it. To begin anew, move it away (`mv {path} {path}.old`): the next "

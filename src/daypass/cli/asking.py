@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from daypass.adapters.git import time_limit
 from daypass.cli import output, wiring
 from daypass.cli.awaiting import add_wait
+from daypass.cli.belief import demand_issued_here, issued_elsewhere
 from daypass.cli.governed import at_hand
 from daypass.cli.main_at_hand import (
     AT_HAND_SECONDS,
@@ -91,7 +92,9 @@ def find(arguments: argparse.Namespace, *, fetch: bool = True) -> Claimable:
     with wiring.person_repository(directory, here) as repository:
         if fetch:
             _fetch(repository, ForgeUnavailableError)
-        return look_up(arguments.grant, repository, keys)
+        found = look_up(arguments.grant, repository, keys)
+    demand_issued_here(directory, found.grant.id, found.settings)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,8 @@ def find_at_hand(arguments: argparse.Namespace) -> Claimable | None:
             clone_at_hand(directory, settings) as repository,
         ):
             keys = wiring.pinned_keys(directory, arguments.fingerprint)
-            return look_up(arguments.grant, repository, keys)
+            found = look_up(arguments.grant, repository, keys)
+        return None if issued_elsewhere(directory, found.settings) else found
     except Exception:  # noqa: BLE001  -- a bug must not stop an emergency stop
         return None
 
@@ -174,6 +178,8 @@ def find_to_end(
         fault = fault_of_documents(repository, repository.head()) if with_documents else None
         if fault is not None:
             output.note(output.printable(f"warning: {fault}"))
+        if issued_elsewhere(directory, found.settings):
+            return ToEnd(Unproven(found.grant, here), fetched)
         return ToEnd(found, fetched and fault is None and governed is not False)
 
 

@@ -18,6 +18,7 @@ from daypass.adapters.ssh_keys import open_sealed
 from daypass.adapters.vault.claim import may_be_spent, open_delivery
 from daypass.cli import asking, output, wiring
 from daypass.cli.awaiting import add_wait
+from daypass.cli.belief import demand_issued_here, demand_sure
 from daypass.cli.claim_again import assert_opened, opened_before
 from daypass.cli.claim_word import say_claimed, was_it_the_holder
 from daypass.cli.connecting import prepare, tell_opening
@@ -142,10 +143,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _find(arguments: argparse.Namespace, directory: Path) -> tuple[Claimable, Secret]:
     """The grant by its evidence, and the wrapping token that was sealed for that place alone."""
     here = wiring.read_settings(directory, arguments.fingerprint, or_newest=True)
+    demand_sure(directory, arguments.fingerprint)
     keys = wiring.pinned_keys(directory, arguments.fingerprint)
     with wiring.person_repository(directory, here) as repository:
         repository.fetch()
         claimable = look_up(arguments.grant, repository, keys)
+    demand_issued_here(directory, arguments.grant, claimable.settings)
     _tell(claimable, pinned=bool(arguments.fingerprint) or not is_first_use(directory))
     grant, settings = claimable.grant, claimable.settings
     if grant.is_offline:

@@ -16,12 +16,20 @@ from daypass.adapters.git import time_limit
 from daypass.adapters.git.lending import diverting_keys
 from daypass.adapters.git.persons_clone import PersonsClone
 from daypass.adapters.git.process import Git
-from daypass.adapters.git.remote import MAINS
-from daypass.adapters.known_repositories import find_pin, pins
-from daypass.adapters.ssh_hosts import host_meant_by
+from daypass.adapters.git.remote import main_of
+from daypass.adapters.known_repositories import pins
 from daypass.cli import output, remote_url, this_command
 from daypass.cli.at_root import refuse_elsewhere
-from daypass.cli.pins import agrees, compare_and_pin
+from daypass.cli.pins import (
+    Standing,
+    agrees,
+    believed,
+    changed_pin,
+    compare_and_pin,
+    differences,
+    hosts_of,
+    known_at,
+)
 from daypass.cli.remotes import ORIGIN, ChosenRemote, chosen_of, lend, remotes_of
 from daypass.cli.settings_in_force import settings_at, versions
 from daypass.errors import DaypassError, DocumentError, GitError
@@ -30,13 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from daypass.adapters.git import GitRepository
+    from daypass.adapters.known_repositories import Pin
     from daypass.cli.remote_url import Place
     from daypass.model.settings import Settings
 
 _IF_DENIED: Final = "Fetch it by hand, with what your git sends: `git fetch`."
 _USUAL: Final = "main"
 _AT_HAND_SECONDS: Final = 2.0
+_HEAD: Final = "HEAD"
 _REMOTES_HEAD: Final = "refs/remotes/{}/HEAD"
 
 
@@ -47,8 +56,24 @@ class Governed:
     settings: Settings  # of `commit`; their default branch is the server's
     commit: str
     remote: ChosenRemote
-    is_first: bool  # whether nothing was known of it before this command
-    is_sure: bool  # whether it is pinned, or the way to it is its server's own
+    standing: Standing  # against what is pinned
+    is_sure: bool  # whether its key is pinned, or the way to it is its server's own
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was known of it before this command."""
+        return self.standing.is_first
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Main as the server has it, compared with nothing yet."""
+
+    settings: Settings
+    commit: str
+    remote: ChosenRemote
+    clone: PersonsClone
+    places: tuple[Place, ...]  # what the remotes name that it was read from, its own last
 
 
 def governed(
@@ -83,46 +108,85 @@ def at_hand(directory: Path) -> Governed | None:
         if not pins():
             return None
         git = Git(directory)
-        names = tuple(_places(remotes_of(git)))
+        places = _places(remotes_of(git))
         with PersonsClone(
             directory, remote=ORIGIN, branch=_USUAL, author=("", ""), token=None
         ) as clone:
-            for revision in _revisions(names):
+            for revision in _revisions(tuple(places)):
                 with suppress(DaypassError):
                     commit = clone.resolve(revision)
                     settings = settings_at(clone, commit, directory)
-                    pin = find_pin(settings.github)
-                    if pin is None or not agrees(pin, settings):
+                    chosen = chosen_of(places, settings.github)
+                    known = tuple(believed(settings.github, _named(places, chosen.name)).values())
+                    if not known or not all(agrees(pin, settings) for pin in known):
                         continue
-                    settings = _on_branch(settings, pin.branch)
-                    chosen = chosen_of(_places(remotes_of(git)), settings.github)
-                    return Governed(settings, commit, chosen, is_first=False, is_sure=True)
+                    settings = _on_branch(settings, known[0].branch)
+                    standing = Standing(is_first=False, pins=known)
+                    return Governed(settings, commit, chosen, standing, is_sure=True)
     return None
+
+
+def settings_here(directory: Path) -> Iterator[tuple[Settings, tuple[Pin, ...]]]:
+    """Read the settings that this clone holds of main, newest first, and what is pinned of each.
+
+    The main that agreed last comes first. No server is asked. Raises what `pins` raises, and what
+    HEAD's settings raise where none load.
+    """
+    places = _places(remotes_of(Git(directory)))
+    with PersonsClone(
+        directory, remote=ORIGIN, branch=_USUAL, author=("", ""), token=None
+    ) as clone:
+        for revision in _revisions(tuple(places)):
+            try:
+                for settings in versions(clone, directory, revision):
+                    chosen = chosen_of(places, settings.github)
+                    known = believed(settings.github, _named(places, chosen.name))
+                    yield settings, tuple(known.values())
+            except (DocumentError, GitError):
+                if revision == _HEAD:
+                    raise
 
 
 def _revisions(names: Sequence[str]) -> Iterator[str]:
     """The commits that may be main, the likeliest first."""
-    for form in (f"{MAINS}{{}}", _REMOTES_HEAD, f"refs/remotes/{{}}/{_USUAL}"):
+    yield from map(main_of, names)
+    for form in (_REMOTES_HEAD, f"refs/remotes/{{}}/{_USUAL}"):
         yield from map(form.format, names)
-    yield "HEAD"
+    yield _HEAD
 
 
 def _ask(directory: Path, fingerprints: Sequence[str], *, or_newest: bool) -> Governed:
-    with main_of_server(directory, or_newest=or_newest) as (settings, commit, chosen, clone):
-        doubt = why_unsure(directory, chosen, settings) if find_pin(settings.github) is None else ""
-        if doubt and not chosen.warning:
+    with main_of_server(directory, or_newest=or_newest) as found:
+        doubt = doubt_of(directory, found)
+        if doubt and not found.remote.warning:
             output.note(f"warning: {doubt}: nothing is pinned")
-        is_first = compare_and_pin(settings, commit, clone, fingerprints, may_pin=not doubt)
-    return Governed(settings, commit, chosen, is_first, is_sure=not doubt)
+        standing = compare_and_pin(
+            found.settings,
+            found.commit,
+            found.clone,
+            fingerprints,
+            places=found.places,
+            may_pin=not doubt,
+        )
+        found.clone.keep_main(found.commit)
+    return Governed(found.settings, found.commit, found.remote, standing, is_sure=not doubt)
+
+
+def doubt_of(directory: Path, found: Fetched) -> str:
+    """Say why main may be another server's; empty where its key is pinned, or the way is sure."""
+    known = believed(found.settings.github, found.places)
+    if any(pin.fingerprint for pin in known.values()):
+        return ""
+    return why_unsure(directory, found.remote, found.settings)
 
 
 @contextmanager
 def main_of_server(
-    directory: Path, *, or_newest: bool = False
-) -> Iterator[tuple[Settings, str, ChosenRemote, GitRepository]]:
-    """Fetch main: its settings, its commit, the remote, and the clone. Nothing is compared yet.
+    directory: Path, *, or_newest: bool = False, to_accept: bool = False
+) -> Iterator[Fetched]:
+    """Fetch main. Nothing is compared yet, but for a main that no remote's address names.
 
-    Raises what `governed` raises, but for ChangedPinError.
+    Raises what `governed` raises; ChangedPinError not where its change is to be accepted.
     """
     git = Git(directory)
     places = _places(remotes_of(git))
@@ -132,6 +196,8 @@ def main_of_server(
         settings, commit = _fetched(clone, name, or_newest=or_newest)
         chosen = chosen_of(places, settings.github)
         if chosen.fault is not None:
+            if not to_accept:
+                _demand_same(settings, _named(places, name))
             raise chosen.fault
         if chosen.name != name:  # `origin` is a fork, whose settings name what it is a fork of
             place = places.get(chosen.name)
@@ -145,13 +211,22 @@ def main_of_server(
                 )
         if chosen.warning:
             output.note(f"warning: {chosen.warning}")
-        yield settings, commit, chosen, clone
+        yield Fetched(settings, commit, chosen, clone, _named(places, name, chosen.name))
+
+
+def _demand_same(settings: Settings, places: Sequence[Place]) -> None:
+    """Compare settings with what is pinned of the remotes that they came from, and of them."""
+    for pin in believed(settings.github, places).values():
+        changed = tuple(differences(pin, settings))
+        if changed:
+            raise changed_pin(settings.github, changed)
 
 
 def why_unsure(directory: Path, chosen: ChosenRemote, settings: Settings) -> str:
     """Say why a clone's own files may lead to another server than GitHub's; empty where not.
 
-    That does not matter where something is pinned: an answer that differs is refused.
+    That does not matter where its key is pinned: what differs is refused, and so is what it did not
+    sign.
     """
     git = Git(directory)
     place = _places(remotes_of(git)).get(chosen.name)
@@ -159,9 +234,8 @@ def why_unsure(directory: Path, chosen: ChosenRemote, settings: Settings) -> str
         return f"the address of `{chosen.name}` names no repository of a GitHub server"
     host = remote_url.Place(settings.github.server_url, place.name).host
     if place.is_ssh:
-        there = place.host if place.host == host else host_meant_by(place.host)
-        known = {host, "ssh.github.com"} if host == "github.com" else {host}
-        return "" if there in known else f"`{chosen.name}` is at {place.host}, and not at {host}"
+        is_there = place.host == host or host in hosts_of(place)
+        return "" if is_there else f"`{chosen.name}` is at {place.host}, and not at {host}"
     keys = diverting_keys(git)
     return (
         f"this clone's own configuration sets {keys[0]}, which may lead elsewhere" if keys else ""
@@ -172,12 +246,16 @@ def _places(remotes: Mapping[str, str]) -> dict[str, Place | None]:
     return {name: remote_url.read(url) for name, url in remotes.items()}
 
 
+def _named(places: Mapping[str, Place | None], *names: str) -> tuple[Place, ...]:
+    """What these remotes name, as far as their addresses tell."""
+    return tuple(place for name in names if (place := places.get(name)) is not None)
+
+
 def _first(places: Mapping[str, Place | None]) -> str:
     """The remote to ask first: one that is known, then `origin`, then the only one."""
-    known = pins().keys()
     for name in sorted(places, key=lambda item: item != ORIGIN):
         place = places[name]
-        if place is not None and f"{place.server}/{place.name}".lower() in known:
+        if place is not None and known_at(place):
             return name
     return next(iter(places)) if len(places) == 1 else ORIGIN
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.clock import machine_now
 from daypass.adapters.git import GitRepository, time_limit
-from daypass.adapters.known_repositories import find_pin
 from daypass.cli import known_names, output, wiring
-from daypass.cli.governed import at_hand
-from daypass.cli.pins import agrees
+from daypass.cli.governed import at_hand, settings_here
+from daypass.cli.pins import BEYOND_GITHUB, differences
 from daypass.cli.remotes import governed_remote
 from daypass.documents.readable import ReadableDocuments
 from daypass.documents.records import load_grant
@@ -27,6 +26,7 @@ from daypass.errors import (
     ForgeUnavailableError,
     GitError,
     IndeterminateError,
+    OddPinsError,
     UsageError,
 )
 from daypass.ledger.counting_signers import counting_signers
@@ -36,7 +36,7 @@ from daypass.lifecycle.standing import waiting_requests
 from daypass.model.identity import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from daypass.lifecycle.commands import Halt
@@ -48,6 +48,10 @@ _SETTINGS_SECONDS: Final = 10.0  # a partial clone may have to fetch them
 LOOK_SECONDS: Final = 10.0  # of a fetch and all that is read, before an end is asked for regardless
 DRY_SECONDS: Final = 60.0  # the same of a dry run, where nothing waits
 FETCH_SHARE: Final = 0.7  # of either; the rest is for what this clone holds
+_ON_GITHUB: Final = (
+    "Ask on GitHub: under Actions, access-commands, `Run workflow`, with `halt …` or `revoke ID` "
+    "as the command."
+)
 AT_HAND_SECONDS: Final = 2.0  # of what this clone holds, without its remote
 
 
@@ -86,9 +90,10 @@ def settings_to_end_by(directory: Path, *, warn: bool = True) -> Settings:
 
     A person goes by main as this clone last fetched it, where that agrees with what is pinned: no
     server is waited for. Else by main as the server has it or, where that does not load or is not
-    to be had, by the newest settings of this clone that contradict no pin.
+    to be had, or contradicts a pin, by the newest settings of this clone that contradict no pin.
+    Where all do, those serve that lead to the same GitHub: an end is asked for there.
 
-    Raises ChangedPinError where all contradict one, what `wiring.read_settings` raises where none
+    Raises ChangedPinError where none do, what `wiring.read_settings` raises where none
     load, and ForgeUnavailableError where a remote keeps them.
     """
     known = None if wiring.is_job() else at_hand(directory)
@@ -98,7 +103,9 @@ def settings_to_end_by(directory: Path, *, warn: bool = True) -> Settings:
         try:
             with time_limit.sharing(FETCH_SHARE):
                 return wiring.read_settings(directory, or_newest=not wiring.is_job())
-        except IndeterminateError:  # contradicted by a pin, or by the environment
+        except (ChangedPinError, OddPinsError) as error:
+            return _newest(directory, error, warn=warn)
+        except IndeterminateError:  # contradicted by the environment
             raise
         except DaypassError as error:
             return _newest(directory, error, warn=warn)
@@ -106,33 +113,56 @@ def settings_to_end_by(directory: Path, *, warn: bool = True) -> Settings:
 
 def _newest(directory: Path, error: DaypassError, *, warn: bool) -> Settings:
     """The newest settings of this clone that load and contradict no pin; else raises `error`."""
-    contradicted = False
+    contradicted, same_github = False, None
     try:
-        for settings in wiring.newest_settings(directory):
-            pin = None if wiring.is_job() else find_pin(settings.github)
-            if pin is None or agrees(pin, settings):
-                if warn:
-                    said = f"warning: {error.message}: going by the newest settings here"
-                    output.note(output.printable(said))
+        for settings, names in _contradicted_here(directory):
+            if not names:
+                _warn(error, "going by the newest settings here", warn=warn)
                 return settings
             contradicted = True
+            if same_github is None and names <= BEYOND_GITHUB:
+                same_github = settings
     except ForgeUnavailableError as missing:
         raise ForgeUnavailableError(
             f"this clone lacks its settings, and its remote does not give them: {missing.message}",
-            remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
-            "`halt …` or `revoke ID` as the command. Or run it in a clone that has a work "
-            "tree.",
+            remedy=f"{_ON_GITHUB} Or run it in a clone that has a work tree.",
         ) from None
     except DaypassError:
         raise error from None
+    if same_github is not None:
+        _warn(error, "asking GitHub alone, which is as pinned", warn=warn)
+        return same_github
     if contradicted:
         raise ChangedPinError(
             "the settings of this clone are not what your commands believe, and main is not to be "
             f"had: {error.message}",
-            remedy="Ask on GitHub: under Actions, access-commands, `Run workflow`, with "
-            "`halt …` or `revoke ID` as the command.",
+            remedy=_ON_GITHUB,
         )
     raise error
+
+
+def _contradicted_here(directory: Path) -> Iterator[tuple[Settings, frozenset[str]]]:
+    """Settings of this clone, newest first, and what of each contradicts a pin.
+
+    An odd file of pins contradicts nothing: it stops no end. Where GitHub's token may go is then
+    what `GH_HOST` says, and github.com.
+    """
+    if wiring.is_job():
+        for settings in wiring.newest_settings(directory):
+            yield settings, frozenset()
+        return
+    try:
+        for settings, known in settings_here(directory):
+            rows = (row for pin in known for row in differences(pin, settings))
+            yield settings, frozenset(name for name, *_ in rows)
+    except OddPinsError:
+        for settings in wiring.newest_settings(directory):
+            yield settings, frozenset()
+
+
+def _warn(error: DaypassError, then: str, *, warn: bool) -> None:
+    if warn:
+        output.note(output.printable(f"warning: {error.message}: {then}"))
 
 
 def is_governed(directory: Path, settings: Settings) -> bool | None:

@@ -1,7 +1,8 @@
 """`daypass break-glass --offline`: take access of Vault itself, on the day when GitHub is down.
 
-Nobody is asked and nothing is fetched: this clone's main says what may be taken, Vault whether this
-log-in may. The next run of access-apply finds it, writes it down, and calls for its review.
+Nobody is asked and nothing is fetched: this clone's main, as its evidence key signed it last, says
+what may be taken, Vault whether this log-in may. The next run of access-apply finds it, writes it
+down, and calls for its review.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from daypass.cli.receiver import choose_receiver
 from daypass.documents.repository import catalogue_of, check_break_glass, load_break_glass
 from daypass.documents.writing import written
 from daypass.errors import DaypassError, DeniedError, DocumentError, ExitCode, UsageError
+from daypass.ledger.counting_signers import counting_signers
+from daypass.ledger.history import read_tip
 from daypass.lifecycle.marks import offline_marks
 from daypass.lifecycle.offline import offline_roles
 from daypass.model.delivery import Origin
@@ -74,8 +77,9 @@ def run(arguments: argparse.Namespace, spec: dict[str, Any]) -> ExitCode:
     form = None if arguments.format == "text" else arguments.format
     receiver = choose_receiver(arguments.command, form, arguments.output, _HOW)
     directory = wiring.directory_of(arguments.directory)
-    settings = settings_to_end_by(directory)  # GitHub may be away
-    catalogue = _catalogue(directory, settings)
+    here = settings_to_end_by(directory)  # GitHub may be away
+    catalogue = _catalogue(directory, here)
+    settings = catalogue.settings
     output.note(f"asking Vault at {Origin.of(settings).place}")
     with ExitStack() as holding:
         with wiring.operator(directory, settings) as session:
@@ -162,12 +166,27 @@ def _take(session: Session, settings: Settings, order: OfflineOrder, role: Offli
         return Handful(given, role.resource, opened.credential)
 
 
-def _catalogue(directory: Path, settings: Settings) -> Catalogue:
-    """Main, as this clone last heard of it. Raises GitError, DocumentError."""
-    with wiring.person_repository(directory, settings) as repository:
+def _catalogue(directory: Path, here: Settings) -> Catalogue:
+    """Main, as its evidence key signed it last; before there is any evidence, as it is here.
+
+    What was pushed since then says nothing of where the access leads: a run has yet to judge it.
+    Raises GitError, DocumentError, EvidenceError.
+    """
+    keys = wiring.pinned_keys(directory, ())
+    with wiring.person_repository(directory, here) as repository:
         head = repository.head()
-        output.note(f"going by main at {head[:12]}, as this clone last fetched it")
-        return catalogue_of(repository, head)
+        signers = counting_signers(repository, head, keys)
+        tip = read_tip(repository.walk(head), signers) if signers is not None else None
+        commit = head if tip is None else tip.commit
+        how = "this clone last fetched it" if tip is None else "its evidence key signed it last"
+        output.note(f"going by main at {commit[:12]}, as {how}")
+        later = repository.touching(commit, head, ["access"])
+        if later:
+            output.note(
+                f"warning: main has changed access/ since then, {len(later)} times, which does not "
+                "count here"
+            )
+        return catalogue_of(repository, commit)
 
 
 def _invoker(entity_id: str, catalogue: Catalogue) -> Identity:

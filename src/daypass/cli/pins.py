@@ -1,17 +1,25 @@
-"""Pins: what main says of a repository against what this person's commands believe of it."""
+"""Pins: what main says of a repository against what this person's commands believe of it.
+
+Every pin that the settings of main name, and every one that the clone's remote names, must agree.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.known_repositories import (
     Pin,
-    find_pin,
+    change_pins,
+    key_of,
     normal_url,
+    of_remote,
+    of_settings,
+    pins,
     pins_path,
     with_fingerprint,
-    write_pin,
 )
+from daypass.adapters.ssh_hosts import host_meant_by
 from daypass.cli import output
 from daypass.errors import ChangedPinError, DaypassError
 from daypass.ledger.allowed_signers import Signers
@@ -19,19 +27,68 @@ from daypass.ledger.counting_signers import counting_signers
 from daypass.ledger.history import read_tip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from daypass.adapters.git import GitRepository
+    from daypass.cli.remote_url import Place
     from daypass.model.settings import GitHubSettings, Settings, VaultSettings
 
 _KEY: Final = "evidence key"
+_VAULT: Final = ("Vault address", "Vault namespace")
+BY_KEY: Final = frozenset({_KEY})
+BEYOND_GITHUB: Final = frozenset({_KEY, *_VAULT})  # an end that GitHub is asked for needs none
 _NONE: Final = "none"
+_SSH_PORT: Final = ("ssh.github.com", "github.com")  # where GitHub takes SSH on HTTPS's port
 _COMPARE: Final = "Compare it with what your platform team published."
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is believed of a repository once main was compared with its pins."""
+
+    is_first: bool  # nothing was pinned of it
+    pins: tuple[Pin, ...] = ()  # those that main agrees with
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The evidence keys that are pinned."""
+        return tuple({pin.fingerprint: None for pin in self.pins if pin.fingerprint})
 
 
 def agrees(pin: Pin, settings: Settings) -> bool:
     """Tell whether settings say what is pinned of their repository."""
     return not tuple(differences(pin, settings))
+
+
+def believed(github: GitHubSettings, places: Sequence[Place]) -> Mapping[str, Pin]:
+    """Read all pins that count for a clone, by key. Raises what `pins` raises.
+
+    Args:
+        github: as the settings say.
+        places: what the remotes name that the settings were read from.
+    """
+    return _counting(pins(), github, places)
+
+
+def known_at(place: Place) -> Mapping[str, Pin]:
+    """Read the pins of what the address of a remote names. Raises what `pins` raises."""
+    return of_remote(pins(), place.address, lambda: hosts_of(place))
+
+
+def hosts_of(place: Place) -> frozenset[str]:
+    """List what the host of an SSH remote may be: as it is written, and as the person means it."""
+    names = {place.host, host_meant_by(place.host)} - {""}
+    there, here = _SSH_PORT
+    return frozenset(here if name == there else name for name in names)
+
+
+def _counting(
+    known: Mapping[str, Pin], github: GitHubSettings, places: Sequence[Place]
+) -> dict[str, Pin]:
+    found = of_settings(known, github)
+    for place in places:
+        found |= of_remote(known, place.address, lambda: hosts_of(place))  # noqa: B023  -- called
+    return found
 
 
 def differences(pin: Pin, settings: Settings) -> Iterator[tuple[str, str, str]]:
@@ -41,11 +98,12 @@ def differences(pin: Pin, settings: Settings) -> Iterator[tuple[str, str, str]]:
     """
     now = Pin.of(settings)
     rows = (
+        ("server", pin.server_url, now.server_url),
         ("repository id", str(pin.repository_id), str(now.repository_id)),
         ("GitHub API", pin.api_url, now.api_url),
         (_KEY, pin.fingerprint or now.fingerprint, now.fingerprint or pin.fingerprint),
-        ("Vault address", pin.vault_address, now.vault_address),
-        ("Vault namespace", pin.vault_namespace or _NONE, now.vault_namespace or _NONE),
+        (_VAULT[0], pin.vault_address, now.vault_address),
+        (_VAULT[1], pin.vault_namespace or _NONE, now.vault_namespace or _NONE),
     )
     return ((name, old or _NONE, new or _NONE) for name, old, new in rows if old != new)
 
@@ -56,15 +114,17 @@ def compare_and_pin(
     repository: GitRepository,
     fingerprints: Sequence[str],
     *,
+    places: Sequence[Place] = (),
     may_pin: bool,
-) -> bool:
-    """Compare main with what is pinned; pin it at first use; whether this is the first use.
+) -> Standing:
+    """Compare main with all that is pinned of it; pin it at first use.
 
     Args:
         settings: those of `commit`.
         commit: main, as its server has it.
         repository: the clone, with main's history.
         fingerprints: keys that a person names: a changed one of these is taken.
+        places: what the remotes name that main was read from.
         may_pin: whether the remote's address names the repository.
 
     Raises:
@@ -72,40 +132,60 @@ def compare_and_pin(
         IndeterminateError: the pins cannot be read.
     """
     github = settings.github
-    known = find_pin(github)
-    now = _merged(known, settings)
-    if known == now:
-        return False
-    if known is None and not may_pin:
-        return True
+    known = believed(github, places)
+    remotes = tuple(place.address for place in places[-1:] if place.is_ssh)
 
-    def decide(standing: Pin | None) -> Pin:
-        return _decided(standing, settings, commit, repository, fingerprints)
+    def decide(found: Mapping[str, Pin]) -> dict[str, Pin]:
+        new = {
+            key: _with(remotes, _decided(pin, settings, commit, repository, fingerprints))
+            for key, pin in found.items()
+        }
+        own = new.get(key_of(github)) or next(iter(new.values()), None)
+        return {**new, key_of(github): own or _with(remotes, Pin.of(settings))}
 
+    if not may_pin:
+        return Standing(not known, tuple(decide(known).values()) if known else ())
+    stands = key_of(github) in known
+    if stands and all(pin == _with(remotes, _merged(pin, settings)) for pin in known.values()):
+        return Standing(False, tuple(known.values()))
     try:
-        write_pin(github, decide)
+        decided = change_pins(lambda standing: decide(_counting(standing, github, places)))
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else "this user has no home"
-        decide(known)
         output.note(f"warning: what is believed of {github.full_name} is not remembered: {why}")
-    if known is None:
+        decided = decide(known) if known else {}
+    if not known:
         for line in first_use_lines(settings):
             output.note(line)
-    return known is None
+    return Standing(not known, tuple(decided.values()))
 
 
-def accept(settings: Settings) -> Pin:
-    """Pin what settings say, in place of what is pinned. Raises what `write_pin` raises."""
-    return write_pin(settings.github, lambda standing: _merged(standing, settings, anew=True))
+def accept(settings: Settings, places: Sequence[Place] = ()) -> None:
+    """Pin what settings say, in place of all that counts. Raises what `change_pins` raises."""
+    github = settings.github
+
+    def change(standing: Mapping[str, Pin]) -> dict[str, Pin | None]:
+        found = _counting(standing, github, places)
+        remotes = {text: None for pin in found.values() for text in pin.remotes}
+        remotes |= {place.address: None for place in places[-1:] if place.is_ssh}
+        new = replace(Pin.of(settings), remotes=tuple(remotes), is_confirmed=True)
+        return {**dict.fromkeys(found), key_of(github): new}
+
+    change_pins(change)
 
 
-def _merged(pin: Pin | None, settings: Settings, *, anew: bool = False) -> Pin:
-    now = Pin.of(settings)
-    return now if pin is None or anew or now.fingerprint else with_fingerprint(now, pin.fingerprint)
+def _merged(pin: Pin, settings: Settings) -> Pin:
+    now = replace(Pin.of(settings), remotes=pin.remotes, is_confirmed=pin.is_confirmed)
+    return now if now.fingerprint else with_fingerprint(now, pin.fingerprint)
+
+
+def _with(remotes: Sequence[str], pin: Pin) -> Pin:
+    new = [text for text in remotes if text not in pin.remotes]
+    return replace(pin, remotes=(*pin.remotes, *new)) if new else pin
 
 
 def _decided(
-    standing: Pin | None,
+    standing: Pin,
     settings: Settings,
     commit: str,
     repository: GitRepository,
@@ -113,8 +193,6 @@ def _decided(
 ) -> Pin:
     """The pin that is to stand. Raises ChangedPinError."""
     now = _merged(standing, settings)
-    if standing is None:
-        return now
     changed = tuple(differences(standing, settings))
     if [name for name, *_ in changed] == [_KEY]:
         if now.fingerprint in fingerprints:
@@ -188,6 +266,16 @@ def changed_pin(github: GitHubSettings, changed: Sequence[tuple[str, str, str]])
 def first_use_lines(settings: Settings) -> Iterator[str]:
     """Say what is believed of a repository from now on."""
     yield f"first use of {settings.github.full_name} here; your commands believe from now on:"
+    yield from _compared_lines(settings)
+
+
+def shown_lines(settings: Settings) -> Iterator[str]:
+    """Say what main says of itself, where nothing vouches for it."""
+    yield f"main of this clone calls itself {settings.github.full_name}, and nothing else does:"
+    yield from _compared_lines(settings)
+
+
+def _compared_lines(settings: Settings) -> Iterator[str]:
     yield from pin_lines(settings.github, Pin.of(settings))
     yield f"  {_COMPARE}"
 

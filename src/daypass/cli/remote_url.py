@@ -33,6 +33,11 @@ class Place:
         """Host and name, without what a URL may hold besides."""
         return f"{self.host}/{self.name}"
 
+    @property
+    def address(self) -> str:
+        """Server and name in lower case, as pins have them; over SSH the host as it is written."""
+        return f"{f'ssh://{self.host}' if self.is_ssh else self.server}/{self.name}".lower()
+
     def is_at(self, server: str, name: str) -> bool:
         """Whether it is that repository of that server. GitHub's names have no case."""
         if self.name.lower() != name.lower():
@@ -40,7 +45,7 @@ class Place:
         if self.is_ssh:
             return self.host == _host(server)
         here, there = read_address(self.server), read_address(server)
-        return here is not None and there is not None and here[:3] == there[:3]
+        return here is not None and here == there  # and neither has a path
 
 
 def is_full_name(text: str) -> bool:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from daypass.adapters.known_repositories import Pin, find_pin
+from daypass.adapters.known_repositories import Pin, key_of
 from daypass.cli import confirmation, output, wiring
-from daypass.cli.governed import main_of_server
-from daypass.cli.pins import accept, differences, pin_lines, where_pins_are
+from daypass.cli.governed import main_of_server, why_unsure
+from daypass.cli.pins import accept, believed, differences, pin_lines, where_pins_are
 from daypass.errors import EvidenceError, ExitCode, IndeterminateError, PermanentError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from daypass.cli.remote_url import Place
     from daypass.model.settings import Settings
 
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-y",
         action="store_true",
         help="accept what main says now, without a question; compare it first with what your "
-        "platform team published",
+        "platform team published; not enough where the address of the remote is not that server's",
     )
     parser.add_argument(
         "--fingerprint",
@@ -47,21 +48,24 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     Raises:
         EvidenceError: main names another key than `--fingerprint`.
-        IndeterminateError: something differs, and there is no terminal to ask at.
+        IndeterminateError: something differs, and there is no terminal to ask at, or nothing but
+            `--yes` speaks for a clone whose remote may be anything.
         PermanentError: the answer was not yes, or nothing can be remembered here.
         What `main_of_server` raises.
     """
     directory = wiring.directory_of(arguments.directory)
-    with main_of_server(directory) as (settings, *_):
-        pin = find_pin(settings.github)
-    changed = () if pin is None else tuple(differences(pin, settings))
-    is_new = pin is None or bool(changed)
+    with main_of_server(directory, to_accept=True) as found:
+        settings, doubt = found.settings, why_unsure(directory, found.remote, found.settings)
+    known = believed(settings.github, found.places)
+    pin = next(iter(known.values()), None)
+    changed = tuple({row: None for each in known.values() for row in differences(each, settings)})
+    is_new = key_of(settings.github) not in known or bool(changed)
     if arguments.format == "text":
         _show(settings, pin, changed)
     _demand_key(settings, arguments.fingerprint)
     if is_new:
-        _demand_yes(arguments)
-        _accept(settings)
+        _demand_yes(arguments, doubt)
+        _accept(settings, found.places)
     if arguments.format == "json":
         output.say_json(
             {
@@ -104,9 +108,18 @@ def _demand_key(settings: Settings, fingerprints: Sequence[str]) -> None:
         )
 
 
-def _demand_yes(arguments: argparse.Namespace) -> None:
-    if arguments.yes:
+def _demand_yes(arguments: argparse.Namespace, doubt: str) -> None:
+    """Take the word of a person. In doubt of the way to main, the key's or a terminal's counts."""
+    if doubt:
+        output.note(output.printable(f"warning: {doubt}: this main may be another server's"))
+    if arguments.yes and (not doubt or arguments.fingerprint):
         return
+    if doubt and not confirmation.is_watched():
+        raise IndeterminateError(
+            f"what main says is not pinned, and {doubt}: nothing was accepted",
+            remedy="Run it in a clone from the repository's own server. Or name the evidence key "
+            "that your security team published: `daypass trust --yes --fingerprint SHA256:…`.",
+        )
     if not confirmation.is_watched():
         raise IndeterminateError(
             "what main says is not pinned, and there is no terminal to ask at: nothing was "
@@ -121,9 +134,9 @@ def _demand_yes(arguments: argparse.Namespace) -> None:
         )
 
 
-def _accept(settings: Settings) -> None:
+def _accept(settings: Settings, places: Sequence[Place]) -> None:
     try:
-        accept(settings)
+        accept(settings, places)
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else "this user has no home"
         raise PermanentError(

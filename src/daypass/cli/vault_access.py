@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.known_repositories import find_pin, normal_url
+from daypass.adapters.known_repositories import change_pins, normal_url, of_settings, pins
 from daypass.cli import confirmation, output
 from daypass.cli.governed import governed
 from daypass.cli.pins import changed_pin, differences, vault_differs
@@ -18,6 +19,7 @@ from daypass.cli.this_command import remembered
 from daypass.errors import ForgeRefusedError, GitError, IndeterminateError, TemporaryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from daypass.adapters.known_repositories import Pin
@@ -67,9 +69,10 @@ def holder_client(
     from daypass.adapters.vault.client import Client
 
     is_named = assert_meant(settings.vault)
-    pin, told = find_pin(settings.github), remembered(directory)
-    if pin is not None:
-        _demand_pinned(pin, settings)
+    told = remembered(directory)
+    known = _pins_of(directory, settings)
+    if known:
+        _demand_pinned(known, settings)
     elif not (is_named or is_known) and (told is None or not told.is_sure):
         _demand_word(settings.vault, "What is sealed for you")
     return Client(settings.vault, directory=folder)
@@ -85,35 +88,68 @@ def operator_session(
         settings: which name the Vault.
         token: the operator's.
         folder: where the file of Vault's authorities is.
-        is_job: whether this is a job, which has no terminal and no pins.
+        is_job: whether this is a job, which has no terminal and no pins: its workflow names Vault.
 
     Raises:
         ChangedPinError: the settings name another Vault than what is pinned.
-        IndeterminateError: the environment names another; or nothing says yet that it is right.
+        IndeterminateError: the environment names another, or only the settings name it.
         VaultRefusedError: the token cannot be one.
     """
     from daypass.adapters.vault.session import login_token
 
-    if not is_job:
-        _demand_known(directory, settings, is_named=assert_meant(settings.vault))
+    is_named = assert_meant(settings.vault)
+    if is_job:
+        _demand_named(settings.vault, is_named=is_named)
+    else:
+        _demand_known(directory, settings, is_named=is_named)
     return login_token(settings.vault, token, folder)
 
 
+def _demand_named(vault: VaultSettings, *, is_named: bool) -> None:
+    """Let a job's Vault token go where its workflow says. Raises IndeterminateError."""
+    if not is_named:
+        raise IndeterminateError(
+            f"this job has a Vault token and names no Vault, so only access/daypass.yaml says that "
+            f"it is for {vault.address}: the token was not sent",
+            remedy="Set VAULT_ADDR in the workflow, to the Vault that gave the token.",
+        )
+
+
 def _demand_known(directory: Path, settings: Settings, *, is_named: bool) -> None:
-    """Let an operator's token go where it went before, or where its owner says at a terminal."""
-    is_first = False
-    if find_pin(settings.github) is None:
+    """Let an operator's token go where a person confirmed, or where its owner says now."""
+    if not of_settings(pins(), settings.github):
         # What is checked out is not believed where main says something.
         with suppress(GitError, ForgeRefusedError, TemporaryError):
             governed(directory)
-        is_first = True
-    told = remembered(directory)
-    is_first = is_first or (told is not None and told.is_first)
-    if is_named:
+    known = _pins_of(directory, settings)
+    _demand_pinned(known, settings)
+    if known and all(pin.is_confirmed for pin in known):
         return
-    _demand_pinned(find_pin(settings.github), settings)
-    if is_first:
+    if not is_named:
         _demand_word(settings.vault, "Your Vault token")
+    _confirm(settings)
+
+
+def _confirm(settings: Settings) -> None:
+    """Note that a person named that Vault, or said yes to it, where that can be noted."""
+
+    def change(standing: Mapping[str, Pin]) -> dict[str, Pin]:
+        return {
+            key: replace(pin, is_confirmed=True)
+            for key, pin in of_settings(standing, settings.github).items()
+            if not vault_differs(pin, settings.vault)
+        }
+
+    with suppress(OSError, RuntimeError):
+        change_pins(change)
+
+
+def _pins_of(directory: Path, settings: Settings) -> tuple[Pin, ...]:
+    """The pins of a clone: those that its main agrees with, else those of the settings."""
+    told = remembered(directory)
+    if told is not None and told.standing.pins:
+        return told.standing.pins
+    return tuple(of_settings(pins(), settings.github).values())
 
 
 def _demand_word(vault: VaultSettings, what: str) -> None:
@@ -131,10 +167,11 @@ def _demand_word(vault: VaultSettings, what: str) -> None:
     )
 
 
-def _demand_pinned(pin: Pin | None, settings: Settings) -> None:
-    if pin is not None and vault_differs(pin, settings.vault):
-        changed = tuple(row for row in differences(pin, settings) if row[0].startswith("Vault"))
-        raise changed_pin(settings.github, changed)
+def _demand_pinned(known: Sequence[Pin], settings: Settings) -> None:
+    for pin in known:
+        if vault_differs(pin, settings.vault):
+            changed = tuple(row for row in differences(pin, settings) if row[0].startswith("Vault"))
+            raise changed_pin(settings.github, changed)
 
 
 def _namespace(text: str) -> str:

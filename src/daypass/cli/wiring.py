@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.known_repositories import find_pin
 from daypass.cli import output
 from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.clones import any_branch, as_person, open_repository
@@ -100,9 +99,10 @@ def main_branch(directory: Path) -> str:
 
 def pinned_keys(directory: Path, named: Sequence[str]) -> Sequence[str]:
     """List the evidence keys to believe: those a person names, else the one that is pinned."""
-    told = remembered(directory) or (None if is_job() else at_hand(directory))
-    pin = None if named or told is None else find_pin(told.settings.github)
-    return named or ([pin.fingerprint] if pin is not None and pin.fingerprint else ())
+    if named or is_job():
+        return named
+    told = remembered(directory) or at_hand(directory)
+    return () if told is None else told.standing.fingerprints
 
 
 def newest_settings(directory: Path) -> Iterator[Settings]:

@@ -11,15 +11,17 @@ import pytest
 
 from daypass.adapters.known_repositories import (
     Pin,
+    change_pins,
     find_pin,
     is_known_server,
+    key_of,
     normal_url,
     pins,
     pins_path,
-    write_pin,
 )
 from daypass.cli import pins as comparing
-from daypass.cli.pins import agrees, compare_and_pin, differences
+from daypass.cli import remote_url
+from daypass.cli.pins import Standing, accept, agrees, compare_and_pin, differences, known_at
 from daypass.errors import ChangedPinError, IndeterminateError
 from daypass.ledger.allowed_signers import AllowedSigner, Signers
 from support.settings import SETTINGS
@@ -42,8 +44,21 @@ def with_key(fingerprint: str | None) -> Any:
     return replace(SETTINGS, evidence=replace(SETTINGS.evidence, fingerprint=fingerprint))
 
 
-def take(settings: Any, *fingerprints: str, may_pin: bool = True) -> bool:
-    return compare_and_pin(settings, "c" * 40, NO_CLONE, fingerprints, may_pin=may_pin)
+def take(settings: Any, *fingerprints: str, at: str = "", may_pin: bool = True) -> bool:
+    """Whether it was the first use; `at` is the address of the clone's remote."""
+    place = remote_url.read(at)
+    places = (place,) if place is not None else ()
+    return compare_and_pin(
+        settings, "c" * 40, NO_CLONE, fingerprints, places=places, may_pin=may_pin
+    ).is_first
+
+
+def on_server(host: str, **others: Any) -> Any:
+    """Settings of the same names on another server."""
+    github = replace(
+        GITHUB, server_url=f"https://{host}", api_url=f"https://{host}/api/v3", **others
+    )
+    return replace(SETTINGS, github=github)
 
 
 def test_the_first_use_is_shown_and_pinned_and_the_next_is_silent(
@@ -136,6 +151,111 @@ def test_a_key_moves_by_itself_only_where_the_pinned_one_handed_over(
     assert asked[0] == ("c" * 40, [OLD])
 
 
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/acme/access",
+        "https://github.com:443/Acme/Access.git",
+        "git@github.com:acme/access.git",
+        "ssh://git@ssh.github.com:443/acme/access",
+        "git@work:acme/access",
+    ],
+)
+@pytest.mark.parametrize("number", [GITHUB.repository_id, 77])
+@pytest.mark.parametrize("may_pin", [True, False])
+def test_another_server_on_main_is_a_change_and_never_a_first_use(
+    remote: str, number: int, may_pin: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        comparing, "host_meant_by", lambda alias: "github.com" if alias == "work" else alias
+    )
+    take(with_key(OLD), at="https://github.com/acme/access")
+    before = pins_path().read_bytes()
+    other = on_server("evil.example", repository_id=number)
+    with pytest.raises(ChangedPinError, match=r"the server is 'https://evil\.example'"):
+        take(other, at=remote, may_pin=may_pin)
+    moved = on_server("evil.example", repository_id=number, owner="evil", repository="x")
+    with pytest.raises(ChangedPinError, match="is pinned"):
+        take(moved, at=remote, may_pin=may_pin)
+    assert pins_path().read_bytes() == before
+
+
+def test_an_alias_of_ssh_is_remembered_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(comparing, "host_meant_by", lambda alias: asked.append(alias) or "")
+    take(with_key(OLD), at="git@here:acme/access.git")
+    place = remote_url.read("git@here:acme/access")
+    assert place is not None
+    assert [pin.remotes for pin in known_at(place).values()] == [("ssh://here/acme/access",)]
+    elsewhere = remote_url.read("git@here:acme/other")
+    assert elsewhere is not None
+    asked.clear()
+    assert not known_at(elsewhere)
+    assert asked == []  # ssh is asked only where a pin has the name
+    with pytest.raises(ChangedPinError):
+        take(on_server("evil.example", repository_id=9), at="git@here:acme/access")
+
+
+def test_a_number_tells_on_its_own_server_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    take(SETTINGS)
+    assert take(on_server("ghe.example", repository="another"), at="git@ghe.example:acme/another")
+    renamed = replace(SETTINGS, github=replace(GITHUB, repository="renamed"))
+    assert not take(renamed)  # the same number: what is pinned of it holds
+    with pytest.raises(ChangedPinError):
+        take(replace(renamed, vault=replace(SETTINGS.vault, address="https://x")))
+    capsys.readouterr()
+
+
+def test_what_is_accepted_takes_the_place_of_all_that_differed() -> None:
+    take(with_key(OLD), at="git@github.com:acme/access")
+    place = remote_url.read("git@github.com:acme/access")
+    assert place is not None
+    moved = on_server("ghe.example")
+    accept(moved, (place,))
+    assert list(pins()) == ["https://ghe.example/acme/access"]
+    assert not take(moved, at="git@github.com:acme/access")
+    found = find_pin(moved.github)
+    assert found is not None
+    assert found.is_confirmed
+
+
+def test_a_pin_that_could_not_be_read_back_is_not_written() -> None:
+    take(SETTINGS)
+    before = pins_path().read_bytes()
+    for odd in ("https://github.com/x", "https://git hub.com"):
+        with pytest.raises(IndeterminateError, match="cannot be pinned"):
+            take(replace(SETTINGS, github=replace(GITHUB, server_url=odd, repository_id=3)))
+    assert pins_path().read_bytes() == before
+    assert not take(SETTINGS)
+
+
+def test_a_key_from_a_doubtful_clone_is_not_pinned() -> None:
+    take(SETTINGS)
+    before = pins_path().read_bytes()
+    assert not take(with_key(NEW), may_pin=False)
+    assert pins_path().read_bytes() == before
+
+
+def test_pins_count_where_nothing_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take(with_key(OLD))
+
+    def read_only(_change: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(comparing, "change_pins", read_only)
+    at = "git@github.com:acme/access"
+    place = remote_url.read(at)
+    assert place is not None
+    standing = compare_and_pin(with_key(OLD), "c" * 40, NO_CLONE, (), places=(place,), may_pin=True)
+    assert standing == Standing(False, standing.pins)
+    assert standing.fingerprints == (OLD,)
+    assert "is not remembered: Permission denied" in capsys.readouterr().err
+    with pytest.raises(ChangedPinError):
+        take(on_server("evil.example"), at=at)
+
+
 def test_a_mirror_is_compared_and_never_pinned() -> None:
     assert take(SETTINGS, may_pin=False)
     assert find_pin(GITHUB) is None
@@ -190,7 +310,7 @@ def test_commands_that_pin_at_once_lose_nothing() -> None:
     names = [f"access-{number}" for number in range(20)]
 
     def pin(name: str) -> None:
-        write_pin(replace(GITHUB, repository=name), lambda _: Pin.of(SETTINGS))
+        change_pins(lambda _: {key_of(replace(GITHUB, repository=name)): Pin.of(SETTINGS)})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(pin, names))

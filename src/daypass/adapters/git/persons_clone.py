@@ -51,6 +51,10 @@ class PersonsClone(GitRepository):
         """The commit that the last `fetch_main` of this clone brought. Raises GitError."""
         return self.resolve(self._remote.main_ref)
 
+    def keep_main(self, commit: str) -> None:
+        """Note a main that agrees with what is pinned: an end goes by it without a server."""
+        self._remote.keep_main(commit)
+
     def count_as_fetched(self) -> Self:
         """Let the next `fetch` fetch nothing: that was done a moment ago, for the settings."""
         self._is_fresh = True

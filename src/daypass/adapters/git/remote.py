@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from daypass.adapters.git.lending import Loan
 from daypass.adapters.git.process import authorisation
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from daypass.model.secret import Secret
 
 ANCHORS: Final = "refs/daypass/anchors/"
-MAINS: Final = "refs/daypass/main/"  # by remote: what its HEAD was when it was last fetched
+# By remote, its name quoted: what its HEAD was when it was last fetched, and when that held.
+_FETCHED: Final = "refs/daypass/fetched/"
+MAINS: Final = "refs/daypass/main/"
 _SYMREF: Final = re.compile(rb"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
 # Somebody else was faster: seen when the push began, or by the server as it took the push.
 _RACE: Final = re.compile(
@@ -39,6 +42,11 @@ _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between two tries
 _AMBIGUOUS: Final = re.compile(rb"dst refspec (\S+) matches more than one")
 _REFUSED: Final = re.compile(r"^!\t[^\t]*\t\[remote rejected\] \((.*)\)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
+
+
+def main_of(name: str) -> str:
+    """Name the ref that keeps the main of a remote: no remote's is the folder of another's."""
+    return f"{MAINS}{quote(name, safe='')}"
 
 
 class Remote:
@@ -61,7 +69,8 @@ class Remote:
         self._partial: bool | None = None
         self._urls: dict[str, str] = {}  # by direction
         self._present: set[str] = set()
-        self.main_ref = f"{MAINS}{name}"
+        self.main_ref = f"{_FETCHED}{quote(name, safe='')}"
+        self.kept_ref = main_of(name)
 
     @property
     def tracking_ref(self) -> str:
@@ -118,6 +127,10 @@ class Remote:
             f"+refs/heads/{self.branch}:{self.tracking_ref}",
             f"+refs/tags/{ANCHOR_PREFIX}*:{ANCHORS}*",
         )
+
+    def keep_main(self, commit: str) -> None:
+        """Note the main that was compared with what is pinned. One that cannot be noted is none."""
+        self._git.try_run("update-ref", self.kept_ref, commit)
 
     def fetch_pull_request(self, number: int) -> None:
         """Fetch the head of a pull request, as GitHub keeps it under `refs/pull/`."""
