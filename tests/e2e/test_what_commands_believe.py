@@ -338,3 +338,29 @@ def test_a_clone_that_somebody_prepared_gets_nothing(town: Town, sink: Sink) -> 
         told = "".join(sink.got)
         assert dave.token.reveal() not in told, key
         assert root not in told, key
+
+
+def test_what_is_taken_offline_leads_where_the_evidence_key_signed(town: Town) -> None:
+    """A push to main that no run has judged moves the database; GitHub is away.
+
+    It is the last test here: the next run alarms, and calls for its review.
+    """
+    alice, path = town.box.person("alice"), "access/resources/orders-db.yaml"
+    assert acting.daypass(alice, "status").code == 0
+    good, text = town.store.git("rev-parse", "main").strip(), main_text(town, path)
+    moved = re.sub(r"port: .*", "port: '1'", text)
+    assert moved != text
+    town.push_straight({path: moved.encode()})
+    check_out(alice, "main")
+    variables = {
+        "VAULT_TOKEN": town.box.vault_people.log_in("alice", lasts="8h").reveal(),
+        "VAULT_ADDR": town.box.bao.address,
+    }
+    words = "break-glass orders-db read --incident INC-7 --reason down --offline --format json"
+    taken = acting.daypass(alice, *words.split(), **variables)
+    assert taken.code == 0, taken.said
+    assert json.loads(taken.stdout)["connection"]["port"] != "1"
+    assert "as its evidence key signed it last" in taken.stderr
+    assert "main has changed access/ since then" in taken.stderr
+    town.store.git("update-ref", "refs/heads/main", good)
+    check_out(alice, "main")

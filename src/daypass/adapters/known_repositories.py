@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from daypass.model.settings import GitHubSettings, Settings
 
-    Change = Callable[[Mapping[str, "Pin"]], Mapping[str, "Pin | None"]]
+    Change = Callable[["Pins"], Mapping[str, "Pin | None"]]
 
 _NAME: Final = "known_repositories.json"
 _VERSION: Final = 1
+_OTHERS_WRITE: Final = 0o022
 _LIMIT: Final = 1 << 20  # bytes
 _KEY: Final = re.compile(r"https?://[^\s/]+/[^\s/]+/[^\s/]+")
 _SSH: Final = re.compile(r"ssh://[^\s/]+/[^\s/]+/[^\s/]+")
@@ -66,6 +67,21 @@ class Pin:
         )
 
 
+class Pins(dict[str, Pin]):
+    """All pins by key, and the odd entries: one stops the commands for its name alone."""
+
+    def __init__(self, known: Mapping[str, Pin], odd: Mapping[str, Any]) -> None:
+        """Take the pins, and the odd entries as they are."""
+        super().__init__(known)
+        self.odd = dict(odd)
+
+    def demand_whole(self, name: str) -> None:
+        """Raise OddPinsError where an entry of that owner/name is odd, on whatever server."""
+        for key in self.odd:
+            if key.lower().endswith(f"/{name}"):
+                raise _odd(pins_path(), f"its entry {key!a} is not what daypass writes")
+
+
 def key_of(github: GitHubSettings) -> str:
     """Name a repository by its server and its name, in lower case."""
     return f"{normal_url(github.server_url)}/{github.full_name.lower()}"
@@ -89,7 +105,7 @@ def pins_path() -> Path:
     return home / "daypass" / _NAME
 
 
-def pins() -> Mapping[str, Pin]:
+def pins() -> Pins:
     """Read all pins, by key; none where nothing was written yet, or there is no home.
 
     Raises OddPinsError where the file cannot be read, or is odd.
@@ -97,17 +113,20 @@ def pins() -> Mapping[str, Pin]:
     try:
         path = pins_path()
     except RuntimeError:
-        return {}
+        return Pins({}, {})
     try:
         with path.open("rb") as file:
+            why = _not_own(os.fstat(file.fileno()))
             content = file.read(_LIMIT + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return Pins({}, {})
     except OSError as error:
         raise _odd(path, str(error.strerror)) from None
+    if why:
+        raise _odd(path, why)
     try:
         return _read(content)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _odd(path, f"it is not what daypass writes ({type(error).__name__})") from None
 
 
@@ -116,11 +135,13 @@ def find_pin(github: GitHubSettings) -> Pin | None:
     return pins().get(key_of(github))
 
 
-def of_settings(known: Mapping[str, Pin], github: GitHubSettings) -> dict[str, Pin]:
+def of_settings(known: Pins, github: GitHubSettings) -> dict[str, Pin]:
     """Choose the pins of the repository that settings name, by its name and by its number.
 
-    Servers count by themselves, so a number tells on its own server, or with the same name.
+    Servers count by themselves, so a number tells on its own server, or with the same name. Raises
+    OddPinsError where an entry of that name is odd.
     """
+    known.demand_whole(github.full_name.lower())
     key, server = key_of(github), normal_url(github.server_url)
     name = f"/{github.full_name.lower()}"
     return {
@@ -134,16 +155,17 @@ def of_settings(known: Mapping[str, Pin], github: GitHubSettings) -> dict[str, P
     }
 
 
-def of_remote(
-    known: Mapping[str, Pin], address: str, hosts: Callable[[], frozenset[str]]
-) -> dict[str, Pin]:
+def of_remote(known: Pins, address: str, hosts: Callable[[], frozenset[str]]) -> dict[str, Pin]:
     """Choose the pins of the repository that the address of a clone's remote names.
 
     Args:
         known: all pins.
         address: `https://HOST/OWNER/NAME`, or `ssh://HOST/OWNER/NAME` with the host as written.
         hosts: what that SSH host may be; asked only where a pin has that name.
+
+    Raises OddPinsError where an entry of that name is odd.
     """
+    known.demand_whole("/".join(address.rsplit("/", 2)[1:]))
     if not address.startswith("ssh://"):
         return {key: pin for key, pin in known.items() if key == address}
     name = "/" + "/".join(address.rsplit("/", 2)[1:])
@@ -182,7 +204,7 @@ def change_pins(change: Change) -> Mapping[str, Pin]:
         made = change(known)
         new = {key: pin for key, pin in {**known, **made}.items() if pin is not None}
         if new != known:
-            _write(path, new)
+            _write(path, Pins(new, known.odd))
         return {key: pin for key, pin in made.items() if pin is not None}
 
 
@@ -207,14 +229,16 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(path: Path, known: Mapping[str, Pin]) -> None:
+def _write(path: Path, known: Pins) -> None:
+    written = {key: _fields(pin) for key, pin in known.items()}
     value = {
         "version": _VERSION,
-        "repositories": {key: _fields(pin) for key, pin in sorted(known.items())},
+        "repositories": dict(sorted((known.odd | written).items())),
     }
     content = (json.dumps(value, indent=2) + "\n").encode()
     try:
-        is_readable = _read(content) == known
+        again = _read(content)
+        is_readable = (again, again.odd) == (known, known.odd)
     except (ValueError, KeyError, TypeError):
         is_readable = False
     if not is_readable:
@@ -238,13 +262,29 @@ def _fields(pin: Pin) -> dict[str, Any]:
     return fields
 
 
-def _read(content: bytes) -> dict[str, Pin]:
+def _not_own(found: os.stat_result) -> str:
+    """Say why a file may be another user's word; empty where it is this user's own."""
+    if found.st_uid != os.geteuid():
+        return "it belongs to another user"
+    if found.st_mode & _OTHERS_WRITE:
+        return "other users can write to it"
+    return ""
+
+
+def _read(content: bytes) -> Pins:
     if len(content) > _LIMIT:
         raise ValueError("too long")
     value: Any = json.loads(content)
     if value["version"] != _VERSION:
         raise ValueError("another version")
-    return {_key(key): _pin(key, item) for key, item in value["repositories"].items()}
+    known: dict[str, Pin] = {}
+    odd: dict[str, Any] = {}
+    for key, item in value["repositories"].items():
+        try:
+            known[key] = _pin(_key(key), item)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            odd[key] = item
+    return Pins(known, odd)
 
 
 def _key(text: str) -> str:

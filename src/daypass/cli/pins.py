@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daypass.adapters.known_repositories import (
     Pin,
+    Pins,
     change_pins,
     key_of,
     normal_url,
@@ -82,9 +83,7 @@ def hosts_of(place: Place) -> frozenset[str]:
     return frozenset(here if name == there else name for name in names)
 
 
-def _counting(
-    known: Mapping[str, Pin], github: GitHubSettings, places: Sequence[Place]
-) -> dict[str, Pin]:
+def _counting(known: Pins, github: GitHubSettings, places: Sequence[Place]) -> dict[str, Pin]:
     found = of_settings(known, github)
     for place in places:
         found |= of_remote(known, place.address, lambda: hosts_of(place))  # noqa: B023  -- called
@@ -164,7 +163,7 @@ def accept(settings: Settings, places: Sequence[Place] = ()) -> None:
     """Pin what settings say, in place of all that counts. Raises what `change_pins` raises."""
     github = settings.github
 
-    def change(standing: Mapping[str, Pin]) -> dict[str, Pin | None]:
+    def change(standing: Pins) -> dict[str, Pin | None]:
         found = _counting(standing, github, places)
         remotes = {text: None for pin in found.values() for text in pin.remotes}
         remotes |= {place.address: None for place in places[-1:] if place.is_ssh}

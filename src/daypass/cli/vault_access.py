@@ -19,10 +19,10 @@ from daypass.cli.this_command import remembered
 from daypass.errors import ForgeRefusedError, GitError, IndeterminateError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from daypass.adapters.known_repositories import Pin
+    from daypass.adapters.known_repositories import Pin, Pins
     from daypass.adapters.vault.client import Client
     from daypass.adapters.vault.own_token import OwnToken
     from daypass.adapters.vault.session import Session
@@ -133,7 +133,7 @@ def _demand_known(directory: Path, settings: Settings, *, is_named: bool) -> Non
 def _confirm(settings: Settings) -> None:
     """Note that a person named that Vault, or said yes to it, where that can be noted."""
 
-    def change(standing: Mapping[str, Pin]) -> dict[str, Pin]:
+    def change(standing: Pins) -> dict[str, Pin]:
         return {
             key: replace(pin, is_confirmed=True)
             for key, pin in of_settings(standing, settings.github).items()
@@ -159,11 +159,15 @@ def _demand_word(vault: VaultSettings, what: str) -> None:
         f"{what} was not sent to {output.printable(where)} before. Send it there?"
     ):
         return
+    remedy = f"If that is your Vault, name it: `export VAULT_ADDR={vault.address}`."
+    if output.in_job():  # which has no pins
+        remedy = "Set VAULT_ADDR in the workflow, to the address of your Vault."
+    else:
+        remedy += " Or look at `daypass trust`, and run the command again."
     raise IndeterminateError(
         f"nothing but the settings says yet that {where} is your Vault: {what[0].lower()}"
         f"{what[1:]} was not sent",
-        remedy=f"If that is your Vault, name it: `export VAULT_ADDR={vault.address}`. Or look at "
-        "`daypass trust`, and run the command again.",
+        remedy=remedy,
     )
 
 

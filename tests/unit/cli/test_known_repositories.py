@@ -22,7 +22,7 @@ from daypass.adapters.known_repositories import (
 from daypass.cli import pins as comparing
 from daypass.cli import remote_url
 from daypass.cli.pins import Standing, accept, agrees, compare_and_pin, differences, known_at
-from daypass.errors import ChangedPinError, IndeterminateError
+from daypass.errors import ChangedPinError, IndeterminateError, OddPinsError
 from daypass.ledger.allowed_signers import AllowedSigner, Signers
 from support.settings import SETTINGS
 
@@ -271,8 +271,7 @@ def test_a_mirror_is_compared_and_never_pinned() -> None:
         b"[]",
         b"{",
         b'{"version": 2, "repositories": {}}',
-        b'{"version": 1, "repositories": {"https://github.com/acme/access": {}}}',
-        b'{"version": 1, "repositories": {"acme": null}}',
+        b'{"version": 1, "repositories": []}',
         b"\xff",
         b"[" * 100_000,
         b" " * (1 << 20) + b"{}",
@@ -286,6 +285,30 @@ def test_an_odd_file_stops_everything_with_a_way_out(content: bytes) -> None:
             act()
         assert "`mv " in caught.value.remedy
     assert pins_path().read_bytes() == content
+
+
+@pytest.mark.parametrize("host", ["github.com", "evil.example"])
+@pytest.mark.parametrize("item", [{}, None, {"repository_id": "1"}])
+def test_an_odd_entry_stops_the_commands_for_that_name_alone(item: Any, host: str) -> None:
+    take(SETTINGS)
+    value = json.loads(pins_path().read_text())
+    value["repositories"][f"https://{host}/acme/access"] = item
+    pins_path().write_text(json.dumps(value))
+    with pytest.raises(OddPinsError, match="its entry"):
+        take(SETTINGS)
+    other = on_server("ghe.example", repository="another", repository_id=4)
+    assert take(other)
+    assert not take(other)
+    kept = json.loads(pins_path().read_text())["repositories"]
+    assert kept[f"https://{host}/acme/access"] == item
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_that_others_can_write_to_is_odd(mode: int) -> None:
+    take(SETTINGS)
+    pins_path().chmod(mode)
+    with pytest.raises(OddPinsError, match="other users can write to it"):
+        take(SETTINGS)
 
 
 def test_where_nothing_can_be_remembered_it_says_so_and_goes_on(

@@ -6,7 +6,7 @@ import pytest
 
 from daypass.cli.settings_in_force import settings_of
 from daypass.errors import DocumentError
-from daypass.model.servers import is_api_of, is_private
+from daypass.model.servers import is_api_of, is_bare, is_private
 from unit.documents.documents_world import SETTINGS
 
 
@@ -38,6 +38,29 @@ def test_an_api_has_the_host_of_its_server_or_api_before_it(
     else:
         with pytest.raises(DocumentError):
             settings_of(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("server", "is_alone"),
+    [
+        ("https://ghe.example", True),
+        ("https://ghe.example:8443/", True),
+        ("https://ghe.example/x", False),
+        ("https://ghe.example//", False),
+        ("https://ghe.example/x/", False),
+    ],
+)
+def test_a_server_has_no_path(server: str, is_alone: bool) -> None:
+    assert is_bare(server) is is_alone
+    api = f"{server.partition('/x')[0].rstrip('/')}/api/v3"
+    text = SETTINGS.replace(
+        "{owner: acme", f'{{serverUrl: "{server}", apiUrl: "{api}", owner: acme'
+    ).encode()
+    if is_alone:
+        settings_of(text)
+    else:
+        with pytest.raises(DocumentError):
+            settings_of(text)
 
 
 def test_only_https_and_this_machine_are_private() -> None:
