@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _IF_DENIED: Final = "Fetch it by hand, with what your git sends: `git fetch`."
 _USUAL: Final = "main"
+_UPSTREAM: Final = "upstream"  # what `gh repo fork` calls the repository that `origin` is a fork of
 _AT_HAND_SECONDS: Final = 2.0
 _HEAD: Final = "HEAD"
 _REMOTES_HEAD: Final = "refs/remotes/{}/HEAD"
@@ -193,7 +194,16 @@ def main_of_server(
     name = _first(places)
     with ExitStack() as stack:
         clone = stack.enter_context(_clone(directory, git, name, places.get(name)))
-        settings, commit = _fetched(clone, name, or_newest=or_newest)
+        try:
+            settings, commit = _fetched(clone, name, or_newest=or_newest)
+        except GitError:
+            # `origin` may be a fork that is gone, or that holds no settings.
+            fork = places.get(name)
+            if name != ORIGIN or _UPSTREAM not in places or (fork and known_at(fork)):
+                raise
+            name = _UPSTREAM
+            clone = stack.enter_context(_clone(directory, git, name, places.get(name)))
+            settings, commit = _fetched(clone, name, or_newest=or_newest)
         chosen = chosen_of(places, settings.github)
         if chosen.fault is not None:
             if not to_accept:
@@ -304,4 +314,5 @@ def _guess(git: Git, name: str) -> str:
     head = _REMOTES_HEAD.format(name)
     done = git.try_run("symbolic-ref", "--quiet", head)
     text = done.stdout.decode("utf-8", "replace").strip()
-    return text.removeprefix(head.removesuffix("HEAD")) or _USUAL
+    named = text.removeprefix(head.removesuffix("HEAD"))
+    return _USUAL if not named or named.startswith("-") else named
