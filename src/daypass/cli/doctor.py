@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.cli import doctor_github, output, wiring
-from daypass.errors import DaypassError, ExitCode, UsageError
+from daypass.cli.main_at_hand import settings_to_end_by
+from daypass.errors import (
+    DaypassError,
+    ExitCode,
+    ForgeRefusedError,
+    ForgeUnavailableError,
+    UsageError,
+)
 from daypass.lifecycle.failed_run import FAILED_RUN
 from daypass.lifecycle.heartbeat import HEARTBEAT, Heartbeat, is_told_at_once, usable_of
 from daypass.model.instant import Duration
@@ -107,13 +114,25 @@ def _runs_or_why_not(arguments: argparse.Namespace, *, must: bool) -> _Runs | Da
     except ValueError as error:
         raise UsageError(str(error), remedy="Write an age such as 30m or 2h.") from error
     directory = wiring.directory_of(arguments.directory)
-    settings = wiring.read_settings(directory)
+    settings = _settings(directory)
     try:
         return _look_at_runs(directory, settings, limit)
     except DaypassError as error:
         if must:
             raise
         return error
+
+
+def _settings(directory: Path) -> Settings:
+    """The settings of main; where GitHub does not give it, those here that contradict no pin.
+
+    A monitor has a Vault token and may have none of GitHub. Its Vault is the one that VAULT_ADDR
+    names, or that was confirmed before.
+    """
+    try:
+        return wiring.read_settings(directory)
+    except (ForgeRefusedError, ForgeUnavailableError):
+        return settings_to_end_by(directory)
 
 
 def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs:
@@ -132,7 +151,7 @@ def _look_at_runs(directory: Path, settings: Settings, limit: Duration) -> _Runs
 
 def _look_at_github(arguments: argparse.Namespace, *, must: bool) -> Examined | None:
     """Ask GitHub, with a person's token; None if there is none and it was not asked for by name."""
-    settings = wiring.read_settings(wiring.directory_of(arguments.directory))
+    settings = _settings(wiring.directory_of(arguments.directory))
     token = doctor_github.token_at_hand(settings)
     if token is None:
         if must:
