@@ -296,7 +296,7 @@ def test_what_is_left_open_where_it_was_denied_counts_as_looser():
     base = catalogue(policy(), guard(rules=[never]))
     found = loosened(base, catalogue(policy(), guard(rules=[asks])), "bob")
     assert found.after.effect is Effect.INDETERMINATE
-    assert found.not_known == ("g/r: never (the context posture is unknown)",)
+    assert found.not_known == ("g/r: never (the settings declare no context posture)",)
 
 
 def test_what_came_from_outside_stays_as_it_was():
