@@ -15,16 +15,18 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from daypass.adapters.home import home_folder, no_home
+from daypass.adapters.home import find_state_folder, no_home
 from daypass.adapters.new_file import NewFile
 from daypass.errors import ClaimError
 from daypass.model.canonical import digest_bytes
 from daypass.model.delivery import Delivery, Origin
 from daypass.model.instant import Instant
 from daypass.model.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LIMIT: Final = 4096  # bytes; a token has about 100
 _WORD: Final = re.compile(r"[!-~]+")
@@ -52,13 +54,10 @@ class KeptToken:
 
 def state_folder() -> Path:
     """Where daypass keeps what is this person's alone. Raises OSError: there is no home."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if state.is_absolute():  # the XDG specification: any other is ignored
-        return state / "daypass"
-    home = home_folder()
-    if home is None:
+    folder = find_state_folder()
+    if folder is None:
         raise no_home()
-    return home / ".local" / "state" / "daypass"
+    return folder
 
 
 def token_path(grant_id: str) -> Path:
@@ -68,7 +67,7 @@ def token_path(grant_id: str) -> Path:
 
 def has_place() -> bool:
     """Return whether a token could have been kept: a user without a home folder keeps none."""
-    return Path(os.environ.get("XDG_STATE_HOME", "")).is_absolute() or home_folder() is not None
+    return find_state_folder() is not None
 
 
 def keep(grant_id: str, token: Secret, accessor: Secret, origin: Origin) -> None:

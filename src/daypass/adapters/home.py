@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 
@@ -12,6 +13,19 @@ def home_folder() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
+
+
+def find_state_folder() -> Path | None:
+    """Find where daypass keeps what is this person's alone; None where there is no home folder.
+
+    That is `$XDG_STATE_HOME/daypass`. By the XDG specification a path that is not absolute does not
+    count; `~/.local/state` serves in its place.
+    """
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if state.is_absolute():
+        return state / "daypass"
+    home = home_folder()
+    return None if home is None else home / ".local" / "state" / "daypass"
 
 
 def no_home() -> OSError:

@@ -16,15 +16,16 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daypass.adapters.git.lending import read_address
+from daypass.adapters.home import find_state_folder
 from daypass.adapters.new_file import NewFile
 from daypass.errors import IndeterminateError, OddPinsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from daypass.model.settings import GitHubSettings, Settings
 
@@ -99,10 +100,10 @@ def normal_url(url: str) -> str:
 
 def pins_path() -> Path:
     """Say where the pins are. Raises RuntimeError where this user has no home."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # The XDG specification: a path that is not absolute is to be ignored.
-    home = state if state.is_absolute() else Path.home() / ".local" / "state"
-    return home / "daypass" / _NAME
+    folder = find_state_folder()
+    if folder is None:
+        raise RuntimeError("this user has no home folder")
+    return folder / _NAME
 
 
 def pins() -> Pins:
