@@ -19,14 +19,14 @@ from daypass.policy.facts import (
     RequestFacts,
     ResourceFacts,
     SubjectFacts,
-    key_of,
 )
+from daypass.policy.facts_json import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from daypass.policy.expression_tokens import Token
-    from daypass.policy.facts import Facts
+    from daypass.policy.facts_json import Facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ There is no free text in it: of a reason only its length, of a pull request only
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
+
+from daypass.policy.facts_json import Facts, frozen, read_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,32 +32,6 @@ class Stage(StrEnum):
 
     ISSUE = "issue"
     LIVE = "live"
-
-
-class Facts:
-    """A group of facts: fields in `snake_case` here, keys in `camelCase` in JSON."""
-
-    __slots__ = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The facts as JSON."""
-        keys = _keys(type(self))  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
-        found = {}
-        for name, key in keys:
-            value = getattr(self, name)
-            found[key] = value if type(value) in _LEAVES else _plain(value)
-        return found
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`, for facts that hold no other facts."""
-        names = _names(cls)  # type: ignore[arg-type]  # mypy: an unhashable class; it is not
-        return cls(
-            **{
-                names[key]: tuple(item) if type(item) is list else item
-                for key, item in value.items()
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +109,11 @@ class SubjectFacts(Facts):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        parts = _snake(cls, value)
+        parts = read_fields(cls, value)
         parts["owners"] = tuple(PersonFacts.from_json(item) for item in parts["owners"])
         if parts["sponsor"] is not None:
             parts["sponsor"] = PersonFacts.from_json(parts["sponsor"])
-        return cls(**{name: _frozen(item) for name, item in parts.items()})
+        return cls(**{name: frozen(item) for name, item in parts.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +148,10 @@ class ResourceFacts(Facts):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        parts = _snake(cls, value)
+        parts = read_fields(cls, value)
         if parts["level"] is not None:
             parts["level"] = LevelFacts.from_json(parts["level"])
-        return cls(**{name: _frozen(item) for name, item in parts.items()})
+        return cls(**{name: frozen(item) for name, item in parts.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +190,9 @@ class ApprovalsFacts(Facts):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        parts = _snake(cls, value)
+        parts = read_fields(cls, value)
         parts["counted"] = tuple(ApprovalFacts.from_json(item) for item in parts["counted"])
-        return cls(**{name: _frozen(item) for name, item in parts.items()})
+        return cls(**{name: frozen(item) for name, item in parts.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,9 +319,9 @@ class ExceptionFacts(Facts):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        parts = _snake(cls, value)
+        parts = read_fields(cls, value)
         parts["attributed_to"] = PersonFacts.from_json(parts["attributed_to"])
-        return cls(**{name: _frozen(item) for name, item in parts.items()})
+        return cls(**{name: frozen(item) for name, item in parts.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,45 +336,3 @@ class ContextFacts(Facts):
     source: str | None = None
     age_seconds: int | None = None
     required: bool = False
-
-
-@cache
-def _keys(cls: type) -> tuple[tuple[str, str], ...]:
-    """Each field's name, and its key in JSON."""
-    return tuple((item.name, key_of(item.name)) for item in fields(cls))
-
-
-def key_of(name: str) -> str:
-    """The key in JSON of a field."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
-@cache
-def _names(cls: type) -> dict[str, str]:
-    """Each key in JSON, and its field's name."""
-    return {key: name for name, key in _keys(cls)}
-
-
-def _snake(cls: type, value: Mapping[str, Any]) -> dict[str, Any]:
-    names = _names(cls)
-    return {names[key]: item for key, item in value.items()}
-
-
-_LEAVES: Final = frozenset({str, int, bool, type(None)})  # most values: JSON as they are
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Facts):
-        return value.to_json()
-    if isinstance(value, StrEnum):
-        return str(value)
-    if isinstance(value, (tuple, list)):
-        return [item if type(item) in _LEAVES else _plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

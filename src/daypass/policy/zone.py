@@ -15,7 +15,7 @@ from daypass.model.decision import Effect
 from daypass.model.instant import NANOSECONDS, Instant
 from daypass.model.zone_database import PACKAGE, database_version, find_zone
 from daypass.policy.expression_zones import fixed_offset
-from daypass.policy.facts import Facts
+from daypass.policy.facts_json import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
