@@ -21,6 +21,7 @@ from daypass.adapters.known_repositories import pins
 from daypass.cli import output, remote_url, this_command
 from daypass.cli.at_root import refuse_elsewhere
 from daypass.cli.pins import (
+    Governed,
     Standing,
     agrees,
     believed,
@@ -48,22 +49,6 @@ _UPSTREAM: Final = "upstream"  # what `gh repo fork` calls the repository that `
 _AT_HAND_SECONDS: Final = 2.0
 _HEAD: Final = "HEAD"
 _REMOTES_HEAD: Final = "refs/remotes/{}/HEAD"
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """Main of the governed repository, as its server or this clone has it."""
-
-    settings: Settings  # of `commit`; their default branch is the server's
-    commit: str
-    remote: ChosenRemote
-    standing: Standing  # against what is pinned
-    is_sure: bool  # whether its key is pinned, or the way to it is its server's own
-
-    @property
-    def is_first(self) -> bool:
-        """Whether nothing was known of it before this command."""
-        return self.standing.is_first
 
 
 @dataclass(frozen=True, slots=True)

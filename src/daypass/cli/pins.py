@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from daypass.adapters.git import GitRepository
     from daypass.cli.remote_url import Place
+    from daypass.cli.remotes import ChosenRemote
     from daypass.model.settings import GitHubSettings, Settings, VaultSettings
 
 _KEY: Final = "evidence key"
@@ -54,6 +55,22 @@ class Standing:
     def fingerprints(self) -> tuple[str, ...]:
         """The evidence keys that are pinned."""
         return tuple({pin.fingerprint: None for pin in self.pins if pin.fingerprint})
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """Main of the governed repository, as its server or this clone has it."""
+
+    settings: Settings  # of `commit`; their default branch is the server's
+    commit: str
+    remote: ChosenRemote
+    standing: Standing  # against what is pinned
+    is_sure: bool  # whether its key is pinned, or the way to it is its server's own
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was known of it before this command."""
+        return self.standing.is_first
 
 
 def agrees(pin: Pin, settings: Settings) -> bool:

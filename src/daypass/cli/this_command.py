@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daypass.cli.governed import Governed
+    from daypass.cli.pins import Governed
 
 _TOLD: Final[dict[Path, Governed]] = {}
 _FRESH: Final[set[Path]] = set()  # fetched to learn the settings, and not asked for by a verb yet

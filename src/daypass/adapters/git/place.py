@@ -23,10 +23,10 @@ class Place:
 
     @classmethod
     def of(cls, directory: Path) -> Place:
-        """Find the clone that a directory lies in: the nearest folder above that has a `.git`.
+        """Find the clone that a directory is in: the nearest folder above that has a `.git`.
 
         Raises:
-            GitError: there is none, it lies in what git keeps of a clone, or a folder on the way
+            GitError: there is none, it is in what git keeps of a clone, or a folder on the way
                 looks like a repository itself.
         """
         start = Path(os.path.realpath(directory))

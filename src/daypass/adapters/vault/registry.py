@@ -53,8 +53,8 @@ class VaultRegistry:
     def read(self, grant_id: str) -> Slot | None:
         """The slot of that id, or None when the id was never used.
 
-        Raises VaultUnavailableError, VaultRefusedError, and OddSlotError for a slot that somebody
-        deleted or overwrote: its id was used, and what became of it is not known.
+        Raises VaultUnavailableError, VaultRefusedError, and OddSlotError for a slot that was
+        deleted or overwritten: its id was used, and what became of it is not known.
         """
         path = self._path("data", "grants", grant_id)
         answer = self._session.call("GET", path, accept=NOT_FOUND)
@@ -62,7 +62,7 @@ class VaultRegistry:
         if version == 0:
             return None
         if content is None or content.keys() != {_STATE, _DATA}:
-            raise self._odd(grant_id, "was deleted or overwritten by somebody")
+            raise self._odd(grant_id, "was deleted, or holds what daypass does not write")
         try:
             data = _object(content[_DATA])
         except ODD:
