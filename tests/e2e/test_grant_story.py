@@ -108,7 +108,7 @@ def test_a_second_claim_is_refused_and_says_what_it_may_mean(town: Town, brief: 
     assert again.stdout == ""
     assert "you have opened the delivery" in again.stderr
     assert f"daypass redeliver {brief.orders.id}" in again.stderr
-    assert "--not-me" not in again.stderr, "its holder has said that it was them"
+    assert "at once" not in again.stderr, "its holder has said that it was them: no cry of theft"
 
 
 def test_somebody_elses_key_opens_nothing(town: Town) -> None:

@@ -162,7 +162,7 @@ def test_every_night_looks_for_what_a_push_has_no_time_for_and_keeps_what_it_fin
     """By the very targets that people make; a fork that only governs is left in peace."""
     (job,) = load(WORKFLOWS / "nightly.yml")["jobs"].values()
     targets = job["strategy"]["matrix"]["target"]
-    assert targets == ["fuzz", "crash", "stateful", "whole"]
+    assert targets == ["fuzz", "widening", "crash", "stateful", "whole"]
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
     assert "|| !github.event.repository.fork" in job["if"]

@@ -121,7 +121,7 @@ def test_verify_names_the_commit_and_ends_with_6(
         (["verify", "--fingerprint", "SHA256:short"], 2, "no fingerprint"),
         (["log", "--grant", "../x"], 2, "no grant id"),
         (["log", "--revision", "nowhere"], 1, "there is no commit 'nowhere'"),
-        (["log", "--revision", "--all"], 1, "there is no commit"),
+        (["log", "--revision", "--all"], 1, "'--all' is no commit"),
     ],
 )
 def test_words_that_it_cannot_take(

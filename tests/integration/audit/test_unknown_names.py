@@ -105,15 +105,23 @@ def test_it_is_refused_and_the_nearest_is_named(
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["revoke secnd-one --dry-run", "done secnd-one", "redeliver secnd-one", "claim secnd-one"],
+    "words", ["revoke secnd-one --dry-run", "done secnd-one", "redeliver secnd-one"]
 )
 def test_a_live_grant_that_is_meant_is_named(
     told: Bot, capsys: pytest.CaptureFixture[str], words: str
 ) -> None:
-    more = ("--format", "json") if words.startswith("claim") else ()
-    assert say(told, *words.split(), *more) == 2
+    assert say(told, *words.split()) == 2
     assert "no request secnd-one; did you mean `second-one`?" in capsys.readouterr().err
+
+
+def test_a_claim_opens_nothing_by_a_main_that_may_be_another(
+    told: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it is asked for: the remote is a folder."""
+    assert say(told, "claim", "secnd-one", "--format", "json") == 7
+    shown = capsys.readouterr()
+    assert "Nothing was opened" in shown.err
+    assert shown.out == ""
 
 
 def test_an_id_that_is_like_no_other_is_told_the_nearest(
