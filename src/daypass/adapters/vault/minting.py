@@ -33,7 +33,7 @@ _LESSER: Final = (
     "using the lesser value of {ttl} seconds"
 )
 # Vault counts a token's end from its creation in whole seconds: where the second ends before it
-# compares, it cuts what has passed since (tried: "29m59s" of "30m").
+# compares, it cuts what has passed since (seen: "29m59s" of "30m").
 _CUT: Final = re.compile(
     r'TTL of "[0-9hms]+" exceeded the effective max_ttl of "(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?"; '
     r"TTL value is capped accordingly"
