@@ -134,7 +134,13 @@ def _read_identities(data: bytes, tags: frozenset[bytes], passphrase: _Passphras
 def _age_decrypt(data: bytes, passphrase: bytes) -> bytes:
     try:
         return bytes(pyrage.passphrase.decrypt(data, passphrase.decode()))
-    except pyrage.DecryptError:
+    except pyrage.DecryptError as error:
+        if "work parameter" in str(error):  # age measures the machine, and tries nothing
+            raise UnfitKeyError(
+                "to try its passphrase would take this machine too long",
+                remedy="Run the command again when less runs here, or encrypt the identity anew "
+                "on this machine (`age -p`).",
+            ) from None
         raise ValueError("wrong passphrase") from None
 
 

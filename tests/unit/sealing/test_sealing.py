@@ -14,6 +14,7 @@ from daypass.adapters.sealing import AgeSealer
 from daypass.adapters.ssh_keys import open_sealed
 from daypass.errors import SealingError
 from daypass.model.secret import Secret
+from support.age_file import encrypt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,10 +88,20 @@ def test_an_age_identity_file_opens_it(tmp_path: Path, protected: bool) -> None:
     identity = pyrage.x25519.Identity.generate()
     text = f"# public key: {identity.to_public()}\n{identity}\n".encode()
     file = tmp_path / "identity.txt"
-    file.write_bytes(pyrage.passphrase.encrypt(text, PASSPHRASE) if protected else text)
+    file.write_bytes(encrypt(text, PASSPHRASE) if protected else text)
     file.chmod(0o600)
     ask = answers if protected else never_asked
     assert open_sealed(seal(str(identity.to_public())), file, ask).reveal() == TOKEN
+
+
+def test_a_passphrase_that_takes_too_long_to_try_is_not_called_wrong(tmp_path: Path) -> None:
+    """age measures the machine: a file of a fast one can be too much for a busy one."""
+    file = tmp_path / "identity.txt"
+    file.write_bytes(encrypt(b"AGE-SECRET-KEY-1", PASSPHRASE, log_n=40))
+    file.chmod(0o600)
+    with pytest.raises(SealingError, match="would take this machine too long") as raised:
+        open_sealed(seal(str(pyrage.x25519.Identity.generate().to_public())), file, answers)
+    assert "less runs here" in str(raised.value.remedy)
 
 
 def test_by_default_the_usual_keys_are_tried_and_only_one_that_fits_asks(
