@@ -427,7 +427,7 @@ def test_any_story_ends_well(warm: Warm) -> None:
     run_state_machine_as_test(
         Story,
         settings=settings(
-            max_examples=STORIES or 8,
+            max_examples=STORIES or 5,
             stateful_step_count=12,
             deadline=None,
             derandomize=not more,

@@ -137,7 +137,7 @@ def test_a_grant_is_issued_once_and_delivered_once(crashes: Crashes, town: Town,
         crashes.run,
         crashes.mend,
         whole=mode == "on-merge",
-        step=1,
+        step=4,
     )
     assert "POST /v1/auth/token/create" in " ".join(swept.calls)
     assert "git push" in " ".join(swept.calls)
@@ -187,7 +187,7 @@ def test_an_end_leaves_nothing_alive_and_one_revert(
         town.delete(asked.id)
         return asked
 
-    sweep(town, begin, crashes.run, crashes.mend, step=1)
+    sweep(town, begin, crashes.run, crashes.mend, step=4)
 
 
 def test_what_a_holder_gave_back_is_ended_as_they_said(
@@ -316,7 +316,7 @@ def test_what_nobody_came_for_lapses_once(crashes: Crashes, town: Town, warm: Wa
             time.sleep(0.1)
         return asked
 
-    swept = sweep(town, begin, crashes.run, crashes.mend, step=6)
+    swept = sweep(town, begin, crashes.run, crashes.mend, step=12)
     for asked in swept.killed:
         assert town.events(asked.id) == ["issued", "lapsed"]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daypass.sandbox.box import Box
 from support import acting
 from support.town import Town
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from daypass.sandbox.box import Box
     from daypass.sandbox.person import Person
 
 SETTINGS = "access/daypass.yaml"
@@ -63,8 +63,11 @@ def listening() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="module")
-def town(box: Box) -> Town:
-    return Town(box)
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A box of this file alone: people are led elsewhere, and one takes an emergency."""
+    with Box.create(tmp_path_factory.mktemp("box")) as box:
+        box.vault_bootstrap()
+        yield Town(box)
 
 
 @pytest.fixture
@@ -145,7 +148,6 @@ def test_a_claim_goes_by_the_servers_main_whatever_is_checked_out(
     carol.propose("nice-settings", {SETTINGS: branched.encode()}, "Settings")
     alice = town.box.person("alice")
     check_out(alice, "nice-settings")
-    pins_of(alice).unlink(missing_ok=True)  # the box is shared: another test may have used it
     claimed = town.claim(held)
     assert claimed.code == 0, claimed.said
     assert sink.got == []

@@ -52,7 +52,7 @@ def sweep(
     mend: Callable[[Asked], Ran],
     *,
     whole: bool = False,
-    step: int = 2,
+    step: int = 8,
     state: Callable[[Asked], Any] | None = None,
 ) -> Swept:
     """Kill `run` before each of its calls that change something, and after; the next run mends it.

@@ -11,6 +11,7 @@ forgotten. Reads are known by name; whatever is not known as one counts as a cha
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -33,6 +34,8 @@ import daypass.adapters
 import daypass.cli
 from daypass.adapters.github import forge
 from daypass.cli.main import main as daypass_main
+from daypass.documents.resources import SCHEMA_FILES
+from daypass.documents.schema import validator
 from daypass.model import obligation
 
 if TYPE_CHECKING:
@@ -209,6 +212,9 @@ def serve(connection: socket.socket) -> None:
 
 def main(path: str) -> None:
     import_everything()
+    for kind in SCHEMA_FILES:
+        validator(kind)
+    gc.freeze()  # what is shared is never looked through, and so never copied
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
