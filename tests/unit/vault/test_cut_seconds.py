@@ -68,16 +68,19 @@ def order() -> MintOrder:
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "is_taken"),
-    [(3600, True), (3599, True), (3595, True), (3594, False), (3601, False)],
-)
-def test_the_record_may_be_shorter_by_those_seconds_and_never_longer(
-    seconds: int, is_taken: bool
-) -> None:
-    record: dict[str, Any] = {
+WRAPPING = {
+    "token": "s.x",
+    "creation_path": "database/creds/orders-ro-1h",
+    "creation_time": "2026-12-01T09:00:00Z",
+    "ttl": 3600,
+    "accessor": "a",
+}
+
+
+def record_of(creation_ttl: object) -> dict[str, Any]:
+    return {
         "explicit_max_ttl": 3600,
-        "creation_ttl": seconds,
+        "creation_ttl": creation_ttl,
         "policies": ["daypass-orders-db-read-1h"],
         "orphan": True,
         "renewable": False,
@@ -85,15 +88,24 @@ def test_the_record_may_be_shorter_by_those_seconds_and_never_longer(
         "issue_time": "2026-12-01T09:00:00Z",
         "expire_time": "2026-12-01T09:59:59Z",
     }
-    wrapping = {
-        "token": "s.x",
-        "creation_path": "database/creds/orders-ro-1h",
-        "creation_time": "2026-12-01T09:00:00Z",
-        "ttl": 3600,
-        "accessor": "a",
-    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_taken"),
+    [(3600, True), (3599, True), (3595, True), (3594, False), (3601, False)],
+)
+def test_the_record_may_be_shorter_by_those_seconds_and_never_longer(
+    seconds: int, is_taken: bool
+) -> None:
+    record = record_of(seconds)
     if is_taken:
-        assert str(verified(order(), "a", wrapping, record).not_after) == "2026-12-01T09:59:59Z"
+        assert str(verified(order(), "a", WRAPPING, record).not_after) == "2026-12-01T09:59:59Z"
     else:
         with pytest.raises(VaultRefusedError, match="creation_ttl"):
-            verified(order(), "a", wrapping, record)
+            verified(order(), "a", WRAPPING, record)
+
+
+@pytest.mark.parametrize("odd", ["3600", 3599.5, True, None])
+def test_a_record_whose_time_is_no_whole_number_is_none(odd: object) -> None:
+    with pytest.raises(TypeError):
+        verified(order(), "a", WRAPPING, record_of(odd))

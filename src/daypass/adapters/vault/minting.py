@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from daypass.adapters.vault.kv import number
 from daypass.errors import VaultRefusedError
 from daypass.lifecycle.ports import Minted
 from daypass.model.instant import Instant
@@ -147,7 +148,7 @@ def verified(
     for name, value in expected.items():
         if record.get(name) != value:
             raise _odd(f"the token's {name} is not what was ordered")
-    if not 0 <= order.ttl - int(record["creation_ttl"]) <= _SHORTER:
+    if not 0 <= order.ttl - number(record["creation_ttl"]) <= _SHORTER:
         raise _odd("the token's creation_ttl is not what was ordered")
     path = _creation_path(order) if _is_on_claim(order) else f"{order.mount}/creds/{order.role}"
     token = wrapping.get("token")
